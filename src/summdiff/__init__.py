@@ -1,0 +1,38 @@
+"""summdiff: turns a long video into a short one that keeps what people find important.
+
+    import summdiff
+    summary = summdiff.summarize("talk.mp4", budget=0.15)
+    summary.save("out", formats=["mp4", "json"])
+
+Nothing heavy is imported until it is used: `import summdiff` takes milliseconds.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from summdiff.pipeline import Summarizer, summarize
+    from summdiff.timeline import Interval, Scores, Shot, Summary, VideoInfo
+
+_HOME = {
+    "Summarizer": "summdiff.pipeline",
+    "summarize": "summdiff.pipeline",
+    "Interval": "summdiff.timeline",
+    "Scores": "summdiff.timeline",
+    "Shot": "summdiff.timeline",
+    "Summary": "summdiff.timeline",
+    "VideoInfo": "summdiff.timeline",
+}
+
+__all__ = ["Interval", "Scores", "Shot", "Summarizer", "Summary", "VideoInfo", "__version__", "summarize"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        from importlib import import_module
+
+        return getattr(import_module(_HOME[name]), name)
+    raise AttributeError(f"module 'summdiff' has no attribute {name!r}")

@@ -1,0 +1,33 @@
+"""Everything summdiff raises on purpose.
+
+Each error's text is one sentence that a user can act on: what is wrong, with what, what to do. The command line
+prints exactly that sentence; only errors outside this family are bugs and show a traceback.
+"""
+
+
+class SummdiffError(Exception):
+    """Base of all errors that summdiff raises on purpose."""
+
+
+class UsageError(SummdiffError):
+    """An option or argument has a value that cannot be used."""
+
+
+class VideoError(SummdiffError):
+    """A video cannot be read, has no picture, or breaks off before anything was decoded."""
+
+
+class OutputError(SummdiffError):
+    """A result cannot be written where it was asked for."""
+
+
+class BackboneError(SummdiffError):
+    """A feature extractor is unknown, or its library or weights are missing."""
+
+
+class ModelError(SummdiffError):
+    """A model is unknown, damaged, or was made for other features."""
+
+
+class DataError(SummdiffError):
+    """A data set, summary or recipe file does not have the form it should have."""
