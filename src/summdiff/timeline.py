@@ -175,7 +175,11 @@ class Summary:
             raise DataError(f"{name} is not a complete summary of schema '{SCHEMA}': {error}.") from error
 
     def save(
-        self, directory: str | os.PathLike[str], *, formats: Sequence[str] = ("mp4", "json"), overwrite: bool = False
+        self,
+        directory: str | os.PathLike[str],
+        *,
+        formats: Sequence[str] = ("mp4", "json"),
+        overwrite: bool = False,
     ) -> list[Path]:
         """Write the summary into a folder, one file a format, and return their paths.
 

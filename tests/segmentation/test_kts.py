@@ -1,0 +1,118 @@
+import numpy as np
+import pytest
+import ruptures
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from summdiff.segmentation import kts, segments
+from summdiff.segmentation.cost import within_segment_scatter
+
+
+def scenes(rng, lengths, dimension=16, noise=0.2):
+    """Features with a known change at the end of each scene."""
+    centres = rng.normal(size=(len(lengths), dimension))
+    x = np.repeat(centres, lengths, axis=0)
+    return (x + noise * rng.normal(size=x.shape)).astype(np.float32)
+
+
+def plain_kts(x, shortest, longest, v_max):
+    """The textbook way: J(m) for every m by dynamic programming over all segmentations."""
+    n = len(x)
+    x = x.astype(np.float64) / np.linalg.norm(x, axis=1, keepdims=True)
+    cost = {(a, b): float(((x[a:b] - x[a:b].mean(axis=0)) ** 2).sum()) for a in range(n) for b in range(a + 1, n + 1)}
+    best = np.full((n + 1, n + 1), np.inf)
+    best[0, 0] = 0.0
+    for count in range(1, n + 1):
+        for t in range(1, n + 1):
+            ways = [best[count - 1, s] + cost[s, t] for s in range(t) if shortest <= t - s <= longest]
+            best[count, t] = min(ways, default=np.inf)
+    m = np.arange(n)
+    penalty = np.where(m > 0, 0.5 * v_max * m * (np.log(n / np.maximum(m, 1)) + 1), 0.0)
+    return float((best[1:, n] + penalty).min()), cost
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    n=st.integers(1, 24),
+    shortest=st.integers(1, 4),
+    extra=st.integers(0, 12),
+    v_max=st.sampled_from([0.1, 0.3, 1.0, 2.0]),
+    noise=st.sampled_from([0.0, 0.1, 1.0]),
+)
+def test_the_objective_is_as_low_as_that_of_the_full_table(seed, n, shortest, extra, v_max, noise):
+    rng = np.random.default_rng(seed)
+    lengths = rng.multinomial(n, [0.25] * 4)
+    x = scenes(rng, lengths, dimension=4, noise=noise)
+    longest = shortest + extra
+    change_points = kts(x, min_length=shortest, max_length=longest, v_max=v_max)
+
+    feasible = min(shortest, n // -(-n // min(longest, n)))
+    least, cost = plain_kts(x, feasible, longest, v_max)
+    parts = segments(change_points, n)
+    m = len(change_points)
+    reached = sum(cost[int(a), int(b)] for a, b in parts)
+    reached += 0.5 * v_max * m * (np.log(n / m) + 1) if m else 0.0
+    assert reached == pytest.approx(least, abs=1e-5)
+    lengths = parts[:, 1] - parts[:, 0]
+    assert lengths.min() >= feasible
+    assert lengths.max() <= longest
+
+
+def test_without_limits_it_agrees_with_ruptures_for_the_same_number_of_cuts():
+    x = scenes(np.random.default_rng(3), [40, 25, 60, 12, 80, 33], noise=0.4)
+    found = kts(x, normalize=False, v_max=20.0)
+    theirs = ruptures.KernelCPD("linear", min_size=1).fit(x.astype(np.float64)).predict(n_bkps=len(found))
+    assert len(found) == 5
+    assert found.tolist() == theirs[:-1]
+
+
+def test_planted_changes_are_found():
+    x = scenes(np.random.default_rng(0), [12, 7, 20, 5, 9], dimension=64, noise=0.05)
+    assert kts(x, min_length=2, max_length=30).tolist() == [12, 19, 39, 44]
+
+
+def test_the_longest_segment_is_kept_to_in_a_video_where_nothing_happens():
+    lengths = np.diff(segments(kts(np.ones((95, 8)), min_length=2, max_length=30), 95), axis=1)
+    assert lengths.max() <= 30
+    assert len(lengths) == 4
+
+
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_very_short_videos(n):
+    change_points = kts(np.eye(8)[:n], min_length=2, max_length=30)
+    assert segments(change_points, n)[-1, 1] == n
+
+
+def test_a_minimum_that_cannot_be_kept_is_lowered():
+    parts = segments(kts(np.ones((35, 4)), min_length=20, max_length=30), 35)
+    assert np.diff(parts, axis=1).ravel().max() <= 30
+    assert np.diff(parts, axis=1).ravel().min() >= 17
+
+
+def test_zero_features_are_one_segment():
+    assert kts(np.zeros((20, 4))).size == 0
+
+
+def test_scatter_is_that_of_its_definition():
+    x = np.random.default_rng(1).normal(size=(300, 5)).astype(np.float32)
+    scatter = within_segment_scatter(x, max_length=7)
+    for start, length in [(0, 1), (0, 7), (255, 3), (293, 7), (299, 1)]:
+        part = x[start : start + length]
+        assert scatter[length - 1, start] == pytest.approx(((part - part.mean(axis=0)) ** 2).sum(), abs=1e-4)
+    assert np.isinf(scatter[6, 294])
+
+
+@pytest.mark.parametrize(
+    ("features", "options", "message"),
+    [
+        (np.zeros((0, 4)), {}, "N >= 1"),
+        (np.zeros(4), {}, "must be"),
+        (np.full((3, 2), np.nan), {}, "finite"),
+        (np.zeros((9, 2)), {"min_length": 5, "max_length": 3}, "min_length <= max_length"),
+        (np.zeros((9, 2)), {"min_length": 0}, "min_length"),
+    ],
+)
+def test_bad_input(features, options, message):
+    with pytest.raises(ValueError, match=message):
+        kts(features, **options)
