@@ -1,0 +1,145 @@
+"""From decoded frames to pictures: which way is up, square pixels, and how much changed since the frame before."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from av.sidedata.sidedata import Type as SideDataType
+from av.video.frame import VideoFrame
+from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
+from numpy.typing import NDArray
+
+_UNSPECIFIED = 2  # AVCOL_SPC_UNSPECIFIED
+_SAMPLES_DOWN, _SAMPLES_ACROSS = 24, 40
+
+
+@dataclass(frozen=True, slots=True)
+class Orientation:
+    """How the stored picture is turned for display: first transposed, then mirrored left-right and upside down."""
+
+    transposed: bool = False
+    mirrored: bool = False
+    flipped: bool = False
+
+    @classmethod
+    def of(cls, frame: VideoFrame) -> Orientation:
+        """Read the display matrix that travels with a decoded frame, rounded to quarter turns.
+
+        The matrix [a b u; c d v; x y w] sends a stored point (p, q), y pointing down, to (a p + c q, b p + d q).
+        """
+        matrix = display_matrix(frame)
+        if matrix is None:
+            return cls()
+        a, b, c, d = matrix[0], matrix[1], matrix[3], matrix[4]
+        if abs(a) + abs(d) >= abs(b) + abs(c):
+            return cls(False, a < 0, d < 0)
+        return cls(True, c < 0, b < 0)
+
+    @property
+    def rotation(self) -> int:
+        """Clockwise turn in degrees: 0, 90, 180 or 270. Of a mirrored picture: the turn after mirroring it."""
+        if self.transposed:
+            return 270 if self.flipped else 90
+        return 180 if self.flipped else 0
+
+    def apply(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Turn a stored picture (H, W, 3) upright; contiguous."""
+        if self.transposed:
+            image = image.swapaxes(0, 1)
+        if self.mirrored:
+            image = image[:, ::-1]
+        if self.flipped:
+            image = image[::-1]
+        return np.ascontiguousarray(image)
+
+
+def display_matrix(frame: VideoFrame) -> tuple[int, ...] | None:
+    """The nine numbers of the frame's display matrix (FFmpeg's AV_FRAME_DATA_DISPLAYMATRIX), or None."""
+    side_data: Any = frame.side_data  # typed as a dict by PyAV, but iterates over its values
+    for data in side_data:
+        if data.type == SideDataType.DISPLAYMATRIX:
+            return struct.unpack("=9i", bytes(data)[:36])
+    return None
+
+
+class Scaler:
+    """Turns frames into small upright RGB pictures with square pixels, in one step of FFmpeg's scaler.
+
+    The size follows from the first frame; later ones are brought to the same size.
+
+    Args:
+        short_side: pixels of the shorter side of the result.
+        pixel_aspect: width of a stored pixel divided by its height.
+    """
+
+    def __init__(self, *, short_side: int, pixel_aspect: Fraction) -> None:
+        self._short_side = short_side
+        self._pixel_aspect = pixel_aspect
+        self._reformatter = VideoReformatter()
+        self._orientation: Orientation | None = None
+        self._width = self._height = 0
+
+    def __call__(self, frame: VideoFrame) -> NDArray[np.uint8]:
+        """The frame as (H, W, 3) uint8 RGB."""
+        if self._orientation is None:
+            self._orientation = Orientation.of(frame)
+            across, down = frame.width * float(self._pixel_aspect), float(frame.height)
+            scale = self._short_side / min(across, down)
+            self._width, self._height = max(1, round(across * scale)), max(1, round(down * scale))
+        # Untagged video is BT.709 from HD upwards by convention; FFmpeg's scaler would take BT.601 for all.
+        untagged_hd = frame.colorspace == _UNSPECIFIED and min(frame.width, frame.height) >= 720
+        small = self._reformatter.reformat(
+            frame,
+            width=self._width,
+            height=self._height,
+            format="rgb24",
+            src_colorspace=Colorspace.ITU709 if untagged_hd else None,
+            dst_color_range=ColorRange.JPEG,
+            interpolation=Interpolation.BILINEAR,
+        )
+        return self._orientation.apply(np.asarray(small.to_ndarray(), dtype=np.uint8))
+
+
+class LumaChange:
+    """How much the picture changed from one frame to the next, measured on a sparse grid of its brightness.
+
+    Costs next to nothing: about a thousand samples are read straight from the decoder's own picture.
+    """
+
+    def __init__(self) -> None:
+        self._previous: NDArray[Any] | None = None
+        self._layout: tuple[str, int, int] | None = None
+        self._reformatter = VideoReformatter()
+
+    def __call__(self, frame: VideoFrame) -> float:
+        """Mean absolute difference from the frame before, in steps of the stored samples.
+
+        Comparable between frames of one video only. Infinite where size or pixel format changed, 0 for the first.
+        """
+        layout = (frame.format.name, frame.width, frame.height)
+        samples = self._samples(frame)
+        previous, self._previous = self._previous, samples
+        known, self._layout = self._layout == layout, layout
+        if previous is None:
+            return 0.0
+        return float(np.abs(samples - previous).mean()) if known else float("inf")
+
+    def _samples(self, frame: VideoFrame) -> NDArray[Any]:
+        layout = frame.format
+        bits = layout.components[0].bits
+        if layout.has_palette or layout.is_bit_stream or not 8 <= bits <= 16:
+            # The numbers of such formats are not brightness: let FFmpeg make a small grey picture instead.
+            small = self._reformatter.reformat(frame, width=_SAMPLES_ACROSS, height=_SAMPLES_DOWN, format="gray8")
+            return np.asarray(small.to_ndarray(), dtype=np.int32)
+        plane: Any = frame.planes[0]  # a buffer, which typing knows from Python 3.12 on
+        rows: NDArray[Any] = np.frombuffer(plane, dtype=np.uint8)[: plane.line_size * frame.height].reshape(
+            frame.height, -1
+        )
+        if bits > 8:
+            rows = rows.view(">u2" if layout.is_big_endian else "<u2")
+        down, across = max(1, frame.height // _SAMPLES_DOWN), max(1, frame.width // _SAMPLES_ACROSS)
+        return np.asarray(rows[down // 2 :: down, across // 2 : frame.width : across], dtype=np.int32)

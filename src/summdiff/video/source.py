@@ -1,0 +1,212 @@
+"""Opens a local video file and hands out its displayed frames in order, each with its place in time.
+
+This is the only place that knows how containers and decoders misbehave. What comes out is a clean time line: it
+starts at 0 with the first displayed frame and never stands still or goes back.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import NamedTuple, Self
+
+import av
+import av.stream
+from av.audio.stream import AudioStream
+from av.container.input import InputContainer
+from av.packet import Packet
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from summdiff.errors import VideoError
+
+# A step back by more than this is a break in the clock (joined recordings), a smaller one is a faulty time stamp.
+_CLOCK_BREAK_SECONDS = 1.0
+_PICTURE_FORMATS = ("image2", "_pipe", "tty")
+
+
+class Timed(NamedTuple):
+    """A decoded frame and when it is on display, in units of the stream's time base from the first displayed frame."""
+
+    frame: VideoFrame
+    ticks: int
+    duration: int
+
+
+def open_input(path: str | os.PathLike[str]) -> InputContainer:
+    """Open a local file for reading.
+
+    Raises:
+        VideoError: the path does not exist, is not a regular file, is empty, or is no video that FFmpeg knows.
+    """
+    # An absolute path keeps FFmpeg from taking "a:b.mp4" for a protocol or "-i.mp4" for an option.
+    absolute = Path(os.path.abspath(os.fspath(path)))  # noqa: PTH100  (Path.resolve would follow links)
+    try:
+        if not absolute.exists():
+            raise VideoError(f"'{path}' does not exist; check the path.")
+        if absolute.is_dir():
+            raise VideoError(f"'{path}' is a folder; name a video file inside it.")
+        if not absolute.is_file():
+            raise VideoError(f"'{path}' is not a regular file; save the video to disk first.")
+        if absolute.stat().st_size == 0:
+            raise VideoError(f"'{path}' is empty (0 bytes); it may be an unfinished download or recording.")
+        # Playlists must not reach out to other machines; titles in unknown encodings must not stop us.
+        container = av.open(str(absolute), mode="r", options={"protocol_whitelist": "file"}, metadata_errors="replace")
+    except (av.FFmpegError, OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise VideoError(f"'{path}' cannot be read as a video: {reason}.") from error
+    if container.format.name.endswith(_PICTURE_FORMATS):
+        container.close()
+        raise VideoError(f"'{path}' is a picture or a text, not a video.")
+    return container
+
+
+def video_stream(container: InputContainer) -> VideoStream:
+    """The video stream that a player shows: of those marked as default the one with the most pixels.
+
+    Cover pictures and thumbnails are no video streams.
+
+    Raises:
+        VideoError: there is none, or no decoder for it.
+    """
+    stills = av.stream.Disposition.attached_pic | av.stream.Disposition.timed_thumbnails
+    streams = [stream for stream in container.streams.video if not stream.disposition & stills]
+    if not streams:
+        found = "only sound" if container.streams.audio else "no picture"
+        raise VideoError(f"'{container.name}' has {found}; a video stream is needed.")
+    known = [stream for stream in streams if stream.codec_context is not None]
+    if not known:
+        raise VideoError(f"'{container.name}' uses a video codec that this FFmpeg cannot decode; convert it first.")
+    return max(
+        known,
+        key=lambda stream: (
+            bool(stream.disposition & av.stream.Disposition.default),
+            stream.codec_context.width * stream.codec_context.height,
+        ),
+    )
+
+
+def audio_stream(container: InputContainer) -> AudioStream | None:
+    """The first sound stream marked as default, else the first one that can be decoded, else None."""
+    known = [stream for stream in container.streams.audio if stream.codec_context is not None]
+    marked = [stream for stream in known if stream.disposition & av.stream.Disposition.default]
+    return next(iter(marked + known), None)
+
+
+def nominal_rate(stream: VideoStream) -> Fraction:
+    """Frames per second as the container tells it; 25 where it tells nothing usable."""
+    for rate in (stream.average_rate, stream.guessed_rate, stream.base_rate):
+        if rate and 0 < rate <= 1000:
+            return rate
+    return Fraction(25)
+
+
+class FrameSource:
+    """One sequential pass over the frames of a video file.
+
+    Iterating yields `Timed` frames in display order: the first at 0 ticks, each later than the one before it. Frames
+    without a time stamp follow their predecessor by one frame; a repeated or slightly earlier one by half a frame;
+    after a break in the clock (joined recordings) time goes on by one frame. Damaged packets and frames are skipped.
+
+    Args:
+        path: a local video file.
+
+    Attributes:
+        container, stream: what is being read.
+        time_base: seconds per tick.
+        origin: time stamp of the first displayed frame in ticks of the container; None before it was decoded.
+        regular: whether all time stamps so far were there and increasing, so that `origin` relates both clocks.
+        corrupt: number of damaged packets and frames skipped so far.
+
+    Raises:
+        VideoError: see `open_input` and `video_stream`; when iterating, that not a single frame can be decoded.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.container = open_input(path)
+        try:
+            self.stream = video_stream(self.container)
+        except BaseException:
+            self.container.close()
+            raise
+        self.stream.thread_type = "AUTO"
+        self.time_base = self.stream.time_base or Fraction(1, 1_000_000)
+        self.origin: int | None = None
+        self.regular = True
+        self.corrupt = 0
+        self._nominal = max(1, round(1 / (nominal_rate(self.stream) * self.time_base)))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file. Safe to call twice."""
+        self.container.close()
+
+    def seconds(self, ticks: int) -> float:
+        """Ticks as seconds; the float nearest to the exact quotient."""
+        return ticks * self.time_base.numerator / self.time_base.denominator
+
+    def __iter__(self) -> Iterator[Timed]:
+        shift = 0  # from the container's clock to ours
+        last = 0
+        break_ticks = round(_CLOCK_BREAK_SECONDS / self.time_base)
+        use_dts = False
+        for frame in self._decoded():
+            stamp = frame.dts if use_dts else frame.pts
+            if self.origin is None:
+                if stamp is None:  # AVI and raw streams carry decoding times at best
+                    use_dts, stamp, self.regular = True, frame.dts, False
+                self.origin = stamp or 0
+                shift = -self.origin
+                ticks = 0
+            elif stamp is None:
+                self.regular = False
+                ticks = last + self._nominal
+            else:
+                ticks = stamp + shift
+                if ticks <= last:
+                    self.regular = False
+                    if last - ticks > break_ticks:
+                        shift += last + self._nominal - ticks
+                        ticks = stamp + shift
+                    else:
+                        ticks = last + max(1, self._nominal // 2)
+            last = ticks
+            yield Timed(frame, ticks, frame.duration or self._nominal)
+        if self.origin is None:
+            raise VideoError(f"'{self.container.name}' holds no frame that can be decoded; the file is damaged.")
+
+    def _decoded(self) -> Iterator[VideoFrame]:
+        """Every sound frame in display order, counting what had to be left out."""
+        packets = self.container.demux(self.stream)
+        while True:
+            try:
+                packet = next(packets, None)
+            except av.FFmpegError:  # the file breaks off here: what the decoder still holds is the end
+                self.corrupt += 1
+                packet = None
+            for frame in self._decode(packet):
+                if frame.is_corrupt:
+                    self.corrupt += 1
+                else:
+                    yield frame
+            if packet is None:
+                return
+
+    def _decode(self, packet: Packet[VideoStream] | None) -> list[VideoFrame]:
+        try:
+            return self.stream.decode(packet)
+        except av.EOFError:  # already flushed by the empty packet that ends a demuxing pass
+            return []
+        except av.FFmpegError:
+            self.corrupt += 1
+            return []
