@@ -99,6 +99,7 @@ class Summary:
         shots: all shots, contiguous and in order.
         selection: the chosen parts, merged where they touch, in order. Never empty. Usually whole shots; a part of
             one where no whole shot fits the budget.
+        warnings: one sentence each for what a user should know, such as damaged frames that were skipped.
         timings: seconds spent in each stage. The only field that differs between two runs of the same thing.
     """
 
@@ -110,6 +111,7 @@ class Summary:
     scores: Scores
     shots: tuple[Shot, ...]
     selection: tuple[Interval, ...]
+    warnings: tuple[str, ...] = ()
     timings: dict[str, float] = field(default_factory=dict)
 
     @property
@@ -130,6 +132,7 @@ class Summary:
             "shots": [asdict(shot) for shot in self.shots],
             "selection": [asdict(part) for part in self.selection],
             "selected_duration": _tidy(self.selected_duration),
+            "warnings": list(self.warnings),
             "timings": self.timings,
         }
         return json.dumps(_tidy(document), indent=indent, ensure_ascii=False, allow_nan=False) + "\n"
@@ -169,6 +172,7 @@ class Summary:
                 scores=Scores(**{key: tuple(map(float, row)) for key, row in document["scores"].items()}),
                 shots=tuple(Shot(**shot) for shot in document["shots"]),
                 selection=tuple(Interval(**part) for part in document["selection"]),
+                warnings=tuple(map(str, document["warnings"])),
                 timings=dict(document["timings"]),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:

@@ -3,67 +3,96 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from summdiff.selection import best_window, choose_shots
+from summdiff.selection import best_window, choose
+
+
+def steps_of(edges, shot_scores):
+    """One step in the middle of every shot, with the shot's score."""
+    edges = np.asarray(edges, dtype=float)
+    return (edges[:-1] + edges[1:]) / 2, np.asarray(shot_scores, dtype=float)
 
 
 @given(
     lengths=st.lists(st.integers(1, 400), min_size=1, max_size=30),
-    share=st.floats(0.01, 1.0),
+    share=st.floats(1e-4, 1.0),
     value=st.sampled_from(["mean", "sum"]),
     seed=st.integers(0, 1000),
 )
-def test_never_over_the_budget(lengths, share, value, seed):
+def test_never_empty_and_never_over_the_budget_by_more_than_a_frame(lengths, share, value, seed):
     edges = np.concatenate(([0], np.cumsum(lengths))) / 25.0
-    scores = np.random.default_rng(seed).random(len(lengths))
+    times, scores = steps_of(edges, np.random.default_rng(seed).random(len(lengths)))
     budget = share * edges[-1]
-    chosen = choose_shots(edges[:-1], edges[1:], scores, budget=budget, fps=25.0, value=value)
-    assert np.diff(edges)[chosen].sum() <= budget + 0.02 / 25.0 * len(lengths)
-    if np.diff(edges).min() <= budget - 1 / 25.0:
-        assert chosen.any()
+    choice = choose(edges, times, scores, budget=budget, fps=25.0, value=value)
+    assert choice.chosen.any()
+    assert len(choice.parts) == choice.chosen.sum()
+    total = np.diff(choice.parts, axis=1).sum()
+    assert 0 < total <= max(budget, 1 / 25.0) + 0.02 / 25.0 * len(lengths)
+    inside = (choice.parts[:, 0] >= edges[:-1][choice.chosen]) & (choice.parts[:, 1] <= edges[1:][choice.chosen] + 1e-9)
+    assert inside.all()
 
 
 def test_mean_prefers_short_shots_and_sum_the_best_seconds():
-    starts, ends = np.array([0.0, 10.0, 12.0, 14.0]), np.array([10.0, 12.0, 14.0, 16.0])
-    scores = np.array([0.9, 0.5, 0.5, 0.5])
-    by_mean = choose_shots(starts, ends, scores, budget=10.0, fps=25.0, value="mean")
-    by_sum = choose_shots(starts, ends, scores, budget=10.0, fps=25.0, value="sum")
-    assert by_mean.tolist() == [False, True, True, True]
-    assert by_sum.tolist() == [True, False, False, False]
+    edges = [0.0, 10.0, 12.0, 14.0, 16.0]
+    times, scores = steps_of(edges, [0.9, 0.5, 0.5, 0.5])
+    by_mean = choose(edges, times, scores, budget=10.0, fps=25.0, value="mean")
+    by_sum = choose(edges, times, scores, budget=10.0, fps=25.0, value="sum")
+    assert by_mean.chosen.tolist() == [False, True, True, True]
+    assert by_sum.chosen.tolist() == [True, False, False, False]
 
 
 @pytest.mark.parametrize("score", [0.0, 0.7])
 @pytest.mark.parametrize("value", ["mean", "sum"])
 def test_constant_scores_fill_the_budget(score, value):
     edges = np.arange(11) * 4.0
-    chosen = choose_shots(edges[:-1], edges[1:], np.full(10, score), budget=12.0, fps=30.0, value=value)
-    assert chosen.sum() == 3
+    choice = choose(edges, *steps_of(edges, np.full(10, score)), budget=12.0, fps=30.0, value=value)
+    assert choice.chosen.sum() == 3
 
 
-def test_nothing_is_chosen_where_no_shot_fits():
-    assert not choose_shots([0.0], [9.0], [1.0], budget=3.0, fps=25.0).any()
+def test_where_no_shot_fits_the_best_window_of_the_best_shot_is_taken():
+    times = np.arange(40.0)
+    scores = np.full(40, 0.1)
+    scores[27:30] = 0.9
+    choice = choose([0.0, 20.0, 40.0], times, scores, budget=3.0, fps=25.0)
+    assert choice.chosen.tolist() == [False, True]
+    assert choice.parts.tolist() == [[27.0, 30.0]]
+
+
+def test_a_dull_shot_that_fits_does_not_win_over_the_best_part_of_a_long_one():
+    times = np.arange(40.0)
+    scores = np.where(times < 36, 0.2, 0.1)
+    scores[10:14] = 1.0
+    choice = choose([0.0, 36.0, 40.0], times, scores, budget=4.0, fps=25.0)
+    assert choice.parts.tolist() == [[10.0, 14.0]]
+
+
+def test_less_than_a_frame_gives_a_frame():
+    choice = choose([0.0, 0.04], [0.0], [0.5], budget=0.006, fps=25.0)
+    assert choice.parts.tolist() == [[0.0, 0.04]]
+
+
+def test_shot_scores_are_means_over_steps():
+    choice = choose([0.0, 2.0, 5.0], np.arange(5.0), [0.2, 0.4, 0.0, 0.3, 0.9], budget=2.0, fps=25.0)
+    assert choice.shot_scores == pytest.approx([0.3, 0.4])
 
 
 def test_long_videos_are_counted_in_coarser_ticks_and_stay_within_the_budget():
     rng = np.random.default_rng(0)
     edges = np.concatenate(([0.0], np.cumsum(rng.uniform(2, 30, size=2200))))
     budget = 0.15 * edges[-1]
-    chosen = choose_shots(edges[:-1], edges[1:], rng.random(2200), budget=budget, fps=60.0)
-    assert 0.99 * budget < np.diff(edges)[chosen].sum() <= budget
+    choice = choose(edges, *steps_of(edges, rng.random(2200)), budget=budget, fps=60.0)
+    assert 0.99 * budget < np.diff(choice.parts, axis=1).sum() <= budget
 
 
 def test_best_window_holds_the_peak():
     times = np.arange(20.0)
     scores = np.zeros(20)
     scores[12:15] = 1.0
-    assert best_window(0.0, 20.0, times, scores, length=3.0) == (12.0, 15.0)
-    start, end = best_window(0.0, 20.0, times, scores, length=5.5)
+    assert best_window(0.0, 20.0, times, scores, length=3.0) == (12.0, 15.0, 1.0)
+    start, end, mean = best_window(0.0, 20.0, times, scores, length=6.0)
     assert start <= 12.0
     assert end >= 15.0
-    assert end - start == pytest.approx(5.5)
+    assert mean == pytest.approx(0.5)
 
 
-def test_best_window_of_equals_is_the_first_and_never_longer_than_the_shot():
-    times = np.arange(20.0)
-    assert best_window(3.3, 17.1, times, np.ones(20), length=4.0) == (3.3, 7.3)
-    assert best_window(3.3, 5.0, times, np.ones(20), length=4.0) == (3.3, 5.0)
-    assert best_window(0.0, 0.9, [0.0], [0.4], length=0.5) == (0.0, 0.5)
+def test_best_window_of_equals_is_the_first():
+    assert best_window(3.3, 17.1, np.arange(20.0), np.ones(20), length=4.0)[:2] == pytest.approx((3.3, 7.3))

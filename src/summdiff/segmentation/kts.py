@@ -133,7 +133,7 @@ class _PricedSearch:
     def __init__(self, scatter: NDArray[np.float64], shortest: int) -> None:
         longest, n = scatter.shape
         self._n, self._longest, self._shortest = n, longest, shortest
-        # Row t: scatter of the segments that end before step t, longest first; infinite where they would begin before 0.
+        # Row t: scatter of the segments that end before step t, longest first; infinite where they begin before 0.
         self._ending = np.full((n + 1, longest - shortest + 1), np.inf)
         for length in range(shortest, longest + 1):
             self._ending[length:, longest - length] = scatter[length - 1, : n - length + 1]

@@ -1,6 +1,6 @@
 """Choosing shots under a time budget."""
 
-from summdiff.selection.budget import Value, best_window, choose_shots
+from summdiff.selection.budget import Choice, Value, best_window, choose
 from summdiff.selection.knapsack import knapsack
 
-__all__ = ["Value", "best_window", "choose_shots", "knapsack"]
+__all__ = ["Choice", "Value", "best_window", "choose", "knapsack"]

@@ -1,8 +1,9 @@
-"""From scored shots to the parts that fill a time budget: never empty, never over it."""
+"""From scored steps and shots to the parts that fill a time budget: never empty, never over it."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -10,49 +11,73 @@ from numpy.typing import ArrayLike, NDArray
 
 from summdiff.selection.knapsack import knapsack
 
-Value = Literal["mean", "sum"]
+Value = Literal["sum", "mean"]
 
 _MOST_TICKS = 20_000  # the budget is counted in frames, or in coarser ticks where it holds more of them than this
+_FORGIVEN = 0.01  # of a tick: ends of shots are rounded times of frames
 _TIE_BREAK = 1e-6  # of the largest value: equal shots are told apart by their length
 
 
-def choose_shots(
-    starts: ArrayLike,
-    ends: ArrayLike,
-    shot_scores: ArrayLike,
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What was chosen among S shots.
+
+    Attributes:
+        shot_scores: (S,) mean importance of each shot's steps.
+        chosen: (S,) True where the shot, or a part of it, is in the summary. At least one is.
+        parts: (P, 2) chosen parts in seconds, [start, end), in order: one for each chosen shot.
+    """
+
+    shot_scores: NDArray[np.float64]
+    chosen: NDArray[np.bool_]
+    parts: NDArray[np.float64]
+
+
+def choose(
+    edges: ArrayLike,
+    times: ArrayLike,
+    scores: ArrayLike,
     *,
     budget: float,
     fps: float,
     value: Value = "sum",
-) -> NDArray[np.bool_]:
+) -> Choice:
     """The shots of greatest total value that last no longer than the budget together.
 
-    Lengths are rounded up to whole frames and the budget down, so the choice is never over it.
+    A shot longer than the whole budget is offered as its best window of that length, so that something good is always
+    there to be chosen. Lengths are rounded up to whole frames and the budget down, so the choice is never over it; a
+    budget of less than a frame gives one frame.
 
     Args:
-        starts, ends: (S,) seconds.
-        shot_scores: (S,) mean importance of each shot, at least 0.
+        edges: (S + 1,) seconds, ascending: where each shot starts, and the end of the last one.
+        times: (N,) seconds, ascending: where each step was looked at; every shot holds at least one.
+        scores: (N,) importance of each step, at least 0.
         budget: seconds.
         fps: frame rate, frames per second.
-        value: what a shot is worth: "mean", its mean importance, as in the literature, which prefers many short
-            shots; or "sum", importance times seconds, which prefers the best seconds whatever the shot's length.
-
-    Returns:
-        (S,) True for the chosen shots. All False where no shot fits.
+        value: what a shot is worth: "sum", importance times seconds, which prefers the best seconds whatever the
+            shot's length; or "mean", importance, as in the literature, which prefers many short shots.
     """
-    length = np.asarray(ends, dtype=np.float64) - np.asarray(starts, dtype=np.float64)
-    score = np.asarray(shot_scores, dtype=np.float64)
-    # Ends of shots are rounded times of frames: 1 % of a frame is forgiven before rounding.
-    tick = max(1.0 / fps, budget / _MOST_TICKS)
-    weights = np.maximum(np.ceil(length / tick - 0.01), 1).astype(np.int64)
-    capacity = math.floor(budget / tick + 0.01)
+    edge = np.asarray(edges, dtype=np.float64)
+    time = np.asarray(times, dtype=np.float64)
+    score = np.asarray(scores, dtype=np.float64)
+    shot_of_step = np.searchsorted(edge[:-1], time, side="right") - 1
+    steps_in_shot = np.bincount(shot_of_step, minlength=len(edge) - 1)
+    shot_scores = np.bincount(shot_of_step, weights=score, minlength=len(edge) - 1) / np.maximum(steps_in_shot, 1)
 
-    worth = np.maximum(score * length if value == "sum" else score, 0.0)
-    total = float(length.sum())
-    scale = float(worth.max(initial=0.0)) or 1.0
-    if total > 0:
-        worth = worth + _TIE_BREAK * scale * length / total  # all-equal scores then fill the budget
-    return knapsack(worth, weights, capacity)
+    tick = max(1.0 / fps, budget / _MOST_TICKS)
+    capacity = max(math.floor(budget / tick + _FORGIVEN), 1)
+    offers = np.stack([edge[:-1], edge[1:]], axis=1)
+    worth = shot_scores.copy()
+    for shot in np.flatnonzero(_ticks(offers, tick) > capacity):
+        start, end = offers[shot]
+        *offers[shot], worth[shot] = best_window(start, end, time, score, length=capacity * tick)
+
+    length = offers[:, 1] - offers[:, 0]
+    worth = np.maximum(worth * length if value == "sum" else worth, 0.0)
+    scale = float(worth.max()) or 1.0
+    worth += _TIE_BREAK * scale * length / length.sum()  # shots of equal worth: rather fill the budget
+    chosen = knapsack(worth, _ticks(offers, tick), capacity)
+    return Choice(shot_scores, chosen, offers[chosen])
 
 
 def best_window(
@@ -62,30 +87,30 @@ def best_window(
     scores: ArrayLike,
     *,
     length: float,
-) -> tuple[float, float]:
+) -> tuple[float, float, float]:
     """The window of a given length within [start, end) over which the scores are highest on average.
 
-    For the case that no whole shot fits the budget. A score holds from its time to the next one.
-
     Args:
-        start, end: the shot, seconds.
-        times, scores: (N,) seconds, ascending, and importance.
-        length: seconds; the whole shot is returned where it is no longer than this.
+        start, end: seconds, at least `length` apart.
+        times, scores: (N,) seconds, ascending, and importance; a score holds from its time to the next one.
+        length: seconds.
 
     Returns:
-        (start, end) of the window, seconds. Of equally good windows the first.
+        Start and end of the window in seconds, and the mean score over it. Of equally good windows the first.
     """
-    if end - start <= length:
-        return start, end
     t = np.asarray(times, dtype=np.float64)
     s = np.asarray(scores, dtype=np.float64)
     # The integral of a step function is piecewise linear in the window's place: the best one starts or ends at a step.
-    inside = t[(t > start) & (t < end)]
-    edges = np.concatenate(([start], inside, [end]))
+    edges = np.concatenate(([start], t[(t > start) & (t < end)], [end]))
     held = s[np.maximum(np.searchsorted(t, edges[:-1], side="right") - 1, 0)]
     area = np.concatenate(([0.0], np.cumsum(held * np.diff(edges))))
     places = np.concatenate((edges, edges - length))
     places = np.unique(places[(places >= start) & (places <= end - length)])
     gained = np.interp(places + length, edges, area) - np.interp(places, edges, area)
-    first = float(places[np.flatnonzero(gained >= gained.max() - 1e-9)[0]])
-    return first, first + length
+    best = int(np.flatnonzero(gained >= gained.max() - 1e-9)[0])
+    return float(places[best]), float(places[best] + length), float(gained[best] / length)
+
+
+def _ticks(parts: NDArray[np.float64], tick: float) -> NDArray[np.int64]:
+    """Lengths of (P, 2) parts in whole ticks, rounded up."""
+    return np.maximum(np.ceil((parts[:, 1] - parts[:, 0]) / tick - _FORGIVEN), 1).astype(np.int64)

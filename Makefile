@@ -1,0 +1,57 @@
+# `make help` lists what can be done here. Everything runs in .venv, which is made when first needed.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip --quiet --disable-pip-version-check
+DEMO   := demo
+VIDEO  ?= $(DEMO)/big_buck_bunny.mp4
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-slow lint format bench train-default clean
+
+help: ## show this help
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+demo: $(VENV)/.installed $(VIDEO) ## summarise a real film (VIDEO=path for another)
+	@mkdir -p $(DEMO)
+	$(BIN)/summdiff summarize "$(VIDEO)" -o $(DEMO) --formats mp4,json,png --overwrite
+	@echo "Watch the .summary.mp4 above; its scores, shots and settings are in the .summary.json, the curve in the .png."
+
+test: $(VENV)/.installed-dev ## run the default tests
+	$(BIN)/python -m pytest -n 2
+
+test-slow: $(VENV)/.installed-dev ## run the slow tests as well
+	$(BIN)/python -m pytest -n 2 -m "slow or not slow"
+
+lint: $(VENV)/.installed-dev ## ruff and mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(VENV)/.installed-dev ## let ruff lay out the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(VENV)/.installed-dev ## measure speed against named alternatives
+	$(BIN)/python benchmarks/summarize.py "$(VIDEO)"
+
+train-default: $(VENV)/.installed-dev ## train the shipped model again from TVSum (see docs/default-model.md)
+	$(BIN)/summdiff train recipes/default.yaml
+
+clean: ## remove the environment and the demo
+	rm -rf $(VENV) $(DEMO)
+
+$(DEMO)/big_buck_bunny.mp4: scripts/fetch_demo_film.py | $(VENV)/.installed
+	@mkdir -p $(DEMO)
+	$(BIN)/python scripts/fetch_demo_film.py $@
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: $(VENV)/bin/python pyproject.toml constraints.txt
+	$(PIP) install --constraint constraints.txt --editable .
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/bin/python pyproject.toml constraints.txt
+	$(PIP) install --constraint constraints.txt --editable ".[dev]"
+	@touch $@ $(VENV)/.installed

@@ -1,0 +1,52 @@
+"""The `summdiff` command: its verbs, and what every verb has in common when something goes wrong."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from summdiff import __version__
+from summdiff.cli.crossval import crossval
+from summdiff.cli.fit_pca import fit_pca
+from summdiff.cli.summarize import summarize
+from summdiff.cli.train import train
+from summdiff.errors import SummdiffError, UsageError
+
+app = typer.Typer(
+    name="summdiff",
+    help="Turn a long video into a short one that keeps what people find important.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(summarize)
+app.command()(train)
+app.command()(crossval)
+app.command(name="fit-pca")(fit_pca)
+
+
+@app.callback()
+def _common(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and leave.")] = False,
+) -> None:
+    if version:
+        typer.echo(f"summdiff {__version__}")
+        raise typer.Exit
+
+
+def main() -> None:
+    """Run the command line. A user's mistake ends in one sentence and exit code 2, another known failure in 1."""
+    try:
+        app()
+    except UsageError as error:
+        print(f"summdiff: {error}", file=sys.stderr)
+        sys.exit(2)
+    except SummdiffError as error:
+        print(f"summdiff: {error}", file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        print("summdiff: stopped; nothing was left half-written.", file=sys.stderr)
+        sys.exit(130)

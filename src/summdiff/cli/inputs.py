@@ -1,0 +1,96 @@
+"""Which videos are meant by what stands on the command line, and where the results of each go."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from summdiff.errors import UsageError
+
+# Endings of files that are looked at when a folder is given. A file that is named itself may end in anything.
+VIDEO_SUFFIXES = frozenset({
+    "3g2", "3gp", "asf", "avi", "dv", "f4v", "flv", "m2ts", "m2v", "m4v", "mkv", "mov", "mp4", "mpeg", "mpg", "mts",
+    "mxf", "nut", "ogm", "ogv", "qt", "rm", "ts", "vob", "webm", "wmv", "y4m",
+})  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One video, the folder that its results go to and the first part of their names."""
+
+    video: Path
+    folder: Path
+    name: str
+
+
+def jobs(sources: Sequence[Path], *, output: Path | None, recursive: bool) -> list[Job]:
+    """What is to be done for files and folders given by a user.
+
+    Args:
+        sources: files and folders. A missing file is kept, so that it fails by itself and the others go on.
+        output: where results go; beside each video where None. The sub-folders of a folder given are kept under it.
+        recursive: also look into the sub-folders of folders.
+
+    Returns:
+        One job a video, each video once. Earlier summaries (`*.summary.*`) and hidden files in folders are left out.
+
+    Raises:
+        UsageError: a folder without any video.
+    """
+    found: dict[Path, tuple[Path, Path]] = {}
+    for source in sources:
+        if not source.is_dir():
+            found.setdefault(source.resolve(), (source, output or source.parent))
+            continue
+        videos = _videos_in(source, recursive=recursive)
+        if not videos:
+            hint = "" if recursive else ", use --recursive to look into its folders"
+            raise UsageError(f"There is no video in the folder '{source}'{hint}.")
+        for video in videos:
+            folder = video.parent if output is None else output / video.parent.relative_to(source)
+            found.setdefault(video.resolve(), (video, folder))
+
+    # talk.mp4 and talk.mkv would both give talk.summary.mp4: such names keep their ending.
+    uses = Counter((folder.resolve(), video.stem.casefold()) for video, folder in found.values())
+    names = [
+        video.stem if uses[folder.resolve(), video.stem.casefold()] == 1 else video.name
+        for video, folder in found.values()
+    ]
+    taken: Counter[tuple[Path, str]] = Counter()
+    result = []
+    for (video, folder), name in zip(found.values(), names, strict=True):
+        taken[folder.resolve(), name.casefold()] += 1
+        number = taken[folder.resolve(), name.casefold()]
+        result.append(Job(video, folder, name if number == 1 else f"{name} ({number})"))
+    return result
+
+
+def _videos_in(folder: Path, *, recursive: bool) -> list[Path]:
+    entries = folder.rglob("*") if recursive else folder.glob("*")
+    return sorted(
+        path
+        for path in entries
+        if path.suffix[1:].lower() in VIDEO_SUFFIXES
+        and not path.stem.endswith(".summary")
+        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+        and path.is_file()
+    )
+
+
+def seconds(text: str) -> float:
+    """Seconds from "90", "90s", "1.5m", "1m30s", "2h", "1:30" or "1:02:03.5".
+
+    Raises:
+        UsageError: the text is none of these.
+    """
+    for form in (r"(?:([\d.]+)h)?(?:([\d.]+)m)?(?:([\d.]+)s?)?", r"(?:(\d+):)?(\d+):(\d+(?:\.\d*)?)"):
+        fields = re.fullmatch(form, text.strip().lower())
+        if fields and any(fields.groups()):
+            with suppress(ValueError):  # "1.2.3" is no number
+                hours, minutes, rest = (float(field or 0) for field in fields.groups())
+                return 3600 * hours + 60 * minutes + rest
+    raise UsageError(f"'{text}' is not a time: write it like 90s, 1m30s or 1:30.")

@@ -1,0 +1,184 @@
+"""`summdiff summarize`: short versions of videos."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from summdiff.cli.inputs import Job, jobs, seconds
+from summdiff.cli.progress import Reporter, reporter
+from summdiff.errors import OutputError, SummdiffError, UsageError
+from summdiff.export import DEFAULT_FORMATS, FORMATS, check_formats, check_targets, save, targets
+from summdiff.options import DEFAULT_BACKBONE, DEFAULT_MODEL, Options
+
+if TYPE_CHECKING:
+    from summdiff.pipeline import Summarizer
+    from summdiff.timeline import Summary
+
+_SPARE_BYTES = 50_000_000  # room that has to be left beside an estimate of what will be written
+
+
+def summarize(
+    videos: Annotated[list[Path], typer.Argument(help="Videos, or folders with videos.", show_default=False)],
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", metavar="DIR", help="Folder for the results.", show_default="beside each video"),
+    ] = None,
+    budget: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SHARE", help="Largest share of the video that is kept.", show_default=str(Options.budget)
+        ),
+    ] = None,
+    duration: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="The same as a time: 60s, 1m30s, 1:30.", show_default=False),
+    ] = None,
+    model: Annotated[
+        str, typer.Option(metavar="ID|DIR", help="Model: 'default', or a folder that `summdiff train` wrote.")
+    ] = DEFAULT_MODEL,
+    samples: Annotated[
+        int, typer.Option(metavar="M", help="Importance curves to draw; their mean decides.")
+    ] = Options.samples,
+    steps: Annotated[int, typer.Option(metavar="N", help="Denoising steps of each curve.")] = Options.steps,
+    seed: Annotated[int, typer.Option(help="Seed of the noise that the curves start from.")] = Options.seed,
+    backbone: Annotated[
+        str, typer.Option(metavar="ID", help="What looks at the frames: efficientnet_lite0, timm:<name>, …")
+    ] = DEFAULT_BACKBONE,
+    value: Annotated[
+        Literal["sum", "mean"],
+        typer.Option(
+            help="What a shot is worth: importance × seconds, or importance (as in the literature; many short shots)."
+        ),
+    ] = Options.value,
+    min_shot: Annotated[float, typer.Option(metavar="SECONDS", help="Shortest shot.")] = Options.min_shot,
+    max_shot: Annotated[float, typer.Option(metavar="SECONDS", help="Longest shot.")] = Options.max_shot,
+    rate: Annotated[float, typer.Option(metavar="FPS", help="Frames looked at per second of video.")] = 1.0,
+    formats: Annotated[
+        str, typer.Option(metavar="LIST", help=f"What to write, separated by commas: {', '.join(FORMATS)}.")
+    ] = ",".join(DEFAULT_FORMATS),
+    recursive: Annotated[bool, typer.Option("-r", "--recursive", help="Also look into sub-folders.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace results that are there.")] = False,
+    no_cache: Annotated[
+        bool, typer.Option("--no-cache", help="Neither use nor keep features of earlier runs.")
+    ] = False,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Say nothing but what failed.")] = False,
+    progress: Annotated[
+        Literal["bars", "machine"], typer.Option(help="Bars for people, or one JSON object a line for programs.")
+    ] = "bars",
+) -> None:
+    """Make short versions of videos that keep what people find important.
+
+    Writes <name>.summary.mp4 and <name>.summary.json for each video. A video that fails does not stop the others; the
+    exit code is 1 if any failed.
+
+    Example: summdiff summarize talk.mp4 holiday/ -o short --duration 60s
+    """
+    if budget is not None and duration is not None:
+        raise UsageError("Give either --budget or --duration, not both.")
+    if quiet and progress == "machine":
+        raise UsageError("Give either --quiet or --progress machine, not both.")
+    options = Options(
+        budget=Options.budget if budget is None else budget,
+        duration=None if duration is None else seconds(duration),
+        samples=samples,
+        steps=steps,
+        seed=seed,
+        value=value,
+        min_shot=min_shot,
+        max_shot=max_shot,
+    )
+    wanted = [name.strip() for name in formats.split(",") if name.strip()]
+    check_formats(wanted)
+    work = jobs(videos, output=output, recursive=recursive)
+
+    from summdiff.pipeline import Summarizer
+
+    summarizer = Summarizer(model=model, backbone=backbone, rate=rate, cache=not no_cache)
+    with reporter(quiet=quiet, machine=progress == "machine") as tell:
+        failures = _run(work, summarizer, options, wanted, overwrite=overwrite, tell=tell)
+    if failures:
+        raise typer.Exit(1)
+
+
+def _run(
+    work: Sequence[Job],
+    summarizer: Summarizer,
+    options: Options,
+    formats: Sequence[str],
+    *,
+    overwrite: bool,
+    tell: Reporter,
+) -> int:
+    """Check every job, then do those that can be done. Returns how many failed."""
+    failed: list[tuple[Path, str]] = []
+    ready: list[Job] = []
+    for job in work:
+        try:
+            _check(job, options, formats, overwrite=overwrite)
+            ready.append(job)
+        except SummdiffError as error:
+            failed.append((job.video, str(error)))
+            tell.failed(job.video, str(error))
+    done: list[tuple[Path, Summary, list[Path]]] = []
+    if ready:
+        # What is missing for all of them is said once, before any work.
+        summarizer.load()
+    for job in ready:
+        tell.start(job.video)
+        try:
+            began = time.perf_counter()
+            summary, outputs = _summarize_one(job, summarizer, options, formats, overwrite=overwrite, tell=tell)
+            done.append((job.video, summary, outputs))
+            tell.done(summary, outputs, time.perf_counter() - began)
+        except SummdiffError as error:
+            failed.append((job.video, str(error)))
+            tell.failed(job.video, str(error))
+    tell.close(done, failed)
+    return len(failed)
+
+
+def _summarize_one(
+    job: Job,
+    summarizer: Summarizer,
+    options: Options,
+    formats: Sequence[str],
+    *,
+    overwrite: bool,
+    tell: Reporter,
+) -> tuple[Summary, list[Path]]:
+    summary = summarizer.summarize(
+        job.video, options, on_progress=lambda at: tell.progress(at.stage, at.done, at.total)
+    )
+    outputs = save(
+        summary,
+        job.folder,
+        formats=formats,
+        name=job.name,
+        overwrite=overwrite,
+        on_progress=lambda done: tell.progress("cut", done, summary.selected_duration),
+    )
+    return summary, outputs
+
+
+def _check(job: Job, options: Options, formats: Sequence[str], *, overwrite: bool) -> None:
+    """Find out before the work whether it can be done: the video, the folder, the files, the room on the disk."""
+    from summdiff.video import probe
+
+    info = probe(job.video)
+    check_targets(targets(job.folder, job.name, formats), job.video, overwrite=overwrite)
+    if "mp4" in formats and info.duration > 0:
+        share = options.seconds(info.duration) / info.duration
+        # What is written anew can come out larger than the source; twice its rate is a safe guess.
+        needed = int(2 * share * job.video.stat().st_size) + _SPARE_BYTES
+        free = shutil.disk_usage(job.folder).free
+        if free < needed:
+            raise OutputError(
+                f"There is not enough room in '{job.folder}' for the summary of '{job.video}': "
+                f"about {needed / 1e6:.0f} MB are needed and {free / 1e6:.0f} MB are free."
+            )

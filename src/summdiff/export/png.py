@@ -1,0 +1,57 @@
+"""The importance curve as a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from summdiff.export.atomic import written_whole
+from summdiff.timeline import Summary
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_CURVE, _CHOSEN, _EDGE = "#1f4e8c", "#f2a93b", "#9aa3ad"
+
+
+def write(summary: Summary, path: Path, *, on_progress: Callable[[float], None] | None = None) -> None:
+    """Draw the score plot as PNG."""
+    with written_whole(path) as temporary:
+        plot(summary).savefig(temporary, format="png", dpi=150)
+
+
+def plot(summary: Summary) -> Figure:
+    """Importance over time with the band of one standard deviation over samples; the chosen parts are shaded."""
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+    times, mean, std = (np.array(row) for row in (summary.scores.times, summary.scores.mean, summary.scores.std))
+    # Drawn as steps: a score holds until the next one.
+    edges = np.append(times, summary.video.duration)
+    figure = Figure(figsize=(10, 3.2), layout="constrained")
+    axes = figure.subplots()
+    for part in summary.selection:
+        axes.axvspan(part.start, part.end, color=_CHOSEN, alpha=0.45, linewidth=0)
+    if len(summary.shots) <= 400:
+        axes.vlines([shot.start for shot in summary.shots[1:]], 0, 0.03, color=_EDGE, linewidth=0.8)
+    axes.stairs(mean + std, edges, baseline=mean - std, fill=True, color=_CURVE, alpha=0.2)
+    axes.stairs(mean, edges, baseline=None, color=_CURVE, linewidth=1.4)
+    axes.set(xlim=(0, summary.video.duration), ylim=(0, 1), ylabel="importance")
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=9, steps=[1, 1.5, 3, 6, 10]))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda seconds, _: clock(seconds)))
+    axes.spines[["top", "right"]].set_visible(False)
+    # The name is data, not markup: matplotlib would read $…$ as mathematics.
+    name = Path(summary.video.path).name.replace("$", r"\$")
+    chosen, whole = clock(summary.selected_duration), clock(summary.video.duration)
+    axes.set_title(f"{name}: {chosen} of {whole} chosen", loc="left", fontsize=10)
+    return figure
+
+
+def clock(seconds: float) -> str:
+    """Seconds as m:ss, or h:mm:ss from an hour on."""
+    whole = round(seconds)
+    hours, minutes, rest = whole // 3600, whole // 60 % 60, whole % 60
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

@@ -1,0 +1,313 @@
+"""The one place where the steps meet: video -> features -> importance scores -> shots -> selection -> Summary."""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from queue import Full, Queue
+from threading import Event, Thread
+from typing import Literal, Unpack
+
+import numpy as np
+from numpy.typing import NDArray
+
+from summdiff import __version__
+from summdiff.errors import UsageError
+from summdiff.features import Backbone, load_backbone
+from summdiff.features.cache import Extracted, FeatureCache
+from summdiff.models import SummDiff, load_model
+from summdiff.options import DEFAULT_BACKBONE, DEFAULT_MODEL, Options, OptionValues
+from summdiff.segmentation import kts, segments
+from summdiff.selection import choose
+from summdiff.timeline import Interval, Scores, Shot, Summary, merge
+from summdiff.video import Step, VideoReader, probe
+
+Stage = Literal["look", "score", "cut"]
+
+_BATCH = 16  # frames a call of the backbone
+_AHEAD = 64  # frames that may wait between the decoder and the backbone
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a stage is: `done` of `total`. Seconds of video while looking and cutting, a share of 1 while scoring."""
+
+    stage: Stage
+    done: float
+    total: float
+
+
+OnProgress = Callable[[Progress], None]
+
+
+def summarize(
+    path: str | os.PathLike[str],
+    *,
+    model: str | os.PathLike[str] = DEFAULT_MODEL,
+    backbone: str = DEFAULT_BACKBONE,
+    cache: bool = True,
+    on_progress: OnProgress | None = None,
+    **options: Unpack[OptionValues],
+) -> Summary:
+    """Summarise one video. For many, make one `Summarizer` and call it for each: the models then load once.
+
+    Args:
+        path: a video file.
+        model, backbone, cache: as for `Summarizer`.
+        on_progress: called now and then, from this thread.
+        **options: the fields of `summdiff.options.Options`: `budget`, `duration`, `samples`, `steps`, `seed`, `value`,
+            `min_shot`, `max_shot`.
+    """
+    return Summarizer(model=model, backbone=backbone, cache=cache).summarize(path, on_progress=on_progress, **options)
+
+
+class Summarizer:
+    """Summarises videos with one model and one backbone, both loaded when first needed.
+
+    Args:
+        model: "default", or a folder that `summdiff train` wrote.
+        backbone: id of the feature extractor, see `summdiff.features.backbone_ids()`.
+        rate: steps looked at per second of video, from 0.25 to 8.
+        cache: keep features between runs, so that the same video is decoded only once.
+
+    Raises:
+        UsageError: `rate` is out of range.
+    """
+
+    def __init__(
+        self,
+        *,
+        model: str | os.PathLike[str] = DEFAULT_MODEL,
+        backbone: str = DEFAULT_BACKBONE,
+        rate: float = 1.0,
+        cache: bool = True,
+    ) -> None:
+        if not 0.25 <= rate <= 8:
+            raise UsageError(f"The rate must be between 0.25 and 8 steps per second, not {rate:g}.")
+        self.rate = float(rate)
+        self._model_id, self._backbone_id = model, backbone
+        self._cache = FeatureCache() if cache else None
+
+    @cached_property
+    def model(self) -> SummDiff:
+        """The model.
+
+        Raises:
+            ModelError: it is unknown or damaged.
+        """
+        return load_model(self._model_id)
+
+    @cached_property
+    def backbone(self) -> Backbone:
+        """The feature extractor.
+
+        Raises:
+            BackboneError: it is unknown, or its library or weights are missing.
+        """
+        return load_backbone(self._backbone_id)
+
+    def load(self) -> tuple[SummDiff, Backbone]:
+        """Load model and backbone now, so that what is missing is said before any work is done."""
+        return self.model, self.backbone
+
+    def summarize(
+        self,
+        path: str | os.PathLike[str],
+        options: Options | None = None,
+        *,
+        on_progress: OnProgress | None = None,
+        **changes: Unpack[OptionValues],
+    ) -> Summary:
+        """Summarise one video.
+
+        Args:
+            path: a video file.
+            options: what is asked of the summary.
+            on_progress: called now and then, from this thread.
+            **changes: fields of `Options` that take the place of those in `options`.
+
+        Returns:
+            The summary. Same file, options and versions: same summary, apart from `timings`.
+
+        Raises:
+            UsageError: an option is out of its range.
+            VideoError: the file cannot be read as a video.
+            ModelError, BackboneError: the model or the backbone cannot be loaded, or they do not fit each other.
+        """
+        asked = replace(options or Options(), **changes)
+        report = on_progress or (lambda progress: None)
+        timings: dict[str, float] = {}
+        with _timed(timings, "load"):
+            model, backbone = self.load()
+        with _timed(timings, "look"):
+            seen = self._look(Path(path), report)
+        with _timed(timings, "score"):
+            curves = model.sample(
+                seen.features.astype(np.float32),
+                rate=self.rate,
+                samples=asked.samples,
+                steps=asked.steps,
+                seed=asked.seed,
+                on_progress=lambda share: report(Progress("score", share, 1.0)),
+            )
+            mean, std = curves.mean(axis=0), curves.std(axis=0)
+        video = seen.video
+        allowed = asked.seconds(video.duration)
+        with _timed(timings, "select"):
+            edges = self._shot_edges(seen, asked)
+            choice = choose(edges, seen.times, mean, budget=allowed, fps=video.fps, value=asked.value)
+        return Summary(
+            video=video,
+            model={
+                "id": model.id,
+                "conditioning": model.conditioning,
+                "backbone": backbone.id,
+                "version": __version__,
+            },
+            settings={
+                "rate": self.rate,
+                "samples": asked.samples,
+                "steps": asked.steps,
+                "value": asked.value,
+                "min_shot": asked.min_shot,
+                "max_shot": asked.max_shot,
+            },
+            budget=allowed / video.duration,
+            seed=asked.seed,
+            scores=Scores(tuple(map(float, seen.times)), tuple(map(float, mean)), tuple(map(float, std))),
+            shots=tuple(
+                Shot(float(start), float(end), float(score), bool(chosen))
+                for start, end, score, chosen in zip(
+                    edges[:-1], edges[1:], choice.shot_scores, choice.chosen, strict=True
+                )
+            ),
+            selection=merge(Interval(float(start), float(end)) for start, end in choice.parts),
+            warnings=_warnings(seen),
+            timings=timings,
+        )
+
+    def _look(self, path: Path, report: OnProgress) -> Extracted:
+        """Features of the video at our rate, from the cache or from one pass over the file."""
+        info = probe(path)
+        if self._cache is not None:
+            known = self._cache.get(path, self.backbone.id, self.rate)
+            if known is not None:
+                report(Progress("look", known.video.duration, known.video.duration))
+                return known
+        extracted = extract(path, self.backbone, rate=self.rate, report=report, expected=info.duration)
+        if self._cache is not None:
+            self._cache.put(path, self.backbone.id, self.rate, extracted)
+        return extracted
+
+    def _shot_edges(self, seen: Extracted, asked: Options) -> NDArray[np.float64]:
+        """(S + 1,) seconds: where shots begin, and the end of the video."""
+        # A boundary may lie up to one step before the step that it belongs to. One step more at the least and one
+        # less at the most keeps the limits in seconds.
+        least = math.ceil(asked.min_shot * self.rate) + 1 if asked.min_shot > 0 else 1
+        most = max(least, math.floor(asked.max_shot * self.rate) - 1)
+        change_points = kts(seen.features, min_length=least, max_length=most)
+        firsts = segments(change_points, len(seen.times))[:, 0]
+        return np.append(seen.boundaries[firsts], seen.video.duration)
+
+
+def extract(
+    path: Path, backbone: Backbone, *, rate: float, report: OnProgress = lambda progress: None, expected: float = 0.0
+) -> Extracted:
+    """Look at a video once: decode it in one thread, run the backbone in this one.
+
+    Memory does not grow with the video, but for the (N, D) features.
+
+    Args:
+        path: a video file.
+        backbone: the feature extractor.
+        rate: steps per second.
+        report: progress, in seconds of video.
+        expected: the duration that the container claims, for the progress only.
+    """
+    features: list[NDArray[np.float16]] = []
+    times: list[float] = []
+    boundaries: list[float] = []
+
+    with VideoReader(path) as reader:
+        waiting: list[Step] = []
+
+        def run() -> None:
+            # A frame that stays on display for several steps comes as the same image: one look is enough.
+            fresh = [i for i, step in enumerate(waiting) if i == 0 or step.image is not waiting[i - 1].image]
+            rows = backbone(np.stack([waiting[i].image for i in fresh])).astype(np.float16)
+            which = np.searchsorted(fresh, np.arange(len(waiting)), side="right") - 1
+            features.append(rows[which])
+            times.extend(step.time for step in waiting)
+            boundaries.extend(step.boundary for step in waiting)
+            report(Progress("look", times[-1], max(expected, times[-1])))
+            waiting.clear()
+
+        for step in _ahead(reader.steps(rate=rate, short_side=backbone.short_side)):
+            waiting.append(step)
+            if len(waiting) == _BATCH:
+                run()
+        if waiting:
+            run()
+        info, corrupt = reader.info, reader.corrupt_frames
+    report(Progress("look", info.duration, info.duration))
+    return Extracted(
+        features=np.concatenate(features),
+        times=np.array(times),
+        boundaries=np.array(boundaries),
+        video=info,
+        corrupt_frames=corrupt,
+    )
+
+
+def _ahead(steps: Iterator[Step]) -> Iterator[Step]:
+    """The same steps, made in another thread while this one works on those before."""
+    queue: Queue[Step | BaseException | None] = Queue(maxsize=_AHEAD)
+    stopped = Event()
+
+    def put(item: Step | BaseException | None) -> None:
+        while not stopped.is_set():
+            try:
+                queue.put(item, timeout=0.1)
+            except Full:
+                continue
+            return
+
+    def decode() -> None:
+        try:
+            for step in steps:
+                put(step)
+                if stopped.is_set():
+                    return
+            put(None)
+        except BaseException as error:  # handed over whole: it is raised where the steps are used
+            put(error)
+
+    decoder = Thread(target=decode, name="summdiff-decode", daemon=True)
+    decoder.start()
+    try:
+        while (item := queue.get()) is not None:
+            if isinstance(item, BaseException):
+                raise item
+            yield item
+    finally:
+        stopped.set()
+        decoder.join()
+
+
+def _warnings(seen: Extracted) -> tuple[str, ...]:
+    if seen.corrupt_frames == 0:
+        return ()
+    return (f"{seen.corrupt_frames} damaged frames of the video were skipped.",)
+
+
+@contextmanager
+def _timed(timings: dict[str, float], stage: str) -> Iterator[None]:
+    start = time.perf_counter()
+    yield
+    timings[stage] = round(time.perf_counter() - start, 3)

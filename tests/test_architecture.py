@@ -1,0 +1,82 @@
+"""The direction of imports, and that the start stays light."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "src" / "summdiff"
+
+# Each layer may import those before it (and, within a layer, nothing but itself, save where ALLOWED says so).
+LAYERS = [
+    {"errors", "timeline", "options", "__init__"},
+    {"segmentation", "selection", "diffusion", "metrics"},
+    {"video", "features", "models", "data"},
+    {"pipeline", "training", "export"},
+    {"experiments", "cli", "web"},
+]
+LEVEL = {room: level for level, layer in enumerate(LAYERS) for room in layer}
+
+# Rooms on the same level that one may look into, and why.
+SAME_LEVEL = {
+    ("timeline", "errors"),
+    ("options", "errors"),
+    ("models", "features"),  # relational descriptors are the model's condition
+    ("training", "data"),
+}
+# Exceptions to the direction, and why.
+UPWARD = {
+    ("timeline", "export"),  # Summary.save() and Summary.plot() are short-cuts, imported when called
+    ("__init__", "pipeline"),  # the public API, imported when used
+    ("__init__", "timeline"),
+}
+NEVER = {("training", "video"), ("training", "cli"), ("training", "web"), ("export", "models"), ("export", "features")}
+
+
+def imports(path):
+    """Rooms of ours that a file imports, at its top or anywhere else."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            names = [
+                f"{node.module}.{alias.name}" if node.module == "summdiff" else str(node.module) for alias in node.names
+            ]
+        elif isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        else:
+            continue
+        for name in names:
+            parts = name.split(".")
+            if parts[0] == "summdiff":
+                room = parts[1] if len(parts) > 1 else "__init__"
+                yield "__init__" if room == "__version__" else room
+
+
+def test_every_room_has_a_place():
+    rooms = {
+        p.stem if p.is_file() else p.name
+        for p in PACKAGE.iterdir()
+        if p.suffix == ".py" or (p / "__init__.py").exists()
+    }
+    assert rooms <= set(LEVEL), f"no layer for {rooms - set(LEVEL)}"
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_imports_go_one_way(path):
+    inside = path.relative_to(PACKAGE)
+    here = inside.parts[0].removesuffix(".py")
+    for there in imports(path):
+        if there == here or (here, there) in UPWARD | SAME_LEVEL:
+            continue
+        assert (here, there) not in NEVER, f"{inside} must never import {there}"
+        assert LEVEL[there] < LEVEL[here], f"{inside} (level {LEVEL[here]}) imports {there} (level {LEVEL[there]})"
+
+
+@pytest.mark.parametrize("code", ["import summdiff", "import summdiff.cli"])
+def test_the_start_imports_nothing_heavy(code):
+    heavy = {"torch", "av", "onnx", "onnxruntime", "matplotlib", "numpy", "h5py", "pydantic", "scipy"}
+    check = f"{code}; import sys; print(*sorted(set(sys.modules) & {heavy!r}))"
+    result = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
+    assert result.stdout.split() == []
