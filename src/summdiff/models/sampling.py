@@ -1,0 +1,215 @@
+"""From a video's features to samples of its importance curve, for videos of any length.
+
+A long video is cut into overlapping windows. Their predictions are blended at every denoising step with weights that
+add up to one, so the windows denoise one curve together and no seam shows; time and memory grow linearly with length.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
+
+from summdiff.diffusion.ddim import DDIM
+from summdiff.diffusion.guidance import guide
+from summdiff.diffusion.schedule import ScheduleName
+from summdiff.errors import ModelError, UsageError
+from summdiff.features.relational import describe
+from summdiff.models.summdiff import SummDiff
+
+Conditioning = Literal["relational", "features"]
+
+WINDOW = 512  # steps
+OVERLAP = 128  # steps that neighbouring windows share, at least
+_BATCH = 16  # windows denoised at a time; bounds memory
+
+
+@dataclass(frozen=True, slots=True)
+class ModelConfig:
+    """What a model is, beside its network.
+
+    Attributes:
+        id: its name.
+        conditioning: "relational" (descriptors of any backbone's features) or "features" (those of one extractor).
+        feature_extractor: the extractor it needs; none where any does.
+        schedule, num_train_timesteps: the noise it was trained with.
+        guidance_scale: w used unless another is asked for.
+        eta: of the DDIM steps; 0 means that all randomness lies in the initial noise.
+    """
+
+    id: str
+    conditioning: Conditioning = "relational"
+    feature_extractor: str | None = None
+    schedule: ScheduleName = "cosine"
+    num_train_timesteps: int = 1000
+    guidance_scale: float = 0.0
+    eta: float = 0.0
+
+
+class Model:
+    """A trained SummDiff that draws importance curves.
+
+        model = load_model("default")
+        importance_scores = model.sample(features, rate=1.0)  # (8, N)
+
+    Attributes:
+        id, conditioning, feature_extractor: see `ModelConfig`. A model with `feature_extractor` None takes any features.
+        network: the weights.
+    """
+
+    def __init__(self, config: ModelConfig, network: SummDiff) -> None:
+        """Wrap a network; it is put into evaluation mode."""
+        self.config = config
+        self.network = network.eval()
+        self.id = config.id
+        self.conditioning = config.conditioning
+        self.feature_extractor = config.feature_extractor
+
+    @torch.inference_mode()
+    def sample(
+        self,
+        features: ArrayLike,
+        *,
+        rate: float,
+        samples: int = 8,
+        steps: int = 10,
+        seed: int = 0,
+        guidance_scale: float | None = None,
+        on_progress: Callable[[float], None] | None = None,
+    ) -> NDArray[np.float32]:
+        """Draw importance curves for one video.
+
+        The same arguments give the same curves on the same machine. Samples come in pairs that start from opposite
+        noise, so that their mean settles quickly; sample m is the same however many are drawn, up to rounding.
+
+        Args:
+            features: (N, D), N >= 1, any float type.
+            rate: steps per second.
+            samples: M, curves to draw.
+            steps: denoising steps.
+            seed: of the noise.
+            guidance_scale: w of classifier-free guidance; none takes the model's own.
+            on_progress: called with the share that is done, rising to 1.
+
+        Returns:
+            (M, N) float32 in [0, 1].
+
+        Raises:
+            ModelError: features that are not finite or not (N, D), or that have another D than the model was made for.
+            UsageError: `samples` or `steps` out of range, or a guidance scale that is not a number from 0.
+        """
+        inputs = condition_inputs(features, rate=rate, conditioning=self.conditioning)
+        if inputs.shape[1] != self.network.config.inputs:
+            raise ModelError(
+                f"the model '{self.id}' needs features of {self.network.config.inputs} dimensions, "
+                f"got {inputs.shape[1]}."
+            )
+        if samples < 1:
+            raise UsageError(f"the number of samples must be at least 1, got {samples}.")
+        w = self.config.guidance_scale if guidance_scale is None else guidance_scale
+        if not (np.isfinite(w) and w >= 0):
+            raise UsageError(f"the guidance scale must be a number from 0, got {w}.")
+        ddim = DDIM(num_train_timesteps=self.config.num_train_timesteps, schedule=self.config.schedule)
+        ddim.set_timesteps(steps)
+        report = on_progress or (lambda share: None)
+
+        scale = self.network.config.score_scale
+        windows = Windows.over(len(inputs))
+        seconds = torch.arange(windows.size) / rate  # only differences count, so every window may start at 0
+        pieces = windows.cut(torch.from_numpy(inputs)).split(_BATCH)
+        condition = windows.cut(windows.blend(self.network.encode(piece, seconds) for piece in pieces))  # (W, L, C)
+
+        state = _paired_noise(len(inputs), samples, seed)  # (N, M)
+        eta_noise = torch.Generator().manual_seed(seed + 1)
+        per_call = max(1, _BATCH // samples)
+        for done, t in enumerate(ddim.timesteps, start=1):
+            predicted = windows.blend(
+                self._denoise(noisy, t, encoded, seconds, w)
+                for noisy, encoded in zip(windows.cut(state).split(per_call), condition.split(per_call), strict=True)
+            )  # (N, M) in [0, 1]
+            state = ddim.step(scale * (2 * predicted - 1), t, state, eta=self.config.eta, generator=eta_noise)
+            report(done / len(ddim.timesteps))
+        return ((state / scale + 1) / 2).clamp(0, 1).T.contiguous().numpy()
+
+    def _denoise(self, noisy: Tensor, t: int, encoded: Tensor, seconds: Tensor, w: float) -> Tensor:
+        """Guided clean scores (W, L, M) of noisy ones (W, L, M), given each window's condition (W, L, C)."""
+        noisy = noisy.transpose(1, 2)  # (W, M, L)
+        if w == 0:
+            predicted = self.network.denoise(noisy, torch.full(noisy.shape[:2], t), encoded, seconds)
+        else:  # both predictions in one batch
+            both = torch.cat([encoded, self.network.null.expand_as(encoded)])
+            noisy = torch.cat([noisy, noisy])
+            with_video, without = self.network.denoise(noisy, torch.full(noisy.shape[:2], t), both, seconds).chunk(2)
+            predicted = guide(with_video, without, w).clamp(0, 1)
+        return predicted.transpose(1, 2)
+
+
+def condition_inputs(features: ArrayLike, *, rate: float, conditioning: Conditioning) -> NDArray[np.float32]:
+    """What conditions the network, (N, P): relational descriptors, or the features themselves."""
+    if conditioning == "relational":
+        return describe(features, rate=rate)
+    x = np.asarray(features, dtype=np.float32)
+    if x.ndim != 2 or 0 in x.shape or not np.isfinite(x).all():
+        raise ModelError(f"features must be finite numbers of shape (steps, dimensions), got shape {x.shape}.")
+    return x
+
+
+@dataclass(frozen=True, slots=True)
+class Windows:
+    """Overlapping windows over N steps.
+
+    Attributes:
+        steps: N.
+        size: L, steps of each window.
+        index: (W, L) the steps in each window.
+        weights: (W, L) how much each window's value counts; per step they add up to one.
+    """
+
+    steps: int
+    size: int
+    index: Tensor
+    weights: Tensor
+
+    @classmethod
+    def over(cls, steps: int, *, size: int = WINDOW, overlap: int = OVERLAP) -> Windows:
+        """Windows of at most `size` steps, evenly placed, each sharing at least `overlap` steps with the next."""
+        size = min(size, steps)
+        count = 1 if size == steps else 1 + math.ceil((steps - size) / (size - overlap))
+        starts = torch.linspace(0, steps - size, count, dtype=torch.float64).round().long()
+        index = starts[:, None] + torch.arange(size)
+        # Rising from one end, flat, falling to the other: where two windows overlap one fades into the other.
+        edge = torch.minimum(torch.arange(size), torch.arange(size).flip(0)) + 0.5
+        weights = edge.clamp(max=overlap).expand(count, size)
+        total = torch.zeros(steps).index_add_(0, index.flatten(), weights.flatten())
+        return cls(steps=steps, size=size, index=index, weights=weights / total[index])
+
+    def cut(self, values: Tensor) -> Tensor:
+        """The windows (W, L, ...) of values (N, ...)."""
+        return values[self.index]
+
+    def blend(self, parts: Iterable[Tensor]) -> Tensor:
+        """Values (N, ...) from those of the windows, given in order as pieces (w, L, ...) that together are (W, L, ...)."""
+        blended: Tensor | None = None
+        first = 0
+        for part in parts:
+            rows = slice(first, first + len(part))
+            first += len(part)
+            weighted = part * self.weights[rows].reshape(len(part), self.size, *[1] * (part.ndim - 2))
+            if blended is None:
+                blended = part.new_zeros(self.steps, *part.shape[2:])
+            blended.index_add_(0, self.index[rows].flatten(), weighted.flatten(0, 1))
+        assert blended is not None
+        return blended
+
+
+def _paired_noise(steps: int, samples: int, seed: int) -> Tensor:
+    """Standard normal (N, M) in pairs of opposite sign, each pair drawn on its own so that M changes none of them."""
+    generator = torch.Generator().manual_seed(seed)
+    drawn = [torch.randn(steps, generator=generator) for _ in range((samples + 1) // 2)]
+    return torch.stack([sign * noise for noise in drawn for sign in (1, -1)][:samples], dim=1)

@@ -1,0 +1,93 @@
+"""A model on disk: a folder with `model.safetensors` (the weights) and `config.json` (everything else).
+
+Loading runs no code from the folder.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+
+from summdiff.errors import ModelError, OutputError
+from summdiff.models.sampling import Model, ModelConfig
+from summdiff.models.summdiff import NetworkConfig, SummDiff
+
+FORMAT = "summdiff.model/1"
+WEIGHTS = "model.safetensors"
+CONFIG = "config.json"
+
+
+def read_model(directory: Path) -> Model:
+    """The model in a folder.
+
+    Raises:
+        ModelError: a file is missing, damaged, of another format, or config and weights do not fit together.
+    """
+    try:
+        document = json.loads((directory / CONFIG).read_text(encoding="utf-8"))
+        weights = (directory / WEIGHTS).read_bytes()
+    except (OSError, ValueError) as error:
+        raise ModelError(f"the model in '{directory}' cannot be read: {error}.") from error
+    found = document.get("format") if isinstance(document, dict) else None
+    if found != FORMAT:
+        raise ModelError(f"'{directory / CONFIG}' is not a model's config: its format is {found!r}, not '{FORMAT}'.")
+    if hashlib.sha256(weights).hexdigest() != document.get("sha256"):
+        raise ModelError(f"'{directory / WEIGHTS}' is damaged or belongs to another config: its checksum differs.")
+    try:
+        config = ModelConfig(**document["model"])
+        network = SummDiff(NetworkConfig(**document["network"]))
+        network.load_state_dict(load(weights))
+    except (KeyError, TypeError, ValueError, ZeroDivisionError, SafetensorError, RuntimeError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ModelError(f"config and weights in '{directory}' do not fit together: {reason}.") from error
+    if config.conditioning not in ("relational", "features"):
+        raise ModelError(f"'{directory / CONFIG}' asks for unknown conditioning '{config.conditioning}'.")
+    if not all(bool(torch.isfinite(tensor).all()) for tensor in network.state_dict().values()):
+        raise ModelError(f"'{directory / WEIGHTS}' holds numbers that are not finite.")
+    return Model(config, network)
+
+
+def write_model(model: Model, directory: str | os.PathLike[str], *, provenance: dict[str, Any]) -> Path:
+    """Write a model into a folder, replacing the model that is there.
+
+    Args:
+        model: what to write.
+        directory: the folder; made if missing. Other files in it stay.
+        provenance: how it was trained (recipe, data, seeds, measures), kept in the config.
+
+    Raises:
+        OutputError: the folder cannot be written.
+    """
+    directory = Path(directory)
+    weights = save({name: tensor.contiguous().cpu() for name, tensor in model.network.state_dict().items()})
+    document = {
+        "format": FORMAT,
+        "model": asdict(model.config),
+        "network": asdict(model.network.config),
+        "sha256": hashlib.sha256(weights).hexdigest(),
+        "provenance": provenance,
+    }
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        # Both beside their final names first; a break between the two renames is seen by the checksum.
+        for name, content in (
+            (WEIGHTS, weights),
+            (CONFIG, (json.dumps(document, indent=1, ensure_ascii=False) + "\n").encode()),
+        ):
+            with tempfile.NamedTemporaryFile(dir=directory, delete=False) as file:
+                file.write(content)
+            Path(file.name).chmod(0o644)
+            shutil.move(file.name, directory / name)
+    except OSError as error:
+        raise OutputError(f"the model cannot be written to '{directory}': {error}.") from error
+    return directory

@@ -1,0 +1,227 @@
+"""The training loop. Needs the `train` extra (lightning-fabric)."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch.nn.functional import mse_loss
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from summdiff.data.batches import Example, collate
+from summdiff.data.tvsum import AnnotatedVideo
+from summdiff.diffusion.schedule import add_noise, alphas_cumprod
+from summdiff.errors import UsageError
+from summdiff.metrics.rank import kendall_tau, spearman_rho
+from summdiff.models.sampling import Model, ModelConfig
+from summdiff.models.summdiff import NetworkConfig, SummDiff
+from summdiff.training.recipe import Recipe
+from summdiff.training.views import views
+
+try:
+    from lightning_fabric import Fabric
+except ImportError as error:
+    raise UsageError("training needs more packages: install them with `pip install 'summdiff[train]'`.") from error
+
+CHECKPOINT = "checkpoint.pt"
+LOG = "log.csv"
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """How well scores agree with annotators, mean over videos.
+
+    Attributes:
+        tau, rho: Kendall's tau-b and Spearman's rho of the mean of the samples with each annotator.
+        spread: deviation over the samples, relative to the mean curve's own deviation over time.
+    """
+
+    tau: float
+    rho: float
+    spread: float
+
+
+def fit(
+    recipe: Recipe,
+    training: Sequence[AnnotatedVideo],
+    validation: Sequence[AnnotatedVideo],
+    directory: Path,
+    *,
+    on_epoch: Callable[[dict[str, float]], None] | None = None,
+) -> Model:
+    """Train a model.
+
+    Everything random in an epoch comes from the recipe's seed and the epoch's number. So a checkpoint needs no random
+    states, and a run that was interrupted ends with the weights of one that was not.
+
+    Args:
+        recipe: what to do.
+        training, validation: videos; the second may be empty.
+        directory: for `log.csv` and `checkpoint.pt`.
+        on_epoch: told of each row of the log.
+
+    Returns:
+        The moving average of the weights: of the last epoch, or with `select: best` of the epoch with the best tau on
+        the validation videos.
+
+    Raises:
+        UsageError: `select: best` without validation videos, or the checkpoint there is of another recipe or data.
+    """
+    if recipe.select == "best" and not validation:
+        raise UsageError(f"recipe '{recipe.name}' selects the best epoch but there are no validation videos.")
+    torch.set_num_threads(recipe.threads)
+    fabric = Fabric(accelerator=recipe.accelerator, devices=1)
+    directory.mkdir(parents=True, exist_ok=True)
+
+    rng = np.random.default_rng([recipe.seed, 0])
+    pool = [views(video, recipe, rng) for video in training]
+    torch.manual_seed(recipe.seed)
+    network = new_network(recipe, pool)
+    average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(recipe.ema_decay), use_buffers=True)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
+    scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=recipe.epochs)
+    learner, optimizer = fabric.setup(network, optimizer)
+    learner.mark_forward_method("encode")
+    learner.mark_forward_method("denoise")
+    average.to(fabric.device)
+
+    state = {"network": network, "average": average, "optimizer": optimizer, "scheduler": scheduler}
+    trained_on = [recipe.model_dump_json(exclude={"output", "data", "resume"}), *(video.name for video in training)]
+    best: dict[str, Any] = {"tau": -2.0, "weights": {}}
+    first, rows = 0, []
+    if recipe.resume == "auto" and (directory / CHECKPOINT).exists():
+        saved = torch.load(directory / CHECKPOINT, weights_only=True, map_location=fabric.device)
+        if saved["trained_on"] != trained_on:
+            raise UsageError(f"'{directory / CHECKPOINT}' is of another recipe: remove it or set resume=never.")
+        for name, part in state.items():
+            part.load_state_dict(saved[name])
+        best, first, rows = saved["best"], saved["epoch"] + 1, saved["rows"]
+
+    signal_left = alphas_cumprod(
+        recipe.diffusion.schedule, num_train_timesteps=recipe.diffusion.num_train_timesteps
+    ).to(fabric.device)
+    for epoch in range(first, recipe.epochs):
+        torch.manual_seed(recipe.seed * 1_000_003 + epoch)  # dropout, noise
+        rng = np.random.default_rng([recipe.seed, 1, epoch])  # which videos, views and annotators
+        network.train()
+        losses = []
+        for examples in draw(pool, recipe, rng):
+            batch = collate(examples).to(fabric.device)
+            # The clean signal, noised at a random time (§4.4)
+            scale = recipe.network.score_scale
+            timestep = torch.randint(recipe.diffusion.num_train_timesteps, batch.targets.shape[:2])
+            clean = scale * (2 * batch.targets - 1)
+            noisy = add_noise(
+                clean.flatten(0, 1), torch.randn_like(clean).flatten(0, 1), timestep.flatten(), signal_left
+            ).view_as(clean)
+            condition = learner.encode(batch.inputs, batch.seconds, batch.mask)
+            dropped = torch.rand(len(examples), 1, 1, device=fabric.device) < recipe.diffusion.p_uncond
+            condition = torch.where(dropped, network.null, condition)
+            predicted = learner.denoise(noisy, timestep.to(fabric.device), condition, batch.seconds, batch.mask)
+            # Eq. 3, over real steps only; each video counts the same, whatever its length
+            error = mse_loss(predicted, batch.targets, reduction="none").mean(dim=1)
+            loss = ((error * batch.mask).sum(dim=1) / batch.mask.sum(dim=1)).mean()
+            optimizer.zero_grad()
+            fabric.backward(loss)
+            fabric.clip_gradients(learner, optimizer, max_norm=recipe.clip_norm)
+            optimizer.step()
+            average.update_parameters(network)
+            losses.append(float(loss))
+        row = {"epoch": epoch, "learning_rate": scheduler.get_last_lr()[0], "loss": float(np.mean(losses))}
+        scheduler.step()
+
+        last = epoch == recipe.epochs - 1
+        if (epoch + 1) % recipe.validate_every == 0 or last:
+            if validation:
+                quality = evaluate(as_model(recipe, average.module), validation, recipe)
+                row |= asdict(quality)
+                if quality.tau > best["tau"]:
+                    best = {"tau": quality.tau, "epoch": epoch, "weights": _copy(average.module)}
+            rows.append(row)
+            _write_log(directory / LOG, rows)
+            saved = {name: part.state_dict() for name, part in state.items()}
+            _save(saved | {"best": best, "epoch": epoch, "rows": rows, "trained_on": trained_on}, directory / CHECKPOINT)
+            if on_epoch:
+                on_epoch(row)
+    if recipe.select == "best":
+        average.module.load_state_dict(best["weights"])
+    return as_model(recipe, average.module)
+
+
+def new_network(recipe: Recipe, pool: Sequence[Sequence[Example]]) -> SummDiff:
+    """A network with random weights that knows mean and deviation of the inputs of the unchanged and changed videos."""
+    inputs = torch.from_numpy(np.concatenate([example.inputs for examples in pool for example in examples]))
+    network = SummDiff(NetworkConfig(inputs=inputs.shape[1], **recipe.network.model_dump()))
+    network.input_mean.copy_(inputs.mean(dim=0))
+    network.input_std.copy_(inputs.std(dim=0).clamp(min=1e-4))
+    return network
+
+
+def draw(pool: Sequence[Sequence[Example]], recipe: Recipe, rng: np.random.Generator) -> list[list[Example]]:
+    """The batches of an epoch: each video once, in a random view, with some of its annotators."""
+    order = rng.permutation(len(pool))
+    batches = []
+    for start in range(0, len(order), recipe.videos_per_batch):
+        examples = []
+        for video in order[start : start + recipe.videos_per_batch]:
+            view = pool[video][rng.integers(len(pool[video]))]
+            users = rng.integers(len(view.targets), size=recipe.annotators_per_video)
+            examples.append(Example(inputs=view.inputs, targets=view.targets[users], rate=view.rate))
+        batches.append(examples)
+    return batches
+
+
+def as_model(recipe: Recipe, network: SummDiff) -> Model:
+    """The network with what the recipe says about sampling."""
+    config = ModelConfig(
+        id=recipe.name,
+        conditioning=recipe.conditioning,
+        feature_extractor=recipe.feature_extractor,
+        schedule=recipe.diffusion.schedule,
+        num_train_timesteps=recipe.diffusion.num_train_timesteps,
+        guidance_scale=recipe.diffusion.guidance_scale,
+        eta=recipe.diffusion.eta,
+    )
+    return Model(config, network)
+
+
+def evaluate(model: Model, videos: Sequence[AnnotatedVideo], recipe: Recipe) -> Quality:
+    """Mean quality over videos of samples drawn as the recipe says."""
+    rows = []
+    for video in videos:
+        curves = model.sample(
+            video.features,
+            rate=video.rate,
+            samples=recipe.diffusion.samples,
+            steps=recipe.diffusion.steps,
+            seed=recipe.seed,
+        )
+        mean = curves.mean(axis=0)
+        spread = float(curves.std(axis=0).mean() / max(float(mean.std()), 1e-6))
+        rows.append((kendall_tau(mean, video.user_scores), spearman_rho(mean, video.user_scores), spread))
+    tau, rho, spread = (float(value) for value in np.mean(rows, axis=0))
+    return Quality(tau=tau, rho=rho, spread=spread)
+
+
+def _copy(network: torch.nn.Module) -> dict[str, torch.Tensor]:
+    return {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
+
+
+def _save(state: dict[str, Any], path: Path) -> None:
+    """Write a checkpoint beside its final name, then rename it: whoever stops the run leaves a whole one."""
+    partial = path.with_suffix(".partial")
+    torch.save(state, partial)
+    os.replace(partial, path)
+
+
+def _write_log(path: Path, rows: Sequence[dict[str, float]]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, fieldnames=list(dict.fromkeys(key for row in rows for key in row)))
+        writer.writeheader()
+        writer.writerows(rows)

@@ -1,0 +1,90 @@
+"""Changed copies of a training video, so that a model learns what carries over to other lengths, rates and backbones."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from summdiff.data.batches import Example
+from summdiff.data.tvsum import AnnotatedVideo
+from summdiff.metrics.rank import average_ranks
+from summdiff.models.sampling import condition_inputs
+from summdiff.training.recipe import Recipe
+
+_SHORTEST = 24  # steps; a shorter cut says little about the video
+
+
+def views(video: AnnotatedVideo, recipe: Recipe, rng: np.random.Generator) -> list[Example]:
+    """The video itself, then changed copies of it, as examples to learn from; descriptors are computed on the copy."""
+    how = recipe.augmentation
+    made = []
+    for number in range(how.views):
+        features, scores, rate = video.features, video.user_scores, video.rate
+        if number > 0:
+            if rng.random() < how.rate:
+                features, scores, rate = change_rate(features, scores, rate, faster=bool(rng.random() < 0.5))
+            if rng.random() < how.crop:
+                features, scores = crop(features, scores, rng)
+            if rng.random() < how.metric:
+                features = change_metric(features, rng)
+        made.append(
+            Example(
+                inputs=condition_inputs(features, rate=rate, conditioning=recipe.conditioning),
+                targets=targets(scores, individual=recipe.targets.individual),
+                rate=rate,
+            )
+        )
+    return made
+
+
+def targets(user_scores: NDArray[np.float32], *, individual: float) -> NDArray[np.float32]:
+    """Clean scores to learn, (users, N) in (0, 1): each annotator's ranks, mixed with the mean of all of them.
+
+    Ranks, since annotators use the scale from 1 to 5 very differently; the mean of ranks is also what agrees best with
+    all annotators in Spearman's rho.
+
+    Args:
+        user_scores: (users, N).
+        individual: share of the annotator's own ranks, the rest being the mean's.
+    """
+    n = user_scores.shape[1]
+    own = np.stack([(average_ranks(scores) - 0.5) / n for scores in user_scores])
+    mixed: NDArray[np.float64] = individual * own + (1 - individual) * own.mean(axis=0)
+    return mixed.astype(np.float32)
+
+
+def change_rate(
+    features: NDArray[np.float32], scores: NDArray[np.float32], rate: float, *, faster: bool
+) -> tuple[NDArray[np.float32], NDArray[np.float32], float]:
+    """Double the rate (features half-way in between, scores held, as annotators scored whole steps) or halve it."""
+    if faster:
+        between = np.concatenate([(features[:-1] + features[1:]) / 2, features[-1:]])
+        doubled = np.stack([features, between], axis=1).reshape(-1, features.shape[1])
+        return doubled, np.repeat(scores, 2, axis=1), 2 * rate
+    even = len(features) // 2 * 2
+    if even == 0:
+        return features, scores, rate
+    return features[:even:2], (scores[:, :even:2] + scores[:, 1:even:2]) / 2, rate / 2
+
+
+def crop(
+    features: NDArray[np.float32], scores: NDArray[np.float32], rng: np.random.Generator
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Keep a random stretch of at least 40 % of the video."""
+    n = len(features)
+    length = max(min(n, _SHORTEST), round(n * rng.uniform(0.4, 1)))
+    start = int(rng.integers(n - length + 1))
+    return features[start : start + length], scores[:, start : start + length]
+
+
+def change_metric(features: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+    """Another network's view: other weights of the channels, some missing, other powers, perhaps lengths made equal."""
+    D = features.shape[1]
+    kept = rng.permutation(D)[: max(1, round(D * rng.uniform(0.1, 1)))]
+    x = features[:, kept] * np.exp(rng.normal(0, rng.uniform(0, 1), len(kept))).astype(np.float32)
+    x = np.sign(x) * np.abs(x) ** np.float32(rng.uniform(0.5, 1.5))
+    if rng.random() < 0.25:
+        x = x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12)
+    noise = rng.normal(0, 1, x.shape) * x.std(axis=0) * rng.uniform(0, 0.3)
+    changed: NDArray[np.float32] = (x + noise).astype(np.float32)
+    return changed
