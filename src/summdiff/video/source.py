@@ -11,9 +11,10 @@ from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import av
+import av.container
 import av.stream
 from av.audio.stream import AudioStream
 from av.container.input import InputContainer
@@ -58,6 +59,9 @@ def open_input(path: str | os.PathLike[str]) -> InputContainer:
     except (av.FFmpegError, OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise VideoError(f"'{path}' cannot be read as a video: {reason}.") from error
+    # PyAV lets FFmpeg guess missing time stamps from decoding times, which in AVI files puts B-frames out of order.
+    generate: Any = av.container.Flags.gen_pts  # PyAV's own types take a member of this enum for the enum
+    container.flags &= ~generate.value
     if container.format.name.endswith(_PICTURE_FORMATS):
         container.close()
         raise VideoError(f"'{path}' is a picture or a text, not a video.")
