@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from queue import Full, Queue
 from threading import Event, Thread
-from typing import Literal, Unpack
+from typing import TYPE_CHECKING, Literal, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,12 +21,15 @@ from summdiff import __version__
 from summdiff.errors import UsageError
 from summdiff.features import Backbone, load_backbone
 from summdiff.features.cache import Extracted, FeatureCache
-from summdiff.models import SummDiff, load_model
+from summdiff.models import load_model
 from summdiff.options import DEFAULT_BACKBONE, DEFAULT_MODEL, Options, OptionValues
 from summdiff.segmentation import kts, segments
 from summdiff.selection import choose
 from summdiff.timeline import Interval, Scores, Shot, Summary, merge
 from summdiff.video import Step, VideoReader, probe
+
+if TYPE_CHECKING:
+    from summdiff.models.sampling import Model
 
 Stage = Literal["look", "score", "cut"]
 
@@ -95,7 +98,7 @@ class Summarizer:
         self._cache = FeatureCache() if cache else None
 
     @cached_property
-    def model(self) -> SummDiff:
+    def model(self) -> Model:
         """The model.
 
         Raises:
@@ -112,7 +115,7 @@ class Summarizer:
         """
         return load_backbone(self._backbone_id)
 
-    def load(self) -> tuple[SummDiff, Backbone]:
+    def load(self) -> tuple[Model, Backbone]:
         """Load model and backbone now, so that what is missing is said before any work is done."""
         return self.model, self.backbone
 

@@ -1,0 +1,78 @@
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from summdiff.cli.inputs import Job, jobs, seconds
+from summdiff.errors import UsageError
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for name in ["b.mp4", "a.MKV", "notes.txt", "old.summary.mp4", ".hidden.mp4", "deep/c.webm", "deep/.x/d.mp4"]:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    return tmp_path
+
+
+def test_a_folder_gives_its_videos_but_not_earlier_summaries(folder):
+    assert jobs([folder], output=None, recursive=False) == [
+        Job(folder / "a.MKV", folder, "a"),
+        Job(folder / "b.mp4", folder, "b"),
+    ]
+
+
+def test_sub_folders_are_kept_under_the_output_folder(folder):
+    found = jobs([folder], output=Path("out"), recursive=True)
+    assert [(job.video.name, job.folder) for job in found] == [
+        ("a.MKV", Path("out")),
+        ("b.mp4", Path("out")),
+        ("c.webm", Path("out/deep")),
+    ]
+
+
+def test_a_video_given_twice_is_done_once(folder):
+    assert len(jobs([folder / "b.mp4", folder, folder / "deep" / ".." / "b.mp4"], output=None, recursive=False)) == 2
+
+
+def test_names_that_would_meet_keep_their_ending_or_get_a_number():
+    found = jobs([Path("x/talk.mp4"), Path("y/talk.mkv"), Path("z/talk.mp4")], output=Path("out"), recursive=False)
+    assert [job.name for job in found] == ["talk.mp4", "talk.mkv", "talk.mp4 (2)"]
+
+
+def test_a_folder_without_videos_is_said(tmp_path):
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "a.mp4").touch()
+    with pytest.raises(UsageError, match="--recursive"):
+        jobs([tmp_path], output=None, recursive=False)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("90", 90),
+        ("90s", 90),
+        ("1.5m", 90),
+        ("1m30s", 90),
+        ("1m30", 90),
+        ("2h", 7200),
+        ("1:30", 90),
+        ("1:02:03.5", 3723.5),
+        (" 45S ", 45),
+    ],
+)
+def test_times(text, expected):
+    assert seconds(text) == expected
+
+
+@pytest.mark.parametrize("text", ["", "s", "soon", "1:2:3:4", "1.2.3", "-5", "1:"])
+def test_what_is_no_time(text):
+    with pytest.raises(UsageError, match="not a time"):
+        seconds(text)
+
+
+@given(st.floats(0, 1e5))
+def test_plain_numbers_are_seconds(value):
+    assert seconds(f"{value:.3f}") == pytest.approx(value, abs=6e-4)

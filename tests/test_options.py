@@ -1,0 +1,38 @@
+import dataclasses
+
+import pytest
+
+from summdiff.errors import UsageError
+from summdiff.options import Options, OptionValues
+
+
+def test_keyword_arguments_and_fields_are_the_same():
+    fields = {field.name: field.type for field in dataclasses.fields(Options)}
+    assert {name: hint.__forward_arg__ for name, hint in OptionValues.__annotations__.items()} == fields
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"budget": 0}, "budget"),
+        ({"budget": 1.5}, "at most 1, not 1.5"),
+        ({"budget": float("nan")}, "budget"),
+        ({"duration": 0}, "duration"),
+        ({"duration": float("inf")}, "duration"),
+        ({"samples": 0}, "samples"),
+        ({"steps": 1001}, "steps"),
+        ({"seed": -1}, "seed"),
+        ({"value": "median"}, "'sum' or 'mean'"),
+        ({"min_shot": 5, "max_shot": 3}, "shortest <= longest"),
+        ({"min_shot": 0, "max_shot": 0}, "longest > 0"),
+    ],
+)
+def test_values_out_of_range(values, message):
+    with pytest.raises(UsageError, match=message):
+        Options(**values)
+
+
+def test_a_duration_takes_the_place_of_the_budget_and_is_never_more_than_the_video():
+    assert Options(budget=0.5).seconds(30.0) == 15.0
+    assert Options(budget=0.5, duration=60.0).seconds(300.0) == 60.0
+    assert Options(duration=60.0).seconds(30.0) == 30.0
