@@ -10,14 +10,13 @@ for what Lite changes: no squeeze-and-excitation, ReLU6 for swish, stem and head
 from __future__ import annotations
 
 import hashlib
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from summdiff.errors import BackboneError
-from summdiff.features.backbone import centre_crop, check_images
+from summdiff.features.backbone import centre_crop, check_images, usable_cores
 from summdiff.features.legacy_pth import read_legacy_pth
 
 if TYPE_CHECKING:
@@ -99,13 +98,6 @@ class EfficientNetLite0:
             batch = np.ascontiguousarray(crops[start : start + self._batch])
             (features[start : start + self._batch],) = self._session.run(None, {"images": batch})
         return features
-
-
-def usable_cores() -> int:
-    """How many cores this process may run on; fewer than the machine has under taskset or in a container."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def weights_path() -> Path:

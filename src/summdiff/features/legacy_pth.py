@@ -43,7 +43,7 @@ class _View:
             self.offset * size,
             tuple(step * size for step in self.strides),
         )
-        return np.ascontiguousarray(view)
+        return view.copy()
 
 
 def _rebuild(storage: _Storage, offset: int, shape: Any, strides: Any, *_: object) -> _View:

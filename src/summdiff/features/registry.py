@@ -2,6 +2,7 @@
 
     <name>                                      efficientnet_lite0
     <name>:<option>=<value>[,<option>=<value>]  inception_v3_yt8m:weights=inception.pth,pca=pca.safetensors
+                                                timm:resnet50.a1_in1k:weights=resnet50.safetensors
 
 Every option is the path of a file or folder. A comma or colon in a path needs no quoting, as only one that is followed
 by `<option>=` separates.
@@ -33,12 +34,16 @@ class _Entry:
 
 
 _ENTRIES = {
-    "efficientnet_lite0": _Entry("summdiff.features.efficientnet_lite0", "EfficientNetLite0"),
+    DEFAULT: _Entry("summdiff.features.efficientnet_lite0", "EfficientNetLite0"),
+    "inception_v3": _Entry("summdiff.features.inception_v3", "InceptionV3", ("weights",)),
+    "inception_v3_yt8m": _Entry("summdiff.features.inception_v3_yt8m", "InceptionV3YouTube8M", ("weights", "pca")),
+    "googlenet_pool5": _Entry("summdiff.features.googlenet_pool5", "GoogLeNetPool5", ("weights",)),
+    "timm:<model>": _Entry("summdiff.features.timm_model", "TimmModel", ("weights",)),
 }
 
 
 def backbone_ids() -> tuple[str, ...]:
-    """The names that `load_backbone` knows, the default first."""
+    """The names that `load_backbone` knows, the default first; `<model>` stands for any name that timm knows."""
     return tuple(_ENTRIES)
 
 
@@ -53,15 +58,17 @@ def load_backbone(spec: str = DEFAULT, *, threads: int | None = None) -> Backbon
         BackboneError: the name or an option is unknown, or a library or weights are missing.
     """
     name, options = parse_spec(spec)
-    entry = _ENTRIES.get(name)
-    if entry is None:
+    family, _, model = name.partition(":")
+    arguments = (model,) if family == "timm" and model else ()
+    entry = _ENTRIES.get("timm:<model>" if arguments else name)
+    if entry is None or "<" in name:
         raise BackboneError(f"There is no backbone '{name}'{_closest(name)}; known are {', '.join(_ENTRIES)}.")
     for option in options:
         if option not in entry.options:
             known = ", ".join(f"'{key}'" for key in entry.options) or "none"
             raise BackboneError(f"The backbone '{name}' has no option '{option}'; it takes {known}.")
     factory = getattr(import_module(entry.module), entry.factory)
-    backbone: Backbone = factory(threads=threads, **options)
+    backbone: Backbone = factory(*arguments, threads=threads, **options)
     return backbone
 
 

@@ -1,0 +1,63 @@
+"""`summdiff fit-pca`: the matrices that turn a backbone's features into whitened principal components."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from summdiff.errors import OutputError, UsageError, VideoError
+from summdiff.export.atomic import written_whole
+
+
+def fit_pca(
+    videos: Annotated[list[Path], typer.Argument(help="Videos to fit to; the more kinds, the better.")],
+    out: Annotated[Path, typer.Option("-o", "--out", metavar="FILE", help="The .safetensors file to write.")],
+    backbone: Annotated[
+        str, typer.Option(metavar="ID", help="Whose features to fit to; the same weights must be used later.")
+    ] = "inception_v3",
+    dimension: Annotated[int, typer.Option(min=1, metavar="K", help="Components to keep.")] = 1024,
+    rate: Annotated[float, typer.Option(metavar="FPS", help="Pictures a second to look at.")] = 1.0,
+) -> None:
+    """Fit a PCA to the pictures of videos, for backbones that whiten (inception_v3_yt8m).
+
+    A video that cannot be read is said and left out.
+
+    Raises:
+        BackboneError: the backbone cannot be loaded.
+        UsageError: the output would not be a .safetensors file, or there are too few pictures for so many components.
+        VideoError: none of the videos can be read.
+        OutputError: the file cannot be written.
+    """
+    if out.suffix != ".safetensors":
+        raise UsageError(f"'{out}' must end in .safetensors, the format that is written.")
+
+    from summdiff.features import load_backbone
+    from summdiff.features.pca import Moments
+    from summdiff.pipeline import extract
+
+    # What cannot work is said before hours are spent on videos.
+    if not out.parent.is_dir():
+        raise OutputError(f"'{out}' cannot be written: there is no folder '{out.parent}'.")
+    extractor = load_backbone(backbone)
+    if dimension > extractor.dimension:
+        raise UsageError(
+            f"'{backbone}' gives features of {extractor.dimension} numbers, which have no {dimension} components."
+        )
+    moments = Moments(extractor.dimension)
+    for video in videos:
+        try:
+            extracted = extract(video, extractor, rate=rate)
+        except VideoError as error:
+            print(f"summdiff: {error} It is left out.", file=sys.stderr)
+            continue
+        moments.add(extracted.features)
+        print(f"{video}: {len(extracted.features)} pictures, {moments.count} in all", file=sys.stderr)
+    if moments.count == 0:
+        raise VideoError("None of the videos can be read.")
+    content = moments.pca(dimension, backbone_id=extractor.id).to_bytes()
+    with written_whole(out) as temporary:
+        temporary.write_bytes(content)
+    print(out)

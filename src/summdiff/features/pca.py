@@ -1,0 +1,178 @@
+"""Principal components of features, and whitening with them: the last step of YouTube-8M's visual features.
+
+Source: Abu-El-Haija et al., "YouTube-8M: A Large-Scale Video Classification Benchmark", 2016, section 3.3, and the file
+format and constant of the feature extractor that was published with it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from summdiff.errors import BackboneError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+# Keeps directions in which the features hardly vary from being blown up.
+WHITENING_EPSILON = 1e-4
+
+_ARRAYS = ("mean", "eigenvals", "eigenvecs")
+
+
+@dataclass(frozen=True, eq=False)
+class PCA:
+    """The first K principal components of D-dimensional features.
+
+    Attributes:
+        mean: (D,) float64.
+        eigenvals: (K,) float64, the variance along each component, greatest first.
+        eigenvecs: (K, D) float64, the components as rows of length 1.
+        backbone_id: whose features these are; None where that is not known.
+    """
+
+    mean: NDArray[np.float64]
+    eigenvals: NDArray[np.float64]
+    eigenvecs: NDArray[np.float64]
+    backbone_id: str | None = None
+
+    def whiten(self, features: NDArray[np.floating]) -> NDArray[np.float32]:
+        """(B, D) -> (B, K) float32: (x - mean) · eigenvecsᵀ / sqrt(eigenvals + 1e-4)."""
+        projected = (features - self.mean) @ self.eigenvecs.T
+        return (projected / np.sqrt(self.eigenvals + WHITENING_EPSILON)).astype(np.float32)
+
+    def digest(self) -> bytes:
+        """SHA-256 of the numbers, the same whatever file they came from."""
+        numbers = (np.ascontiguousarray(array).tobytes() for array in (self.mean, self.eigenvals, self.eigenvecs))
+        return hashlib.sha256(b"".join(numbers)).digest()
+
+    def to_bytes(self) -> bytes:
+        """The content of a .safetensors file that `load_pca` reads."""
+        from safetensors.numpy import save
+
+        arrays = {name: np.ascontiguousarray(getattr(self, name)) for name in _ARRAYS}
+        return save(arrays, metadata={} if self.backbone_id is None else {"backbone": self.backbone_id})
+
+
+class Moments:
+    """Mean and covariance of rows that come in pieces, exact up to the rounding of float64.
+
+    Pieces are joined by the formulas of Chan, Golub and LeVeque (1979), which lose nothing where the mean is large
+    against the spread, as sums of squares would.
+
+    Args:
+        dimension: D, the length of a row.
+    """
+
+    def __init__(self, dimension: int) -> None:
+        self.count = 0
+        self._mean = np.zeros(dimension)
+        self._scatter = np.zeros((dimension, dimension))
+
+    def add(self, rows: NDArray[np.floating]) -> None:
+        """Take in (B, D) rows."""
+        if len(rows) == 0:
+            return
+        new = rows.astype(np.float64)
+        mean = new.mean(axis=0)
+        new -= mean
+        total = self.count + len(rows)
+        step = mean - self._mean
+        self._scatter += new.T @ new
+        self._scatter += np.outer(step, step) * (self.count * len(rows) / total)
+        self._mean += step * (len(rows) / total)
+        self.count = total
+
+    def pca(self, dimension: int, *, backbone_id: str | None = None) -> PCA:
+        """The first `dimension` principal components of all rows so far.
+
+        The sign of each is chosen so that its entry of greatest size is positive.
+
+        Raises:
+            UsageError: the rows are too few to have so many components, or too short.
+        """
+        length = len(self._mean)
+        if not 1 <= dimension <= length:
+            raise UsageError(f"Features with {length} numbers have no {dimension} components; ask for 1 to {length}.")
+        if self.count <= dimension:
+            raise UsageError(
+                f"{dimension} components need more than {dimension} pictures, but there were {self.count}; "
+                "give more or longer videos, a higher rate, or ask for fewer components."
+            )
+        values, vectors = np.linalg.eigh(self._scatter / (self.count - 1))
+        # eigh gives columns, smallest variance first. Rounding can leave a variance of nothing slightly negative.
+        eigenvals = np.maximum(values[::-1][:dimension], 0.0)
+        eigenvecs = vectors[:, ::-1][:, :dimension].T
+        largest = np.take_along_axis(eigenvecs, np.abs(eigenvecs).argmax(axis=1)[:, None], axis=1)
+        return PCA(self._mean.copy(), eigenvals, eigenvecs * np.sign(largest), backbone_id)
+
+
+def load_pca(path: str | os.PathLike[str], *, features: int, dimension: int) -> PCA:
+    """Read the first `dimension` components for features of length `features`.
+
+    Read are the folder of YouTube-8M's `yt8m_pca.tgz` once unpacked (mean.npy, eigenvals.npy, eigenvecs.npy), an .npz
+    or .safetensors file with arrays of these names, and what `PCA.to_bytes` gives. In all of them eigenvectors are
+    rows, those of the greatest eigenvalues first; mean and eigenvalues may be columns, as in YouTube-8M's files.
+
+    Args:
+        path: the folder or file.
+        features: D, the length of a feature vector before the projection.
+        dimension: K, the length after it; further components in the file are left out.
+
+    Raises:
+        BackboneError: it cannot be read, or its arrays do not fit.
+    """
+    path = Path(path)
+    arrays, backbone_id = _read_arrays(path)
+    mean, eigenvals = (np.asarray(arrays[name], dtype=np.float64).reshape(-1) for name in ("mean", "eigenvals"))
+    eigenvecs = np.asarray(arrays["eigenvecs"], dtype=np.float64)
+    if mean.shape != (features,):
+        raise BackboneError(f"'{path}' has a mean of {mean.size} numbers, but the features have {features}.")
+    if eigenvecs.ndim != 2 or eigenvecs.shape[1] != features or len(eigenvecs) < dimension:
+        raise BackboneError(
+            f"'{path}' has eigenvecs of shape {eigenvecs.shape}, but {dimension} or more rows of {features} are needed."
+        )
+    if len(eigenvals) < dimension:
+        raise BackboneError(f"'{path}' has {len(eigenvals)} eigenvals, but {dimension} are needed.")
+    pca = PCA(mean, eigenvals[:dimension], np.ascontiguousarray(eigenvecs[:dimension]), backbone_id)
+    if not all(np.isfinite(array).all() for array in (pca.mean, pca.eigenvals, pca.eigenvecs)):
+        raise BackboneError(f"'{path}' has numbers that are not finite.")
+    if pca.eigenvals.min() < 0 or np.any(np.diff(pca.eigenvals) > 1e-6 * pca.eigenvals[0]):
+        raise BackboneError(f"'{path}' has eigenvals that are negative or do not go from the greatest down.")
+    return pca
+
+
+def _read_arrays(path: Path) -> tuple[Mapping[str, NDArray[np.generic]], str | None]:
+    """The three arrays and the backbone's id, if the file has one."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        if path.suffix == ".safetensors":
+            with safe_open(path, framework="numpy") as file:
+                return {name: file.get_tensor(name) for name in _ARRAYS}, (file.metadata() or {}).get("backbone")
+        if path.is_dir():
+            return {name: np.load(path / f"{name}.npy", allow_pickle=False) for name in _ARRAYS}, None
+        with np.load(path, allow_pickle=False) as archive:
+            return {name: archive[name] for name in _ARRAYS}, None
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        EOFError,
+        zipfile.BadZipFile,
+        SafetensorError,
+    ) as error:
+        raise BackboneError(
+            f"'{path}' cannot be read as PCA matrices ({error}); needed are mean, eigenvals and eigenvecs in a folder "
+            "of .npy files, an .npz or a .safetensors file."
+        ) from error

