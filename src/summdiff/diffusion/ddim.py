@@ -105,7 +105,7 @@ class DDIM:
             clean = (sample - (1 - now) ** 0.5 * noise) / now**0.5
 
         variance = eta**2 * (1 - then) / (1 - now) * (1 - now / then)
-        result = then**0.5 * clean + max(0.0, 1 - then - variance) ** 0.5 * noise
+        result: Tensor = then**0.5 * clean + max(0.0, 1 - then - variance) ** 0.5 * noise
         if variance > 0:
             if variance_noise is None:
                 variance_noise = torch.randn(sample.shape, generator=generator, dtype=sample.dtype)

@@ -101,7 +101,7 @@ def standardise(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _unit(features: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Centred features of length one, (N, D), and their distance from the video's mean relative to the average, (N,)."""
+    """Centred features of length one, (N, D), and their distance to the mean relative to the average one, (N,)."""
     x = np.asarray(features)
     if x.ndim != 2 or 0 in x.shape or not np.issubdtype(x.dtype, np.number):
         raise ModelError(f"features must be numbers of shape (steps, dimensions), got {x.dtype} of shape {x.shape}.")
@@ -137,7 +137,7 @@ def _ranks(similarities: NDArray[np.float64], table: NDArray[np.float64]) -> NDA
 
 
 def _row_statistics(rows: NDArray[np.float64], position: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Of (n, R) similarities to references at relative positions (R,): mean, quantiles, centroid and spread, (n, 10)."""
+    """Mean, quantiles, centroid and spread, (n, 10), of (n, R) similarities to references at positions (R,)."""
     weights = np.exp(4 * (rows - rows.max(axis=1, keepdims=True)))
     weights /= weights.sum(axis=1, keepdims=True)
     centroid = weights @ position

@@ -25,8 +25,8 @@ from summdiff.models.summdiff import SummDiff
 
 Conditioning = Literal["relational", "features"]
 
-WINDOW = 512  # steps
-OVERLAP = 128  # steps that neighbouring windows share, at least
+WINDOW = 256  # steps; about as many as the training videos have
+OVERLAP = 64  # steps that neighbouring windows share, at least
 _BATCH = 16  # windows denoised at a time; bounds memory
 
 
@@ -59,7 +59,7 @@ class Model:
         importance_scores = model.sample(features, rate=1.0)  # (8, N)
 
     Attributes:
-        id, conditioning, feature_extractor: see `ModelConfig`. A model with `feature_extractor` None takes any features.
+        id, conditioning, feature_extractor: see `ModelConfig`; with `feature_extractor` None any features will do.
         network: the weights.
     """
 
@@ -122,7 +122,7 @@ class Model:
         scale = self.network.config.score_scale
         windows = Windows.over(len(inputs))
         seconds = torch.arange(windows.size) / rate  # only differences count, so every window may start at 0
-        pieces = windows.cut(torch.from_numpy(inputs)).split(_BATCH)
+        pieces = torch.split(windows.cut(torch.from_numpy(inputs)), _BATCH)
         condition = windows.cut(windows.blend(self.network.encode(piece, seconds) for piece in pieces))  # (W, L, C)
 
         state = _paired_noise(len(inputs), samples, seed)  # (N, M)
@@ -131,7 +131,9 @@ class Model:
         for done, t in enumerate(ddim.timesteps, start=1):
             predicted = windows.blend(
                 self._denoise(noisy, t, encoded, seconds, w)
-                for noisy, encoded in zip(windows.cut(state).split(per_call), condition.split(per_call), strict=True)
+                for noisy, encoded in zip(
+                    torch.split(windows.cut(state), per_call), torch.split(condition, per_call), strict=True
+                )
             )  # (N, M) in [0, 1]
             state = ddim.step(scale * (2 * predicted - 1), t, state, eta=self.config.eta, generator=eta_noise)
             report(done / len(ddim.timesteps))
@@ -194,17 +196,16 @@ class Windows:
         return values[self.index]
 
     def blend(self, parts: Iterable[Tensor]) -> Tensor:
-        """Values (N, ...) from those of the windows, given in order as pieces (w, L, ...) that together are (W, L, ...)."""
-        blended: Tensor | None = None
+        """Values (N, ...) from those of the windows, (W, L, ...), given in order as pieces (w, L, ...)."""
+        blended = torch.zeros(0)
         first = 0
         for part in parts:
             rows = slice(first, first + len(part))
-            first += len(part)
-            weighted = part * self.weights[rows].reshape(len(part), self.size, *[1] * (part.ndim - 2))
-            if blended is None:
+            if first == 0:
                 blended = part.new_zeros(self.steps, *part.shape[2:])
-            blended.index_add_(0, self.index[rows].flatten(), weighted.flatten(0, 1))
-        assert blended is not None
+            weights = self.weights[rows].reshape(len(part), self.size, *[1] * (part.ndim - 2))
+            blended.index_add_(0, self.index[rows].flatten(), (part * weights).flatten(0, 1))
+            first += len(part)
         return blended
 
 

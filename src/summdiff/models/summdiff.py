@@ -138,7 +138,6 @@ class Layer(nn.Module):
             nn.LayerNorm(c.width),
             nn.Linear(c.width, c.feed_forward),
             nn.GELU(),
-            nn.Dropout(c.dropout),
             nn.Linear(c.feed_forward, c.width),
         )
         self.dropout = nn.Dropout(c.dropout)
@@ -184,14 +183,14 @@ def sinusoid(values: Tensor, width: int) -> Tensor:
 
 
 def rotations(seconds: Tensor, width: int) -> Tensor:
-    """Angles (..., 1, N, width / 2) by which pairs of channels are turned: periods from 4 s to about half an hour."""
+    """Cosine and sine (2, ..., 1, N, width / 2) of the turn of each channel pair: periods from 4 s to half an hour."""
     periods = 4 * 2 ** torch.linspace(0, 9, width // 2, device=seconds.device)
     angles = 2 * math.pi * seconds[..., None].float() / periods
-    return angles.unsqueeze(-3)
+    return torch.stack([angles.cos(), angles.sin()]).unsqueeze(-3)
 
 
-def rotate(x: Tensor, angles: Tensor) -> Tensor:
+def rotate(x: Tensor, turn: Tensor) -> Tensor:
     """Turn the channel pairs of x (B, H, N, d)."""
-    a, b = x.chunk(2, dim=-1)
-    cos, sin = angles.cos(), angles.sin()
+    a, b = torch.chunk(x, 2, dim=-1)
+    cos, sin = turn
     return torch.cat([a * cos - b * sin, a * sin + b * cos], dim=-1)

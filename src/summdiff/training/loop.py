@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import copy
 import csv
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import torch
 from torch.nn.functional import mse_loss
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from summdiff.data.batches import Example, collate
 from summdiff.data.tvsum import AnnotatedVideo
@@ -83,13 +82,12 @@ def fit(
     pool = [views(video, recipe, rng) for video in training]
     torch.manual_seed(recipe.seed)
     network = new_network(recipe, pool)
-    average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(recipe.ema_decay), use_buffers=True)
+    average = MovingAverage(network, recipe.ema_decay)
     optimizer = torch.optim.AdamW(network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
     scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=recipe.epochs)
     learner, optimizer = fabric.setup(network, optimizer)
     learner.mark_forward_method("encode")
     learner.mark_forward_method("denoise")
-    average.to(fabric.device)
 
     state = {"network": network, "average": average, "optimizer": optimizer, "scheduler": scheduler}
     trained_on = [recipe.model_dump_json(exclude={"output", "data", "resume"}), *(video.name for video in training)]
@@ -131,27 +129,61 @@ def fit(
             fabric.backward(loss)
             fabric.clip_gradients(learner, optimizer, max_norm=recipe.clip_norm)
             optimizer.step()
-            average.update_parameters(network)
-            losses.append(float(loss))
-        row = {"epoch": epoch, "learning_rate": scheduler.get_last_lr()[0], "loss": float(np.mean(losses))}
+            average.update()
+            losses.append(float(loss.detach()))
+        row: dict[str, float] = {
+            "epoch": epoch,
+            "learning_rate": float(scheduler.get_last_lr()[0]),
+            "loss": float(np.mean(losses)),
+        }
         scheduler.step()
 
         last = epoch == recipe.epochs - 1
         if (epoch + 1) % recipe.validate_every == 0 or last:
             if validation:
-                quality = evaluate(as_model(recipe, average.module), validation, recipe)
+                quality = evaluate(as_model(recipe, average.network), validation, recipe)
                 row |= asdict(quality)
                 if quality.tau > best["tau"]:
-                    best = {"tau": quality.tau, "epoch": epoch, "weights": _copy(average.module)}
+                    best = {"tau": quality.tau, "epoch": epoch, "weights": _copy(average.network)}
             rows.append(row)
             _write_log(directory / LOG, rows)
             saved = {name: part.state_dict() for name, part in state.items()}
-            _save(saved | {"best": best, "epoch": epoch, "rows": rows, "trained_on": trained_on}, directory / CHECKPOINT)
+            _save(
+                saved | {"best": best, "epoch": epoch, "rows": rows, "trained_on": trained_on}, directory / CHECKPOINT
+            )
             if on_epoch:
                 on_epoch(row)
     if recipe.select == "best":
-        average.module.load_state_dict(best["weights"])
-    return as_model(recipe, average.module)
+        average.network.load_state_dict(best["weights"])
+    return as_model(recipe, average.network)
+
+
+class MovingAverage:
+    """The exponential moving average of a network's weights, which is what training returns.
+
+    Attributes:
+        network: a copy that holds the average.
+    """
+
+    def __init__(self, network: SummDiff, decay: float) -> None:
+        """Start from the network's present weights."""
+        self.network = copy.deepcopy(network).requires_grad_(False)
+        self._source, self._decay, self._updates = network, decay, 0
+
+    @torch.no_grad()
+    def update(self) -> None:
+        """Take in the source's weights; at first with more weight, so that the random start is soon forgotten."""
+        self._updates += 1
+        decay = min(self._decay, self._updates / (self._updates + 10))
+        for average, now in zip(self.network.parameters(), self._source.parameters(), strict=True):
+            average.lerp_(now, 1 - decay)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"network": self.network.state_dict(), "updates": self._updates}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.network.load_state_dict(state["network"])
+        self._updates = state["updates"]
 
 
 def new_network(recipe: Recipe, pool: Sequence[Sequence[Example]]) -> SummDiff:
@@ -170,7 +202,7 @@ def draw(pool: Sequence[Sequence[Example]], recipe: Recipe, rng: np.random.Gener
     for start in range(0, len(order), recipe.videos_per_batch):
         examples = []
         for video in order[start : start + recipe.videos_per_batch]:
-            view = pool[video][rng.integers(len(pool[video]))]
+            view = pool[video][int(rng.integers(len(pool[video])))]
             users = rng.integers(len(view.targets), size=recipe.annotators_per_video)
             examples.append(Example(inputs=view.inputs, targets=view.targets[users], rate=view.rate))
         batches.append(examples)
@@ -217,7 +249,7 @@ def _save(state: dict[str, Any], path: Path) -> None:
     """Write a checkpoint beside its final name, then rename it: whoever stops the run leaves a whole one."""
     partial = path.with_suffix(".partial")
     torch.save(state, partial)
-    os.replace(partial, path)
+    partial.replace(path)
 
 
 def _write_log(path: Path, rows: Sequence[dict[str, float]]) -> None:

@@ -23,15 +23,15 @@ class _Section(BaseModel):
 class NetworkRecipe(_Section):
     """Sizes of the network; see `summdiff.models.summdiff.NetworkConfig`."""
 
-    width: int = Field(64, ge=8)
-    heads: int = Field(4, ge=1)
-    feed_forward: int = Field(256, ge=1)
-    encoder_layers: int = Field(2, ge=0)
-    denoiser_layers: int = Field(2, ge=1)
-    n_bins: int = Field(200, ge=2)
-    score_scale: float = Field(1.0, gt=0)
-    dropout: float = Field(0.1, ge=0, lt=1)
-    input_dropout: float = Field(0.0, ge=0, lt=1)
+    width: int = Field(default=64, ge=8)
+    heads: int = Field(default=4, ge=1)
+    feed_forward: int = Field(default=256, ge=1)
+    encoder_layers: int = Field(default=2, ge=0)
+    denoiser_layers: int = Field(default=2, ge=1)
+    n_bins: int = Field(default=200, ge=2)
+    score_scale: float = Field(default=1.0, gt=0)
+    dropout: float = Field(default=0.1, ge=0, lt=1)
+    input_dropout: float = Field(default=0.0, ge=0, lt=1)
     cross_attention: bool = True
 
 
@@ -39,34 +39,35 @@ class DiffusionRecipe(_Section):
     """The noise, and how samples are drawn for validation and by default afterwards."""
 
     schedule: Literal["cosine", "linear"] = "cosine"
-    num_train_timesteps: int = Field(1000, ge=1)
-    p_uncond: float = Field(0.1, ge=0, lt=1, description="share of items trained without their video")
-    guidance_scale: float = Field(0.0, ge=0)
-    eta: float = Field(0.0, ge=0, le=1)
-    samples: int = Field(8, ge=1)
-    steps: int = Field(10, ge=1)
+    num_train_timesteps: int = Field(default=1000, ge=1)
+    p_uncond: float = Field(default=0.1, ge=0, lt=1, description="share of items trained without their video")
+    guidance_scale: float = Field(default=0.0, ge=0)
+    eta: float = Field(default=0.0, ge=0, le=1)
+    samples: int = Field(default=8, ge=1)
+    steps: int = Field(default=10, ge=1)
 
 
 class TargetRecipe(_Section):
     """What the clean scores are: each annotator's ranks in the video, in [0, 1], mixed with their mean."""
 
-    individual: float = Field(1.0, ge=0, le=1, description="0: everyone's mean; 1: each annotator's own")
+    individual: float = Field(default=1.0, ge=0, le=1, description="0: everyone's mean; 1: each annotator's own")
 
 
 class AugmentationRecipe(_Section):
     """Changed copies ("views") of each training video; their descriptors are computed anew."""
 
-    views: int = Field(16, ge=1, description="copies of each video, the first one unchanged")
-    crop: float = Field(0.5, ge=0, le=1, description="share of the views cut to a part of the video")
-    rate: float = Field(0.5, ge=0, le=1, description="share of the views at half or double rate")
-    metric: float = Field(0.5, ge=0, le=1, description="share of the views with another feature space")
+    views: int = Field(default=16, ge=1, description="copies of each video, the first one unchanged")
+    crop: float = Field(default=0.5, ge=0, le=1, description="share of the views cut to a part of the video")
+    rate: float = Field(default=0.5, ge=0, le=1, description="share of the views at half or double rate")
+    longest: int = Field(default=160, ge=24, description="steps; longer ones are cut, which bounds time and memory")
+    metric: float = Field(default=0.5, ge=0, le=1, description="share of the views with another feature space")
 
 
 class Recipe(_Section):
     """One training run."""
 
     name: str = Field(min_length=1)
-    data: Path | None = Field(None, description="a TVSum file; else tvsum_i3d.h5 in $SUMMDIFF_DATA")
+    data: Path | None = Field(default=None, description="a TVSum file; else tvsum_i3d.h5 in $SUMMDIFF_DATA")
     output: Path = Field(description="folder for the model, the log and checkpoints")
     conditioning: Literal["relational", "features"] = "relational"
     feature_extractor: str | None = None
@@ -74,22 +75,22 @@ class Recipe(_Section):
     diffusion: DiffusionRecipe = DiffusionRecipe()
     targets: TargetRecipe = TargetRecipe()
     augmentation: AugmentationRecipe = AugmentationRecipe()
-    epochs: int = Field(200, ge=1)
-    videos_per_batch: int = Field(8, ge=1)
-    annotators_per_video: int = Field(4, ge=1)
-    learning_rate: float = Field(1e-3, gt=0)
-    weight_decay: float = Field(0.01, ge=0)
-    clip_norm: float = Field(1.0, gt=0)
-    ema_decay: float = Field(0.99, ge=0, lt=1)
-    validate_every: int = Field(20, ge=1, description="epochs")
+    epochs: int = Field(default=200, ge=1)
+    videos_per_batch: int = Field(default=8, ge=1)
+    annotators_per_video: int = Field(default=4, ge=1)
+    learning_rate: float = Field(default=1e-3, gt=0)
+    weight_decay: float = Field(default=0.01, ge=0)
+    clip_norm: float = Field(default=1.0, gt=0)
+    ema_decay: float = Field(default=0.99, ge=0, lt=1)
+    validate_every: int = Field(default=20, ge=1, description="epochs")
     select: Literal["best", "last"] = "last"
-    seed: int = Field(0, ge=0)
-    threads: int = Field(1, ge=1, description="of the processor, for each process")
+    seed: int = Field(default=0, ge=0)
+    threads: int = Field(default=1, ge=1, description="of the processor, for each process")
     accelerator: str = "cpu"
     resume: Literal["auto", "never"] = "auto"
-    folds: int = Field(5, ge=2, description="of cross-validation")
-    validation: float = Field(0.2, ge=0, lt=1, description="share of a fold's training videos held out")
-    split_seed: int = Field(0, ge=0)
+    folds: int = Field(default=5, ge=2, description="of cross-validation")
+    validation: float = Field(default=0.2, ge=0, lt=1, description="share of a fold's training videos held out")
+    split_seed: int = Field(default=0, ge=0)
 
     def data_path(self) -> Path:
         """Where the data is.
@@ -142,4 +143,6 @@ def read_recipe(path: str | os.PathLike[str], overrides: Sequence[str] = ()) -> 
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the recipe"
-        raise DataError(f"recipe '{os.fspath(path)}': {where}: {first['msg'].lower()}, got {first['input']!r}.") from error
+        raise DataError(
+            f"recipe '{os.fspath(path)}': {where}: {first['msg'].lower()}, got {first['input']!r}."
+        ) from error

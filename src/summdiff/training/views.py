@@ -1,4 +1,4 @@
-"""Changed copies of a training video, so that a model learns what carries over to other lengths, rates and backbones."""
+"""Changed copies of a training video, to learn what carries over to other lengths, rates and backbones."""
 
 from __future__ import annotations
 
@@ -24,9 +24,10 @@ def views(video: AnnotatedVideo, recipe: Recipe, rng: np.random.Generator) -> li
             if rng.random() < how.rate:
                 features, scores, rate = change_rate(features, scores, rate, faster=bool(rng.random() < 0.5))
             if rng.random() < how.crop:
-                features, scores = crop(features, scores, rng)
+                features, scores = crop(features, scores, round(len(features) * rng.uniform(0.4, 1)), rng)
             if rng.random() < how.metric:
                 features = change_metric(features, rng)
+        features, scores = crop(features, scores, how.longest, rng)
         made.append(
             Example(
                 inputs=condition_inputs(features, rate=rate, conditioning=recipe.conditioning),
@@ -64,15 +65,15 @@ def change_rate(
     even = len(features) // 2 * 2
     if even == 0:
         return features, scores, rate
-    return features[:even:2], (scores[:, :even:2] + scores[:, 1:even:2]) / 2, rate / 2
+    return features[:even:2], (scores[:, :even:2] + scores[:, 1:even:2]) / np.float32(2), rate / 2
 
 
 def crop(
-    features: NDArray[np.float32], scores: NDArray[np.float32], rng: np.random.Generator
+    features: NDArray[np.float32], scores: NDArray[np.float32], length: int, rng: np.random.Generator
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Keep a random stretch of at least 40 % of the video."""
+    """Keep a random stretch of `length` steps, though not less than 24."""
     n = len(features)
-    length = max(min(n, _SHORTEST), round(n * rng.uniform(0.4, 1)))
+    length = min(n, max(length, _SHORTEST))
     start = int(rng.integers(n - length + 1))
     return features[start : start + length], scores[:, start : start + length]
 

@@ -1,0 +1,43 @@
+"""`summdiff crossval`: how well a recipe does on videos that it was not trained on."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def crossval(
+    recipe: Annotated[
+        Path, typer.Argument(help="A YAML recipe, for instance recipes/default.yaml.", show_default=False)
+    ],
+    overrides: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="KEY=VALUE...", help="Fields to change, as for `summdiff train`.", show_default=False),
+    ] = None,
+    processes: Annotated[int, typer.Option(min=1, metavar="N", help="Folds trained at the same time.")] = 1,
+) -> None:
+    """Cross-validate a recipe: every video is predicted once, by a model that never saw it.
+
+    Writes metrics.json and predictions.npz to `crossval` in the recipe's output folder, and prints the agreement with
+    annotators beside that of random scores, of ridge regression, and of annotators with each other.
+
+    Raises:
+        DataError: the recipe or the data cannot be read or used.
+        UsageError: an override is not key=value, or the packages of `summdiff[train]` are missing.
+        OutputError: the folder cannot be written.
+    """
+    from summdiff.training.crossval import cross_validate
+    from summdiff.training.recipe import read_recipe
+
+    result = cross_validate(
+        read_recipe(recipe, overrides or ()),
+        processes=processes,
+        on_fold=lambda line: print(line, file=sys.stderr, flush=True),
+    )
+    print(f"{'':<28}{'tau':>7}{'rho':>8}")
+    for name, row in result.table():
+        print(f"{name:<28}{row['tau']:>7.4f}{row['rho']:>8.4f}")
+    print(result.path)
