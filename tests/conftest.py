@@ -52,6 +52,12 @@ class MadeVideo:
         return bool(image[height // 32 : height // 12, width * 7 // 16 : width * 9 // 16].mean() > 127)
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Tests never touch the user's feature cache; all of a run share one of their own."""
+    os.environ["SUMMDIFF_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+
+
 @pytest.fixture(scope="session")
 def make_video(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., MadeVideo]:
     """A function that makes a video; see `write_video` for its options. Without `path` it picks one."""

@@ -18,6 +18,7 @@ app = typer.Typer(
     name="summdiff",
     help="Turn a long video into a short one that keeps what people find important.",
     no_args_is_help=True,
+    rich_markup_mode="markdown",  # paragraphs of docstrings are laid out anew
     add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},

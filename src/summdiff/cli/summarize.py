@@ -74,7 +74,7 @@ def summarize(
 ) -> None:
     """Make short versions of videos that keep what people find important.
 
-    Writes <name>.summary.mp4 and <name>.summary.json for each video. A video that fails does not stop the others; the
+    Writes NAME.summary.mp4 and NAME.summary.json for each video. A video that fails does not stop the others; the
     exit code is 1 if any failed.
 
     Example: summdiff summarize talk.mp4 holiday/ -o short --duration 60s

@@ -1,0 +1,164 @@
+import json
+import os
+import shutil
+import sys
+
+import pytest
+
+from summdiff.cli import app
+from summdiff.timeline import Summary
+
+SCENES = [(4.0, "forest"), (5.0, "street"), (4.0, "beach")]
+
+
+@pytest.fixture
+def films(make_video, tmp_path):
+    """A folder with two films and a file that only looks like one."""
+    film = make_video(scenes=SCENES, sound=True)
+    shutil.copy(film.path, tmp_path / "-dash & “ü” 100%.mp4")
+    shutil.copy(film.path, tmp_path / "b.mp4")
+    (tmp_path / "broken.mp4").write_bytes(b"\x00" * 5000)
+    return tmp_path
+
+
+@pytest.fixture
+def summdiff(monkeypatch, capsys):
+    """Runs the command; returns exit code, standard output and error stream."""
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["summdiff", *map(str, arguments)])
+        with pytest.raises(SystemExit) as leave:
+            app.main()
+        out, err = capsys.readouterr()
+        code = leave.value.code
+        return (code if isinstance(code, int) else 0), out, err
+
+    return run
+
+
+def test_a_failing_file_does_not_stop_the_others(films, summdiff):
+    code, _, err = summdiff("summarize", films, "-o", films / "out")
+    assert code == 1
+    made = sorted(path.name for path in (films / "out").iterdir())
+    assert made == [
+        "-dash & “ü” 100%.summary.json",
+        "-dash & “ü” 100%.summary.mp4",
+        "b.summary.json",
+        "b.summary.mp4",
+    ]
+    assert "broken.mp4" in err
+    assert "Traceback" not in err
+    table = err[err.rindex("video ") :]
+    assert "failed" in table
+    assert "broken.mp4" in table
+    assert Summary.from_json(films / "out" / "b.summary.json").video.path == str(films / "b.mp4")
+
+
+def test_results_stand_beside_the_video_and_are_not_replaced_unasked(films, summdiff):
+    assert summdiff("summarize", films / "b.mp4", "--formats", "json")[0] == 0
+    result = films / "b.summary.json"
+    before = result.read_bytes()
+    code, _, err = summdiff("summarize", films / "b.mp4", "--formats", "json", "--seed", "9")
+    assert code == 1
+    assert "--overwrite" in err
+    assert result.read_bytes() == before
+    assert summdiff("summarize", films / "b.mp4", "--formats", "json", "--seed", "9", "--overwrite")[0] == 0
+    assert Summary.from_json(result).seed == 9
+    # What was made before is no video of the folder.
+    assert summdiff("summarize", films / "b.mp4", "--overwrite")[0] == 0
+    assert "b.summary.mp4" not in str(summdiff("summarize", films, "--overwrite")[2].split("b.summary.summary"))
+
+
+def test_machine_progress_is_one_json_object_a_line(films, summdiff):
+    code, out, err = summdiff(
+        "summarize", films / "b.mp4", films / "broken.mp4", "--progress", "machine", "-o", films / "o"
+    )
+    events = [json.loads(line) for line in out.splitlines()]
+    assert code == 1
+    assert err == ""
+    assert {event["event"] for event in events} == {"start", "progress", "done", "failed", "end"}
+    stages = [event["stage"] for event in events if event["event"] == "progress"]
+    assert list(dict.fromkeys(stages)) == ["look", "score", "cut"]
+    (done,) = [event for event in events if event["event"] == "done"]
+    assert done["outputs"] == [str(films / "o" / "b.summary.mp4"), str(films / "o" / "b.summary.json")]
+    assert events[-1] == {"event": "end", "done": 1, "failed": 1}
+
+
+def test_quiet_says_nothing_but_failures(films, summdiff):
+    assert summdiff("summarize", films / "b.mp4", "-q", "-o", films / "q") == (0, "", "")
+    code, out, err = summdiff("summarize", films / "broken.mp4", "-q")
+    assert (code, out) == (1, "")
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["--formats", "mp4,gif3"], 2, "Unknown format 'gif3'"),
+        (["--formats", ","], 2, "at least one format"),
+        (["--budget", "2"], 2, "at most 1, not 2"),
+        (["--budget", "0.1", "--duration", "5s"], 2, "either --budget or --duration"),
+        (["--duration", "soon"], 2, "'soon' is not a time"),
+        (["--model", "nowhere/at/all"], 1, "nowhere/at/all"),
+        (["--backbone", "resnet9000"], 1, "resnet9000"),
+        (["--samples", "0"], 2, "samples"),
+        (["--samples", "many"], 2, "many"),
+    ],
+)
+def test_wrong_options_are_one_sentence_and_nothing_is_written(films, summdiff, arguments, code, message):
+    found, out, err = summdiff("summarize", films / "b.mp4", "-o", films / "none", *arguments)
+    assert found == code
+    assert message in err
+    assert "Traceback" not in out + err
+    assert not list(films.glob("none/*"))
+
+
+def test_no_file_no_folder_no_video(films, summdiff, tmp_path):
+    for source in ("missing.mp4", tmp_path / "empty"):
+        (tmp_path / "empty").mkdir(exist_ok=True)
+        code, _, err = summdiff("summarize", source)
+        assert code in {1, 2}
+        assert str(source) in err
+        assert "Traceback" not in err
+
+
+def test_the_output_folder_is_looked_at_before_the_video(films, summdiff):
+    (films / "file").touch()
+    code, _, err = summdiff("summarize", films / "b.mp4", "-o", films / "file")
+    assert code == 1
+    assert "is not a folder" in err
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_that_cannot_be_written(films, summdiff):
+    locked = films / "locked"
+    locked.mkdir(mode=0o500)
+    code, _, err = summdiff("summarize", films / "b.mp4", "-o", locked)
+    assert code == 1
+    assert "cannot be written to" in err
+
+
+def test_the_video_itself_is_never_overwritten(films, summdiff):
+    os.link(films / "b.mp4", films / "b.summary.mp4")
+    before = (films / "b.mp4").read_bytes()
+    code, _, err = summdiff("summarize", films / "b.mp4", "--overwrite")
+    assert code == 1
+    assert "is the video itself" in err
+    assert (films / "b.mp4").read_bytes() == before
+
+
+def test_too_little_room_is_found_before_the_work(films, summdiff, monkeypatch):
+    usage = shutil.disk_usage(films)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=1_000_000))
+    code, _, err = summdiff("summarize", films / "b.mp4", "-o", films / "full")
+    assert code == 1
+    assert "not enough room" in err
+    assert not list(films.glob("full/*.mp4"))
+
+
+def test_help_names_every_verb(summdiff):
+    code, out, _ = summdiff("--help")
+    assert code == 0
+    for verb in ("summarize", "train", "crossval", "fit-pca"):
+        assert verb in out
+    assert summdiff("--version")[1].startswith("summdiff ")

@@ -1,0 +1,192 @@
+"""The whole way from a video to a summary, with the real backbone and the real model."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import summdiff
+from summdiff.errors import UsageError, VideoError
+from summdiff.pipeline import Progress, Summarizer, extract
+
+SCENES = [(6.0, "forest"), (5.2, "street"), (7.4, "beach"), (4.4, "forest"), (9.0, "night")]
+
+
+@pytest.fixture(scope="module")
+def summarizer():
+    return Summarizer(cache=False)
+
+
+@pytest.fixture(scope="module")
+def film(make_video):
+    return make_video(scenes=SCENES, sound=True)
+
+
+def check(summary, budget=0.15):
+    """What holds for every summary."""
+    video = summary.video
+    frame = 1 / video.fps
+    assert summary.selection
+    assert summary.selected_duration <= max(budget * video.duration, frame) + frame * len(summary.selection)
+    assert summary.selected_duration > 0
+    edges = [shot.start for shot in summary.shots] + [summary.shots[-1].end]
+    assert edges[0] == 0.0
+    assert edges[-1] == pytest.approx(video.duration)
+    assert [shot.end for shot in summary.shots] == edges[1:]
+    assert all(shot.duration > 0 for shot in summary.shots)
+    assert any(shot.selected for shot in summary.shots)
+    ends = [time for part in summary.selection for time in (part.start, part.end)]
+    assert ends == sorted(ends)
+    assert ends[0] >= 0
+    assert ends[-1] <= video.duration + 1e-6
+    mean, std = np.array(summary.scores.mean), np.array(summary.scores.std)
+    assert len(summary.scores.times) == len(mean) == len(std)
+    assert (mean >= 0).all()
+    assert (mean <= 1).all()
+    assert (std >= 0).all()
+    assert summdiff.Summary.from_json(summary.to_json()).selection
+
+
+def test_shots_begin_on_the_cuts_of_the_film_to_the_frame(film, summarizer):
+    summary = summarizer.summarize(film.path)
+    check(summary)
+    starts = np.array([shot.start for shot in summary.shots])
+    for cut in film.cuts:
+        assert np.abs(starts - cut).min() < 1e-6, f"no shot begins at {cut}, only at {starts}"
+
+
+def test_the_same_input_gives_the_same_json_but_for_the_timings(film, summarizer):
+    first = summarizer.summarize(film.path, seed=5)
+    again = Summarizer(cache=False).summarize(film.path, seed=5)
+    assert first.timings.keys() == again.timings.keys()
+    assert replace(first, timings={}).to_json() == replace(again, timings={}).to_json()
+
+
+def test_the_cache_changes_nothing_but_the_time(film, tmp_path, monkeypatch):
+    monkeypatch.setenv("SUMMDIFF_CACHE", str(tmp_path))
+    cold = Summarizer().summarize(film.path)
+    warm = Summarizer().summarize(film.path)
+    assert replace(cold, timings={}) == replace(warm, timings={})
+    assert list(tmp_path.rglob("*"))
+    for entry in tmp_path.rglob("*"):
+        if entry.is_file():
+            entry.write_bytes(entry.read_bytes()[:-7])
+    damaged = Summarizer().summarize(film.path)
+    assert replace(cold, timings={}) == replace(damaged, timings={})
+
+
+def test_another_seed_gives_another_curve(film, summarizer):
+    assert summarizer.summarize(film.path, seed=1).scores != summarizer.summarize(film.path, seed=2).scores
+
+
+@pytest.mark.parametrize("share", [0.05, 0.15, 0.5, 1.0])
+def test_any_budget_is_kept(film, summarizer, share):
+    check(summarizer.summarize(film.path, budget=share), share)
+
+
+def test_everything_is_kept_where_the_budget_allows_it(film, summarizer):
+    summary = summarizer.summarize(film.path, budget=1.0)
+    assert summary.selected_duration == pytest.approx(film.duration)
+
+
+def test_a_duration_is_a_budget_in_seconds(film, summarizer):
+    summary = summarizer.summarize(film.path, duration=8.0)
+    assert 5.0 < summary.selected_duration <= 8.0 + 0.04 * len(summary.selection)
+    assert summary.budget == pytest.approx(8.0 / film.duration)
+
+
+@pytest.mark.parametrize("value", ["sum", "mean"])
+@pytest.mark.parametrize("frames", [1, 2, 3, 30, 60])
+def test_very_short_videos(make_video, summarizer, frames, value):
+    video = make_video(scenes=[(frames / 25, "only")])
+    check(summarizer.summarize(video.path, value=value))
+
+
+def test_a_still_picture_gives_a_summary(make_video, summarizer):
+    video = make_video(scenes=[(1.0, "still")], times=[0.0, 20.0, 40.0])
+    summary = summarizer.summarize(video.path)
+    check(summary)
+    assert len(summary.scores.times) == 60
+
+
+def test_no_shot_is_shorter_or_longer_than_asked(film, summarizer):
+    summary = summarizer.summarize(film.path, min_shot=4.0, max_shot=7.0)
+    lengths = [shot.duration for shot in summary.shots]
+    assert min(lengths) >= 4.0 - 1e-6
+    assert max(lengths) <= 7.0 + 1e-6
+
+
+@pytest.mark.parametrize("rate", [0.5, 2.0, 4.0])
+def test_other_rates(film, rate):
+    summary = Summarizer(rate=rate, cache=False).summarize(film.path)
+    check(summary)
+    assert len(summary.scores.times) == np.ceil(film.duration * rate)
+
+
+def test_frames_that_stay_on_display_are_looked_at_once(make_video, summarizer):
+    video = make_video(scenes=[(1.0, "still")], times=[0.0, 20.0, 40.0])
+    looked_at = []
+
+    class Counting:
+        id, dimension, short_side = "counting", 1280, summarizer.backbone.short_side
+
+        def __call__(self, images):
+            looked_at.append(len(images))
+            return summarizer.backbone(images)
+
+    extracted = extract(video.path, Counting(), rate=1.0)
+    assert extracted.features.shape == (60, 1280)
+    assert sum(looked_at) <= 3 + 60 // 16  # one a frame, and one more where a batch begins within a frame
+
+
+def test_progress_comes_in_order_and_ends_at_the_end(film, summarizer):
+    told: list[Progress] = []
+    summarizer.summarize(film.path, on_progress=told.append)
+    assert [stage for i, stage in enumerate(p.stage for p in told) if i == 0 or stage != told[i - 1].stage] == [
+        "look",
+        "score",
+    ]
+    for stage in ("look", "score"):
+        done = [p.done for p in told if p.stage == stage]
+        assert done == sorted(done)
+        last = [p for p in told if p.stage == stage][-1]
+        assert last.done == last.total
+
+
+def test_what_cannot_be_read_is_said(tmp_path, summarizer):
+    text = tmp_path / "letter.mp4"
+    text.write_text("Dear reader, this is not a film.")
+    with pytest.raises(VideoError, match=r"letter\.mp4"):
+        summarizer.summarize(text)
+
+
+def test_options_are_checked_before_anything_is_read(tmp_path, summarizer):
+    with pytest.raises(UsageError, match="budget"):
+        summarizer.summarize(tmp_path / "missing.mp4", budget=3)
+    with pytest.raises(UsageError, match="rate"):
+        Summarizer(rate=100)
+
+
+def test_an_error_in_the_middle_of_looking_ends_the_decoder_too(film, summarizer):
+    import threading
+
+    class Failing:
+        id, dimension, short_side = "failing", 8, 64
+
+        def __call__(self, images):
+            raise RuntimeError("no more")
+
+    with pytest.raises(RuntimeError, match="no more"):
+        extract(film.path, Failing(), rate=8.0)
+    assert not [thread for thread in threading.enumerate() if thread.name == "summdiff-decode"]
+
+
+def test_the_public_api_is_what_the_readme_says(film, tmp_path):
+    summary = summdiff.summarize(film.path, budget=0.3)
+    paths = summary.save(tmp_path / "out", formats=["mp4", "json", "png"])
+    assert [path.name for path in paths] == ["video.summary.mp4", "video.summary.json", "video.summary.png"]
+    assert json.loads(paths[1].read_text())["selected_duration"] == pytest.approx(summary.selected_duration, abs=1e-5)
+    assert paths[2].read_bytes().startswith(b"\x89PNG")
+    assert summdiff.Summary.from_json(paths[1]).video == summary.video
+    assert summary.plot().axes
