@@ -51,13 +51,13 @@ def add_noise(clean: Tensor, noise: Tensor, timesteps: Tensor, alphas_cumprod: T
     """The forward process in one step (paper §4.1): S_t = sqrt(abar_t) S_0 + sqrt(1 - abar_t) eps.
 
     Args:
-        clean: (B, ...) S_0.
+        clean: (..., N) S_0.
         noise: as `clean`, standard normal eps.
-        timesteps: (B,) integer times, 0 … T - 1.
+        timesteps: (...) integer times, 0 … T - 1.
         alphas_cumprod: (T,) of the schedule.
 
     Returns:
         S_t, shaped and typed as `clean`.
     """
-    left = alphas_cumprod.to(clean.device)[timesteps].reshape(-1, *[1] * (clean.ndim - 1))
+    left = alphas_cumprod.to(clean.device)[timesteps][..., None]
     return left.sqrt().to(clean.dtype) * clean + (1 - left).sqrt().to(clean.dtype) * noise

@@ -47,7 +47,8 @@ def describe(features: ArrayLike, *, rate: float) -> NDArray[np.float32]:
     - mean and quantiles of its row: how typical the step is, how dense its neighbourhood;
     - centroid and spread over time of the steps that are like it, relative to the duration;
     - mean similarity to the seconds before and to those after, and of those before to those after ("across"; low at a
-      change), for windows of 2 to 32 seconds. An empty window at the ends counts like the row's mean.
+      change), for windows of 2 to 32 seconds. At the ends of the video, what has no
+      window counts like the other side.
 
     And once: the distance to the video's mean relative to the average one, the position in the video in [0, 1], and the
     distance to the nearer end.
@@ -71,22 +72,18 @@ def describe(features: ArrayLike, *, rate: float) -> NDArray[np.float32]:
     references = np.unique(np.linspace(0, n - 1, min(n, MAX_REFERENCES)).round().astype(np.int64))
     table = _rank_table(unit[references])
 
+    when = references / max(1, n - 1)
+
     described = np.empty((n, len(DESCRIPTORS)), dtype=np.float64)
     for start in range(0, n, _BLOCK):
         stop = min(n, start + _BLOCK)
-        rows = unit[start:stop] @ unit[references].T
         low, high = max(0, start - steps[-1]), min(n, stop + steps[-1])
-        near = unit[low:high] @ unit[low:high].T
-        described[start:stop, :-3] = np.concatenate(
-            [
-                np.concatenate(
-                    [_row_statistics(a, references / max(1, n - 1)), _windows(b, start - low, stop - low, steps, a)],
-                    axis=1,
-                )
-                for a, b in ((rows, near), (_ranks(rows, table), _ranks(near, table)))
-            ],
-            axis=1,
-        )
+        far = unit[start:stop] @ unit[references].T  # (block, R)
+        near = unit[low:high] @ unit[low:high].T  # (m, m)
+        columns = []
+        for of_video, around in ((far, near), (_ranks(far, table), _ranks(near, table))):
+            columns += [_row_statistics(of_video, when), _windows(around, start - low, stop - low, steps)]
+        described[start:stop, :-3] = np.concatenate(columns, axis=1)
     position = (np.arange(n) + 0.5) / n
     described[:, -3:] = np.stack([distance, position, np.minimum(position, 1 - position)], axis=1)
     return np.concatenate([described, standardise(described)], axis=1).astype(np.float32)
@@ -146,31 +143,29 @@ def _row_statistics(rows: NDArray[np.float64], position: NDArray[np.float64]) ->
     return np.stack([rows.mean(axis=1), *quantiles, centroid, spread], axis=1)
 
 
-def _windows(
-    near: NDArray[np.float64], start: int, stop: int, steps: tuple[int, ...], rows: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Mean similarities between each step i of [start, stop) and the windows before and after it, (stop - start, 15).
+def _windows(near: NDArray[np.float64], start: int, stop: int, steps: tuple[int, ...]) -> NDArray[np.float64]:
+    """Mean similarity of each step i of [start, stop) and the windows before and after it, (stop - start, 15).
 
-    `near` is the (m, m) similarity around these steps, `rows` (stop - start, R) what stands in for an empty window.
+    `near` is the (m, m) similarity around these steps, reaching as far as the largest window, or to the video's ends.
     """
     m = len(near)
     total = np.zeros((m + 1, m + 1))  # total[a, b] = sum of near[:a, :b], so any block's sum takes four look-ups
     total[1:, 1:] = near.cumsum(axis=0).cumsum(axis=1)
     i = np.arange(start, stop)
-    typical = rows.mean(axis=1)
 
     def mean(
         a: NDArray[np.int64], b: NDArray[np.int64], c: NDArray[np.int64], d: NDArray[np.int64]
     ) -> NDArray[np.float64]:
-        """Mean of near[a:b, c:d] for arrays of bounds."""
-        sums = total[b, d] - total[a, d] - total[b, c] + total[a, c]
-        size = (b - a) * (d - c)
-        return np.where(size > 0, sums / np.maximum(size, 1), typical)
+        """Mean of near[a:b, c:d] for arrays of bounds; 0 where that is empty."""
+        sums: NDArray[np.float64] = total[b, d] - total[a, d] - total[b, c] + total[a, c]
+        return sums / np.maximum((b - a) * (d - c), 1)
 
-    columns = []
+    columns: list[NDArray[np.float64]] = []
     for k in steps:
-        before, after = np.maximum(i - k, 0), np.minimum(i + 1 + k, m)
-        columns.append(mean(i, i + 1, before, i))
-        columns.append(mean(i, i + 1, i + 1, after))
-        columns.append(mean(before, i, i + 1, after))
+        first, last = np.maximum(i - k, 0), np.minimum(i + 1 + k, m)
+        before, after, across = mean(i, i + 1, first, i), mean(i, i + 1, i + 1, last), mean(first, i, i + 1, last)
+        at_start, at_end = first == i, last == i + 1
+        columns.append(np.where(at_start, after, before))
+        columns.append(np.where(at_end, before, after))
+        columns.append(np.where(at_start, after, np.where(at_end, before, across)))
     return np.stack(columns, axis=1)

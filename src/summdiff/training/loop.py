@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 from torch.nn.functional import mse_loss
 
 from summdiff.data.batches import Example, collate
@@ -104,26 +105,27 @@ def fit(
     signal_left = alphas_cumprod(
         recipe.diffusion.schedule, num_train_timesteps=recipe.diffusion.num_train_timesteps
     ).to(fabric.device)
+    scale = recipe.network.score_scale
     for epoch in range(first, recipe.epochs):
         torch.manual_seed(recipe.seed * 1_000_003 + epoch)  # dropout, noise
-        rng = np.random.default_rng([recipe.seed, 1, epoch])  # which videos, views and annotators
+        rng = np.random.default_rng([recipe.seed, 1, epoch])  # which videos and views
         network.train()
         losses = []
         for examples in draw(pool, recipe, rng):
             batch = collate(examples).to(fabric.device)
-            # The clean signal, noised at a random time (§4.4)
-            scale = recipe.network.score_scale
-            timestep = torch.randint(recipe.diffusion.num_train_timesteps, batch.targets.shape[:2])
-            clean = scale * (2 * batch.targets - 1)
-            noisy = add_noise(
-                clean.flatten(0, 1), torch.randn_like(clean).flatten(0, 1), timestep.flatten(), signal_left
-            ).view_as(clean)
+            # Each annotator drawn for this step, noised at a random time (§4.4)
+            users = torch.randint(batch.targets.shape[1], (len(examples), recipe.annotators_per_video, 1))
+            timestep = torch.randint(signal_left.numel(), users.shape[:2], device=fabric.device)
+            everyone = scale * (2 * batch.targets - 1)  # (B, U, N)
+            clean = everyone.take_along_dim(users.to(fabric.device), dim=1)  # (B, S, N)
+            noisy = add_noise(clean, torch.randn_like(clean), timestep, signal_left)
+            wanted = expected_scores(noisy, signal_left[timestep], everyone, batch.targets, batch.mask)
             condition = learner.encode(batch.inputs, batch.seconds, batch.mask)
             dropped = torch.rand(len(examples), 1, 1, device=fabric.device) < recipe.diffusion.p_uncond
             condition = torch.where(dropped, network.null, condition)
-            predicted = learner.denoise(noisy, timestep.to(fabric.device), condition, batch.seconds, batch.mask)
+            predicted = learner.denoise(noisy, timestep, condition, batch.seconds, batch.mask)
             # Eq. 3, over real steps only; each video counts the same, whatever its length
-            error = mse_loss(predicted, batch.targets, reduction="none").mean(dim=1)
+            error = mse_loss(predicted, wanted, reduction="none").mean(dim=1)
             loss = ((error * batch.mask).sum(dim=1) / batch.mask.sum(dim=1)).mean()
             optimizer.zero_grad()
             fabric.backward(loss)
@@ -156,6 +158,33 @@ def fit(
     if recipe.select == "best":
         average.network.load_state_dict(best["weights"])
     return as_model(recipe, average.network)
+
+
+def expected_scores(noisy: Tensor, left: Tensor, everyone: Tensor, targets: Tensor, mask: Tensor) -> Tensor:
+    """What the best network would predict from noisy scores: the mean of the annotators, by how likely each of them is.
+
+    The annotator that the noise was added to is one that the noisy scores may come from. Learning E[S_0 | S_t] over all
+    of a video's annotators has the same optimum and much less noise, above all at late times, where little of the
+    annotator is left (Xu et al., Stable Target Field, ICLR 2023).
+
+    Args:
+        noisy: (B, S, N) S_t.
+        left: (B, S) abar_t.
+        everyone: (B, U, N) every annotator's clean signal S_0.
+        targets: (B, U, N) the same in [0, 1].
+        mask: (B, N) true where there is a step.
+
+    Returns:
+        (B, S, N) in [0, 1].
+    """
+    left = left[..., None].to(noisy.dtype)
+    real = mask[:, None].to(noisy.dtype)
+    # log N(S_t; sqrt(abar) S_0, 1 - abar) without what all annotators share
+    match = (noisy * real) @ (everyone * real).transpose(1, 2)  # (B, S, U)
+    size = ((everyone * real) ** 2).sum(dim=-1)[:, None]  # (B, 1, U)
+    likely = torch.softmax((left.sqrt() * match - left * size / 2) / (1 - left), dim=-1)
+    expected: Tensor = likely @ targets
+    return expected
 
 
 class MovingAverage:
@@ -196,15 +225,13 @@ def new_network(recipe: Recipe, pool: Sequence[Sequence[Example]]) -> SummDiff:
 
 
 def draw(pool: Sequence[Sequence[Example]], recipe: Recipe, rng: np.random.Generator) -> list[list[Example]]:
-    """The batches of an epoch: each video once, in a random view, with some of its annotators."""
+    """The batches of an epoch: each video once, in a random view."""
     order = rng.permutation(len(pool))
     batches = []
     for start in range(0, len(order), recipe.videos_per_batch):
         examples = []
         for video in order[start : start + recipe.videos_per_batch]:
-            view = pool[video][int(rng.integers(len(pool[video])))]
-            users = rng.integers(len(view.targets), size=recipe.annotators_per_video)
-            examples.append(Example(inputs=view.inputs, targets=view.targets[users], rate=view.rate))
+            examples.append(pool[video][int(rng.integers(len(pool[video])))])
         batches.append(examples)
     return batches
 
