@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from summdiff.cli.fit_pca import fit_pca
+from summdiff.errors import BackboneError, OutputError, UsageError, VideoError
+from summdiff.features import load_backbone
+from summdiff.features.pca import Moments, load_pca
+from summdiff.pipeline import extract
+
+DIMENSION = 5
+
+
+@pytest.fixture(scope="module")
+def videos(make_video):
+    return [make_video(scenes=((4.0, 1), (3.0, 2))).path, make_video(scenes=((5.0, 3),)).path]
+
+
+def test_fits_to_all_pictures_of_all_videos(videos, tmp_path):
+    out = tmp_path / "pca.safetensors"
+    fit_pca([*videos], out, backbone="efficientnet_lite0", dimension=DIMENSION)
+    pca = load_pca(out, features=1280, dimension=DIMENSION)
+    assert pca.backbone_id == "efficientnet_lite0"
+
+    backbone = load_backbone("efficientnet_lite0")
+    rows = np.concatenate([extract(path, backbone, rate=1.0).features for path in videos])
+    assert len(rows) == 12
+    moments = Moments(1280)
+    moments.add(rows)
+    expected = moments.pca(DIMENSION)
+    np.testing.assert_allclose(pca.mean, expected.mean, rtol=1e-9)
+    np.testing.assert_allclose(pca.eigenvals, expected.eigenvals, rtol=1e-6)
+    np.testing.assert_allclose(pca.whiten(rows).std(axis=0, ddof=1), 1, atol=0.01)
+
+
+def test_an_unreadable_video_is_left_out(videos, tmp_path, capsys):
+    (tmp_path / "broken.mp4").write_bytes(b"no video")
+    out = tmp_path / "pca.safetensors"
+    fit_pca([tmp_path / "broken.mp4", *videos], out, backbone="efficientnet_lite0", dimension=DIMENSION)
+    captured = capsys.readouterr()
+    assert captured.out == f"{out}\n"
+    assert "broken.mp4" in captured.err.splitlines()[0]
+    assert "left out" in captured.err.splitlines()[0]
+    assert load_pca(out, features=1280, dimension=DIMENSION).mean.shape == (1280,)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"dimension": 1281}, UsageError, "features of 1280 numbers, which have no 1281 components"),
+        ({"dimension": 12}, UsageError, "12 components need more than 12 pictures, but there were 12"),
+        ({"backbone": "efficientnet"}, BackboneError, "did you mean 'efficientnet_lite0'"),
+        ({"rate": 0.0}, UsageError, "rate is 0.0"),
+        ({"out": "pca.npz"}, UsageError, "must end in .safetensors"),
+        ({"out": "gone/pca.safetensors"}, OutputError, "there is no folder"),
+        ({"videos": ["gone.mp4"]}, VideoError, "None of the videos can be read"),
+    ],
+)
+def test_what_is_wrong_is_said_and_nothing_is_left(videos, tmp_path, options, error, message):
+    asked = {"backbone": "efficientnet_lite0", "dimension": DIMENSION, "out": "pca.safetensors", **options}
+    asked["out"] = tmp_path / asked["out"]
+    asked["videos"] = [tmp_path / name for name in asked["videos"]] if "videos" in asked else videos
+    with pytest.raises(error, match=message):
+        fit_pca(**asked)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_command_line(videos, tmp_path):
+    app = typer.Typer()
+    app.command()(fit_pca)
+    out = tmp_path / "pca.safetensors"
+    arguments = [*map(str, videos), "--out", str(out), "--backbone", "efficientnet_lite0", "--dimension", "4"]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 0, result.output
+    assert load_pca(out, features=1280, dimension=4).eigenvals.shape == (4,)

@@ -1,0 +1,45 @@
+"""Weight files for the tests of backbones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from optional_libraries import optional
+from torch import nn
+
+
+@pytest.fixture(scope="session")
+def weights_file(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """A function that makes a file of random weights in the form in which those of a network are published.
+
+    The published ones cannot be had in a test. Running statistics are taken from noise, as those of a trained network
+    are from its training set; with the initial ones everything would fade on the way through the layers.
+    """
+    made: dict[str, Path] = {}
+
+    def make(name: str) -> Path:
+        if name not in made:
+            torch.manual_seed(7)
+            network, side = _network(name)
+            for module in network.modules():
+                if isinstance(module, nn.BatchNorm2d):
+                    module.momentum = 1.0
+            with torch.no_grad():
+                network.train()(torch.randn(4, 3, side, side))
+            made[name] = tmp_path_factory.mktemp("weights") / f"{name}.pth"
+            torch.save(network.state_dict(), made[name])
+        return made[name]
+
+    return make
+
+
+def _network(name: str) -> tuple[nn.Module, int]:
+    """The network as it is published, with classifier and auxiliary heads, and a picture side that it takes."""
+    if name in {"googlenet", "inception_v3"}:
+        build = getattr(optional("torchvision").models, name)
+        return build(weights=None, aux_logits=True, init_weights=False), 299
+    timm = optional("timm")
+    return timm.create_model(name, pretrained=False), 160
