@@ -121,7 +121,8 @@ class FrameSource:
     Attributes:
         container, stream: what is being read.
         time_base: seconds per tick.
-        origin: time stamp of the first displayed frame in ticks of the container; None before it was decoded.
+        origin: time 0 on the container's clock, which sound shares, in ticks; None before the first frame.
+        nominal: ticks that a frame lasts where nothing else is known.
         regular: whether all time stamps so far were there and increasing, so that `origin` relates both clocks.
         corrupt: number of damaged packets and frames skipped so far.
 
@@ -141,7 +142,11 @@ class FrameSource:
         self.origin: int | None = None
         self.regular = True
         self.corrupt = 0
-        self._nominal = max(1, round(1 / (nominal_rate(self.stream) * self.time_base)))
+        self._shift = 0  # from the container's clock to ours
+        self._last: int | None = None  # ticks of the frame before; None where there is none to compare with
+        self._use_dts = False
+        self._first_dts: int | None = None
+        self.nominal = max(1, round(1 / (nominal_rate(self.stream) * self.time_base)))
 
     def __enter__(self) -> Self:
         return self
@@ -159,33 +164,44 @@ class FrameSource:
         """Ticks as seconds; the float nearest to the exact quotient."""
         return ticks * self.time_base.numerator / self.time_base.denominator
 
+    def seek(self, ticks: int) -> None:
+        """Go on with a key frame at or before `ticks`, if the container can; only while `regular`.
+
+        Where it lands is for the caller to check: the next frame may come later than asked for.
+        """
+        if self.origin is None:
+            raise RuntimeError("seek() needs the origin: decode the first frame before")
+        self.container.seek(self.origin + ticks, stream=self.stream)
+        self._last = None
+
     def __iter__(self) -> Iterator[Timed]:
-        shift = 0  # from the container's clock to ours
-        last = 0
         break_ticks = round(_CLOCK_BREAK_SECONDS / self.time_base)
-        use_dts = False
         for frame in self._decoded():
-            stamp = frame.dts if use_dts else frame.pts
             if self.origin is None:
-                if stamp is None:  # AVI and raw streams carry decoding times at best
-                    use_dts, stamp, self.regular = True, frame.dts, False
-                self.origin = stamp or 0
-                shift = -self.origin
+                self._use_dts = frame.pts is None  # AVI and raw streams carry decoding times at best
+                stamp = frame.dts if self._use_dts else frame.pts
+                self.regular = not self._use_dts
+                # An encoder's delay is not told in such files: the first packet stands for the first picture.
+                self.origin = (self._first_dts if self._use_dts else stamp) or 0
+                self._shift = -(stamp or 0)
                 ticks = 0
-            elif stamp is None:
-                self.regular = False
-                ticks = last + self._nominal
             else:
-                ticks = stamp + shift
-                if ticks <= last:
+                stamp = frame.dts if self._use_dts else frame.pts
+                last = self._last
+                if stamp is not None and (last is None or stamp + self._shift > last):
+                    ticks = stamp + self._shift
+                else:
                     self.regular = False
-                    if last - ticks > break_ticks:
-                        shift += last + self._nominal - ticks
-                        ticks = stamp + shift
+                    last = last or 0
+                    if stamp is None:
+                        ticks = last + self.nominal
+                    elif last - stamp - self._shift > break_ticks:
+                        ticks = last + self.nominal
+                        self._shift = ticks - stamp
                     else:
-                        ticks = last + max(1, self._nominal // 2)
-            last = ticks
-            yield Timed(frame, ticks, frame.duration or self._nominal)
+                        ticks = last + max(1, self.nominal // 2)
+            self._last = ticks
+            yield Timed(frame, ticks, frame.duration or self.nominal)
         if self.origin is None:
             raise VideoError(f"'{self.container.name}' holds no frame that can be decoded; the file is damaged.")
 
@@ -198,6 +214,8 @@ class FrameSource:
             except av.FFmpegError:  # the file breaks off here: what the decoder still holds is the end
                 self.corrupt += 1
                 packet = None
+            if self._first_dts is None and packet is not None:
+                self._first_dts = packet.dts
             for frame in self._decode(packet):
                 if frame.is_corrupt:
                     self.corrupt += 1

@@ -1,0 +1,77 @@
+"""Where every picture of a video lies in time, found by reading its packets without decoding them."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+from summdiff.video.source import FrameSource
+
+
+@dataclass(frozen=True, slots=True)
+class FrameIndex:
+    """When the frames of a video are shown. All times in ticks of the stream from the first displayed frame.
+
+    Attributes:
+        shown: (F,) int64, increasing: when each frame is shown, the first at 0.
+        end: when the last frame ends.
+        keys: (K,) int64, increasing: times of the key frames that the file can be entered at; empty where seeking
+            cannot be relied on.
+    """
+
+    shown: NDArray[np.int64]
+    end: int
+    keys: NDArray[np.int64]
+
+
+def index_frames(path: str | os.PathLike[str]) -> FrameIndex:
+    """Index a video by its packets, or, where their time stamps cannot be trusted, by decoding it once.
+
+    Raises:
+        VideoError: see `FrameSource`.
+    """
+    with FrameSource(path) as source:
+        next(iter(source))
+        origin = source.origin or 0
+        trusted = source.regular
+    return (trusted and _by_packets(path, origin)) or _by_decoding(path)
+
+
+def _by_packets(path: str | os.PathLike[str], origin: int) -> FrameIndex | None:
+    """None where time stamps are missing, repeated, or decoding times go back (joined recordings)."""
+    shown: list[int] = []
+    keys: list[int] = []
+    end = 0
+    last_dts: int | None = None
+    with FrameSource(path) as source:
+        try:
+            for packet in source.container.demux(source.stream):
+                if not packet.size:
+                    continue
+                if packet.pts is None or (packet.dts is not None and last_dts is not None and packet.dts <= last_dts):
+                    return None
+                last_dts = packet.dts if packet.dts is not None else last_dts
+                ticks = packet.pts - origin
+                if ticks < 0 or packet.is_discard:
+                    continue  # never on display: before an edit list's start, or undecodable without what precedes
+                shown.append(ticks)
+                if packet.is_keyframe:
+                    keys.append(ticks)
+                end = max(end, ticks + (packet.duration or source.nominal))
+        except av.FFmpegError:
+            return None  # the file breaks off: only decoding shows what is left of it
+    times = np.unique(np.array(shown, dtype=np.int64))
+    if len(times) != len(shown) or not len(times) or times[0] != 0:
+        return None
+    return FrameIndex(times, end, np.unique(np.array(keys, dtype=np.int64)))
+
+
+def _by_decoding(path: str | os.PathLike[str]) -> FrameIndex:
+    with FrameSource(path) as source:
+        timed = [(ticks, ticks + duration) for _, ticks, duration in source]
+    shown, ends = np.array(timed, dtype=np.int64).T
+    return FrameIndex(np.ascontiguousarray(shown), int(ends[-1]), np.empty(0, dtype=np.int64))
