@@ -224,7 +224,7 @@ def _write_sound(output: Any, audio: Any, wave: np.ndarray, written: int, until:
     chunk = audio.codec_context.frame_size or 1024
     while written < until:
         part = wave[written : min(written + chunk, until)]
-        frame = av.AudioFrame.from_ndarray(np.tile(part, (channels, 1)), format="fltp", layout=layout)
+        frame = av.AudioFrame.from_ndarray(np.repeat(part, channels)[None], format="flt", layout=layout)
         frame.sample_rate, frame.time_base = rate, Fraction(1, rate)
         frame.pts = written + round(start * rate)
         output.mux(audio.encode(frame))

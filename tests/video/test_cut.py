@@ -16,8 +16,6 @@ from summdiff.errors import OutputError, UsageError, VideoError
 from summdiff.timeline import Interval
 from summdiff.video import VideoReader, probe, write_cut
 
-FLASHED = 0.05  # seconds of a beep
-
 
 def upright(frame):
     """The frame as RGB, turned the way a player turns it."""
@@ -133,7 +131,7 @@ def test_exact_to_the_frame(kind, make_video, tmp_path):
 @pytest.mark.parametrize("method", ["auto", "encode"])
 def test_hundreds_of_parts_stay_in_step(method, make_video, tmp_path):
     """200 parts with a flash and a beep in each: the last beep is as near to its flash as the first."""
-    rate = Fraction(30000, 1001)
+    rate = Fraction(15000, 1001)
     made = make_video(
         tmp_path / "long.mp4", scenes=[(201, "red")], fps=rate, sound=True, sound_rate=44100, size=(96, 64)
     )
@@ -141,13 +139,13 @@ def test_hundreds_of_parts_stay_in_step(method, make_video, tmp_path):
     parts = []
     for flash in made.flash_times[:-1]:
         n = frames.index(flash)
-        parts.append((frames[max(n - 2, 0)], frames[n + 5]))
+        parts.append((frames[max(n - 2, 0)], frames[n + 4]))
     target = cut(made, parts, tmp_path / "cut.mp4", method=method)
     expected, _ = expected_frames(made, parts)
     found = frames_of(target, made)
     assert [number for _, number, _ in found] == [number for _, number in expected]
     flashes = np.array([time for time, _, flash in found if flash])
-    assert len(flashes) == 201
+    assert len(flashes) == len(parts) >= 200
     beeps = beeps_of(target)
     # The source's beep comes up to a frame before its flash, which waits for the first frame after the full second.
     wait = np.array([flash - n for n, flash in enumerate(made.flash_times[:-1])])

@@ -6,6 +6,7 @@ from fractions import Fraction
 from typing import Any, cast
 
 import numpy as np
+from av.codec.context import Flags
 from av.container.output import OutputContainer
 from av.packet import Packet
 from av.video.frame import PictureType, VideoFrame
@@ -15,7 +16,9 @@ from av.video.stream import VideoStream
 from summdiff.video.picture import display_matrix
 from summdiff.video.source import nominal_rate
 
-_OPTIONS = {"preset": "veryfast", "crf": "20", "forced-idr": "1"}
+# No B-frames: with them, mp4 cannot say how long the last frame of a varying rate lasts, and copied groups of pictures
+# could not stand beside encoded ones without knowing all time stamps beforehand.
+_OPTIONS = {"preset": "veryfast", "crf": "20", "bf": "0", "forced-idr": "1"}
 _BT709, _UNSPECIFIED, _LIMITED_RANGE = 1, 2, 1
 _KEY_FRAME_SECONDS = 2  # players jump to key frames only
 
@@ -42,6 +45,7 @@ class Encoder:
         context.width, context.height = first.width + first.width % 2, first.height + first.height % 2
         context.pix_fmt = "yuv420p"
         context.time_base = source.time_base or Fraction(1, 90000)
+        context.flags |= Flags.frame_duration
         context.gop_size = max(1, round(_KEY_FRAME_SECONDS * rate))
         if source.sample_aspect_ratio:
             context.sample_aspect_ratio = source.sample_aspect_ratio
@@ -51,10 +55,10 @@ class Encoder:
         context.color_primaries, context.color_trc = first.color_primaries, first.color_trc
         self._reformatter = VideoReformatter()
 
-    def encode(self, frame: VideoFrame, tick: int, *, key: bool) -> list[Packet[VideoStream]]:
+    def encode(self, frame: VideoFrame, tick: int, duration: int, *, key: bool) -> list[Packet[VideoStream]]:
         """Encode a frame shown at `tick` of the source's time base, counted in the output; packets to write."""
         ready = self._prepared(frame)
-        ready.pts, ready.time_base = tick, self._stream.codec_context.time_base
+        ready.pts, ready.duration, ready.time_base = tick, duration, self._stream.codec_context.time_base
         # The decoder's own types would be taken for orders.
         ready.pict_type = PictureType.I if key else PictureType.NONE
         return self._stream.encode(ready)

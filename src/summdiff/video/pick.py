@@ -53,14 +53,19 @@ class FramePicker:
         return self._source.stream
 
     def pick(self, start: int, end: int, *, held: bool) -> Iterator[Timed]:
-        """The frames shown in [start, end) ticks; with `held` also the one that is on display at `start`."""
+        """The frames shown in [start, end) ticks; with `held` also the one that is on display at `start`.
+
+        Each comes with the ticks for which it is on display within the stretch.
+        """
         at = int(np.searchsorted(self._index.shown, start, side="right" if held else "left")) - held
         wanted = int(self._index.shown[at])
         self._go_to(wanted)
         while self._next is not None and self._next.ticks < end:
-            if self._next.ticks >= wanted:
-                yield self._next
+            frame, ticks, _ = self._next
             self._advance()
+            if ticks >= wanted:
+                until = end if self._next is None else min(end, self._next.ticks)
+                yield Timed(frame, ticks, until - max(start, ticks))
 
     def _go_to(self, wanted: int) -> None:
         """Make `_next` a frame at or before `wanted`, the shortest way."""
