@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import torch
@@ -50,6 +50,19 @@ class ModelConfig:
     num_train_timesteps: int = 1000
     guidance_scale: float = 0.0
     eta: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be sampled with."""
+        if self.conditioning not in get_args(Conditioning):
+            raise ModelError(f"the model '{self.id}' asks for unknown conditioning '{self.conditioning}'.")
+        if self.schedule not in get_args(ScheduleName) or self.num_train_timesteps < 1:
+            raise ModelError(
+                f"the model '{self.id}' asks for unknown noise: '{self.schedule}', {self.num_train_timesteps} times."
+            )
+        if not (self.guidance_scale >= 0 and 0 <= self.eta <= 1):
+            raise ModelError(
+                f"the model '{self.id}' has guidance {self.guidance_scale} or eta {self.eta} out of range."
+            )
 
 
 class Model:

@@ -48,10 +48,8 @@ def read_model(directory: Path) -> Model:
         network = SummDiff(NetworkConfig(**document["network"]))
         network.load_state_dict(load(weights))
     except (KeyError, TypeError, ValueError, ZeroDivisionError, SafetensorError, RuntimeError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        reason = " ".join(str(error).split()) or type(error).__name__
         raise ModelError(f"config and weights in '{directory}' do not fit together: {reason}.") from error
-    if config.conditioning not in ("relational", "features"):
-        raise ModelError(f"'{directory / CONFIG}' asks for unknown conditioning '{config.conditioning}'.")
     if not all(bool(torch.isfinite(tensor).all()) for tensor in network.state_dict().values()):
         raise ModelError(f"'{directory / WEIGHTS}' holds numbers that are not finite.")
     return Model(config, network)

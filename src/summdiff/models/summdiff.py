@@ -19,6 +19,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from summdiff.errors import ModelError
+
 
 @dataclass(frozen=True, slots=True)
 class NetworkConfig:
@@ -46,6 +48,14 @@ class NetworkConfig:
     dropout: float = 0.1
     input_dropout: float = 0.0
     cross_attention: bool = True
+
+    def __post_init__(self) -> None:
+        """Refuse sizes that make no network."""
+        sizes = (self.inputs, self.width, self.heads, self.feed_forward, self.denoiser_layers)
+        if min(sizes) < 1 or self.encoder_layers < 0 or self.n_bins < 2 or self.score_scale <= 0:
+            raise ModelError(f"a network cannot have these sizes: {self}.")
+        if self.width % (2 * self.heads):
+            raise ModelError(f"width {self.width} must be a multiple of twice the number of heads, {self.heads}.")
 
 
 class SummDiff(nn.Module):

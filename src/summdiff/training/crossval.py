@@ -83,7 +83,8 @@ def cross_validate(
         }[recipe.select],
         "overall": _mean(list(rows.values())) | {"spread": _spread(results)},
         "folds": [
-            {key: value for key, value in results[fold].items() if key != "curves"} | {"split": asdict(split)}
+            {key: value for key, value in results[fold].items() if key != "curves"}
+            | {"split": {part: list(names) for part, names in asdict(split).items()}}
             for fold, split in enumerate(splits)
         ],
         "reference": {

@@ -108,7 +108,7 @@ def fit(
     scale = recipe.network.score_scale
     for epoch in range(first, recipe.epochs):
         torch.manual_seed(recipe.seed * 1_000_003 + epoch)  # dropout, noise
-        rng = np.random.default_rng([recipe.seed, 1, epoch])  # which videos and views
+        rng = np.random.default_rng([recipe.seed, 1, epoch])  # which videos, views and windows
         network.train()
         losses = []
         for examples in draw(pool, recipe, rng):
@@ -225,15 +225,15 @@ def new_network(recipe: Recipe, pool: Sequence[Sequence[Example]]) -> SummDiff:
 
 
 def draw(pool: Sequence[Sequence[Example]], recipe: Recipe, rng: np.random.Generator) -> list[list[Example]]:
-    """The batches of an epoch: each video once, in a random view."""
-    order = rng.permutation(len(pool))
-    batches = []
-    for start in range(0, len(order), recipe.videos_per_batch):
-        examples = []
-        for video in order[start : start + recipe.videos_per_batch]:
-            examples.append(pool[video][int(rng.integers(len(pool[video])))])
-        batches.append(examples)
-    return batches
+    """The batches of an epoch: each video once, a window of a random view."""
+    examples = []
+    for video in rng.permutation(len(pool)):
+        view = pool[video][int(rng.integers(len(pool[video])))]
+        start = int(rng.integers(max(1, len(view.inputs) - recipe.window + 1)))
+        part = slice(start, start + recipe.window)
+        examples.append(Example(inputs=view.inputs[part], targets=view.targets[:, part], rate=view.rate))
+    size = recipe.videos_per_batch
+    return [examples[first : first + size] for first in range(0, len(examples), size)]
 
 
 def as_model(recipe: Recipe, network: SummDiff) -> Model:

@@ -59,7 +59,6 @@ class AugmentationRecipe(_Section):
     views: int = Field(default=16, ge=1, description="copies of each video, the first one unchanged")
     crop: float = Field(default=0.5, ge=0, le=1, description="share of the views cut to a part of the video")
     rate: float = Field(default=0.5, ge=0, le=1, description="share of the views at half or double rate")
-    longest: int = Field(default=160, ge=24, description="steps; longer ones are cut, which bounds time and memory")
     metric: float = Field(default=0.5, ge=0, le=1, description="share of the views with another feature space")
 
 
@@ -76,6 +75,9 @@ class Recipe(_Section):
     targets: TargetRecipe = TargetRecipe()
     augmentation: AugmentationRecipe = AugmentationRecipe()
     epochs: int = Field(default=200, ge=1)
+    window: int = Field(
+        default=128, ge=8, description="steps that are learned from at a time; descriptors see them all"
+    )
     videos_per_batch: int = Field(default=8, ge=1)
     annotators_per_video: int = Field(default=4, ge=1)
     learning_rate: float = Field(default=1e-3, gt=0)

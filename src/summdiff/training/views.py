@@ -27,7 +27,6 @@ def views(video: AnnotatedVideo, recipe: Recipe, rng: np.random.Generator) -> li
                 features, scores = crop(features, scores, round(len(features) * rng.uniform(0.4, 1)), rng)
             if rng.random() < how.metric:
                 features = change_metric(features, rng)
-        features, scores = crop(features, scores, how.longest, rng)
         made.append(
             Example(
                 inputs=condition_inputs(features, rate=rate, conditioning=recipe.conditioning),

@@ -1,0 +1,73 @@
+"""The verbs `train` and `crossval` on the real data, with everything small."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from summdiff.cli.crossval import crossval
+from summdiff.cli.train import train
+from summdiff.errors import DataError, UsageError
+from summdiff.models import load_model
+
+RECIPE = Path(__file__).parents[2] / "recipes" / "default.yaml"
+SMALL = [
+    "epochs=1",
+    "window=16",
+    "augmentation.views=1",
+    "network.width=16",
+    "network.feed_forward=16",
+    "network.encoder_layers=0",
+    "network.denoiser_layers=1",
+    "diffusion.samples=2",
+    "diffusion.steps=1",
+]
+
+
+def invoke(verb, *arguments):
+    app = typer.Typer()
+    app.command()(verb)
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def test_train_writes_a_model_that_can_be_used(data_dir, tmp_path, monkeypatch):
+    monkeypatch.setenv("SUMMDIFF_DATA", str(data_dir))
+    result = invoke(train, RECIPE, f"output={tmp_path / 'model'}", *SMALL)
+    assert result.exit_code == 0, result.output
+    assert result.stdout == f"{tmp_path / 'model'}\n"
+    assert re.search(r"epoch 1/1  loss 0\.\d+", result.stderr)
+    model = load_model(tmp_path / "model")
+    assert model.sample([[0.0, 1.0], [1.0, 0.0]], rate=1.0, samples=3).shape == (3, 2)
+    provenance = json.loads((tmp_path / "model" / "config.json").read_text())["provenance"]
+    assert provenance["data"]["videos"] == 50
+    assert provenance["recipe"]["epochs"] == 1
+
+
+def test_crossval_prints_the_model_beside_what_it_is_compared_with(data_dir, tmp_path):
+    arguments = [f"data={data_dir / 'tvsum_i3d.h5'}", f"output={tmp_path / 'out'}", "folds=2", *SMALL]
+    result = invoke(crossval, RECIPE, *arguments)
+    assert result.exit_code == 0, result.output
+    rows = {line[:28].strip(): line[28:].split() for line in result.stdout.splitlines()}
+    assert list(rows)[1:6] == ["default", "random", "ridge", "annotator with annotator", "mean annotator (ceiling)"]
+    assert rows["annotator with annotator"] == ["0.1773", "0.2041"]
+    assert float(rows["ridge"][0]) > 0.17
+    path = tmp_path / "out" / "crossval" / "metrics.json"
+    assert f"{path}\n" in result.stdout
+    assert len(json.loads(path.read_text())["videos"]) == 50
+
+
+def test_mistakes_are_said(tmp_path, monkeypatch):
+    monkeypatch.delenv("SUMMDIFF_DATA", raising=False)
+    for verb in (train, crossval):
+        with pytest.raises(DataError, match="cannot be read"):
+            verb(tmp_path / "nowhere.yaml")
+        with pytest.raises(UsageError, match="write key=value"):
+            verb(RECIPE, ["epochs"])
+        with pytest.raises(DataError, match="SUMMDIFF_DATA"):
+            verb(RECIPE)
+        with pytest.raises(DataError, match="no data file"):
+            verb(RECIPE, [f"data={tmp_path / 'gone.h5'}", f"output={tmp_path / 'out'}"])
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,159 @@
+import numpy as np
+import pytest
+import torch
+
+from summdiff.errors import ModelError, UsageError
+from summdiff.features.relational import DESCRIPTORS
+from summdiff.models import load_model
+from summdiff.models.sampling import Model, ModelConfig, Windows
+from summdiff.models.summdiff import NetworkConfig, SummDiff
+
+
+@pytest.fixture(scope="module")
+def model():
+    """The shipped model: what users get."""
+    return load_model("default")
+
+
+def scenes(n, d=32, seed=0):
+    """Features of a video that cuts every 20 steps between five places."""
+    rng = np.random.default_rng(seed)
+    places = rng.normal(size=(5, d))
+    return (places[rng.integers(5, size=n // 20 + 1)].repeat(20, axis=0)[:n] + 0.3 * rng.normal(size=(n, d))).astype(
+        np.float32
+    )
+
+
+def test_shape_range_and_type(model):
+    progress = []
+    curves = model.sample(scenes(75), rate=1.0, samples=5, on_progress=progress.append)
+    assert curves.shape == (5, 75)
+    assert curves.dtype == np.float32
+    assert (curves >= 0).all()
+    assert (curves <= 1).all()
+    assert progress == pytest.approx(np.arange(1, 11) / 10)
+
+
+@pytest.mark.parametrize("n", [1, 2, 3])
+@pytest.mark.parametrize("kind", ["random", "zeros", "constant"])
+def test_shortest_and_emptiest_videos(model, n, kind):
+    x = {"random": scenes(n), "zeros": np.zeros((n, 32)), "constant": np.full((n, 32), 0.4)}[kind]
+    curves = model.sample(x, rate=1.0, samples=2, steps=3)
+    assert curves.shape == (2, n)
+    assert np.isfinite(curves).all()
+
+
+def test_the_seed_alone_decides(model):
+    x = scenes(60)
+    assert np.array_equal(model.sample(x, rate=1.0, seed=3), model.sample(x, rate=1.0, seed=3))
+    assert not np.allclose(model.sample(x, rate=1.0, seed=3), model.sample(x, rate=1.0, seed=4), atol=0.01)
+
+
+def test_global_random_state_is_neither_read_nor_changed(model):
+    x = scenes(30)
+    torch.manual_seed(1)
+    first, after = model.sample(x, rate=1.0, samples=2), torch.rand(1)
+    torch.manual_seed(1)
+    assert torch.equal(torch.rand(1), after)
+    assert np.array_equal(model.sample(x, rate=1.0, samples=2), first)
+
+
+def test_a_sample_does_not_depend_on_how_many_are_drawn(model):
+    x = scenes(90)
+    many = model.sample(x, rate=1.0, samples=7)
+    assert np.allclose(model.sample(x, rate=1.0, samples=3), many[:3], atol=0.02)
+
+
+def test_float_types_agree(model):
+    x = scenes(40).astype(np.float16)
+    a, b = (model.sample(x.astype(kind), rate=1.0, samples=2) for kind in (np.float16, np.float64))
+    assert np.allclose(a, b, atol=0.02)
+
+
+def test_samples_differ_as_views_of_one_video(model):
+    curves = model.sample(scenes(120), rate=0.5, samples=8)
+    mean = curves.mean(axis=0)
+    assert curves.std(axis=0).mean() > 0.3 * mean.std()
+    # Coherent: what one sample says of neighbouring steps goes together more than between samples.
+    residual = curves - mean
+    neighbours = np.mean([np.corrcoef(r[1:], r[:-1])[0, 1] for r in residual])
+    assert neighbours > 0.5
+
+
+def test_guidance_reaches_the_output(model):
+    x = scenes(60)
+    plain, guided = (model.sample(x, rate=1.0, samples=2, steps=1, guidance_scale=w) for w in (0.0, 1.0))
+    assert not np.allclose(plain, guided, atol=1e-3)
+    again = model.sample(x, rate=1.0, samples=2, steps=1, guidance_scale=0.0)
+    assert np.array_equal(plain, again)
+
+
+def test_a_long_video_has_no_seam(model, monkeypatch):
+    """Steps where windows begin or end jump no more than other steps do."""
+    n = 900
+    x = scenes(n)
+    mean = model.sample(x, rate=1.0, samples=4, steps=5).mean(axis=0)
+    jumps = np.abs(np.diff(mean))
+    windows = Windows.over(n)
+    assert len(windows.index) > 3
+    edges = sorted({int(i) for row in windows.index for i in (row[0] - 1, row[-1])} - {-1, n - 1})
+    assert jumps[edges].max() < np.quantile(jumps, 0.995)
+
+
+def test_a_window_says_what_the_whole_says(model, monkeypatch):
+    """Cut into windows, a video gets nearly the scores that it gets in one piece."""
+    x = scenes(256)
+    whole = model.sample(x, rate=1.0).mean(axis=0)
+    monkeypatch.setattr(
+        "summdiff.models.sampling.Windows.over",
+        classmethod(lambda cls, n, original=Windows.over: original(n, size=128, overlap=64)),
+    )
+    parts = model.sample(x, rate=1.0).mean(axis=0)
+    assert np.corrcoef(whole, parts)[0, 1] > 0.9
+
+
+@pytest.mark.parametrize(("n", "size", "overlap"), [(1, 8, 2), (8, 8, 2), (9, 8, 2), (100, 8, 2), (1000, 256, 64)])
+def test_windows_cover_and_blend_to_what_was_cut(n, size, overlap):
+    windows = Windows.over(n, size=size, overlap=overlap)
+    assert windows.index.min() == 0
+    assert windows.index.max() == n - 1
+    starts = windows.index[:, 0]
+    assert (windows.size - starts.diff() >= overlap).all()
+    values = torch.randn(n, 3, generator=torch.Generator().manual_seed(0))
+    assert torch.allclose(windows.blend(torch.split(windows.cut(values), 2)), values, atol=1e-6)
+    total = torch.zeros(n).index_add_(0, windows.index.flatten(), windows.weights.flatten())
+    assert torch.allclose(total, torch.ones(n), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("features", "options", "error", "said"),
+    [
+        (np.full((4, 3), np.nan), {}, ModelError, "finite"),
+        (np.full((4, 3), np.inf), {}, ModelError, "finite"),
+        (np.zeros(4), {}, ModelError, "shape"),
+        (np.zeros((0, 3)), {}, ModelError, "shape"),
+        (np.zeros((4, 3)), {"rate": -1.0}, ModelError, "rate"),
+        (np.zeros((4, 3)), {"samples": 0}, UsageError, "samples"),
+        (np.zeros((4, 3)), {"steps": 0}, UsageError, "denoising steps"),
+        (np.zeros((4, 3)), {"guidance_scale": -1.0}, UsageError, "guidance"),
+        (np.zeros((4, 3)), {"guidance_scale": float("nan")}, UsageError, "guidance"),
+    ],
+)
+def test_says_what_is_wrong(model, features, options, error, said):
+    with pytest.raises(error, match=said):
+        model.sample(features, **{"rate": 1.0} | options)
+
+
+def test_a_model_of_features_refuses_other_dimensions():
+    config = ModelConfig(id="own", conditioning="features", feature_extractor="some_net")
+    model = Model(config, SummDiff(NetworkConfig(inputs=24, width=16, heads=2)))
+    assert model.sample(scenes(10, d=24), rate=1.0, samples=2, steps=2).shape == (2, 10)
+    with pytest.raises(ModelError, match="needs features of 24 dimensions, got 32"):
+        model.sample(scenes(10, d=32), rate=1.0)
+    with pytest.raises(ModelError, match="finite"):
+        model.sample(np.full((10, 24), np.nan), rate=1.0)
+
+
+def test_the_shipped_model_takes_any_features(model):
+    assert (model.id, model.conditioning, model.feature_extractor) == ("default", "relational", None)
+    assert model.network.config.inputs == 2 * len(DESCRIPTORS)
