@@ -6,9 +6,10 @@ import math
 import os
 import secrets
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
@@ -21,6 +22,7 @@ from av.packet import Packet
 
 from summdiff.errors import OutputError, UsageError
 from summdiff.timeline import Interval, merge
+from summdiff.video.copy import Copied, CopyPlan, GroupReader, Stretch
 from summdiff.video.encode import Encoder
 from summdiff.video.index import FrameIndex, index_frames
 from summdiff.video.pick import FramePicker
@@ -161,22 +163,25 @@ def _write(
     on_progress: Callable[[float], None],
     method: Literal["auto", "encode"],
 ) -> None:
-    with FramePicker(path, index) as picker:
+    with ExitStack() as opened:
+        picker = opened.enter_context(FramePicker(path, index))
         ticks = tick_parts(parts, index, time_base=picker.time_base, nominal=picker.nominal)
+        plan = CopyPlan.of(index, picker.first, picker.time_base) if method == "auto" else None
+        reader = opened.enter_context(GroupReader(path, plan, picker.origin)) if plan is not None else None
         sound = SoundTrack.open(path, origin=picker.origin, seekable=bool(len(index.keys)))
+        if sound is not None:
+            opened.enter_context(sound)
         output = av.open(str(temporary), "w", format="mp4", container_options={"movflags": "+faststart"})
         try:
             _add_metadata(path, output)
-            encoder = Encoder(output, picker.first, picker.stream)
+            picture = _PictureWriter(output, picker, plan, reader)
             mixer = _SoundWriter(output, sound, [(p.start * picker.time_base, p.end * picker.time_base) for p in ticks])
             for part in ticks:
-                for timed in picker.pick(part.start, part.end, held=part.held):
-                    tick = part.offset + max(timed.ticks, part.start) - part.start
+                for tick in picture.write(part):
                     seconds = tick * picker.time_base
-                    output.mux(encoder.encode(timed.frame, tick, timed.duration, key=timed.ticks <= part.start))
                     mixer.write_until(seconds)
                     on_progress(float(seconds))
-            output.mux(encoder.finish())
+            picture.finish()
             mixer.write_until(None)
             output.close()  # moves the index to the front, which needs the disk once more
             last = ticks[-1]
@@ -187,9 +192,6 @@ def _write(
             with suppress(av.FFmpegError):
                 output.close()
             raise
-        finally:
-            if sound is not None:
-                sound.close()
 
 
 def _add_metadata(path: str | os.PathLike[str], output: OutputContainer) -> None:
@@ -197,6 +199,61 @@ def _add_metadata(path: str | os.PathLike[str], output: OutputContainer) -> None
         output.metadata.update(
             {key: value for key, value in container.metadata.items() if key.lower() not in _OWN_METADATA}
         )
+
+
+class _PictureWriter:
+    """Writes the pictures of parts, copied where a plan allows it and encoded elsewhere."""
+
+    def __init__(
+        self, output: OutputContainer, picker: FramePicker, plan: CopyPlan | None, reader: GroupReader | None
+    ) -> None:
+        self._output = output
+        self._picker = picker
+        self._plan = plan
+        self._reader = reader
+        self._encoder = Encoder(
+            output,
+            picker.first,
+            picker.stream,
+            beside=plan.groups.sets if plan is not None else None,
+            delay=plan.delay() if plan is not None else 0,
+        )
+
+    def write(self, part: TickPart) -> Iterator[int]:
+        """Write a part; yields the output's tick that was reached, after every picture."""
+        offset = part.offset - part.start
+        whole = [Stretch(part.start, part.end, None)]
+        for stretch in self._plan.stretches(part.start, part.end) if self._plan is not None else whole:
+            copied = (
+                self._reader.read(stretch.group) if self._reader is not None and stretch.group is not None else None
+            )
+            if copied is not None:
+                yield from self._copy(copied, stretch.end, offset)
+                continue
+            held = part.held and stretch.start == part.start
+            for frame, tick, duration in self._picker.pick(stretch.start, stretch.end, held=held):
+                shown = max(tick, stretch.start) + offset
+                self._output.mux(self._encoder.encode(frame, shown, duration, key=tick <= stretch.start))
+                yield shown
+
+    def finish(self) -> None:
+        self._output.mux(self._encoder.finish())
+
+    def _copy(self, copied: Sequence[Copied], end: int, offset: int) -> Iterator[int]:
+        self.finish()  # what follows is on its own: the encoder has to start afresh behind it
+        shown = sorted(packet.tick for packet in copied)
+        duration = dict(zip(shown, [after - tick for tick, after in pairwise([*shown, end])], strict=True))
+        for place, packet in enumerate(copied):
+            self._output.mux(
+                self._encoder.packet(
+                    packet.data,
+                    shown=packet.tick + offset,
+                    decoded=shown[place] + offset,
+                    duration=duration[packet.tick],
+                    key=place == 0,
+                )
+            )
+            yield shown[place] + offset
 
 
 class _SoundWriter:

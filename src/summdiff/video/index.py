@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 
 import av
 import numpy as np
 from numpy.typing import NDArray
 
+from summdiff.video.h264 import Groups, GroupScanner
 from summdiff.video.source import FrameSource
 
 
@@ -21,11 +23,13 @@ class FrameIndex:
         end: when the last frame ends.
         keys: (K,) int64, increasing: times of the key frames that the file can be entered at; empty where seeking
             cannot be relied on.
+        groups: of an H.264 stream, the groups of pictures that can be copied; None where there are none.
     """
 
     shown: NDArray[np.int64]
     end: int
     keys: NDArray[np.int64]
+    groups: Groups | None = None
 
 
 def index_frames(path: str | os.PathLike[str]) -> FrameIndex:
@@ -48,6 +52,7 @@ def _by_packets(path: str | os.PathLike[str], origin: int) -> FrameIndex | None:
     end = 0
     last_dts: int | None = None
     with FrameSource(path) as source:
+        scanner = _scanner(source)
         try:
             for packet in source.container.demux(source.stream):
                 if not packet.size:
@@ -56,8 +61,12 @@ def _by_packets(path: str | os.PathLike[str], origin: int) -> FrameIndex | None:
                     return None
                 last_dts = packet.dts if packet.dts is not None else last_dts
                 ticks = packet.pts - origin
-                if ticks < 0 or packet.is_discard:
-                    continue  # never on display: before an edit list's start, or undecodable without what precedes
+                # Not on display: before an edit list's start, or undecodable without what came before the file's.
+                displayed = ticks >= 0 and not packet.is_discard
+                if scanner is not None:
+                    scanner.feed(bytes(packet), ticks, displayed=displayed)
+                if not displayed:
+                    continue
                 shown.append(ticks)
                 if packet.is_keyframe:
                     keys.append(ticks)
@@ -67,7 +76,17 @@ def _by_packets(path: str | os.PathLike[str], origin: int) -> FrameIndex | None:
     times = np.unique(np.array(shown, dtype=np.int64))
     if len(times) != len(shown) or not len(times) or times[0] != 0:
         return None
-    return FrameIndex(times, end, np.unique(np.array(keys, dtype=np.int64)))
+    groups = scanner.groups() if scanner is not None else None
+    return FrameIndex(times, end, np.unique(np.array(keys, dtype=np.int64)), groups)
+
+
+def _scanner(source: FrameSource) -> GroupScanner | None:
+    context = source.stream.codec_context
+    if context.name != "h264" or not context.extradata:
+        return None
+    with suppress(ValueError):
+        return GroupScanner(context.extradata)
+    return None
 
 
 def _by_decoding(path: str | os.PathLike[str]) -> FrameIndex:
