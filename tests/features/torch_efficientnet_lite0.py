@@ -27,7 +27,7 @@ class SameConv2d(nn.Conv2d):
         for side in (x.shape[3], x.shape[2]):
             total = max(0, (-(-side // stride) - 1) * stride + kernel - side)
             pads += [total // 2, total - total // 2]
-        return F.conv2d(F.pad(x, pads), self.weight, None, self.stride, 0, 1, self.groups)
+        return F.conv2d(F.pad(x, pads), self.weight, self.bias, self.stride, 0, 1, self.groups)
 
 
 class MBConv(nn.Module):

@@ -76,8 +76,8 @@ class EfficientNetLite0:
     dimension = DIMENSION
     short_side = 256
 
-    # Larger batches are no faster and only cost memory (benchmarks/backbone.py).
-    _batch = 8
+    # The fastest size in benchmarks/backbone.py; larger ones are slower and cost memory.
+    _batch = 4
 
     def __init__(self, *, threads: int | None = None) -> None:
         import onnxruntime as ort
@@ -86,7 +86,6 @@ class EfficientNetLite0:
         options.intra_op_num_threads = threads or usable_cores()
         # Threads that wait by spinning would take the cores from the decoder that runs beside.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        options.log_severity_level = 3
         self._session = ort.InferenceSession(build_graph(read_weights()), options, providers=["CPUExecutionProvider"])
 
     def __call__(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -145,10 +144,12 @@ def build_graph(weights: Mapping[str, NDArray[np.float32]]) -> bytes:
 
     graph = _Graph(weights)
     # 127 is the pixel value that (x - 127) / 128 makes 0: with it as the border, scaling can be folded into the stem.
-    x = graph.node("Pad", "images", graph.constant(_same_padding(3, 2, (1, 2))), graph.constant(np.uint8(127)))
+    before, after = _same_padding(kernel=3, stride=2)
+    pads = np.array([0, before, before, 0, 0, after, after, 0])
+    x = graph.node("Pad", "images", graph.constant(pads), graph.constant(np.uint8(127)))
     x = graph.node("Cast", x, to=TensorProto.FLOAT)
     x = graph.node("Transpose", x, perm=[0, 3, 1, 2])
-    x = graph.convolution(x, "_conv_stem", "_bn0", stride=2, pad=False, pixels=True)
+    x = graph.convolution(x, "_conv_stem", "_bn0", stride=2, pixels=True)
     x = graph.relu6(x)
 
     channels = 32
@@ -213,22 +214,16 @@ class _Graph:
         return self.node("Clip", x, self._zero, self._six)
 
     def convolution(
-        self,
-        x: str,
-        name: str,
-        norm: str,
-        *,
-        stride: int = 1,
-        groups: int = 1,
-        pad: bool = True,
-        pixels: bool = False,
+        self, x: str, name: str, norm: str, *, stride: int = 1, groups: int = 1, pixels: bool = False
     ) -> str:
-        """A convolution with the batch normalisation after it, and with `pixels` the scaling of uint8 before it."""
+        """A convolution and the batch normalisation after it; with `pixels`, of bordered pixel values in [0, 255]."""
         kernel, bias = fold_batch_norm(self._weights, name, norm)
+        size = kernel.shape[-1]
+        before, after = _same_padding(kernel=size, stride=stride)
         if pixels:
             bias = bias - kernel.sum(axis=(1, 2, 3)) * (127 / 128)
             kernel = kernel / 128
-        size = kernel.shape[-1]
+            before, after = 0, 0
         return self.node(
             "Conv",
             x,
@@ -237,7 +232,7 @@ class _Graph:
             kernel_shape=[size, size],
             strides=[stride, stride],
             group=groups,
-            pads=[int(n) for n in _same_padding(size, stride)] if pad else [0, 0, 0, 0],
+            pads=[before, before, after, after],
         )
 
 
@@ -253,17 +248,10 @@ def fold_batch_norm(
     return kernel * scale[:, None, None, None], shift - mean * scale
 
 
-def _same_padding(kernel: int, stride: int, axes: tuple[int, int] | None = None) -> NDArray[np.int64]:
-    """Zeros before and after each axis in TensorFlow's "SAME" rule, for which the weights were trained.
+def _same_padding(*, kernel: int, stride: int) -> tuple[int, int]:
+    """Zeros before and after each picture axis in TensorFlow's "SAME" rule, for which the weights were trained.
 
-    Every picture side in this network is even where the stride is 2, so kernel - stride zeros are added, the odd one
-    after. Given for the two picture axes as (before, before, after, after), or for all four axes of an array whose
-    picture axes are `axes`.
+    Picture sides are even wherever the stride is 2 here, so kernel - stride zeros are added, the odd one after.
     """
     total = kernel - stride
-    before, after = total // 2, total - total // 2
-    if axes is None:
-        return np.array([before, before, after, after])
-    pads = np.zeros((2, 4), dtype=np.int64)
-    pads[0, list(axes)], pads[1, list(axes)] = before, after
-    return pads.reshape(-1)
+    return total // 2, total - total // 2

@@ -52,7 +52,7 @@ def load_backbone(spec: str = DEFAULT, *, threads: int | None = None) -> Backbon
 
     Args:
         spec: a name of `backbone_ids`, with options where it takes some (see this module).
-        threads: threads to compute with; None means one for each core this process may use.
+        threads: threads to compute with; None means as many as there are cores.
 
     Raises:
         BackboneError: the name or an option is unknown, or a library or weights are missing.

@@ -1,0 +1,247 @@
+"""Ways to run EfficientNet-Lite0 on a CPU: speed, behaviour beside a decoder, and time to the first features.
+
+    python benchmarks/backbone.py [--video VIDEO] [--pictures 48] [--rounds 7] [--threads 2] [--json FILE]
+
+All ways run in turns in one process, in a new order each round, and medians over the rounds are shown, so that other
+work on the machine hits them alike. Every way must give the features of the plain PyTorch network, or nothing is
+printed. With --video, the file is decoded in another thread meanwhile, as in the product. The time to the first
+features is that of new processes, from their start.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from threading import Thread
+
+import av
+import numpy as np
+import onnx
+import onnxruntime
+import torch
+from onnx import helper
+from torch import nn
+from torch.nn.utils import fuse_conv_bn_eval
+
+from summdiff.features.efficientnet_lite0 import SIZE, build_graph, read_weights, weights_path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "features"))
+from pictures import textures
+from torch_efficientnet_lite0 import TorchEfficientNetLite0, published
+
+Extractor = Callable[[np.ndarray], np.ndarray]
+
+START_UP = {
+    # What the product does.
+    "weights without torch": "from summdiff.features import load_backbone; backbone = load_backbone(threads=THREADS)",
+    # The same with weights read by torch.load.
+    "weights with torch": (
+        "import torch, summdiff.features.efficientnet_lite0 as home\n"
+        "def read():\n"
+        "    state = torch.load(home.weights_path(), map_location='cpu', weights_only=True)\n"
+        "    return {name: tensor.numpy() for name, tensor in state.items()}\n"
+        "home.read_weights = read\n"
+        "backbone = home.EfficientNetLite0(threads=THREADS)"
+    ),
+}
+
+
+def torch_way(network: Callable[[torch.Tensor], torch.Tensor]) -> Extractor:
+    def extract(images: np.ndarray) -> np.ndarray:
+        with torch.inference_mode():
+            return network(torch.from_numpy(images)).numpy()
+
+    return extract
+
+
+def fold(network: TorchEfficientNetLite0) -> TorchEfficientNetLite0:
+    """Put each batch normalisation into the convolution before it."""
+    for part in network.modules():
+        for convolution, norm in (
+            ("_conv_stem", "_bn0"),
+            ("_expand_conv", "_bn0"),
+            ("_depthwise_conv", "_bn1"),
+            ("_project_conv", "_bn2"),
+            ("_conv_head", "_bn1"),
+        ):
+            if hasattr(part, convolution):
+                setattr(part, convolution, fuse_conv_bn_eval(getattr(part, convolution), getattr(part, norm)))
+                setattr(part, norm, nn.Identity())
+    return network
+
+
+def onnx_way(graph: bytes, *, threads: int, spinning: bool) -> Extractor:
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    options.intra_op_num_threads = threads
+    options.add_session_config_entry("session.intra_op.allow_spinning", str(int(spinning)))
+    session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+    (image,) = session.get_inputs()
+
+    def extract(images: np.ndarray) -> np.ndarray:
+        return session.run(None, {image.name: images})[0]
+
+    return extract
+
+
+def without_pixels(graph: bytes) -> bytes:
+    """The graph from behind border, conversion and transposition: (B, 3, 225, 225) float32 in [0, 255]."""
+    model = onnx.load_from_string(graph)
+    pixels = model.graph.node[2].output[0]
+    assert [node.op_type for node in model.graph.node[:3]] == ["Pad", "Cast", "Transpose"]
+    del model.graph.node[:3], model.graph.input[:]
+    shape = ["batch", 3, SIZE + 1, SIZE + 1]
+    model.graph.input.append(helper.make_tensor_value_info(pixels, onnx.TensorProto.FLOAT, shape))
+    return model.SerializeToString()
+
+
+def with_numpy_pixels(extract: Extractor) -> Extractor:
+    def whole(images: np.ndarray) -> np.ndarray:
+        padded = np.pad(images, ((0, 0), (0, 1), (0, 1), (0, 0)), constant_values=127)
+        return extract(np.ascontiguousarray(padded.transpose(0, 3, 1, 2), dtype=np.float32))
+
+    return whole
+
+
+def ways(threads: int) -> dict[str, tuple[Extractor, int]]:
+    """Name -> (how to get features of a batch, batch size)."""
+    path = str(weights_path())
+    graph = build_graph(read_weights())
+    eager = published(path)
+    last = fold(published(path)).to(memory_format=torch.channels_last)
+    example = torch.zeros(4, SIZE, SIZE, 3, dtype=torch.uint8)
+    with torch.inference_mode():
+        frozen = torch.jit.freeze(torch.jit.trace(published(path), example))
+        optimised = torch.jit.optimize_for_inference(frozen)
+        optimised(example), optimised(example)
+    session = onnx_way(graph, threads=threads, spinning=False)
+    found = {
+        "torch eager, 4": (torch_way(eager), 4),
+        "torch folded, channels last, 4": (torch_way(last), 4),
+        "torch jit, frozen and optimised, 4": (torch_way(optimised), 4),
+        "onnx, pixels in numpy, 4": (
+            with_numpy_pixels(onnx_way(without_pixels(graph), threads=threads, spinning=False)),
+            4,
+        ),
+        "onnx, spinning, 4": (onnx_way(graph, threads=threads, spinning=True), 4),
+        "onnx, one thread, 4": (onnx_way(graph, threads=1, spinning=False), 4),
+    }
+    return found | {f"onnx, {size}": (session, size) for size in (1, 2, 4, 8, 16, 48)}
+
+
+def run(extract: Extractor, batch: int, images: np.ndarray) -> np.ndarray:
+    return np.concatenate([extract(images[i : i + batch]) for i in range(0, len(images), batch)])
+
+
+def seconds(work: Callable[[], object]) -> float:
+    return spent(work)[0]
+
+
+def spent(work: Callable[[], object]) -> tuple[float, float]:
+    """Seconds on the clock, and seconds of all cores."""
+    began, used = time.perf_counter(), time.process_time()
+    work()
+    return time.perf_counter() - began, time.process_time() - used
+
+
+def decode(video: Path) -> None:
+    with av.open(str(video)) as container:
+        container.streams.video[0].thread_type = "AUTO"
+        for _ in container.decode(video=0):
+            pass
+
+
+def beside_decoder(extract: Extractor, batch: int, images: np.ndarray, video: Path) -> None:
+    decoder = Thread(target=decode, args=(video,))
+    decoder.start()
+    run(extract, batch, images)
+    decoder.join()
+
+
+def first_features(code: str, threads: int) -> float:
+    program = code.replace("THREADS", str(threads)) + (
+        "\nimport numpy as np; assert backbone(np.zeros((1, 256, 256, 3), np.uint8)).shape == (1, 1280)"
+    )
+    return seconds(partial(subprocess.run, [sys.executable, "-c", program], check=True))
+
+
+def in_turns(works: dict[str, Callable[[], object]], rounds: int) -> dict[str, np.ndarray]:
+    """Median of the number or numbers that each returns, over rounds that go through them in a new order."""
+    results: dict[str, list[object]] = {name: [] for name in works}
+    generator = np.random.default_rng(0)
+    for _ in range(rounds):
+        for name in generator.permutation(list(works)).tolist():
+            results[name].append(works[name]())
+    return {name: np.median(values, axis=0) for name, values in results.items()}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--video", type=Path)
+    parser.add_argument("--pictures", type=int, default=48)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--json", type=Path)
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+
+    images = textures(arguments.pictures, SIZE, SIZE)
+    candidates = ways(arguments.threads)
+    expected = run(*candidates["torch eager, 4"], images)
+    for name, (extract, batch) in candidates.items():
+        # This also warms each of them up.
+        np.testing.assert_allclose(run(extract, batch, images), expected, atol=2e-4, err_msg=name)
+
+    alone = in_turns(
+        {name: partial(spent, partial(run, *way, images)) for name, way in candidates.items()}, arguments.rounds
+    )
+    result: dict[str, object] = {
+        "machine": {"cores": os.cpu_count(), "threads": arguments.threads},
+        "versions": {"torch": torch.__version__, "onnxruntime": onnxruntime.__version__},
+        "pictures": len(images),
+        "rounds": arguments.rounds,
+        "pictures_per_second": {name: round(len(images) / wall, 1) for name, (wall, _) in alone.items()},
+        "core_milliseconds_per_picture": {
+            name: round(1000 * cores / len(images), 2) for name, (_, cores) in alone.items()
+        },
+    }
+    print(f"{'way, pictures at once':<38}{'pictures/s':>12}{'core ms/picture':>18}")
+    for name, (wall, cores) in sorted(alone.items(), key=lambda item: item[1][0]):
+        print(f"{name:<38}{len(images) / wall:12.1f}{1000 * cores / len(images):18.2f}")
+
+    if arguments.video is not None:
+        names = ["onnx, 4", "onnx, spinning, 4", "onnx, one thread, 4"]
+        both = in_turns(
+            {
+                name: partial(seconds, partial(beside_decoder, *candidates[name], images, arguments.video))
+                for name in names
+            }
+            | {"decoding alone": partial(seconds, partial(decode, arguments.video))},
+            arguments.rounds,
+        )
+        result["seconds_beside_decoder"] = {name: round(value, 3) for name, value in both.items()}
+        print(f"\n{f'{len(images)} pictures while {arguments.video.name} is decoded':<50}{'seconds':>12}")
+        for name, value in both.items():
+            print(f"{name:<50}{value:12.2f}")
+
+    starts = in_turns(
+        {name: partial(first_features, code, arguments.threads) for name, code in START_UP.items()}, arguments.rounds
+    )
+    result["seconds_to_first_features"] = {name: round(value, 3) for name, value in starts.items()}
+    print(f"\n{'from the start of a process to the first features':<50}{'seconds':>12}")
+    for name, value in starts.items():
+        print(f"{name:<50}{value:12.2f}")
+
+    if arguments.json is not None:
+        arguments.json.write_text(json.dumps(result, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
