@@ -1,3 +1,5 @@
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -5,7 +7,7 @@ import torch
 from summdiff.errors import ModelError, UsageError
 from summdiff.features.relational import DESCRIPTORS
 from summdiff.models import load_model
-from summdiff.models.sampling import Model, ModelConfig, Windows
+from summdiff.models.sampling import Cells, Model, ModelConfig, Windows
 from summdiff.models.summdiff import NetworkConfig, SummDiff
 
 
@@ -68,6 +70,43 @@ def test_float_types_agree(model):
     x = scenes(40).astype(np.float16)
     a, b = (model.sample(x.astype(kind), rate=1.0, samples=2) for kind in (np.float16, np.float64))
     assert np.allclose(a, b, atol=0.02)
+
+
+@pytest.mark.parametrize("rate", [1.0, 2.0, 4.0])
+def test_higher_rates_say_what_the_trained_rate_says(model, rate):
+    """A step of two seconds given as several shorter ones gets the same scores, drawn from the same noise."""
+    x = scenes(50)
+    times = round(rate / 0.5)
+    long = model.sample(x, rate=0.5, samples=2)
+    short = model.sample(np.repeat(x, times, axis=0), rate=rate, samples=2)
+    assert short.shape == (2, 50 * times)
+    cells = short.reshape(2, 50, times).mean(axis=2)
+    assert np.corrcoef(cells.ravel(), long.ravel())[0, 1] > 0.95
+    if times % 2 == 0:  # half-way between the two middle steps lies the cell's centre; elsewhere it is interpolated
+        middle = short.reshape(2, 50, times)[:, :, times // 2 - 1 : times // 2 + 1].mean(axis=2)
+        assert np.allclose(middle[:, 1:-1], cells[:, 1:-1], atol=0.1)
+
+
+@pytest.mark.parametrize(
+    ("steps", "rate", "seconds", "expected"),
+    [
+        (7, 1.0, 2.0, [2, 2, 2, 1]),
+        (1, 4.0, 2.0, [1]),
+        (9, 4.0, 2.0, [8, 1]),
+        (6, 0.75, 2.0, [2, 1, 2, 1]),
+        (4, 0.7, 2.0, [1, 1, 1, 1]),
+        (4, 0.25, 2.0, [1, 1, 1, 1]),
+        (4, 4.0, None, [1, 1, 1, 1]),
+    ],
+)
+def test_cells(steps, rate, seconds, expected):
+    cells = Cells.over(steps, rate=rate, seconds=seconds)
+    assert cells.size.tolist() == expected
+    x = np.arange(steps, dtype=np.float16)[:, None]
+    means = cells.average(x)[:, 0]
+    assert means.tolist() == [chunk.mean() for chunk in np.split(np.arange(steps), cells.first[1:])]
+    inside = slice(math.ceil((expected[0] - 1) / 2), steps - math.ceil((expected[-1] - 1) / 2))
+    assert np.allclose(cells.interpolate(means.astype(np.float32))[inside], x[inside, 0])
 
 
 def test_samples_differ_as_views_of_one_video(model):

@@ -1,12 +1,13 @@
 import csv
 
+import numpy as np
 import pytest
 import torch
 
 from summdiff.data.tvsum import TVSum
 from summdiff.errors import UsageError
 from summdiff.training import loop
-from summdiff.training.loop import MovingAverage, evaluate, expected_scores, fit
+from summdiff.training.loop import MovingAverage, evaluate, expected_scores, fit, variety
 from summdiff.training.recipe import read_recipe
 
 
@@ -77,7 +78,7 @@ def test_best_needs_validation_videos_and_takes_the_best_epoch(videos, recipe_fi
 
     def judged(model, held_out, recipe):
         kept.append(weights(model).clone())
-        return loop.Quality(tau=next(taus), rho=0.0, spread=0.0)
+        return loop.Quality(tau=next(taus), rho=0.0, spread=0.0, coherence=0.0)
 
     monkeypatch.setattr(loop, "evaluate", judged)
     model = fit(read_recipe(recipe_file, ["epochs=6", "select=best"]), videos[:8], videos[8:], tmp_path)
@@ -120,6 +121,17 @@ def test_expected_scores_at_both_ends_of_the_noise():
     assert torch.allclose(clean[0, 0], targets[0, 3], atol=1e-5)
     lost = expected_scores(torch.zeros(1, 1, 50), torch.tensor([[1e-9]]), everyone, targets, mask)
     assert torch.allclose(lost[0, 0], targets[0].mean(dim=0), atol=1e-3)
+
+
+def test_variety_tells_noise_from_views():
+    rng = np.random.default_rng(0)
+    mean = np.sin(np.arange(400) / 20)
+    noise = variety((mean + 0.1 * rng.normal(size=(50, 400))).astype(np.float32))
+    assert noise == pytest.approx((0.1 / mean.std(), 0.0), abs=0.03)
+    slow = np.repeat(rng.normal(size=(50, 40)), 10, axis=1)
+    assert variety((mean + 0.1 * slow).astype(np.float32)) == pytest.approx((0.1 / mean.std(), 0.9), abs=0.05)
+    assert variety(np.ones((1, 5), dtype=np.float32)) == (0.0, 0.0)
+    assert variety(np.ones((2, 1), dtype=np.float32)) == (0.0, 0.0)
 
 
 def test_moving_average_follows_the_weights():

@@ -5,7 +5,7 @@ from scipy.stats import rankdata
 from summdiff.data.tvsum import TVSum
 from summdiff.features.relational import describe
 from summdiff.training.recipe import read_recipe
-from summdiff.training.views import change_metric, change_rate, crop, targets, views
+from summdiff.training.views import change_metric, crop, targets, views
 
 
 @pytest.fixture
@@ -34,22 +34,6 @@ def test_targets_are_ranks_mixed_with_their_mean(video):
     assert np.allclose(targets(video.user_scores, individual=0.25), 0.25 * ranks + 0.75 * mean, atol=1e-6)
     assert (ranks > 0).all()
     assert (ranks < 1).all()
-
-
-@pytest.mark.parametrize("n", [1, 2, 7, 8])
-def test_rate_changes_keep_time(video, n):
-    x, scores = video.features[:n], video.user_scores[:, :n]
-    fast_x, fast_scores, fast = change_rate(x, scores, 0.5, faster=True)
-    assert (len(fast_x), fast_scores.shape[1], fast) == (2 * n, 2 * n, 1.0)
-    assert np.array_equal(fast_x[::2], x)
-    assert np.array_equal(fast_scores[:, 1::2], scores)
-    slow_x, slow_scores, slow = change_rate(x, scores, 0.5, faster=False)
-    assert len(slow_x) == slow_scores.shape[1]
-    if n >= 2:
-        assert (len(slow_x), slow) == (n // 2, 0.25)
-        assert np.allclose(slow_scores[:, 0], scores[:, :2].mean(axis=1))
-    else:
-        assert slow == 0.5  # one step has no slower form
 
 
 def test_crop_keeps_steps_and_scores_together(video):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
@@ -40,6 +40,8 @@ class ModelConfig:
         feature_extractor: the extractor it needs; none where any does.
         schedule, num_train_timesteps: the noise it was trained with.
         guidance_scale: w used unless another is asked for.
+        step_seconds: length of the steps it was trained on. Features at a higher rate are averaged into such steps, and
+            scores interpolated between them. None: any rate is taken as it comes.
         eta: of the DDIM steps; 0 means that all randomness lies in the initial noise.
     """
 
@@ -49,6 +51,7 @@ class ModelConfig:
     schedule: ScheduleName = "cosine"
     num_train_timesteps: int = 1000
     guidance_scale: float = 0.0
+    step_seconds: float | None = None
     eta: float = 0.0
 
     def __post_init__(self) -> None:
@@ -117,7 +120,9 @@ class Model:
             ModelError: features that are not finite or not (N, D), or that have another D than the model was made for.
             UsageError: `samples` or `steps` out of range, or a guidance scale that is not a number from 0.
         """
-        inputs = condition_inputs(features, rate=rate, conditioning=self.conditioning)
+        x = checked_features(features, rate=rate)
+        cells = Cells.over(len(x), rate=rate, seconds=self.config.step_seconds)
+        inputs = condition_inputs(cells.average(x), rate=cells.rate, conditioning=self.conditioning)
         if inputs.shape[1] != self.network.config.inputs:
             raise ModelError(
                 f"the model '{self.id}' needs features of {self.network.config.inputs} dimensions, "
@@ -134,7 +139,7 @@ class Model:
 
         scale = self.network.config.score_scale
         windows = Windows.over(len(inputs))
-        seconds = torch.arange(windows.size) / rate  # only differences count, so every window may start at 0
+        seconds = torch.arange(windows.size) / cells.rate  # only differences count, so every window may start at 0
         pieces = torch.split(windows.cut(torch.from_numpy(inputs)), _BATCH)
         condition = windows.cut(windows.blend(self.network.encode(piece, seconds) for piece in pieces))  # (W, L, C)
 
@@ -150,7 +155,8 @@ class Model:
             )  # (N, M) in [0, 1]
             state = ddim.step(scale * (2 * predicted - 1), t, state, eta=self.config.eta, generator=eta_noise)
             report(done / len(ddim.timesteps))
-        return ((state / scale + 1) / 2).clamp(0, 1).T.contiguous().numpy()
+        scores = ((state / scale + 1) / 2).clamp(0, 1).T.numpy()
+        return np.stack([cells.interpolate(curve) for curve in scores])
 
     def _denoise(self, noisy: Tensor, t: int, encoded: Tensor, seconds: Tensor, w: float) -> Tensor:
         """Guided clean scores (W, L, M) of noisy ones (W, L, M), given each window's condition (W, L, C)."""
@@ -165,14 +171,67 @@ class Model:
         return predicted.transpose(1, 2)
 
 
+def checked_features(features: ArrayLike, *, rate: float) -> NDArray[np.floating[Any]]:
+    """Features as an array (N, D) of floats.
+
+    Raises:
+        ModelError: they are not (N, D) finite numbers, or the rate is not a positive number.
+    """
+    x = np.asarray(features)
+    if x.ndim != 2 or 0 in x.shape or not (np.issubdtype(x.dtype, np.number) or x.dtype == bool):
+        raise ModelError(f"features must be numbers of shape (steps, dimensions), got {x.dtype} of shape {x.shape}.")
+    if not np.issubdtype(x.dtype, np.floating):
+        x = x.astype(np.float64)
+    if not np.isfinite(x).all():
+        raise ModelError("features must be finite; at least one is NaN or infinite.")
+    if not (np.isfinite(rate) and rate > 0):
+        raise ModelError(f"the rate must be a positive number of steps per second, got {rate}.")
+    return x
+
+
 def condition_inputs(features: ArrayLike, *, rate: float, conditioning: Conditioning) -> NDArray[np.float32]:
     """What conditions the network, (N, P): relational descriptors, or the features themselves."""
     if conditioning == "relational":
         return describe(features, rate=rate)
-    x = np.asarray(features, dtype=np.float32)
-    if x.ndim != 2 or 0 in x.shape or not np.isfinite(x).all():
-        raise ModelError(f"features must be finite numbers of shape (steps, dimensions), got shape {x.shape}.")
-    return x
+    return np.asarray(features, dtype=np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class Cells:
+    """How N given steps are grouped into the longer steps that a model was trained on.
+
+    Attributes:
+        rate: cells per second.
+        first: (C,) each cell's first step.
+        size: (C,) how many steps it has.
+    """
+
+    rate: float
+    first: NDArray[np.int64]
+    size: NDArray[np.int64]
+
+    @classmethod
+    def over(cls, steps: int, *, rate: float, seconds: float | None) -> Cells:
+        """Cells of `seconds`; the steps themselves where those are not much shorter, or if there is no such length."""
+        if seconds is None or rate * seconds < 1.5:
+            return cls(rate=rate, first=np.arange(steps), size=np.ones(steps, dtype=np.int64))
+        cell = np.floor(np.arange(steps) / (rate * seconds) + 1e-9).astype(np.int64)
+        _, first, size = np.unique(cell, return_index=True, return_counts=True)
+        return cls(rate=1 / seconds, first=first, size=size)
+
+    def average(self, x: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
+        """Mean of the steps (N, D) of each cell, (C, D)."""
+        if len(self.first) == len(x):
+            return x
+        # Halves overflow in sums.
+        wide = x.astype(np.float32) if x.dtype == np.float16 else x
+        means: NDArray[np.floating[Any]] = np.add.reduceat(wide, self.first, axis=0) / self.size[:, None]
+        return means
+
+    def interpolate(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Values (N,) at the given steps of values (C,) at the cells' centres."""
+        steps = np.arange(int(self.size.sum()))
+        return np.interp(steps, self.first + (self.size - 1) / 2, values).astype(np.float32)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import json
 import multiprocessing
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,9 @@ from summdiff.data.splits import Split, k_fold
 from summdiff.data.tvsum import AnnotatedVideo, TVSum
 from summdiff.metrics.rank import kendall_tau, spearman_rho
 from summdiff.models.sampling import condition_inputs
-from summdiff.training.loop import evaluate, fit
+from summdiff.training.loop import evaluate, fit, variety
 from summdiff.training.recipe import Recipe
+from summdiff.training.transfer import other_spaces
 from summdiff.training.views import targets
 
 _RIDGE_PENALTIES = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
@@ -81,7 +82,11 @@ def cross_validate(
             "best": "in each fold the epoch with the best tau on its validation videos",
             "last": "none: the last epoch; validation videos were held out all the same",
         }[recipe.select],
-        "overall": _mean(list(rows.values())) | {"spread": _spread(results)},
+        "overall": _mean([rows[name] | _variety(curves[name]) for name in data.names]),
+        "other feature spaces": {
+            name: _mean([fold["other feature spaces"][name] for fold in results.values()])
+            for name in results[0]["other feature spaces"]
+        },
         "folds": [
             {key: value for key, value in results[fold].items() if key != "curves"}
             | {"split": {part: list(names) for part, names in asdict(split).items()}}
@@ -95,6 +100,9 @@ def cross_validate(
                 [_agreement(video.user_scores.mean(axis=0), video) for video in videos.values()]
             ),
         },
+        "variety of the targets": _mean(
+            [_variety(targets(video.user_scores, individual=recipe.targets.individual)) for video in videos.values()]
+        ),
         "videos": rows,
     }
     with (directory / "predictions.partial").open("wb") as file:
@@ -110,13 +118,18 @@ def cross_validate(
 def _one_fold(recipe: Recipe, path: Path, split: Split, directory: Path) -> dict[str, Any]:
     """Train on one fold; its quality on validation and test videos, and the curves (M, N) of the latter."""
     data = TVSum(path)
-    validation = [data[name] for name in split.validation]
-    model = fit(recipe, [data[name] for name in split.train], validation, directory)
+    training, validation = ([data[name] for name in names] for names in (split.train, split.validation))
+    model = fit(recipe, training, validation, directory)
     test = [data[name] for name in split.test]
+    spaces = other_spaces(training, seed=recipe.seed) if recipe.conditioning == "relational" else {}
     draw = recipe.diffusion
     return {
         "validation": asdict(evaluate(model, validation, recipe)) if validation else None,
         "test": asdict(evaluate(model, test, recipe)),
+        "other feature spaces": {
+            name: asdict(evaluate(model, [replace(video, features=change(video.features)) for video in test], recipe))
+            for name, change in spaces.items()
+        },
         "curves": {
             video.name: model.sample(
                 video.features, rate=video.rate, samples=draw.samples, steps=draw.steps, seed=recipe.seed
@@ -148,13 +161,9 @@ def _mean(rows: Sequence[dict[str, float]]) -> dict[str, float]:
     return {key: float(np.mean([row[key] for row in rows])) for key in rows[0]}
 
 
-def _spread(results: dict[int, dict[str, Any]]) -> float:
-    """Mean over videos; folds may differ by a video."""
-    return float(
-        np.average(
-            [r["test"]["spread"] for r in results.values()], weights=[len(r["curves"]) for r in results.values()]
-        )
-    )
+def _variety(curves: NDArray[Any]) -> dict[str, float]:
+    spread, coherence = variety(curves)
+    return {"spread": spread, "coherence": coherence}
 
 
 def _ridge(recipe: Recipe, videos: dict[str, AnnotatedVideo], splits: Sequence[Split]) -> dict[str, float]:

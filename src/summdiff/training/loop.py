@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import mse_loss
 
@@ -40,11 +41,14 @@ class Quality:
     Attributes:
         tau, rho: Kendall's tau-b and Spearman's rho of the mean of the samples with each annotator.
         spread: deviation over the samples, relative to the mean curve's own deviation over time.
+        coherence: how alike a sample's departure from the mean is at neighbouring steps (correlation): near 0 where
+            samples differ by noise only, higher where each is a view of its own.
     """
 
     tau: float
     rho: float
     spread: float
+    coherence: float
 
 
 def fit(
@@ -245,6 +249,7 @@ def as_model(recipe: Recipe, network: SummDiff) -> Model:
         schedule=recipe.diffusion.schedule,
         num_train_timesteps=recipe.diffusion.num_train_timesteps,
         guidance_scale=recipe.diffusion.guidance_scale,
+        step_seconds=recipe.diffusion.step_seconds,
         eta=recipe.diffusion.eta,
     )
     return Model(config, network)
@@ -262,10 +267,19 @@ def evaluate(model: Model, videos: Sequence[AnnotatedVideo], recipe: Recipe) -> 
             seed=recipe.seed,
         )
         mean = curves.mean(axis=0)
-        spread = float(curves.std(axis=0).mean() / max(float(mean.std()), 1e-6))
-        rows.append((kendall_tau(mean, video.user_scores), spearman_rho(mean, video.user_scores), spread))
-    tau, rho, spread = (float(value) for value in np.mean(rows, axis=0))
-    return Quality(tau=tau, rho=rho, spread=spread)
+        rows.append((kendall_tau(mean, video.user_scores), spearman_rho(mean, video.user_scores), *variety(curves)))
+    tau, rho, spread, coherence = (float(value) for value in np.mean(rows, axis=0))
+    return Quality(tau=tau, rho=rho, spread=spread, coherence=coherence)
+
+
+def variety(curves: NDArray[np.float32]) -> tuple[float, float]:
+    """Spread and coherence (see `Quality`) of curves (M, N); 0 where they are undefined."""
+    mean = curves.mean(axis=0)
+    apart = curves - mean
+    spread = curves.std(axis=0).mean() / max(float(mean.std()), 1e-6)
+    here, there = apart[:, :-1], apart[:, 1:]
+    products, sizes = (here * there).sum(), np.sqrt((here**2).sum() * (there**2).sum())
+    return float(spread), float(products / sizes) if sizes > 0 else 0.0
 
 
 def _copy(network: torch.nn.Module) -> dict[str, torch.Tensor]:

@@ -42,6 +42,7 @@ class DiffusionRecipe(_Section):
     num_train_timesteps: int = Field(default=1000, ge=1)
     p_uncond: float = Field(default=0.1, ge=0, lt=1, description="share of items trained without their video")
     guidance_scale: float = Field(default=0.0, ge=0)
+    step_seconds: float | None = Field(default=2.0, gt=0, description="of the training data; higher rates are averaged")
     eta: float = Field(default=0.0, ge=0, le=1)
     samples: int = Field(default=8, ge=1)
     steps: int = Field(default=10, ge=1)
@@ -58,7 +59,6 @@ class AugmentationRecipe(_Section):
 
     views: int = Field(default=16, ge=1, description="copies of each video, the first one unchanged")
     crop: float = Field(default=0.5, ge=0, le=1, description="share of the views cut to a part of the video")
-    rate: float = Field(default=0.5, ge=0, le=1, description="share of the views at half or double rate")
     metric: float = Field(default=0.5, ge=0, le=1, description="share of the views with another feature space")
 
 

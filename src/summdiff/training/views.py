@@ -1,4 +1,4 @@
-"""Changed copies of a training video, to learn what carries over to other lengths, rates and backbones."""
+"""Changed copies of a training video, to learn what carries over to other lengths and backbones."""
 
 from __future__ import annotations
 
@@ -19,19 +19,17 @@ def views(video: AnnotatedVideo, recipe: Recipe, rng: np.random.Generator) -> li
     how = recipe.augmentation
     made = []
     for number in range(how.views):
-        features, scores, rate = video.features, video.user_scores, video.rate
+        features, scores = video.features, video.user_scores
         if number > 0:
-            if rng.random() < how.rate:
-                features, scores, rate = change_rate(features, scores, rate, faster=bool(rng.random() < 0.5))
             if rng.random() < how.crop:
                 features, scores = crop(features, scores, round(len(features) * rng.uniform(0.4, 1)), rng)
             if rng.random() < how.metric:
                 features = change_metric(features, rng)
         made.append(
             Example(
-                inputs=condition_inputs(features, rate=rate, conditioning=recipe.conditioning),
+                inputs=condition_inputs(features, rate=video.rate, conditioning=recipe.conditioning),
                 targets=targets(scores, individual=recipe.targets.individual),
-                rate=rate,
+                rate=video.rate,
             )
         )
     return made
@@ -51,20 +49,6 @@ def targets(user_scores: NDArray[np.float32], *, individual: float) -> NDArray[n
     own = np.stack([(average_ranks(scores) - 0.5) / n for scores in user_scores])
     mixed: NDArray[np.float64] = individual * own + (1 - individual) * own.mean(axis=0)
     return mixed.astype(np.float32)
-
-
-def change_rate(
-    features: NDArray[np.float32], scores: NDArray[np.float32], rate: float, *, faster: bool
-) -> tuple[NDArray[np.float32], NDArray[np.float32], float]:
-    """Double the rate (features half-way in between, scores held, as annotators scored whole steps) or halve it."""
-    if faster:
-        between = np.concatenate([(features[:-1] + features[1:]) / 2, features[-1:]])
-        doubled = np.stack([features, between], axis=1).reshape(-1, features.shape[1])
-        return doubled, np.repeat(scores, 2, axis=1), 2 * rate
-    even = len(features) // 2 * 2
-    if even == 0:
-        return features, scores, rate
-    return features[:even:2], (scores[:, :even:2] + scores[:, 1:even:2]) / np.float32(2), rate / 2
 
 
 def crop(
