@@ -35,9 +35,10 @@ def import_torchvision(backbone: str) -> ModuleType:
 
 def missing_library(backbone: str, library: str, error: Exception) -> BackboneError:
     """The error to raise when a backbone's library cannot be imported."""
-    if isinstance(error, ModuleNotFoundError) and error.name == library:
+    if isinstance(error, ModuleNotFoundError):
+        missing = (error.name or library).partition(".")[0]
         return BackboneError(
-            f"The backbone '{backbone}' needs {library}; install it with \"pip install 'summdiff[backbones]'\"."
+            f"The backbone '{backbone}' needs {missing}; install it with \"pip install 'summdiff[backbones]'\"."
         )
     return BackboneError(
         f"The backbone '{backbone}' needs {library}, and the installed one does not fit the installed torch "
