@@ -214,6 +214,6 @@ def test_a_library_for_another_torch_is_said(monkeypatch, tmp_path):
         "raise RuntimeError('operator torchvision::nms does not exist')"
     )
     monkeypatch.syspath_prepend(tmp_path)
-    message = "the installed one does not fit the installed torch (operator torchvision::nms does not exist)"
+    message = "fails to import beside the installed torch (operator torchvision::nms does not exist)"
     with pytest.raises(BackboneError, match=re.escape(message)):
         load_backbone("googlenet_pool5")

@@ -41,8 +41,8 @@ def missing_library(backbone: str, library: str, error: Exception) -> BackboneEr
             f"The backbone '{backbone}' needs {missing}; install it with \"pip install 'summdiff[backbones]'\"."
         )
     return BackboneError(
-        f"The backbone '{backbone}' needs {library}, and the installed one does not fit the installed torch "
-        f"({_first_line(error)}); install both from the same index."
+        f"The backbone '{backbone}' needs {library}, which fails to import beside the installed torch "
+        f"({_first_line(error)}); install torch and torchvision together from one index."
     )
 
 
