@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from summdiff.timeline import Summary
 
 
+_WIDTH_OF_FILES = 200  # a log has no edge to wrap at
 _TITLES = {"look": "looking", "score": "scoring", "cut": "cutting"}
 
 
@@ -114,6 +115,8 @@ class _Bars:
         from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
         self._console = Console(stderr=True, highlight=False)
+        if not self._console.is_terminal:
+            self._console.width = _WIDTH_OF_FILES
         self._bars = Progress(
             TextColumn("  {task.description}", markup=False),
             BarColumn(bar_width=32),

@@ -14,7 +14,9 @@ from summdiff.timeline import Summary
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_CURVE, _CHOSEN, _EDGE = "#1f4e8c", "#f2a93b", "#9aa3ad"
+_CURVE, _CHOSEN, _EDGE = "#1f4e8c", "#f2a93b", "#6b7580"
+_MOST_SHOTS = 400  # more marks than this would be a bar
+_TICKS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200)  # seconds between labels
 
 
 def write(summary: Summary, path: Path, *, on_progress: Callable[[float], None] | None = None) -> None:
@@ -26,7 +28,7 @@ def write(summary: Summary, path: Path, *, on_progress: Callable[[float], None] 
 def plot(summary: Summary) -> Figure:
     """Importance over time with the band of one standard deviation over samples; the chosen parts are shaded."""
     from matplotlib.figure import Figure
-    from matplotlib.ticker import FuncFormatter, MaxNLocator
+    from matplotlib.ticker import FuncFormatter, MultipleLocator
 
     times, mean, std = (np.array(row) for row in (summary.scores.times, summary.scores.mean, summary.scores.std))
     # Drawn as steps: a score holds until the next one.
@@ -35,12 +37,22 @@ def plot(summary: Summary) -> Figure:
     axes = figure.subplots()
     for part in summary.selection:
         axes.axvspan(part.start, part.end, color=_CHOSEN, alpha=0.45, linewidth=0)
-    if len(summary.shots) <= 400:
-        axes.vlines([shot.start for shot in summary.shots[1:]], 0, 0.03, color=_EDGE, linewidth=0.8)
+    if len(summary.shots) <= _MOST_SHOTS:
+        axes.vlines(
+            [shot.start for shot in summary.shots[1:]],
+            0,
+            0.04,
+            transform=axes.get_xaxis_transform(),
+            color=_EDGE,
+            linewidth=0.8,
+        )
     axes.stairs(mean + std, edges, baseline=mean - std, fill=True, color=_CURVE, alpha=0.2)
     axes.stairs(mean, edges, baseline=None, color=_CURVE, linewidth=1.4)
-    axes.set(xlim=(0, summary.video.duration), ylim=(0, 1), ylabel="importance")
-    axes.xaxis.set_major_locator(MaxNLocator(nbins=9, steps=[1, 1.5, 3, 6, 10]))
+    low, high = float((mean - std).min()), float((mean + std).max())
+    margin = 0.15 * (high - low) + 0.02
+    axes.set(xlim=(0, summary.video.duration), ylim=(max(low - margin, 0), min(high + margin, 1)), ylabel="importance")
+    step = next((step for step in _TICKS if summary.video.duration / step <= 10), _TICKS[-1])
+    axes.xaxis.set_major_locator(MultipleLocator(step))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda seconds, _: clock(seconds)))
     axes.spines[["top", "right"]].set_visible(False)
     # The name is data, not markup: matplotlib would read $…$ as mathematics.
