@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import chain, islice
 from types import TracebackType
 from typing import NamedTuple, Self
 
@@ -21,6 +23,7 @@ from av.video.stream import VideoStream
 
 from summdiff.video.h264 import Groups, Sequence, with_lengths
 from summdiff.video.index import FrameIndex
+from summdiff.video.pick import entries
 from summdiff.video.source import open_input, video_stream
 
 _PROFILES = (66, 77, 100)  # what the encoder for the edges can match
@@ -126,7 +129,8 @@ class GroupReader:
         self._container = open_input(path)
         self._stream = video_stream(self._container)
         self._plan = plan
-        self._origin = round(origin / (self._stream.time_base or Fraction(1)))
+        self._time_base = self._stream.time_base or Fraction(1)
+        self._origin = round(origin / self._time_base)
         self._packets: Iterator[Packet[VideoStream]] = iter(())
         self._position = -1  # of the next packet in decoding order, where that is known
 
@@ -142,35 +146,33 @@ class GroupReader:
         """All packets of a group, or None where the file does not give exactly what its index promised."""
         positions = self._plan.positions(group)
         expected = self._plan.groups.order[positions]
-        try:
-            packet = self._first(positions.start, int(expected[0]))
-            read: list[Copied] = []
-            while packet is not None:
-                if packet.pts is None or packet.pts - self._origin != expected[len(read)]:
-                    return None
-                read.append(
-                    Copied(with_lengths(bytes(packet), self._plan.groups.length_size), int(expected[len(read)]))
-                )
-                self._position += 1
-                if len(read) == len(expected):
+        with suppress(av.FFmpegError):
+            if self._go_to(group, positions.start):
+                read = list(islice(self._upcoming(), len(expected)))
+                if [packet.tick for packet in read] == expected.tolist():
+                    self._position = positions.stop
                     return read
-                packet = self._after()
-        except av.FFmpegError:
-            pass
         self._position = -1
         return None
 
-    def _first(self, position: int, tick: int) -> Packet[VideoStream] | None:
-        """The packet at a position in decoding order, an IDR picture shown at `tick`."""
-        if position != self._position:
-            self._position = -1
-            self._container.seek(self._origin + tick, stream=self._stream)
+    def _go_to(self, group: int, position: int) -> bool:
+        """Make the group's first packet the next one."""
+        if position == self._position:
+            return True
+        starts = self._plan.groups.order[self._plan.groups.first]
+        for entry in entries(starts, group, self._time_base):
+            self._container.seek(self._origin + entry, stream=self._stream)
             self._packets = self._container.demux(self._stream)
-        packet = self._after()
-        while packet is not None and packet.pts is not None and packet.pts - self._origin < tick:
-            packet = self._after()
-        self._position = position
-        return packet
+            for packet in self._packets:
+                tick = None if packet.pts is None else packet.pts - self._origin
+                if tick == starts[group] and packet.is_keyframe:
+                    self._packets = chain([packet], self._packets)
+                    return True
+                if tick is None or tick > starts[group]:
+                    break
+        return False
 
-    def _after(self) -> Packet[VideoStream] | None:
-        return next((packet for packet in self._packets if packet.size), None)
+    def _upcoming(self) -> Iterator[Copied]:
+        for packet in self._packets:
+            if packet.size and packet.pts is not None:
+                yield Copied(with_lengths(bytes(packet), self._plan.groups.length_size), packet.pts - self._origin)

@@ -129,7 +129,7 @@ class Sequence:
         """
         bits = _Bits(unit[4:])
         profile, number = unit[1], bits.unsigned()
-        plain = True
+        plain, chroma = True, 1
         if profile in _HIGH_PROFILES:
             chroma = bits.unsigned()
             separate = chroma == 3 and bits.flag()
@@ -150,13 +150,14 @@ class Sequence:
                 bits.unsigned()
         bits.unsigned(), bits.flag()  # max_num_ref_frames, gaps_in_frame_num_value_allowed_flag
         width, height = 16 * (bits.unsigned() + 1), 16 * (bits.unsigned() + 1)
+        across, down = 2 if chroma in (1, 2) else 1, 2 if chroma == 1 else 1  # units of cropping
         if not bits.flag():  # frame_mbs_only_flag
-            plain, height = False, 2 * height
+            plain, height, down = False, 2 * height, 2 * down
             bits.flag()
         bits.flag()  # direct_8x8_inference_flag
         if bits.flag():
             left, right, top, bottom = (bits.unsigned() for _ in range(4))
-            width, height = width - 2 * (left + right), height - 2 * (top + bottom)
+            width, height = width - across * (left + right), height - down * (top + bottom)
         return cls(number, profile, plain, width, height, bits.flag() and bits.tells_reordering())
 
 

@@ -12,9 +12,25 @@ import av
 import numpy as np
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
+from numpy.typing import NDArray
 
 from summdiff.video.index import FrameIndex
 from summdiff.video.source import FrameSource, Timed
+
+
+def entries(keys: NDArray[np.int64], at: int, time_base: Fraction) -> Iterator[int]:
+    """Ticks to seek to for reaching the key frame `keys[at]`, each to be tried where the ones before led too far.
+
+    Transport streams are entered by decoding times, which lie somewhat before those of display; other files have
+    indexes that are wrong.
+    """
+    step = 1
+    if at >= 0:
+        yield int(keys[at])
+        yield max(0, int(keys[at]) - round(1 / time_base))
+    while (at := at - step) >= 0:
+        yield int(keys[at])
+        step *= 4
 
 
 class FramePicker:
@@ -73,11 +89,9 @@ class FramePicker:
         at = int(np.searchsorted(keys, wanted, side="right")) - 1
         if self._next is not None and self._next.ticks <= wanted and (at < 0 or keys[at] <= self._next.ticks):
             return  # no key frame in between: decode on
-        step = 1
-        while at >= 0:
-            if self._land(int(keys[at])) and self._next is not None and self._next.ticks <= wanted:
+        for entry in entries(keys, at, self.time_base):
+            if self._land(entry) and self._next is not None and self._next.ticks <= wanted:
                 return
-            at, step = at - step, 4 * step  # landed too late: enter earlier, ever more so
         self._source.close()
         self._restart()
 
