@@ -50,7 +50,7 @@ def test_fingerprint_follows_the_content(path):
         ("features", np.full((6, 8), np.nan), "not finite"),
         ("features", np.zeros(6), "1 axes where 2"),
         ("features", np.zeros((0, 8)), "empty"),
-        ("user_scores", np.ones((3, 5)), "5 steps where 'features' has 6"),
+        ("user_scores", np.ones((3, 5)), "5 entries where 6 are expected"),
         ("user_scores", np.zeros((3, 6)), "outside 1 to 5"),
         ("gtscore", None, "'gtscore' is missing"),
         ("picks", np.zeros(6), "not rising"),
