@@ -76,7 +76,7 @@ class EfficientNetLite0:
     dimension = DIMENSION
     short_side = 256
 
-    # The fastest size in benchmarks/backbone.py; larger ones are slower and cost memory.
+    # Larger batches cost more core time per picture, and more memory (benchmarks/backbone.py).
     _batch = 4
 
     def __init__(self, *, threads: int | None = None) -> None:
