@@ -4,6 +4,7 @@ import json
 import re
 from pathlib import Path
 
+import h5py
 import pytest
 import typer
 from typer.testing import CliRunner
@@ -47,16 +48,19 @@ def test_train_writes_a_model_that_can_be_used(data_dir, tmp_path, monkeypatch):
 
 
 def test_crossval_prints_the_model_beside_what_it_is_compared_with(data_dir, tmp_path):
-    arguments = [f"data={data_dir / 'tvsum_i3d.h5'}", f"output={tmp_path / 'out'}", "folds=2", *SMALL]
+    with h5py.File(data_dir / "tvsum_i3d.h5") as whole, h5py.File(tmp_path / "eight.h5", "w") as part:
+        for number in range(1, 9):
+            whole.copy(f"video_{number}", part)
+    arguments = [f"data={tmp_path / 'eight.h5'}", f"output={tmp_path / 'out'}", "folds=2", *SMALL]
     result = invoke(crossval, RECIPE, *arguments)
     assert result.exit_code == 0, result.output
     rows = {line[:28].strip(): line[28:].split() for line in result.stdout.splitlines()}
     assert list(rows)[1:6] == ["default", "random", "ridge", "annotator with annotator", "mean annotator (ceiling)"]
-    assert rows["annotator with annotator"] == ["0.1773", "0.2041"]
-    assert float(rows["ridge"][0]) > 0.17
+    tau = {name: float(cells[0]) for name, cells in rows.items() if len(cells) == 2 and name}
+    assert tau["random"] < tau["annotator with annotator"] < tau["mean annotator (ceiling)"]
     path = tmp_path / "out" / "crossval" / "metrics.json"
     assert f"{path}\n" in result.stdout
-    assert len(json.loads(path.read_text())["videos"]) == 50
+    assert len(json.loads(path.read_text())["videos"]) == 8
 
 
 def test_mistakes_are_said(tmp_path, monkeypatch):

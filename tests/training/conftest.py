@@ -40,7 +40,7 @@ def recipe_file(data_file, tmp_path):
         "augmentation": {"views": 2},
         "epochs": 4,
         "videos_per_batch": 4,
-        "annotators_per_video": 2,
+        "targets": {"panel": 2, "panels_per_video": 8, "curves_per_video": 2},
         "validate_every": 2,
         "ema_decay": 0.9,
         "learning_rate": 0.003,

@@ -5,7 +5,7 @@ from scipy.stats import rankdata
 from summdiff.data.tvsum import TVSum
 from summdiff.features.relational import describe
 from summdiff.training.recipe import read_recipe
-from summdiff.training.views import change_metric, crop, targets, views
+from summdiff.training.views import change_metric, crop, panels, ranks, views
 
 
 @pytest.fixture
@@ -18,22 +18,29 @@ def test_the_first_view_is_the_video(video, recipe_file):
     made = views(video, recipe, np.random.default_rng(0))
     assert len(made) == 6
     assert np.array_equal(made[0].inputs, describe(video.features, rate=video.rate))
-    assert np.array_equal(made[0].targets, targets(video.user_scores, individual=1.0))
+    assert np.array_equal(made[0].targets, ranks(video.user_scores))
     assert any(not np.array_equal(view.inputs, made[0].inputs) for view in made[1:])
     for view in made:
         assert view.targets.shape == (5, len(view.inputs))
         assert np.isfinite(view.inputs).all()
 
 
-def test_targets_are_ranks_mixed_with_their_mean(video):
+def test_ranks_are_each_annotators_own(video):
     n = video.user_scores.shape[1]
-    ranks = (rankdata(video.user_scores, axis=1) - 0.5) / n
-    mean = ranks.mean(axis=0)
-    assert np.allclose(targets(video.user_scores, individual=1.0), ranks, atol=1e-6)
-    assert np.allclose(targets(video.user_scores, individual=0.0), mean, atol=1e-6)
-    assert np.allclose(targets(video.user_scores, individual=0.25), 0.25 * ranks + 0.75 * mean, atol=1e-6)
-    assert (ranks > 0).all()
-    assert (ranks < 1).all()
+    found = ranks(video.user_scores)
+    assert np.allclose(found, (rankdata(video.user_scores, axis=1) - 0.5) / n, atol=1e-6)
+    assert (found > 0).all()
+    assert (found < 1).all()
+
+
+def test_panels_are_means_of_different_annotators(video):
+    own = ranks(video.user_scores)
+    pairs = panels(own, size=2, count=200, rng=np.random.default_rng(0))
+    expected = {tuple(((own[i] + own[j]) / 2).round(5)) for i in range(5) for j in range(i)}
+    assert {tuple(curve.round(5)) for curve in pairs} == expected
+    for size in (5, 9):
+        everyone = panels(own, size=size, count=3, rng=np.random.default_rng(0))
+        assert np.allclose(everyone, own.mean(axis=0), atol=1e-6)
 
 
 def test_crop_keeps_steps_and_scores_together(video):

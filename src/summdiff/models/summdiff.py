@@ -35,6 +35,7 @@ class NetworkConfig:
         dropout: in training, after each sublayer.
         input_dropout: in training, share of the conditioning numbers set to 0.
         cross_attention: whether score tokens look at other steps' condition (eq. 2) or only at their own.
+        kernel: steps that the convolution over time of a score token spans, odd; 1 for none.
     """
 
     inputs: int
@@ -48,11 +49,18 @@ class NetworkConfig:
     dropout: float = 0.1
     input_dropout: float = 0.0
     cross_attention: bool = True
+    kernel: int = 5
 
     def __post_init__(self) -> None:
         """Refuse sizes that make no network."""
         sizes = (self.inputs, self.width, self.heads, self.feed_forward, self.denoiser_layers)
-        if min(sizes) < 1 or self.encoder_layers < 0 or self.n_bins < 2 or self.score_scale <= 0:
+        if (
+            min(sizes) < 1
+            or self.encoder_layers < 0
+            or self.n_bins < 2
+            or self.score_scale <= 0
+            or self.kernel % 2 != 1
+        ):
             raise ModelError(f"a network cannot have these sizes: {self}.")
         if self.width % (2 * self.heads):
             raise ModelError(f"width {self.width} must be a multiple of twice the number of heads, {self.heads}.")
@@ -73,7 +81,7 @@ class SummDiff(nn.Module):
         self.embed = nn.Sequential(
             nn.Dropout(c.input_dropout), nn.Linear(c.inputs, c.width), nn.GELU(), nn.Linear(c.width, c.width)
         )
-        self.encoder = nn.ModuleList(Layer(c, cross_attention=False) for _ in range(c.encoder_layers))
+        self.encoder = nn.ModuleList(Layer(c, denoises=False) for _ in range(c.encoder_layers))
         self.encoder_norm = nn.LayerNorm(c.width)
         self.null = nn.Parameter(torch.zeros(c.width))  # the condition when there is none (guidance)
 
@@ -82,7 +90,7 @@ class SummDiff(nn.Module):
             self.levels.weight.copy_(sinusoid(torch.linspace(0, 1000, c.n_bins), c.width))
         self.time = nn.Sequential(nn.Linear(c.width, c.width), nn.SiLU(), nn.Linear(c.width, c.width))
         self.own = nn.Linear(c.width, c.width)
-        self.denoiser = nn.ModuleList(Layer(c, cross_attention=c.cross_attention) for _ in range(c.denoiser_layers))
+        self.denoiser = nn.ModuleList(Layer(c, denoises=True) for _ in range(c.denoiser_layers))
         self.head = nn.Sequential(nn.LayerNorm(c.width), nn.Linear(c.width, 1))
 
     def encode(self, inputs: Tensor, seconds: Tensor, mask: Tensor | None = None) -> Tensor:
@@ -137,13 +145,14 @@ class SummDiff(nn.Module):
 
 
 class Layer(nn.Module):
-    """Self-attention, cross-attention to the condition if asked for, feed-forward; each added to what came in."""
+    """Self-attention and feed-forward, each added to what came in; to denoise, also neighbours and cross-attention."""
 
-    def __init__(self, config: NetworkConfig, *, cross_attention: bool) -> None:
+    def __init__(self, config: NetworkConfig, *, denoises: bool) -> None:
         super().__init__()
         c = config
+        self.nearby = Nearby(c) if denoises and c.kernel > 1 else None
         self.attend = Attention(c)
-        self.look = Attention(c) if cross_attention else None
+        self.look = Attention(c) if denoises and c.cross_attention else None
         self.feed_forward = nn.Sequential(
             nn.LayerNorm(c.width),
             nn.Linear(c.width, c.feed_forward),
@@ -154,11 +163,32 @@ class Layer(nn.Module):
 
     def forward(self, x: Tensor, turn: Tensor, mask: Tensor | None = None, memory: Tensor | None = None) -> Tensor:
         """X (B, N, C), memory (B, N, C) or none; both at the same times."""
+        if self.nearby is not None:
+            x = x + self.nearby(x, mask)
         x = x + self.dropout(self.attend(x, None, turn, mask))
         if self.look is not None:
             x = x + self.dropout(self.look(x, memory, turn, mask))
         added: Tensor = x + self.dropout(self.feed_forward(x))
         return added
+
+
+class Nearby(nn.Module):
+    """What the next few steps on both sides say, by a convolution over time: attention finds such neighbours late."""
+
+    def __init__(self, config: NetworkConfig) -> None:
+        super().__init__()
+        c = config
+        self.norm = nn.LayerNorm(c.width)
+        self.over_time = nn.Conv1d(c.width, c.width, c.kernel, padding=c.kernel // 2, groups=c.width)
+        self.out = nn.Linear(c.width, c.width)
+
+    def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
+        """X (B, N, C)."""
+        x = self.norm(x)
+        if mask is not None:  # padding must look like what lies outside the window
+            x = x * mask[..., None]
+        near: Tensor = self.out(self.over_time(x.transpose(1, 2)).transpose(1, 2))
+        return near
 
 
 class Attention(nn.Module):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import multiprocessing
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -21,7 +21,7 @@ from summdiff.models.sampling import condition_inputs
 from summdiff.training.loop import evaluate, fit, variety
 from summdiff.training.recipe import Recipe
 from summdiff.training.transfer import other_spaces
-from summdiff.training.views import targets
+from summdiff.training.views import panels, ranks
 
 _RIDGE_PENALTIES = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 
@@ -45,7 +45,8 @@ def cross_validate(
 
     Args:
         recipe: what to train; the files go to `crossval` in its output folder.
-        processes: folds trained at the same time, each in a process of its own with `recipe.threads` threads.
+        processes: folds trained at the same time, with more than one each in a process of its own, all with
+            `recipe.threads` threads.
         on_fold: told in a line of each fold that is finished.
 
     Raises:
@@ -57,18 +58,11 @@ def cross_validate(
     directory = recipe.output / "crossval"
     directory.mkdir(parents=True, exist_ok=True)
 
-    # Spawned, not forked: a forked torch may hang on locks of threads that the child does not have.
-    context = multiprocessing.get_context("spawn")
     results: dict[int, dict[str, Any]] = {}
-    with ProcessPoolExecutor(max_workers=min(processes, len(splits)), mp_context=context) as pool:
-        jobs = {
-            pool.submit(_one_fold, recipe, data.path, split, directory / f"fold{fold}"): fold
-            for fold, split in enumerate(splits)
-        }
-        for job in as_completed(jobs):
-            results[jobs[job]] = result = job.result()
-            test = result["test"]
-            on_fold(f"fold {jobs[job] + 1}/{len(splits)}  tau {test['tau']:.4f} rho {test['rho']:.4f}")
+    for fold, result in _all_folds(recipe, data.path, splits, directory, processes):
+        results[fold] = result
+        test = result["test"]
+        on_fold(f"fold {fold + 1}/{len(splits)}  tau {test['tau']:.4f} rho {test['rho']:.4f}")
 
     curves = {name: result["curves"][name] for result in results.values() for name in result["curves"]}
     rows = {name: _agreement(curves[name].mean(axis=0), videos[name]) for name in data.names}
@@ -101,7 +95,14 @@ def cross_validate(
             ),
         },
         "variety of the targets": _mean(
-            [_variety(targets(video.user_scores, individual=recipe.targets.individual)) for video in videos.values()]
+            [
+                _variety(
+                    panels(
+                        ranks(video.user_scores), size=recipe.targets.panel, count=1000, rng=np.random.default_rng(0)
+                    )
+                )
+                for video in videos.values()
+            ]
         ),
         "videos": rows,
     }
@@ -113,6 +114,25 @@ def cross_validate(
     path = directory / "metrics.json"
     partial.replace(path)
     return CrossValidation(path=path, metrics=metrics)
+
+
+def _all_folds(
+    recipe: Recipe, path: Path, splits: Sequence[Split], directory: Path, processes: int
+) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Number and result of each fold, as they are finished."""
+    if processes == 1:
+        for fold, split in enumerate(splits):
+            yield fold, _one_fold(recipe, path, split, directory / f"fold{fold}")
+        return
+    # Spawned, not forked: a forked torch may hang on locks of threads that the child does not have.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(max_workers=min(processes, len(splits)), mp_context=context) as pool:
+        jobs = {
+            pool.submit(_one_fold, recipe, path, split, directory / f"fold{fold}"): fold
+            for fold, split in enumerate(splits)
+        }
+        for job in as_completed(jobs):
+            yield jobs[job], job.result()
 
 
 def _one_fold(recipe: Recipe, path: Path, split: Split, directory: Path) -> dict[str, Any]:
@@ -172,7 +192,7 @@ def _ridge(recipe: Recipe, videos: dict[str, AnnotatedVideo], splits: Sequence[S
         name: condition_inputs(video.features, rate=video.rate, conditioning=recipe.conditioning).astype(np.float64)
         for name, video in videos.items()
     }
-    wanted = {name: targets(video.user_scores, individual=0)[0].astype(np.float64) for name, video in videos.items()}
+    wanted = {name: ranks(video.user_scores).mean(axis=0, dtype=np.float64) for name, video in videos.items()}
     rows = []
     for split in splits:
         X = np.concatenate([inputs[name] for name in split.train])

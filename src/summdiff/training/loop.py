@@ -23,7 +23,7 @@ from summdiff.metrics.rank import kendall_tau, spearman_rho
 from summdiff.models.sampling import Model, ModelConfig
 from summdiff.models.summdiff import NetworkConfig, SummDiff
 from summdiff.training.recipe import Recipe
-from summdiff.training.views import views
+from summdiff.training.views import panels, views
 
 try:
     from lightning_fabric import Fabric
@@ -117,11 +117,10 @@ def fit(
         losses = []
         for examples in draw(pool, recipe, rng):
             batch = collate(examples).to(fabric.device)
-            # Each annotator drawn for this step, noised at a random time (§4.4)
-            users = torch.randint(batch.targets.shape[1], (len(examples), recipe.annotators_per_video, 1))
-            timestep = torch.randint(signal_left.numel(), users.shape[:2], device=fabric.device)
+            # Some panels' curves, noised at a random time (§4.4)
             everyone = scale * (2 * batch.targets - 1)  # (B, U, N)
-            clean = everyone.take_along_dim(users.to(fabric.device), dim=1)  # (B, S, N)
+            clean = everyone[:, : recipe.targets.curves_per_video]  # (B, S, N)
+            timestep = torch.randint(signal_left.numel(), clean.shape[:2], device=fabric.device)
             noisy = add_noise(clean, torch.randn_like(clean), timestep, signal_left)
             wanted = expected_scores(noisy, signal_left[timestep], everyone, batch.targets, batch.mask)
             condition = learner.encode(batch.inputs, batch.seconds, batch.mask)
@@ -165,16 +164,16 @@ def fit(
 
 
 def expected_scores(noisy: Tensor, left: Tensor, everyone: Tensor, targets: Tensor, mask: Tensor) -> Tensor:
-    """What the best network would predict from noisy scores: the mean of the annotators, by how likely each of them is.
+    """What the best network would predict from noisy scores: the mean of the curves, by how likely each of them is.
 
-    The annotator that the noise was added to is one that the noisy scores may come from. Learning E[S_0 | S_t] over all
-    of a video's annotators has the same optimum and much less noise, above all at late times, where little of the
-    annotator is left (Xu et al., Stable Target Field, ICLR 2023).
+    The curve that the noise was added to is but one that the noisy scores may come from. Learning E[S_0 | S_t] over
+    many of a video's curves has the same optimum and much less noise, above all at late times, where little of the
+    curve is left (Xu et al., Stable Target Field, ICLR 2023).
 
     Args:
         noisy: (B, S, N) S_t.
         left: (B, S) abar_t.
-        everyone: (B, U, N) every annotator's clean signal S_0.
+        everyone: (B, U, N) every curve's clean signal S_0, that of `noisy` among them.
         targets: (B, U, N) the same in [0, 1].
         mask: (B, N) true where there is a step.
 
@@ -183,7 +182,7 @@ def expected_scores(noisy: Tensor, left: Tensor, everyone: Tensor, targets: Tens
     """
     left = left[..., None].to(noisy.dtype)
     real = mask[:, None].to(noisy.dtype)
-    # log N(S_t; sqrt(abar) S_0, 1 - abar) without what all annotators share
+    # log N(S_t; sqrt(abar) S_0, 1 - abar) without what all curves share
     match = (noisy * real) @ (everyone * real).transpose(1, 2)  # (B, S, U)
     size = ((everyone * real) ** 2).sum(dim=-1)[:, None]  # (B, 1, U)
     likely = torch.softmax((left.sqrt() * match - left * size / 2) / (1 - left), dim=-1)
@@ -229,13 +228,15 @@ def new_network(recipe: Recipe, pool: Sequence[Sequence[Example]]) -> SummDiff:
 
 
 def draw(pool: Sequence[Sequence[Example]], recipe: Recipe, rng: np.random.Generator) -> list[list[Example]]:
-    """The batches of an epoch: each video once, a window of a random view."""
+    """The batches of an epoch: each video once, a window of a random view, with panels of its annotators."""
+    how = recipe.targets
     examples = []
     for video in rng.permutation(len(pool)):
         view = pool[video][int(rng.integers(len(pool[video])))]
         start = int(rng.integers(max(1, len(view.inputs) - recipe.window + 1)))
         part = slice(start, start + recipe.window)
-        examples.append(Example(inputs=view.inputs[part], targets=view.targets[:, part], rate=view.rate))
+        curves = panels(view.targets[:, part], size=how.panel, count=how.panels_per_video, rng=rng)
+        examples.append(Example(inputs=view.inputs[part], targets=curves, rate=view.rate))
     size = recipe.videos_per_batch
     return [examples[first : first + size] for first in range(0, len(examples), size)]
 

@@ -33,6 +33,7 @@ class NetworkRecipe(_Section):
     dropout: float = Field(default=0.1, ge=0, lt=1)
     input_dropout: float = Field(default=0.0, ge=0, lt=1)
     cross_attention: bool = True
+    kernel: int = Field(default=5, ge=1)
 
 
 class DiffusionRecipe(_Section):
@@ -49,9 +50,14 @@ class DiffusionRecipe(_Section):
 
 
 class TargetRecipe(_Section):
-    """What the clean scores are: each annotator's ranks in the video, in [0, 1], mixed with their mean."""
+    """What the clean scores are: ranks in the video, in [0, 1], averaged over random panels of its annotators.
 
-    individual: float = Field(default=1.0, ge=0, le=1, description="0: everyone's mean; 1: each annotator's own")
+    Panels rather than single annotators, since 20 curves a video are soon known by heart, thousands of panels are not.
+    """
+
+    panel: int = Field(default=4, ge=1, description="annotators in a panel; the spread falls with its square root")
+    panels_per_video: int = Field(default=32, ge=1, description="panels drawn for a video at each step")
+    curves_per_video: int = Field(default=4, ge=1, description="of these, how many are noised and learned from")
 
 
 class AugmentationRecipe(_Section):
@@ -79,7 +85,6 @@ class Recipe(_Section):
         default=128, ge=8, description="steps that are learned from at a time; descriptors see them all"
     )
     videos_per_batch: int = Field(default=8, ge=1)
-    annotators_per_video: int = Field(default=4, ge=1)
     learning_rate: float = Field(default=1e-3, gt=0)
     weight_decay: float = Field(default=0.01, ge=0)
     clip_norm: float = Field(default=1.0, gt=0)

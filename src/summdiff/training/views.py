@@ -28,27 +28,28 @@ def views(video: AnnotatedVideo, recipe: Recipe, rng: np.random.Generator) -> li
         made.append(
             Example(
                 inputs=condition_inputs(features, rate=video.rate, conditioning=recipe.conditioning),
-                targets=targets(scores, individual=recipe.targets.individual),
+                targets=ranks(scores),
                 rate=video.rate,
             )
         )
     return made
 
 
-def targets(user_scores: NDArray[np.float32], *, individual: float) -> NDArray[np.float32]:
-    """Clean scores to learn, (users, N) in (0, 1): each annotator's ranks, mixed with the mean of all of them.
+def ranks(user_scores: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Each annotator's scores (users, N) as ranks in (0, 1), ties sharing theirs.
 
-    Ranks, since annotators use the scale from 1 to 5 very differently; the mean of ranks is also what agrees best with
+    Annotators use the scale from 1 to 5 very differently, which ranks undo. Their mean is also what agrees best with
     all annotators in Spearman's rho.
-
-    Args:
-        user_scores: (users, N).
-        individual: share of the annotator's own ranks, the rest being the mean's.
     """
     n = user_scores.shape[1]
-    own = np.stack([(average_ranks(scores) - 0.5) / n for scores in user_scores])
-    mixed: NDArray[np.float64] = individual * own + (1 - individual) * own.mean(axis=0)
-    return mixed.astype(np.float32)
+    return np.stack([(average_ranks(scores) - 0.5) / n for scores in user_scores]).astype(np.float32)
+
+
+def panels(user_ranks: NDArray[np.float32], *, size: int, count: int, rng: np.random.Generator) -> NDArray[np.float32]:
+    """Means of `count` random panels of `size` different annotators (all, if there are fewer), (count, N)."""
+    members = rng.permuted(np.tile(np.arange(len(user_ranks)), (count, 1)), axis=1)[:, :size]
+    means: NDArray[np.float32] = user_ranks[members].mean(axis=1)
+    return means
 
 
 def crop(
