@@ -63,13 +63,19 @@ def crop(
 
 
 def change_metric(features: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
-    """Another network's view: other weights of the channels, some missing, other powers, perhaps lengths made equal."""
-    D = features.shape[1]
-    kept = rng.permutation(D)[: max(1, round(D * rng.uniform(0.1, 1)))]
-    x = features[:, kept] * np.exp(rng.normal(0, rng.uniform(0, 1), len(kept))).astype(np.float32)
-    x = np.sign(x) * np.abs(x) ** np.float32(rng.uniform(0.5, 1.5))
-    if rng.random() < 0.25:
-        x = x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12)
-    noise = rng.normal(0, 1, x.shape) * x.std(axis=0) * rng.uniform(0, 0.3)
-    changed: NDArray[np.float32] = (x + noise).astype(np.float32)
-    return changed
+    """Another network's view, from several changes that each come with even odds.
+
+    Channels weighted anew or missing, another power, some noise, every step brought to length one.
+    """
+    x = features.astype(np.float64)
+    D = x.shape[1]
+    if rng.random() < 0.5:
+        kept = rng.permutation(D)[: max(1, round(D * rng.uniform(0.1, 1)))]
+        x = x[:, kept] * np.exp(rng.normal(0, rng.uniform(0, 1), len(kept)))
+    if rng.random() < 0.5:
+        x = np.sign(x) * np.abs(x) ** rng.uniform(0.5, 1.5)
+    if rng.random() < 0.5:
+        x = x + rng.normal(0, rng.uniform(0, 0.3), x.shape) * x.std(axis=0)
+    if rng.random() < 0.5:
+        x = x / np.linalg.norm(x, axis=1, keepdims=True).clip(min=1e-12)
+    return x.astype(np.float32)
