@@ -22,14 +22,29 @@ def noise(*shape, seed=2):
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
 
 
+def left(timestep):
+    """Share of the signal at a time, as a cosine schedule has it."""
+    return torch.cos(timestep / 1000 * torch.pi / 2)
+
+
+@torch.inference_mode()
+def test_where_nothing_is_left_of_the_signal_noise_is_not_heard(network, video):
+    inputs, seconds = video
+    condition, t = network.encode(inputs, seconds), torch.full((2, 1), 999)
+    a, b = (network.denoise(noise(2, 1, 12, seed=seed), t, torch.zeros(2, 1), condition, seconds) for seed in (1, 2))
+    assert torch.equal(a, b)
+
+
 @torch.inference_mode()
 def test_padding_changes_nothing(network, video):
     inputs, seconds = video
     mask = torch.ones(2, 12, dtype=torch.bool)
     mask[1, 7:] = False
     noisy, t = noise(2, 3, 12), torch.full((2, 3), 600)
-    padded = network.denoise(noisy, t, network.encode(inputs, seconds, mask), seconds, mask)
-    alone = network.denoise(noisy[1:, :, :7], t[1:], network.encode(inputs[1:, :7], seconds[:7]), seconds[:7])
+    padded = network.denoise(noisy, t, left(t), network.encode(inputs, seconds, mask), seconds, mask)
+    alone = network.denoise(
+        noisy[1:, :, :7], t[1:], left(t[1:]), network.encode(inputs[1:, :7], seconds[:7]), seconds[:7]
+    )
     assert torch.allclose(padded[1:, :, :7], alone, atol=1e-5)
     assert torch.isfinite(padded).all()
 
@@ -42,7 +57,7 @@ def test_a_score_depends_on_the_noisy_scores_of_other_steps(network, video):
     noisy, t = noise(2, 1, 12), torch.full((2, 1), 600)
     changed = noisy.clone()
     changed[:, :, 0] = -noisy[:, :, 0]
-    before, after = (network.denoise(x, t, condition, seconds) for x in (noisy, changed))
+    before, after = (network.denoise(x, t, left(t), condition, seconds) for x in (noisy, changed))
     assert (before - after)[:, :, 8:].abs().max() > 1e-5
 
 
@@ -50,9 +65,9 @@ def test_a_score_depends_on_the_noisy_scores_of_other_steps(network, video):
 def test_only_differences_of_time_count(network, video):
     inputs, seconds = video
     noisy, t = noise(2, 2, 12), torch.full((2, 2), 300)
-    now = network.denoise(noisy, t, network.encode(inputs, seconds), seconds)
-    later = network.denoise(noisy, t, network.encode(inputs, seconds + 1000), seconds + 1000)
-    slower = network.denoise(noisy, t, network.encode(inputs, 3 * seconds), 3 * seconds)
+    now = network.denoise(noisy, t, left(t), network.encode(inputs, seconds), seconds)
+    later = network.denoise(noisy, t, left(t), network.encode(inputs, seconds + 1000), seconds + 1000)
+    slower = network.denoise(noisy, t, left(t), network.encode(inputs, 3 * seconds), 3 * seconds)
     assert torch.allclose(now, later, atol=1e-3)
     assert not torch.allclose(now, slower, atol=1e-3)
 
@@ -62,8 +77,8 @@ def test_samples_of_one_video_are_independent(network, video):
     inputs, seconds = video
     condition = network.encode(inputs, seconds)
     noisy, t = noise(2, 3, 12), torch.tensor([[999, 500, 10], [0, 400, 999]])
-    together = network.denoise(noisy, t, condition, seconds)
-    alone = network.denoise(noisy[:, 1:2], t[:, 1:2], condition, seconds)
+    together = network.denoise(noisy, t, left(t), condition, seconds)
+    alone = network.denoise(noisy[:, 1:2], t[:, 1:2], left(t[:, 1:2]), condition, seconds)
     assert torch.allclose(together[:, 1:2], alone, atol=1e-6)
 
 
@@ -75,7 +90,7 @@ def test_scores_are_clamped_and_quantised(network, video):
     t = torch.full((2, 1), 500)
 
     def predicted(value):
-        return network.denoise(torch.full((2, 1, 12), value), t, condition, seconds)
+        return network.denoise(torch.full((2, 1, 12), value), t, left(t), condition, seconds)
 
     assert torch.equal(predicted(1.0), predicted(7.0))
     assert torch.equal(predicted(-1.0), predicted(-7.0))
@@ -87,8 +102,9 @@ def test_every_weight_learns(network, video):
     inputs, seconds = video
     condition = network.encode(inputs, seconds)
     condition = torch.where(torch.tensor([True, False])[:, None, None], network.null, condition)
+    t = torch.full((2, 1), 500)
     levels = torch.linspace(-1, 1, 12).expand(2, 1, 12)
-    network.train().denoise(levels, torch.full((2, 1), 500), condition, seconds).square().mean().backward()
+    network.train().denoise(levels, t, left(t), condition, seconds).square().mean().backward()
     silent = [
         name
         for name, weight in network.named_parameters()
@@ -105,8 +121,8 @@ def test_own_step_is_seen_without_cross_attention(video):
     inputs, seconds = video
     t, noisy = torch.full((2, 1), 999), noise(2, 1, 12)
     with torch.inference_mode():
-        a = network.denoise(noisy, t, network.encode(inputs, seconds), seconds)
-        b = network.denoise(noisy, t, network.encode(inputs.flip(0), seconds), seconds)
+        a = network.denoise(noisy, t, left(t), network.encode(inputs, seconds), seconds)
+        b = network.denoise(noisy, t, left(t), network.encode(inputs.flip(0), seconds), seconds)
     assert not torch.allclose(a, b, atol=1e-4)
 
 

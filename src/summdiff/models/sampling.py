@@ -147,8 +147,9 @@ class Model:
         eta_noise = torch.Generator().manual_seed(seed + 1)
         per_call = max(1, _BATCH // samples)
         for done, t in enumerate(ddim.timesteps, start=1):
+            signal = float(ddim.alphas_cumprod[t]) ** 0.5
             predicted = windows.blend(
-                self._denoise(noisy, t, encoded, seconds, w)
+                self._denoise(noisy, t, signal, encoded, seconds, w)
                 for noisy, encoded in zip(
                     torch.split(windows.cut(state), per_call), torch.split(condition, per_call), strict=True
                 )
@@ -158,15 +159,16 @@ class Model:
         scores = ((state / scale + 1) / 2).clamp(0, 1).T.numpy()
         return np.stack([cells.interpolate(curve) for curve in scores])
 
-    def _denoise(self, noisy: Tensor, t: int, encoded: Tensor, seconds: Tensor, w: float) -> Tensor:
+    def _denoise(self, noisy: Tensor, t: int, signal: float, encoded: Tensor, seconds: Tensor, w: float) -> Tensor:
         """Guided clean scores (W, L, M) of noisy ones (W, L, M), given each window's condition (W, L, C)."""
         noisy = noisy.transpose(1, 2)  # (W, M, L)
-        if w == 0:
-            predicted = self.network.denoise(noisy, torch.full(noisy.shape[:2], t), encoded, seconds)
-        else:  # both predictions in one batch
-            both = torch.cat([encoded, self.network.null.expand_as(encoded)])
+        if w > 0:  # with and without the video, in one batch
             noisy = torch.cat([noisy, noisy])
-            with_video, without = self.network.denoise(noisy, torch.full(noisy.shape[:2], t), both, seconds).chunk(2)
+            encoded = torch.cat([encoded, self.network.null.expand_as(encoded)])
+        when = torch.full(noisy.shape[:2], t)
+        predicted = self.network.denoise(noisy, when, torch.full(when.shape, signal), encoded, seconds)
+        if w > 0:
+            with_video, without = torch.chunk(predicted, 2)
             predicted = guide(with_video, without, w).clamp(0, 1)
         return predicted.transpose(1, 2)
 

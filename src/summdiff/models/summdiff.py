@@ -113,13 +113,20 @@ class SummDiff(nn.Module):
         return encoded
 
     def denoise(
-        self, noisy: Tensor, timestep: Tensor, condition: Tensor, seconds: Tensor, mask: Tensor | None = None
+        self,
+        noisy: Tensor,
+        timestep: Tensor,
+        signal: Tensor,
+        condition: Tensor,
+        seconds: Tensor,
+        mask: Tensor | None = None,
     ) -> Tensor:
         """The clean scores f(S_t, t, F) that noisy ones came from (§4.4).
 
         Args:
             noisy: (B, S, N) signal S_t around [-lambda, lambda]; only this copy is clamped.
             timestep: (B, S) integer time t.
+            signal: (B, S) share of the clean signal that is left at that time, sqrt(abar_t).
             condition: (B, N, C) from `encode`, or the null condition.
             seconds, mask: as for `encode`.
 
@@ -130,7 +137,9 @@ class SummDiff(nn.Module):
         scores = ((noisy / c.score_scale).clamp(-1, 1) + 1) / 2
         bins = (scores * c.n_bins).long().clamp(max=c.n_bins - 1)  # min(floor(K x), K - 1), §4.3
         when = self.time(sinusoid(timestep, c.width))  # (B, S, C)
-        q = self.levels(bins) + when[:, :, None] + self.own(condition)[:, None]  # (B, S, N, C)
+        # What a score says counts as much as is left of it. A network that has to learn this first lets noise through.
+        said = self.levels(bins) * signal[..., None, None]
+        q = said + when[:, :, None] + self.own(condition)[:, None]  # (B, S, N, C)
 
         B, S, N, C = q.shape
         q = q.reshape(B * S, N, C)

@@ -126,7 +126,9 @@ def fit(
             condition = learner.encode(batch.inputs, batch.seconds, batch.mask)
             dropped = torch.rand(len(examples), 1, 1, device=fabric.device) < recipe.diffusion.p_uncond
             condition = torch.where(dropped, network.null, condition)
-            predicted = learner.denoise(noisy, timestep, condition, batch.seconds, batch.mask)
+            predicted = learner.denoise(
+                noisy, timestep, signal_left[timestep].sqrt().float(), condition, batch.seconds, batch.mask
+            )
             # Eq. 3, over real steps only; each video counts the same, whatever its length
             error = mse_loss(predicted, wanted, reduction="none").mean(dim=1)
             loss = ((error * batch.mask).sum(dim=1) / batch.mask.sum(dim=1)).mean()
