@@ -22,7 +22,7 @@ from summdiff.video.source import nominal_rate
 # No B-frames: with them, mp4 cannot say how long the last frame of a varying rate lasts, and copied groups of pictures
 # could not stand beside encoded ones without knowing all time stamps beforehand.
 _OPTIONS = {"preset": "veryfast", "crf": "20", "bf": "0", "forced-idr": "1"}
-_BT709, _UNSPECIFIED, _LIMITED_RANGE = 1, 2, 1
+_BT709, _LIMITED_RANGE = 1, 1  # numbers of ITU-T H.273 and of FFmpeg
 _FALLBACK_TIME_BASE = Fraction(1, 90000)
 _KEY_FRAME_SECONDS = 2  # players jump to key frames only
 _PROFILES = {66: "baseline", 77: "main", 100: "high"}

@@ -200,8 +200,8 @@ class GroupScanner:
         self._whole: list[bool] = []
         self._latest: int | None = None
 
-    def feed(self, data: bytes, tick: int, *, displayed: bool) -> None:
-        """Take the next packet: its content, when it is shown, and whether it is shown at all."""
+    def feed(self, data: bytes, tick: int, *, intact: bool) -> None:
+        """Take the next packet: its content, when it is shown, and whether it is shown at all and undamaged."""
         if not self._usable:
             return
         kinds = set()
@@ -219,7 +219,7 @@ class GroupScanner:
             self._whole.append(self._latest is None or self._latest < tick)
         elif self._first and tick < self._order[self._first[-1]]:
             self._whole[-1] = False
-        if self._whole and not displayed:
+        if self._whole and not intact:
             self._whole[-1] = False
         self._latest = tick if self._latest is None else max(self._latest, tick)
         self._order.append(tick)

@@ -64,7 +64,7 @@ def _by_packets(path: str | os.PathLike[str], origin: int) -> FrameIndex | None:
                 # Not on display: before an edit list's start, or undecodable without what came before the file's.
                 displayed = ticks >= 0 and not packet.is_discard
                 if scanner is not None:
-                    scanner.feed(bytes(packet), ticks, displayed=displayed)
+                    scanner.feed(bytes(packet), ticks, intact=displayed and not packet.is_corrupt)
                 if not displayed:
                     continue
                 shown.append(ticks)
