@@ -16,8 +16,10 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from summdiff.features import load_backbone
 from summdiff.metrics.rank import kendall_tau
 from summdiff.models import load_model
+from summdiff.pipeline import extract
 
 
 def main() -> None:
@@ -31,9 +33,6 @@ def main() -> None:
 
     with h5py.File(options.data / "summe_annotations.h5") as file:
         if options.video:
-            from summdiff.features import load_backbone
-            from summdiff.pipeline import extract
-
             seen = extract(options.video, load_backbone("efficientnet_lite0"), rate=1.0)
             scores = model.sample(seen.features, rate=1.0).mean(axis=0)
             users = file["video_12/user_summary"][()]

@@ -1,11 +1,12 @@
 import csv
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
 from summdiff.data.tvsum import TVSum
-from summdiff.errors import UsageError
+from summdiff.errors import OutputError, UsageError
 from summdiff.training import loop
 from summdiff.training.loop import MovingAverage, evaluate, expected_scores, fit, variety
 from summdiff.training.recipe import read_recipe
@@ -67,7 +68,24 @@ def test_a_checkpoint_of_something_else_is_refused(videos, recipe_file, tmp_path
         fit(read_recipe(recipe_file, ["epochs=2", "seed=5"]), videos, [], tmp_path)
     with pytest.raises(UsageError, match="another recipe"):
         fit(read_recipe(recipe_file, ["epochs=2"]), videos[1:], [], tmp_path)
+    louder = [replace(videos[0], features=videos[0].features * 2), *videos[1:]]
+    with pytest.raises(UsageError, match="other data"):
+        fit(read_recipe(recipe_file, ["epochs=2"]), louder, [], tmp_path)
     fit(read_recipe(recipe_file, ["epochs=2", "seed=5", "resume=never"]), videos, [], tmp_path)
+
+
+def test_a_damaged_checkpoint_and_other_places_that_cannot_be_used(videos, recipe_file, tmp_path):
+    fit(read_recipe(recipe_file, ["epochs=2"]), videos, [], tmp_path)
+    whole = (tmp_path / "checkpoint.pt").read_bytes()
+    for content in (b"", b"no checkpoint", whole[: len(whole) // 2]):
+        (tmp_path / "checkpoint.pt").write_bytes(content)
+        with pytest.raises(UsageError, match="damaged: remove it"):
+            fit(read_recipe(recipe_file, ["epochs=2"]), videos, [], tmp_path)
+    with pytest.raises(OutputError, match="cannot be made"):
+        fit(read_recipe(recipe_file), videos, [], tmp_path / "log.csv" / "folder")
+    if not torch.backends.mps.is_available():
+        with pytest.raises(UsageError, match="accelerator 'mps' cannot be used here"):
+            fit(read_recipe(recipe_file, ["accelerator=mps"]), videos, [], tmp_path)
 
 
 def test_best_needs_validation_videos_and_takes_the_best_epoch(videos, recipe_file, tmp_path, monkeypatch):

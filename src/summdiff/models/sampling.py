@@ -25,7 +25,7 @@ from summdiff.models.summdiff import SummDiff
 
 Conditioning = Literal["relational", "features"]
 
-WINDOW = 256  # steps; about as many as the training videos have
+WINDOW = 256  # steps; 47 of the 50 training videos fit in one
 OVERLAP = 64  # steps that neighbouring windows share, at least
 _BATCH = 16  # windows denoised at a time; bounds memory
 
@@ -102,7 +102,7 @@ class Model:
         """Draw importance curves for one video.
 
         The same arguments give the same curves on the same machine. Samples come in pairs that start from opposite
-        noise, so that their mean settles quickly; sample m is the same however many are drawn, up to rounding.
+        noise, so that noise cancels in their mean. With eta 0 sample m is the same however many are drawn, up to rounding.
 
         Args:
             features: (N, D), N >= 1, any float type.

@@ -18,7 +18,7 @@ from summdiff.data.splits import Split, k_fold
 from summdiff.data.tvsum import AnnotatedVideo, TVSum
 from summdiff.metrics.rank import kendall_tau, spearman_rho
 from summdiff.models.sampling import condition_inputs
-from summdiff.training.loop import evaluate, fit, variety
+from summdiff.training.loop import evaluate, fit, make_folder, variety
 from summdiff.training.recipe import Recipe
 from summdiff.training.transfer import other_spaces
 from summdiff.training.views import panels, ranks
@@ -50,13 +50,13 @@ def cross_validate(
         on_fold: told in a line of each fold that is finished.
 
     Raises:
-        DataError, UsageError: as said in one sentence.
+        DataError, UsageError, OutputError: as said in one sentence.
     """
     data = TVSum(recipe.data_path())
     videos = {name: data[name] for name in data.names}
     splits = k_fold(data.names, folds=recipe.folds, validation=recipe.validation, seed=recipe.split_seed)
     directory = recipe.output / "crossval"
-    directory.mkdir(parents=True, exist_ok=True)
+    make_folder(directory)
 
     results: dict[int, dict[str, Any]] = {}
     for fold, result in _all_folds(recipe, data.path, splits, directory, processes):

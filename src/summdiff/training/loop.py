@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import csv
+import hashlib
+import pickle
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,7 +20,7 @@ from torch.nn.functional import mse_loss
 from summdiff.data.batches import Example, collate
 from summdiff.data.tvsum import AnnotatedVideo
 from summdiff.diffusion.schedule import add_noise, alphas_cumprod
-from summdiff.errors import UsageError
+from summdiff.errors import OutputError, UsageError
 from summdiff.metrics.rank import kendall_tau, spearman_rho
 from summdiff.models.sampling import Model, ModelConfig
 from summdiff.models.summdiff import NetworkConfig, SummDiff
@@ -75,13 +77,18 @@ def fit(
         the validation videos.
 
     Raises:
-        UsageError: `select: best` without validation videos, or the checkpoint there is of another recipe or data.
+        UsageError: `select: best` without validation videos, an accelerator that is not there, or a checkpoint that is
+            damaged or of another recipe or data.
+        OutputError: the folder cannot be made.
     """
     if recipe.select == "best" and not validation:
         raise UsageError(f"recipe '{recipe.name}' selects the best epoch but there are no validation videos.")
     torch.set_num_threads(recipe.threads)
-    fabric = Fabric(accelerator=recipe.accelerator, devices=1)
-    directory.mkdir(parents=True, exist_ok=True)
+    try:
+        fabric = Fabric(accelerator=recipe.accelerator, devices=1)
+    except RuntimeError as error:
+        raise UsageError(f"accelerator '{recipe.accelerator}' cannot be used here: set accelerator=cpu.") from error
+    make_folder(directory)
 
     rng = np.random.default_rng([recipe.seed, 0])
     pool = [views(video, recipe, rng) for video in training]
@@ -95,13 +102,15 @@ def fit(
     learner.mark_forward_method("denoise")
 
     state = {"network": network, "average": average, "optimizer": optimizer, "scheduler": scheduler}
-    trained_on = [recipe.model_dump_json(exclude={"output", "data", "resume"}), *(video.name for video in training)]
+    trained_on = [recipe.model_dump_json(exclude={"output", "data", "resume"}), _fingerprint(training)]
     best: dict[str, Any] = {"tau": -2.0, "weights": {}}
     first, rows = 0, []
     if recipe.resume == "auto" and (directory / CHECKPOINT).exists():
-        saved = torch.load(directory / CHECKPOINT, weights_only=True, map_location=fabric.device)
+        saved = _load(directory / CHECKPOINT, fabric.device)
         if saved["trained_on"] != trained_on:
-            raise UsageError(f"'{directory / CHECKPOINT}' is of another recipe: remove it or set resume=never.")
+            raise UsageError(
+                f"'{directory / CHECKPOINT}' is of another recipe or other data: remove it or set resume=never."
+            )
         for name, part in state.items():
             part.load_state_dict(saved[name])
         best, first, rows = saved["best"], saved["epoch"] + 1, saved["rows"]
@@ -130,8 +139,8 @@ def fit(
                 noisy, timestep, signal_left[timestep].sqrt().float(), condition, batch.seconds, batch.mask
             )
             # Eq. 3, over real steps only; each video counts the same, whatever its length
-            error = mse_loss(predicted, wanted, reduction="none").mean(dim=1)
-            loss = ((error * batch.mask).sum(dim=1) / batch.mask.sum(dim=1)).mean()
+            squared = mse_loss(predicted, wanted, reduction="none").mean(dim=1)
+            loss = ((squared * batch.mask).sum(dim=1) / batch.mask.sum(dim=1)).mean()
             optimizer.zero_grad()
             fabric.backward(loss)
             fabric.clip_gradients(learner, optimizer, max_norm=recipe.clip_norm)
@@ -196,7 +205,7 @@ class MovingAverage:
     """The exponential moving average of a network's weights, which is what training returns.
 
     Attributes:
-        network: a copy that holds the average.
+        network: a copy that holds the average. It stays on the processor, where validation draws its samples.
     """
 
     def __init__(self, network: SummDiff, decay: float) -> None:
@@ -210,7 +219,7 @@ class MovingAverage:
         self._updates += 1
         decay = min(self._decay, self._updates / (self._updates + 10))
         for average, now in zip(self.network.parameters(), self._source.parameters(), strict=True):
-            average.lerp_(now, 1 - decay)
+            average.lerp_(now.to(average.device), 1 - decay)
 
     def state_dict(self) -> dict[str, Any]:
         return {"network": self.network.state_dict(), "updates": self._updates}
@@ -283,6 +292,34 @@ def variety(curves: NDArray[np.float32]) -> tuple[float, float]:
     here, there = apart[:, :-1], apart[:, 1:]
     products, sizes = (here * there).sum(), np.sqrt((here**2).sum() * (there**2).sum())
     return float(spread), float(products / sizes) if sizes > 0 else 0.0
+
+
+def make_folder(directory: Path) -> None:
+    """Make a folder if it is missing.
+
+    Raises:
+        OutputError: it cannot be made.
+    """
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"the folder '{directory}' cannot be made: {error}.") from error
+
+
+def _fingerprint(videos: Sequence[AnnotatedVideo]) -> str:
+    digest = hashlib.sha256()
+    for video in videos:
+        for part in (video.name.encode(), video.features.tobytes(), video.user_scores.tobytes()):
+            digest.update(part)
+    return digest.hexdigest()
+
+
+def _load(path: Path, device: torch.device) -> dict[str, Any]:
+    try:
+        saved: dict[str, Any] = torch.load(path, weights_only=True, map_location=device)
+    except (OSError, EOFError, RuntimeError, pickle.UnpicklingError) as error:
+        raise UsageError(f"the checkpoint '{path}' is damaged: remove it or set resume=never.") from error
+    return saved
 
 
 def _copy(network: torch.nn.Module) -> dict[str, torch.Tensor]:

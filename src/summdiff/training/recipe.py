@@ -93,7 +93,7 @@ class Recipe(_Section):
     select: Literal["best", "last"] = "last"
     seed: int = Field(default=0, ge=0)
     threads: int = Field(default=1, ge=1, description="of the processor, for each process")
-    accelerator: str = "cpu"
+    accelerator: Literal["cpu", "cuda", "mps"] = "cpu"
     resume: Literal["auto", "never"] = "auto"
     folds: int = Field(default=5, ge=2, description="of cross-validation")
     validation: float = Field(default=0.2, ge=0, lt=1, description="share of a fold's training videos held out")
