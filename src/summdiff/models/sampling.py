@@ -102,7 +102,8 @@ class Model:
         """Draw importance curves for one video.
 
         The same arguments give the same curves on the same machine. Samples come in pairs that start from opposite
-        noise, so that noise cancels in their mean. With eta 0 sample m is the same however many are drawn, up to rounding.
+        noise, so that noise cancels in their mean. With eta 0, sample m is the same however many are drawn, up to
+        rounding.
 
         Args:
             features: (N, D), N >= 1, any float type.
