@@ -19,7 +19,10 @@ def blocks(language):
 
 
 COMMANDS = [
-    line.split("  #")[0].strip() for block in blocks("bash") for line in block.splitlines() if line.startswith("summdiff ")
+    line.split(" #")[0].strip()
+    for block in blocks("bash")
+    for line in block.splitlines()
+    if line.startswith("summdiff ")
 ]
 NEEDS_DATA = ("summdiff train", "summdiff crossval")
 
@@ -67,7 +70,7 @@ def test_python(code, place):
 
 def test_make_targets_exist():
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), flags=re.M))
-    named = set(re.findall(r"`?make ([a-z-]+)", README))
+    named = set(re.findall(r"(?:^|`)make ([a-z-]+)", README, flags=re.M))
     assert named
     assert named <= targets
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -23,7 +22,7 @@ from summdiff.features import Backbone, load_backbone
 from summdiff.features.cache import Extracted, FeatureCache
 from summdiff.models import load_model
 from summdiff.options import DEFAULT_BACKBONE, DEFAULT_MODEL, Options, OptionValues
-from summdiff.segmentation import kts, segments
+from summdiff.segmentation import kts
 from summdiff.selection import choose
 from summdiff.timeline import Interval, Scores, Shot, Summary, merge
 from summdiff.video import Step, VideoReader, probe
@@ -210,13 +209,11 @@ class Summarizer:
 
     def _shot_edges(self, seen: Extracted, asked: Options) -> NDArray[np.float64]:
         """(S + 1,) seconds: where shots begin, and the end of the video."""
-        # A boundary may lie up to one step before the step that it belongs to. One step more at the least and one
-        # less at the most keeps the limits in seconds.
-        least = math.ceil(asked.min_shot * self.rate) + 1 if asked.min_shot > 0 else 1
-        most = max(least, math.floor(asked.max_shot * self.rate) - 1)
-        change_points = kts(seen.features, min_length=least, max_length=most)
-        firsts = segments(change_points, len(seen.times))[:, 0]
-        return np.append(seen.boundaries[firsts], seen.video.duration)
+        edges = np.append(seen.boundaries, seen.video.duration)
+        change_points = kts(
+            seen.features, min_length=asked.min_shot, max_length=asked.max_shot, edges=edges, center=True
+        )
+        return edges[np.concatenate(([0], change_points, [len(seen.times)]))]
 
 
 def extract(

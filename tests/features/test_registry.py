@@ -70,13 +70,3 @@ def test_importing_the_package_imports_nothing_heavy():
         "assert not heavy, heavy"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
-
-
-def test_the_default_backbone_does_not_import_torch():
-    # Importing it takes longer than everything else before the first feature.
-    code = (
-        "import sys; from summdiff.features import load_backbone; import numpy as np\n"
-        "load_backbone()(np.zeros((1, 256, 256, 3), np.uint8))\n"
-        "assert 'torch' not in sys.modules"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True)

@@ -47,7 +47,10 @@ def test_the_objective_is_as_low_as_that_of_the_full_table(seed, n, shortest, ex
     longest = shortest + extra
     change_points = kts(x, min_length=shortest, max_length=longest, v_max=v_max)
 
-    feasible = min(shortest, n // -(-n // min(longest, n)))
+    # As documented, halved until the steps can be cut so.
+    feasible = shortest
+    while not any(feasible * count <= n <= longest * count for count in range(1, n + 1)):
+        feasible /= 2
     least, cost = plain_kts(x, feasible, longest, v_max)
     parts = segments(change_points, n)
     m = len(change_points)
@@ -84,10 +87,37 @@ def test_very_short_videos(n):
     assert segments(change_points, n)[-1, 1] == n
 
 
+def test_lengths_can_be_counted_in_seconds():
+    x = scenes(np.random.default_rng(0), [3, 3, 3, 3], dimension=64, noise=0.05)
+    edges = np.array([0, 1, 2, 2.2, 4, 5, 6, 7, 8, 9, 10, 11, 12.0])
+    assert kts(x, min_length=2, edges=edges).tolist() == [3, 6, 9]
+    assert kts(x, min_length=2.5, edges=edges).tolist() != [3, 6, 9]
+    for limits in [(2.5, 4.0), (2.0, 3.0), (0.5, 1.9)]:
+        change_points = kts(x, min_length=limits[0], max_length=limits[1], edges=edges)
+        lengths = np.diff(edges[[0, *change_points, 12]])
+        assert limits[0] - 1e-6 <= lengths.min()
+        assert lengths.max() <= limits[1] + 1e-6
+
+
+def test_a_step_that_is_longer_than_the_longest_segment_stays_whole():
+    assert kts(np.eye(3), min_length=0, max_length=1.0, edges=[0, 5, 6, 7]).tolist() != []
+
+
+def test_centring_finds_changes_that_a_common_part_hides():
+    x = scenes(np.random.default_rng(0), [8, 8, 8, 8], dimension=64, noise=0.02) + 20.0
+    assert kts(x).tolist() == []
+    assert kts(x, center=True).tolist() == [8, 16, 24]
+
+
+def test_centring_does_not_cut_up_a_video_where_nothing_happens():
+    x = 5.0 + 1e-3 * np.random.default_rng(0).normal(size=(200, 64))
+    assert kts(x, center=True).tolist() == []
+
+
 def test_a_minimum_that_cannot_be_kept_is_lowered():
     parts = segments(kts(np.ones((35, 4)), min_length=20, max_length=30), 35)
     assert np.diff(parts, axis=1).ravel().max() <= 30
-    assert np.diff(parts, axis=1).ravel().min() >= 17
+    assert np.diff(parts, axis=1).ravel().min() >= 10
 
 
 def test_zero_features_are_one_segment():
@@ -110,7 +140,9 @@ def test_scatter_is_that_of_its_definition():
         (np.zeros(4), {}, "must be"),
         (np.full((3, 2), np.nan), {}, "finite"),
         (np.zeros((9, 2)), {"min_length": 5, "max_length": 3}, "min_length <= max_length"),
-        (np.zeros((9, 2)), {"min_length": 0}, "min_length"),
+        (np.zeros((9, 2)), {"min_length": -1}, "min_length"),
+        (np.zeros((9, 2)), {"edges": np.arange(9)}, "edges must be"),
+        (np.zeros((3, 2)), {"edges": [0, 1, 1, 2]}, "ascending"),
     ],
 )
 def test_bad_input(features, options, message):

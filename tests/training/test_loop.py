@@ -84,7 +84,7 @@ def test_a_damaged_checkpoint_and_other_places_that_cannot_be_used(videos, recip
     with pytest.raises(OutputError, match="cannot be made"):
         fit(read_recipe(recipe_file), videos, [], tmp_path / "log.csv" / "folder")
     if not torch.backends.mps.is_available():
-        with pytest.raises(UsageError, match="accelerator 'mps' cannot be used here"):
+        with pytest.raises(UsageError, match="Accelerator 'mps' cannot be used here"):
             fit(read_recipe(recipe_file, ["accelerator=mps"]), videos, [], tmp_path)
 
 

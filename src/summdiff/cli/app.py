@@ -16,7 +16,6 @@ from summdiff.errors import SummdiffError, UsageError
 
 app = typer.Typer(
     name="summdiff",
-    help="Turn a long video into a short one that keeps what people find important.",
     no_args_is_help=True,
     rich_markup_mode="markdown",  # paragraphs of docstrings are laid out anew
     add_completion=False,
@@ -29,13 +28,19 @@ app.command()(crossval)
 app.command(name="fit-pca")(fit_pca)
 
 
-@app.callback()
-def _common(
-    version: Annotated[bool, typer.Option("--version", help="Print the version and leave.")] = False,
-) -> None:
-    if version:
+def _print_version(asked: bool) -> None:
+    if asked:
         typer.echo(f"summdiff {__version__}")
         raise typer.Exit
+
+
+@app.callback()
+def _common(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and leave.")
+    ] = False,
+) -> None:
+    """Turn a long video into a short one that keeps what people find important."""
 
 
 def main() -> None:

@@ -23,11 +23,6 @@ def crossval(
 
     Writes metrics.json and predictions.npz to `crossval` in the recipe's output folder, and prints the agreement with
     annotators beside that of random scores, of ridge regression, and of annotators with each other.
-
-    Raises:
-        DataError: the recipe or the data cannot be read or used.
-        UsageError: an override is not key=value, or the packages of `summdiff[train]` are missing.
-        OutputError: the folder cannot be written.
     """
     from summdiff.training.crossval import cross_validate
     from summdiff.training.recipe import read_recipe

@@ -24,12 +24,6 @@ def fit_pca(
     """Fit a PCA to the pictures of videos, for backbones that whiten (inception_v3_yt8m).
 
     A video that cannot be read is said and left out.
-
-    Raises:
-        BackboneError: the backbone cannot be loaded.
-        UsageError: the output would not be a .safetensors file, or there are too few pictures for so many components.
-        VideoError: none of the videos can be read.
-        OutputError: the file cannot be written.
     """
     if out.suffix != ".safetensors":
         raise UsageError(f"'{out}' must end in .safetensors, the format that is written.")

@@ -26,11 +26,6 @@ def train(
 
     The data is the recipe's `data` file, or tvsum_i3d.h5 in the folder $SUMMDIFF_DATA. An interrupted run goes on where
     it was. `summdiff summarize --model FOLDER` uses the result.
-
-    Raises:
-        DataError: the recipe or the data cannot be read or used.
-        UsageError: an override is not key=value, or the packages of `summdiff[train]` are missing.
-        OutputError: the folder cannot be written.
     """
     from summdiff.training.recipe import read_recipe
     from summdiff.training.run import train as run

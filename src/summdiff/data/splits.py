@@ -33,11 +33,11 @@ def k_fold(videos: Sequence[str], *, folds: int = 5, validation: float = 0.2, se
         UsageError: fewer videos than folds, a name that occurs twice, or a number out of range.
     """
     if len(set(videos)) != len(videos):
-        raise UsageError("a video name occurs more than once in the list to split.")
+        raise UsageError("A video name occurs more than once in the list to split.")
     if not 2 <= folds <= len(videos):
-        raise UsageError(f"the number of folds must be from 2 to the number of videos ({len(videos)}), got {folds}.")
+        raise UsageError(f"The number of folds must be from 2 to the number of videos ({len(videos)}), got {folds}.")
     if not 0 <= validation < 1:
-        raise UsageError(f"the validation share must be in [0, 1), got {validation}.")
+        raise UsageError(f"The validation share must be in [0, 1), got {validation}.")
     rng = np.random.default_rng(seed)
     shuffled = [str(name) for name in rng.permutation(sorted(videos))]
     splits = []

@@ -38,7 +38,7 @@ class DDIM:
     ) -> None:
         """Set T, the schedule, and what the network predicts: the clean "sample" (S_0) or the noise "epsilon"."""
         if prediction_type not in ("sample", "epsilon"):
-            raise UsageError(f"unknown prediction_type '{prediction_type}': use 'sample' or 'epsilon'.")
+            raise UsageError(f"Unknown prediction_type '{prediction_type}': use 'sample' or 'epsilon'.")
         self.num_train_timesteps = num_train_timesteps
         self.prediction_type = prediction_type
         self.alphas_cumprod = alphas_cumprod(schedule, num_train_timesteps=num_train_timesteps)
@@ -55,7 +55,7 @@ class DDIM:
         """
         T = self.num_train_timesteps
         if not 1 <= num_inference_steps <= T:
-            raise UsageError(f"the number of denoising steps must be from 1 to {T}, got {num_inference_steps}.")
+            raise UsageError(f"The number of denoising steps must be from 1 to {T}, got {num_inference_steps}.")
         self.timesteps = [
             round(T * (num_inference_steps - i) / num_inference_steps) - 1 for i in range(num_inference_steps)
         ]
@@ -92,7 +92,7 @@ class DDIM:
             UsageError: a time that is not in `timesteps`.
         """
         if timestep not in self._next:
-            raise UsageError(f"time {timestep} is not one of the scheduled times; call set_timesteps first.")
+            raise UsageError(f"Time {timestep} is not one of the scheduled times; call set_timesteps first.")
         following = self._next[timestep]
         now = float(self.alphas_cumprod[timestep])
         then = float(self.alphas_cumprod[following]) if following >= 0 else 1.0

@@ -33,7 +33,7 @@ def alphas_cumprod(name: ScheduleName = "cosine", *, num_train_timesteps: int = 
     """
     T = num_train_timesteps
     if T < 1:
-        raise UsageError(f"num_train_timesteps must be at least 1, got {T}.")
+        raise UsageError(f"The num_train_timesteps must be at least 1, got {T}.")
     if name == "cosine":
         s = 0.008
         edges = torch.arange(T + 1, dtype=torch.float64) / T
@@ -43,7 +43,7 @@ def alphas_cumprod(name: ScheduleName = "cosine", *, num_train_timesteps: int = 
         scale = 1000 / T
         betas = torch.linspace(1e-4 * scale, 0.02 * scale, T, dtype=torch.float64).clamp(max=0.999)
     else:
-        raise UsageError(f"unknown noise schedule '{name}': use 'cosine' or 'linear'.")
+        raise UsageError(f"Unknown noise schedule '{name}': use 'cosine' or 'linear'.")
     return torch.cumprod(1 - betas, dim=0)
 
 

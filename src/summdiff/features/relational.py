@@ -66,7 +66,7 @@ def describe(features: ArrayLike, *, rate: float) -> NDArray[np.float32]:
     """
     unit, distance = _unit(features)
     if not (np.isfinite(rate) and rate > 0):
-        raise ModelError(f"the rate must be a positive number of steps per second, got {rate}.")
+        raise ModelError(f"The rate must be a positive number of steps per second, got {rate}.")
     n = len(unit)
     steps = tuple(max(1, round(seconds * rate)) for seconds in WINDOWS)
     references = np.unique(np.linspace(0, n - 1, min(n, MAX_REFERENCES)).round().astype(np.int64))
@@ -101,11 +101,11 @@ def _unit(features: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]
     """Centred features of length one, (N, D), and their distance to the mean relative to the average one, (N,)."""
     x = np.asarray(features)
     if x.ndim != 2 or 0 in x.shape or not np.issubdtype(x.dtype, np.number):
-        raise ModelError(f"features must be numbers of shape (steps, dimensions), got {x.dtype} of shape {x.shape}.")
+        raise ModelError(f"Features must be numbers of shape (steps, dimensions), got {x.dtype} of shape {x.shape}.")
     x = x.astype(np.float64)
     largest = np.abs(x).max()
     if not np.isfinite(largest):
-        raise ModelError("features must be finite; at least one is NaN or infinite.")
+        raise ModelError("Features must be finite; at least one is NaN or infinite.")
     if largest == 0:
         return x, np.zeros(len(x))
     x /= largest  # first, so that no square overflows

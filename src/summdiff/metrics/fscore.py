@@ -29,7 +29,7 @@ def frame_scores(scores: ArrayLike, picks: ArrayLike, n_frames: int) -> NDArray[
     """
     score, pick = np.asarray(scores, dtype=np.float64), np.asarray(picks)
     if score.shape != pick.shape or score.ndim != 1:
-        raise DataError(f"scores and picks must be (n_steps,) each, not {score.shape} and {pick.shape}.")
+        raise DataError(f"Scores and picks must be (n_steps,) each, not {score.shape} and {pick.shape}.")
     step = np.searchsorted(pick, np.arange(n_frames), side="right") - 1
     return np.where(step >= 0, score[np.maximum(step, 0)], 0.0)
 
@@ -56,7 +56,7 @@ def summary_from_scores(
     """
     segment = np.asarray(change_points, dtype=np.int64)
     if segment.ndim != 2 or segment.shape[1] != 2 or (segment[:, 1] < segment[:, 0]).any():
-        raise DataError(f"change_points must be (S, 2) with first <= last, got shape {segment.shape}.")
+        raise DataError(f"The change_points must be (S, 2) with first <= last, got shape {segment.shape}.")
     first, last = segment[:, 0], np.minimum(segment[:, 1], n_frames - 1)
     area = np.concatenate(([0.0], np.cumsum(frame_scores(scores, picks, n_frames))))
     length = last - first + 1

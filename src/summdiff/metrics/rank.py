@@ -73,9 +73,9 @@ def _checked(scores: ArrayLike, references: ArrayLike) -> tuple[NDArray[np.float
     users = np.atleast_2d(np.asarray(references, dtype=np.float64))
     if x.ndim != 1 or users.ndim != 2 or users.shape[1] != x.size or users.shape[0] == 0 or x.size == 0:
         raise DataError(
-            f"scores of shape {x.shape} cannot be compared with references of shape {users.shape}: "
+            f"Scores of shape {x.shape} cannot be compared with references of shape {users.shape}: "
             "expected (n,) and (users, n) with at least one step."
         )
     if not (np.isfinite(x).all() and np.isfinite(users).all()):
-        raise DataError("scores and references must be finite numbers; at least one is NaN or infinite.")
+        raise DataError("Scores and references must be finite numbers; at least one is NaN or infinite.")
     return x, users

@@ -28,7 +28,7 @@ def load_model(name: str | os.PathLike[str] = "default") -> Model:
     directory = _SHIPPED / name if shipped else Path(name)
     if not directory.is_dir():
         known = ", ".join(f"'{known}'" for known in SHIPPED_MODELS)
-        raise ModelError(f"there is no model '{os.fspath(name)}': use {known} or a folder that training wrote.")
+        raise ModelError(f"There is no model '{os.fspath(name)}': use {known} or a folder that training wrote.")
     from summdiff.models.store import read_model
 
     return read_model(directory)

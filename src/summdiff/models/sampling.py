@@ -57,14 +57,14 @@ class ModelConfig:
     def __post_init__(self) -> None:
         """Refuse what cannot be sampled with."""
         if self.conditioning not in get_args(Conditioning):
-            raise ModelError(f"the model '{self.id}' asks for unknown conditioning '{self.conditioning}'.")
+            raise ModelError(f"The model '{self.id}' asks for unknown conditioning '{self.conditioning}'.")
         if self.schedule not in get_args(ScheduleName) or self.num_train_timesteps < 1:
             raise ModelError(
-                f"the model '{self.id}' asks for unknown noise: '{self.schedule}', {self.num_train_timesteps} times."
+                f"The model '{self.id}' asks for unknown noise: '{self.schedule}', {self.num_train_timesteps} times."
             )
         if not (self.guidance_scale >= 0 and 0 <= self.eta <= 1):
             raise ModelError(
-                f"the model '{self.id}' has guidance {self.guidance_scale} or eta {self.eta} out of range."
+                f"The model '{self.id}' has guidance {self.guidance_scale} or eta {self.eta} out of range."
             )
 
 
@@ -126,14 +126,14 @@ class Model:
         inputs = condition_inputs(cells.average(x), rate=cells.rate, conditioning=self.conditioning)
         if inputs.shape[1] != self.network.config.inputs:
             raise ModelError(
-                f"the model '{self.id}' needs features of {self.network.config.inputs} dimensions, "
+                f"The model '{self.id}' needs features of {self.network.config.inputs} dimensions, "
                 f"got {inputs.shape[1]}."
             )
         if samples < 1:
-            raise UsageError(f"the number of samples must be at least 1, got {samples}.")
+            raise UsageError(f"The number of samples must be at least 1, got {samples}.")
         w = self.config.guidance_scale if guidance_scale is None else guidance_scale
         if not (np.isfinite(w) and w >= 0):
-            raise UsageError(f"the guidance scale must be a number from 0, got {w}.")
+            raise UsageError(f"The guidance scale must be a number from 0, got {w}.")
         ddim = DDIM(num_train_timesteps=self.config.num_train_timesteps, schedule=self.config.schedule)
         ddim.set_timesteps(steps)
         report = on_progress or (lambda share: None)
@@ -182,13 +182,13 @@ def checked_features(features: ArrayLike, *, rate: float) -> NDArray[np.floating
     """
     x = np.asarray(features)
     if x.ndim != 2 or 0 in x.shape or not (np.issubdtype(x.dtype, np.number) or x.dtype == bool):
-        raise ModelError(f"features must be numbers of shape (steps, dimensions), got {x.dtype} of shape {x.shape}.")
+        raise ModelError(f"Features must be numbers of shape (steps, dimensions), got {x.dtype} of shape {x.shape}.")
     if not np.issubdtype(x.dtype, np.floating):
         x = x.astype(np.float64)
     if not np.isfinite(x).all():
-        raise ModelError("features must be finite; at least one is NaN or infinite.")
+        raise ModelError("Features must be finite; at least one is NaN or infinite.")
     if not (np.isfinite(rate) and rate > 0):
-        raise ModelError(f"the rate must be a positive number of steps per second, got {rate}.")
+        raise ModelError(f"The rate must be a positive number of steps per second, got {rate}.")
     return x
 
 

@@ -37,7 +37,7 @@ def read_model(directory: Path) -> Model:
         document = json.loads((directory / CONFIG).read_text(encoding="utf-8"))
         weights = (directory / WEIGHTS).read_bytes()
     except (OSError, ValueError) as error:
-        raise ModelError(f"the model in '{directory}' cannot be read: {error}.") from error
+        raise ModelError(f"The model in '{directory}' cannot be read: {error}.") from error
     found = document.get("format") if isinstance(document, dict) else None
     if found != FORMAT:
         raise ModelError(f"'{directory / CONFIG}' is not a model's config: its format is {found!r}, not '{FORMAT}'.")
@@ -48,8 +48,7 @@ def read_model(directory: Path) -> Model:
         network = SummDiff(NetworkConfig(**document["network"]))
         network.load_state_dict(load(weights))
     except (KeyError, TypeError, ValueError, ZeroDivisionError, SafetensorError, RuntimeError) as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise ModelError(f"config and weights in '{directory}' do not fit together: {reason}.") from error
+        raise ModelError(f"Config and weights in '{directory}' do not fit together; train the model anew.") from error
     if not all(bool(torch.isfinite(tensor).all()) for tensor in network.state_dict().values()):
         raise ModelError(f"'{directory / WEIGHTS}' holds numbers that are not finite.")
     return Model(config, network)
@@ -87,5 +86,5 @@ def write_model(model: Model, directory: str | os.PathLike[str], *, provenance: 
             Path(file.name).chmod(0o644)
             shutil.move(file.name, directory / name)
     except OSError as error:
-        raise OutputError(f"the model cannot be written to '{directory}': {error}.") from error
+        raise OutputError(f"The model cannot be written to '{directory}': {error}.") from error
     return directory

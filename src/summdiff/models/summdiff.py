@@ -61,9 +61,9 @@ class NetworkConfig:
             or self.score_scale <= 0
             or self.kernel % 2 != 1
         ):
-            raise ModelError(f"a network cannot have these sizes: {self}.")
+            raise ModelError(f"A network cannot have these sizes: {self}.")
         if self.width % (2 * self.heads):
-            raise ModelError(f"width {self.width} must be a multiple of twice the number of heads, {self.heads}.")
+            raise ModelError(f"Width {self.width} must be a multiple of twice the number of heads, {self.heads}.")
 
 
 class SummDiff(nn.Module):

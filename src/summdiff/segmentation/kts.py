@@ -23,24 +23,33 @@ from numpy.typing import ArrayLike, NDArray
 from summdiff.segmentation.cost import within_segment_scatter
 
 _FIRST_PRICES = 24
+_ROUNDING = 1e-6  # of lengths
 
 
 def kts(
     features: ArrayLike,
     *,
-    min_length: int = 1,
-    max_length: int | None = None,
+    min_length: float = 1,
+    max_length: float | None = None,
+    edges: ArrayLike | None = None,
     v_max: float = 1.0,
     normalize: bool = True,
+    center: bool = False,
 ) -> NDArray[np.intp]:
     """Change points of a sequence of features.
 
     Args:
         features: (N, D), N ≥ 1.
-        min_length: shortest segment in steps. Lowered where N steps cannot be cut into segments between the two limits.
-        max_length: longest segment in steps; None for no limit (time and memory then grow with N²).
+        min_length: shortest segment. Lowered where the steps cannot be cut into segments between the two limits.
+        max_length: longest segment, though no step is ever divided; None for no limit (time and memory then grow
+            with N²).
+        edges: (N + 1,) ascending: where each step begins, and the end of the last one, in the unit of the two limits.
+            None means that lengths are counted in steps.
         v_max: weight of the penalty; larger gives fewer segments. The field uses 1.
         normalize: scale every step to unit length first, so that the kernel is the cosine. The field does.
+        center: then take off the mean over all steps and scale again. What all features of a video share (much, for
+            those that are never negative) then does not hide how they change, and v_max means the same whatever
+            network the features come from. Steps nearer to the mean than 0.05 count as little changed.
 
     Returns:
         (m,) ascending; an entry c says that a new segment begins at step c, 0 < c < N.
@@ -54,16 +63,25 @@ def kts(
     if not np.isfinite(x).all():
         raise ValueError("features must be finite")
     n = len(x)
-    longest = n if max_length is None else min(max_length, n)
-    if min_length < 1 or longest < 1 or (max_length is not None and min_length > max_length):
-        raise ValueError(f"need 1 <= min_length <= max_length, got {min_length} and {max_length}")
-    shortest = min(min_length, n // -(-n // longest))  # so that ceil(n / longest) segments fit
-    if normalize:
-        x = x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), np.float32(1e-12))
+    edge = np.arange(n + 1.0) if edges is None else np.asarray(edges, dtype=np.float64)
+    if edge.shape != (n + 1,) or not (np.diff(edge) > 0).all():
+        raise ValueError(f"edges must be ({n + 1},) and ascending, got shape {edge.shape}")
+    if min_length < 0 or (max_length is not None and not 0 < max_length >= min_length):
+        raise ValueError(f"need 0 <= min_length <= max_length, got {min_length} and {max_length}")
+    if normalize or center:
+        x = _unit(x, 1e-12)
+    if center:
+        x = _unit(x - x.mean(axis=0), 0.05)
 
-    search = _PricedSearch(within_segment_scatter(x, max_length=longest), shortest)
-    best = _best_corner(search, n, v_max)
-    return best.change_points
+    longest = float(edge[-1] - edge[0]) if max_length is None else max(max_length, float(np.diff(edge).max()))
+    steps = int((np.searchsorted(edge, edge[:-1] + longest + _ROUNDING, side="right") - 1 - np.arange(n)).max())
+    scatter = within_segment_scatter(x, max_length=steps)
+    shortest = float(min_length)
+    while not (allowed := _allowed(edge, steps, shortest, longest)).feasible:
+        shortest = shortest / 2 if shortest > _ROUNDING else 0.0
+    search = _PricedSearch(scatter, allowed.lengths)
+    # No scatter is more than that around 0: at a higher price no cut can pay.
+    return _best_corner(search, n, v_max, highest_price=float(np.square(x, dtype=np.float64).sum())).change_points
 
 
 def segments(change_points: ArrayLike, n: int) -> NDArray[np.intp]:
@@ -85,7 +103,7 @@ class _Corner:
         return len(self.change_points)
 
 
-def _best_corner(search: _PricedSearch, n: int, v_max: float) -> _Corner:
+def _best_corner(search: _PricedSearch, n: int, v_max: float, *, highest_price: float) -> _Corner:
     """The segmentation of least J(m) + g(m), by branch and bound over the corners of the hull of J."""
 
     def penalty(m: float) -> float:
@@ -94,9 +112,9 @@ def _best_corner(search: _PricedSearch, n: int, v_max: float) -> _Corner:
     def objective(corner: _Corner) -> float:
         return corner.scatter + penalty(corner.m)
 
-    # At a price above the whole scatter no further cut can pay, at price 0 every useful cut does.
-    highest = search.total_scatter + 1.0
-    prices = np.concatenate(([0.0], np.geomspace(1e-4 * highest, highest, _FIRST_PRICES)))
+    # Corners whose price is about the slope of the penalty are likely to win: look there first, and at both ends.
+    likely = v_max * np.geomspace(0.05, 10.0, _FIRST_PRICES)
+    prices = np.unique(np.concatenate(([0.0], likely, [highest_price + 1.0])))
     found = {corner.m: corner for corner in reversed(search.solve(prices))}
     corners = [found[m] for m in sorted(found)]
     best = min(corners, key=objective)
@@ -127,17 +145,46 @@ def _best_corner(search: _PricedSearch, n: int, v_max: float) -> _Corner:
     return best
 
 
+@dataclass(frozen=True, slots=True)
+class _Allowed:
+    """Which segments may be made: (L, N), row l-1, column s for the l steps from s; and whether they can cover all."""
+
+    lengths: NDArray[np.bool_]
+    feasible: bool
+
+
+def _allowed(edge: NDArray[np.float64], steps: int, shortest: float, longest: float) -> _Allowed:
+    n = len(edge) - 1
+    lengths = np.zeros((steps, n), dtype=bool)
+    reached = np.zeros(n + 1, dtype=bool)
+    reached[0] = True
+    for count in range(1, min(steps, n) + 1):
+        duration = edge[count:] - edge[:-count]
+        lengths[count - 1, : n - count + 1] = (duration >= shortest - _ROUNDING) & (duration <= longest + _ROUNDING)
+    for start in range(n):
+        if reached[start]:
+            reached[start + 1 + np.flatnonzero(lengths[:, start])] = True
+    return _Allowed(lengths, bool(reached[n]))
+
+
+def _unit(x: NDArray[np.float32], least: float) -> NDArray[np.float32]:
+    """Rows scaled to unit length; those shorter than `least` as if they had that length."""
+    norms: NDArray[np.float32] = np.linalg.norm(x, axis=1, keepdims=True)
+    return np.asarray(x / np.maximum(norms, np.float32(least)), dtype=np.float32)
+
+
 class _PricedSearch:
     """Finds the segmentations of least scatter + price · segments, for several prices at once."""
 
-    def __init__(self, scatter: NDArray[np.float64], shortest: int) -> None:
+    def __init__(self, scatter: NDArray[np.float64], allowed: NDArray[np.bool_]) -> None:
         longest, n = scatter.shape
-        self._n, self._longest, self._shortest = n, longest, shortest
-        # Row t: scatter of the segments that end before step t, longest first; infinite where they begin before 0.
-        self._ending = np.full((n + 1, longest - shortest + 1), np.inf)
-        for length in range(shortest, longest + 1):
-            self._ending[length:, longest - length] = scatter[length - 1, : n - length + 1]
-        self.total_scatter = float(np.nan_to_num(scatter[-1], posinf=0.0).max()) * (1 + n // longest)
+        rows = np.flatnonzero(allowed.any(axis=1))
+        self._n, self._longest, self._shortest = n, longest, int(rows[0]) + 1
+        # Row t: scatter of the segments that end before step t, longest first; infinite where there is none.
+        self._ending = np.full((n + 1, longest - self._shortest + 1), np.inf)
+        for row in rows:
+            ends = np.flatnonzero(allowed[row])
+            self._ending[ends + row + 1, longest - row - 1] = scatter[row, ends]
 
     def solve(self, prices: NDArray[np.float64]) -> list[_Corner]:
         """The cheapest segmentation at each price, (P,) non-negative prices."""

@@ -30,7 +30,7 @@ from summdiff.training.views import panels, views
 try:
     from lightning_fabric import Fabric
 except ImportError as error:
-    raise UsageError("training needs more packages: install them with `pip install 'summdiff[train]'`.") from error
+    raise UsageError("Training needs more packages: install them with `pip install 'summdiff[train]'`.") from error
 
 CHECKPOINT = "checkpoint.pt"
 LOG = "log.csv"
@@ -82,12 +82,12 @@ def fit(
         OutputError: the folder cannot be made.
     """
     if recipe.select == "best" and not validation:
-        raise UsageError(f"recipe '{recipe.name}' selects the best epoch but there are no validation videos.")
+        raise UsageError(f"Recipe '{recipe.name}' selects the best epoch but there are no validation videos.")
     torch.set_num_threads(recipe.threads)
     try:
         fabric = Fabric(accelerator=recipe.accelerator, devices=1)
     except RuntimeError as error:
-        raise UsageError(f"accelerator '{recipe.accelerator}' cannot be used here: set accelerator=cpu.") from error
+        raise UsageError(f"Accelerator '{recipe.accelerator}' cannot be used here: set accelerator=cpu.") from error
     make_folder(directory)
 
     rng = np.random.default_rng([recipe.seed, 0])
@@ -303,7 +303,7 @@ def make_folder(directory: Path) -> None:
     try:
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OutputError(f"the folder '{directory}' cannot be made: {error}.") from error
+        raise OutputError(f"The folder '{directory}' cannot be made: {error}.") from error
 
 
 def _fingerprint(videos: Sequence[AnnotatedVideo]) -> str:
@@ -318,7 +318,7 @@ def _load(path: Path, device: torch.device) -> dict[str, Any]:
     try:
         saved: dict[str, Any] = torch.load(path, weights_only=True, map_location=device)
     except (OSError, EOFError, RuntimeError, pickle.UnpicklingError) as error:
-        raise UsageError(f"the checkpoint '{path}' is damaged: remove it or set resume=never.") from error
+        raise UsageError(f"The checkpoint '{path}' is damaged: remove it or set resume=never.") from error
     return saved
 
 

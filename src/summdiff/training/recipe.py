@@ -13,7 +13,7 @@ try:
     import yaml
     from pydantic import BaseModel, ConfigDict, Field, ValidationError
 except ImportError as error:
-    raise UsageError("training needs more packages: install them with `pip install 'summdiff[train]'`.") from error
+    raise UsageError("Training needs more packages: install them with `pip install 'summdiff[train]'`.") from error
 
 
 class _Section(BaseModel):
@@ -109,7 +109,7 @@ class Recipe(_Section):
             return self.data
         folder = os.environ.get("SUMMDIFF_DATA")
         if not folder:
-            raise DataError(f"recipe '{self.name}' names no data: add data=FILE or set SUMMDIFF_DATA to its folder.")
+            raise DataError(f"Recipe '{self.name}' names no data: add data=FILE or set SUMMDIFF_DATA to its folder.")
         return Path(folder) / "tvsum_i3d.h5"
 
 
@@ -128,9 +128,9 @@ def read_recipe(path: str | os.PathLike[str], overrides: Sequence[str] = ()) -> 
         document = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         reason = str(error).replace("\n", " ")
-        raise DataError(f"recipe '{os.fspath(path)}' cannot be read: {reason}.") from error
+        raise DataError(f"Recipe '{os.fspath(path)}' cannot be read: {reason}.") from error
     if not isinstance(document, dict):
-        raise DataError(f"recipe '{os.fspath(path)}' is not a list of `field: value` lines.")
+        raise DataError(f"Recipe '{os.fspath(path)}' is not a list of `field: value` lines.")
     for override in overrides:
         key, equals, value = override.partition("=")
         if not equals or not key:
@@ -140,16 +140,16 @@ def read_recipe(path: str | os.PathLike[str], overrides: Sequence[str] = ()) -> 
         for section in sections:
             place = place.setdefault(section, {})
             if not isinstance(place, dict):
-                raise UsageError(f"override '{override}': '{section}' is not a section.")
+                raise UsageError(f"Override '{override}': '{section}' is not a section.")
         try:
             place[last] = yaml.safe_load(value)
         except yaml.YAMLError as error:
-            raise UsageError(f"override '{override}': '{value}' is not a YAML value.") from error
+            raise UsageError(f"Override '{override}': '{value}' is not a YAML value.") from error
     try:
         return Recipe.model_validate(document)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the recipe"
         raise DataError(
-            f"recipe '{os.fspath(path)}': {where}: {first['msg'].lower()}, got {first['input']!r}."
+            f"Recipe '{os.fspath(path)}': {where}: {first['msg'].lower()}, got {first['input']!r}."
         ) from error

@@ -127,7 +127,7 @@ def tick_parts(
         UsageError: an end is not a number, or no part holds a frame.
     """
     if not all(math.isfinite(part.start) and math.isfinite(part.end) for part in parts):
-        raise UsageError("the parts to write must begin and end at finite numbers of seconds.")
+        raise UsageError("The parts to write must begin and end at finite numbers of seconds.")
     shown = np.append(index.shown, index.end)
     found: list[TickPart] = []
     offset = 0
@@ -142,7 +142,7 @@ def tick_parts(
             found.append(TickPart(start, end, offset, held))
             offset += end - start
     if not found:
-        raise UsageError("there is nothing to write: no chosen part holds a frame of the video.")
+        raise UsageError("There is nothing to write: no chosen part holds a frame of the video.")
     return tuple(found)
 
 

@@ -94,9 +94,9 @@ class VideoReader:
             VideoError: no frame can be decoded.
         """
         if not (rate > 0 and math.isfinite(rate)):
-            raise UsageError(f"rate is {rate}; it must be a positive number of steps per second.")
+            raise UsageError(f"The rate is {rate}; it must be a positive number of steps per second.")
         if short_side < 1:
-            raise UsageError(f"short_side is {short_side}; it must be a positive number of pixels.")
+            raise UsageError(f"The short_side is {short_side}; it must be a positive number of pixels.")
         return self._pass(rate, short_side)
 
     def _pass(self, rate: float, short_side: int) -> Generator[Step, None, None]:
