@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).parents[1] / "src" / "summdiff"
 
 # Each layer may import those before it (and, within a layer, nothing but itself, save where ALLOWED says so).
 LAYERS = [
-    {"errors", "timeline", "options", "__init__"},
+    {"errors", "atomic", "timeline", "options", "__init__"},
     {"segmentation", "selection", "diffusion", "metrics"},
     {"video", "features", "models", "data"},
     {"pipeline", "training", "export"},
@@ -24,6 +24,7 @@ LEVEL = {room: level for level, layer in enumerate(LAYERS) for room in layer}
 SAME_LEVEL = {
     ("timeline", "errors"),
     ("options", "errors"),
+    ("atomic", "errors"),
     ("models", "features"),  # relational descriptors are the model's condition
     ("training", "data"),
     ("metrics", "selection"),  # F1 is measured on what the knapsack chooses

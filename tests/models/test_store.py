@@ -113,7 +113,7 @@ def test_weights_that_are_not_numbers(folder):
 
 def test_a_place_that_cannot_be_written(model, tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(OutputError, match="cannot be written"):
+    with pytest.raises(OutputError, match="cannot be made"):
         write_model(model, tmp_path / "file" / "model", provenance={})
 
 

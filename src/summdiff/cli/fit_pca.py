@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
+from summdiff.atomic import written_whole
 from summdiff.errors import OutputError, UsageError, VideoError
-from summdiff.export.atomic import written_whole
 
 
 def fit_pca(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from summdiff.export.atomic import written_whole
+from summdiff.atomic import written_whole
 from summdiff.timeline import Summary
 
 

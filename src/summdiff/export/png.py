@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from summdiff.export.atomic import written_whole
+from summdiff.atomic import written_whole
 from summdiff.timeline import Summary
 
 if TYPE_CHECKING:

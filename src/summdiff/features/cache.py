@@ -11,7 +11,6 @@ import io
 import json
 import logging
 import os
-import tempfile
 import time
 import zipfile
 from dataclasses import asdict, dataclass, replace
@@ -20,6 +19,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from summdiff.atomic import written_whole
+from summdiff.errors import OutputError
 from summdiff.timeline import VideoInfo
 
 if TYPE_CHECKING:
@@ -119,20 +120,13 @@ class FeatureCache:
         if len(content) > self.max_bytes:
             _log.debug("Not caching the features of %s: %d bytes are over the limit", path, len(content))
             return
-        temporary: Path | None = None
         try:
             self.directory.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile(dir=self.directory, suffix=".tmp", delete=False) as file:
-                temporary = Path(file.name)
-                file.write(content)
-            temporary.replace(self._entry(key))
-            temporary = None
+            with written_whole(self._entry(key)) as temporary:
+                temporary.write_bytes(content)
             self._trim(keep=self._entry(key))
-        except OSError as error:
+        except (OSError, OutputError) as error:
             _log.debug("Cannot cache the features of %s: %s", path, error)
-        finally:
-            if temporary is not None:
-                _remove(temporary)
 
     def _entry(self, key: str) -> Path:
         return self.directory / (key + _SUFFIX)

@@ -8,8 +8,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
-import tempfile
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -18,6 +16,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 
+from summdiff.atomic import written_whole
 from summdiff.errors import ModelError, OutputError
 from summdiff.models.sampling import Model, ModelConfig
 from summdiff.models.summdiff import NetworkConfig, SummDiff
@@ -76,15 +75,10 @@ def write_model(model: Model, directory: str | os.PathLike[str], *, provenance: 
     }
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        # Both beside their final names first; a break between the two renames is seen by the checksum.
-        for name, content in (
-            (WEIGHTS, weights),
-            (CONFIG, (json.dumps(document, indent=1, ensure_ascii=False) + "\n").encode()),
-        ):
-            with tempfile.NamedTemporaryFile(dir=directory, delete=False) as file:
-                file.write(content)
-            Path(file.name).chmod(0o644)
-            shutil.move(file.name, directory / name)
     except OSError as error:
-        raise OutputError(f"The model cannot be written to '{directory}': {error}.") from error
+        raise OutputError(f"The folder '{directory}' cannot be made: {error.strerror or error}.") from error
+    # Both whole before either gets its name; a break between the two renames is seen by the checksum.
+    with written_whole(directory / WEIGHTS) as first, written_whole(directory / CONFIG) as second:
+        first.write_bytes(weights)
+        second.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return directory

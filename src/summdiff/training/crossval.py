@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from summdiff import __version__
+from summdiff.atomic import written_whole
 from summdiff.data.splits import Split, k_fold
 from summdiff.data.tvsum import AnnotatedVideo, TVSum
 from summdiff.metrics.rank import kendall_tau, spearman_rho
@@ -106,13 +107,11 @@ def cross_validate(
         ),
         "videos": rows,
     }
-    with (directory / "predictions.partial").open("wb") as file:
+    with written_whole(directory / "predictions.npz") as partial, partial.open("wb") as file:
         np.savez_compressed(file, **curves)
-    (directory / "predictions.partial").replace(directory / "predictions.npz")
-    partial = directory / "metrics.partial"
-    partial.write_text(json.dumps(metrics, indent=1) + "\n", encoding="utf-8")
     path = directory / "metrics.json"
-    partial.replace(path)
+    with written_whole(path) as partial:
+        partial.write_text(json.dumps(metrics, indent=1) + "\n", encoding="utf-8")
     return CrossValidation(path=path, metrics=metrics)
 
 

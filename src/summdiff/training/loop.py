@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import mse_loss
 
+from summdiff.atomic import written_whole
 from summdiff.data.batches import Example, collate
 from summdiff.data.tvsum import AnnotatedVideo
 from summdiff.diffusion.schedule import add_noise, alphas_cumprod
@@ -328,9 +329,8 @@ def _copy(network: torch.nn.Module) -> dict[str, torch.Tensor]:
 
 def _save(state: dict[str, Any], path: Path) -> None:
     """Write a checkpoint beside its final name, then rename it: whoever stops the run leaves a whole one."""
-    partial = path.with_suffix(".partial")
-    torch.save(state, partial)
-    partial.replace(path)
+    with written_whole(path) as partial:
+        torch.save(state, partial)
 
 
 def _write_log(path: Path, rows: Sequence[dict[str, float]]) -> None:
