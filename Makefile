@@ -7,7 +7,7 @@ DEMO   := demo
 VIDEO  ?= $(DEMO)/big_buck_bunny.mp4
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow lint format bench train-default clean
+.PHONY: help demo test test-slow test-backbones lint format bench train-default clean
 
 help: ## show this help
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -23,6 +23,9 @@ test: $(VENV)/.installed-dev ## run the default tests
 test-slow: $(VENV)/.installed-dev ## run the slow tests as well
 	$(BIN)/python -m pytest -n 2 -m "slow or not slow"
 
+test-backbones: $(VENV)-backbones/.installed ## run the tests of the optional backbones (torchvision, timm)
+	$(VENV)-backbones/bin/python -m pytest -n 2 tests/features
+
 lint: $(VENV)/.installed-dev ## ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -32,14 +35,17 @@ format: $(VENV)/.installed-dev ## let ruff lay out the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(VENV)/.installed-dev ## measure speed against named alternatives
+bench: $(VENV)/.installed-dev $(VIDEO) ## measure speed against named alternatives
 	$(BIN)/python benchmarks/summarize.py "$(VIDEO)"
+	$(BIN)/python benchmarks/cut.py "$(VIDEO)"
+	$(BIN)/python benchmarks/segmentation.py
+	$(BIN)/python benchmarks/backbone.py
 
 train-default: $(VENV)/.installed-dev ## train the shipped model again from TVSum (see docs/default-model.md)
 	$(BIN)/summdiff train recipes/default.yaml
 
-clean: ## remove the environment and the demo
-	rm -rf $(VENV) $(DEMO)
+clean: ## remove the environments and the demo
+	rm -rf $(VENV) $(VENV)-backbones $(DEMO)
 
 $(DEMO)/big_buck_bunny.mp4: scripts/fetch_demo_film.py | $(VENV)/.installed
 	@mkdir -p $(DEMO)
@@ -50,6 +56,13 @@ $(VENV)/bin/python:
 
 $(VENV)/.installed: $(VENV)/bin/python pyproject.toml constraints.txt
 	$(PIP) install --constraint constraints.txt --editable .
+	@touch $@
+
+# An environment of its own: PyPI's torchvision beside a CPU build of torch breaks the import of other libraries.
+$(VENV)-backbones/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)-backbones
+	$(VENV)-backbones/bin/python -m pip install --quiet --constraint constraints.txt --editable ".[dev]"
+	$(VENV)-backbones/bin/python -m pip install --quiet --no-deps "torchvision>=0.21" "timm>=1.0"
 	@touch $@
 
 $(VENV)/.installed-dev: $(VENV)/bin/python pyproject.toml constraints.txt

@@ -2,8 +2,10 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import av
+import jsonschema
 import numpy as np
 import pytest
 from matplotlib.cbook import get_sample_data
@@ -14,6 +16,7 @@ import summdiff
 from summdiff.errors import UsageError, VideoError
 from summdiff.pipeline import Progress, Summarizer, extract
 
+SCHEMA = json.loads((Path(__file__).parents[1] / "docs" / "summary.schema.json").read_text(encoding="utf-8"))
 SCENES = [(6.0, "forest"), (5.2, "street"), (7.4, "beach"), (4.4, "forest"), (9.0, "night")]
 
 
@@ -50,6 +53,7 @@ def check(summary, budget=0.15):
     assert (mean <= 1).all()
     assert (std >= 0).all()
     assert summdiff.Summary.from_json(summary.to_json()).selection
+    jsonschema.validate(json.loads(summary.to_json()), SCHEMA)
 
 
 def pan_over_photographs(path, seconds):

@@ -14,6 +14,8 @@ from summdiff.cli.summarize import summarize
 from summdiff.cli.train import train
 from summdiff.errors import SummdiffError, UsageError
 
+_INTERRUPTED = 130  # what Typer exits with after Ctrl-C
+
 app = typer.Typer(
     name="summdiff",
     no_args_is_help=True,
@@ -53,6 +55,7 @@ def main() -> None:
     except SummdiffError as error:
         print(f"summdiff: {error}", file=sys.stderr)
         sys.exit(1)
-    except KeyboardInterrupt:
-        print("summdiff: stopped; nothing was left half-written.", file=sys.stderr)
-        sys.exit(130)
+    except SystemExit as leave:
+        if leave.code == _INTERRUPTED:
+            print("summdiff: stopped; nothing was left half-written.", file=sys.stderr)
+        raise

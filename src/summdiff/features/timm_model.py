@@ -50,14 +50,14 @@ class TimmModel:
         except (ImportError, RuntimeError, OSError) as error:
             raise missing_library(name, "timm", error) from error
         if not timm.is_model(model):
-            raise BackboneError(f"Timm has no model '{model}'; \"timm.list_models()\" gives their names.")
+            raise BackboneError(f"The library timm has no model '{model}'; \"timm.list_models()\" gives their names.")
         # Fetching fails in many ways (network, proxy, disk, no weights published), which mean the same to the user.
         try:
             network = timm.create_model(model, pretrained=weights is None, num_classes=0)
         except Exception as error:
             if weights is None:
                 raise cannot_fetch(name, error) from error
-            raise BackboneError(f"Timm cannot make the model '{model}': {error}.") from error
+            raise BackboneError(f"The library timm cannot make the model '{model}': {error}.") from error
         if weights is not None:
             state = read_state_dict(Path(weights))
             load_weights(network, state, unused=_classifiers(network), source=f"'{weights}'")
