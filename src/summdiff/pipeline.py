@@ -25,7 +25,7 @@ from summdiff.options import DEFAULT_BACKBONE, DEFAULT_MODEL, Options, OptionVal
 from summdiff.segmentation import kts
 from summdiff.selection import choose
 from summdiff.timeline import Interval, Scores, Shot, Summary, merge
-from summdiff.video import Step, VideoReader, probe
+from summdiff.video import Step, VideoReader
 
 if TYPE_CHECKING:
     from summdiff.models.sampling import Model
@@ -196,13 +196,12 @@ class Summarizer:
 
     def _look(self, path: Path, report: OnProgress) -> Extracted:
         """Features of the video at our rate, from the cache or from one pass over the file."""
-        info = probe(path)
         if self._cache is not None:
             known = self._cache.get(path, self.backbone.id, self.rate)
             if known is not None:
                 report(Progress("look", known.video.duration, known.video.duration))
                 return known
-        extracted = extract(path, self.backbone, rate=self.rate, report=report, expected=info.duration)
+        extracted = extract(path, self.backbone, rate=self.rate, report=report)
         if self._cache is not None:
             self._cache.put(path, self.backbone.id, self.rate, extracted)
         return extracted
@@ -216,9 +215,7 @@ class Summarizer:
         return edges[np.concatenate(([0], change_points, [len(seen.times)]))]
 
 
-def extract(
-    path: Path, backbone: Backbone, *, rate: float, report: OnProgress = lambda progress: None, expected: float = 0.0
-) -> Extracted:
+def extract(path: Path, backbone: Backbone, *, rate: float, report: OnProgress = lambda progress: None) -> Extracted:
     """Look at a video once: decode it in one thread, run the backbone in this one.
 
     Memory does not grow with the video, but for the (N, D) features.
@@ -228,13 +225,13 @@ def extract(
         backbone: the feature extractor.
         rate: steps per second.
         report: progress, in seconds of video.
-        expected: the duration that the container claims, for the progress only.
     """
     features: list[NDArray[np.float16]] = []
     times: list[float] = []
     boundaries: list[float] = []
 
     with VideoReader(path) as reader:
+        told = reader.info.duration  # the container's word, for the progress only
         waiting: list[Step] = []
 
         def run() -> None:
@@ -245,7 +242,7 @@ def extract(
             features.append(rows[which])
             times.extend(step.time for step in waiting)
             boundaries.extend(step.boundary for step in waiting)
-            report(Progress("look", times[-1], max(expected, times[-1])))
+            report(Progress("look", times[-1], max(told, times[-1])))
             waiting.clear()
 
         for step in _ahead(reader.steps(rate=rate, short_side=backbone.short_side)):

@@ -1,13 +1,9 @@
-import os
-from pathlib import Path
-
+import h5py
 import numpy as np
 import pytest
 
 from summdiff.errors import DataError
 from summdiff.metrics.fscore import f1_score, frame_scores, summary_from_scores
-
-DATA = Path(os.environ.get("SUMMDIFF_DATA", Path(__file__).parents[3] / "shared" / "data"))
 
 
 def test_a_score_holds_until_the_next_step():
@@ -37,11 +33,9 @@ def test_bad_shapes():
         summary_from_scores([1.0], [0], 3, [0, 2])
 
 
-@pytest.mark.skipif(not (DATA / "reference_csnet_summe.h5").exists(), reason="SumMe reference results are not here")
-def test_published_results_on_summe_are_reproduced():
+def test_published_results_on_summe_are_reproduced(data_dir):
     """CSNet's stored machine summaries give its stored F1 (the largest over annotators)."""
-    h5py = pytest.importorskip("h5py")
-    with h5py.File(DATA / "reference_csnet_summe.h5") as file:
+    with h5py.File(data_dir / "reference_csnet_summe.h5") as file:
         assert len(file) == 23
         for video in file.values():
             f1 = f1_score(video["machine_summary"][()], video["user_summary"][()], reduce="max")
