@@ -1,4 +1,5 @@
 import itertools
+import sys
 
 import numpy as np
 import pytest
@@ -6,29 +7,103 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from summdiff.selection import knapsack
+from summdiff.selection.knapsack import choose_many, forced_optima, knapsack_rows
+
+problems = st.tuples(
+    st.lists(st.tuples(st.integers(-3, 20), st.integers(0, 12)), max_size=10),
+    st.integers(0, 40),
+)
+
+
+def arrays_of(items):
+    return np.array([v for v, _ in items], dtype=float), np.array([w for _, w in items], dtype=int)
+
+
+def every_subset(values, weights, capacity):
+    """(value, subset) of each subset that fits, as sets of indices."""
+    n = len(values)
+    for size in range(n + 1):
+        for subset in itertools.combinations(range(n), size):
+            if weights[list(subset)].sum() <= capacity:
+                yield values[list(subset)].sum(), set(subset)
 
 
 @settings(max_examples=200, deadline=None)
-@given(
-    items=st.lists(st.tuples(st.integers(-3, 20), st.integers(0, 12)), max_size=10),
-    capacity=st.integers(0, 40),
-)
-def test_as_good_as_trying_every_subset(items, capacity):
-    values = np.array([value for value, _ in items], dtype=float)
-    weights = np.array([weight for _, weight in items], dtype=int)
+@given(problems)
+def test_as_good_as_trying_every_subset(problem):
+    items, capacity = problem
+    values, weights = arrays_of(items)
     taken = knapsack(values, weights, capacity)
     assert weights[taken].sum() <= capacity
-    best = max(
-        values[list(subset)].sum()
-        for size in range(len(items) + 1)
-        for subset in itertools.combinations(range(len(items)), size)
-        if weights[list(subset)].sum() <= capacity
-    )
+    best = max(value for value, _ in every_subset(values, weights, capacity))
     assert values[taken].sum() == pytest.approx(best)
 
 
 def test_capacity_that_takes_everything():
     assert knapsack([1.0, 2.0, 3.0], [4, 5, 6], 15).all()
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    rows=st.integers(1, 6),
+    items=st.integers(0, 9),
+    levels=st.sampled_from([3, 1000]),  # few levels: many equally good choices
+    shared=st.booleans(),
+    cells=st.sampled_from([1, 60, 1 << 15]),
+    seed=st.integers(0, 10_000),
+)
+def test_rows_give_the_answers_of_one_by_one(rows, items, levels, shared, cells, seed):
+    rng = np.random.default_rng(seed)
+    values = rng.integers(-1, levels, size=(rows, items)) / 7
+    weights = rng.integers(0, 12, size=items if shared else (rows, items))
+    capacities = rng.integers(0, 40, size=rows)
+    module = sys.modules["summdiff.selection.knapsack"]  # the name in the package is the function
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "_CELLS", cells)
+        together = knapsack_rows(values, weights, capacities)
+        one_capacity = knapsack_rows(values, weights, 17)
+    each = np.broadcast_to(weights, values.shape)
+    for row in range(rows):
+        assert np.array_equal(together[row], knapsack(values[row], each[row], int(capacities[row])))
+        assert np.array_equal(one_capacity[row], knapsack(values[row], each[row], 17))
+
+
+def test_items_of_value_0_are_padding():
+    rng = np.random.default_rng(0)
+    values, weights = rng.random((4, 6)), rng.integers(1, 9, size=(4, 6))
+    padded = knapsack_rows(np.pad(values, ((0, 0), (0, 3))), np.pad(weights, ((0, 0), (0, 3))), 15)
+    assert np.array_equal(padded[:, :6], knapsack_rows(values, weights, 15))
+    assert not padded[:, 6:].any()
+
+
+def test_many_videos_give_the_answers_of_one_by_one():
+    rng = np.random.default_rng(1)
+    asked = []
+    for _ in range(60):
+        segments, curves = int(rng.integers(1, 30)), int(rng.integers(1, 5))
+        weights = rng.integers(1, 90, size=segments)
+        asked.append((rng.random((curves, segments)), weights, int(0.3 * weights.sum())))
+    asked.append((rng.random((40, 20)), rng.integers(10, 300, size=20), 1000))  # large enough for a table of its own
+    answers = choose_many(asked)
+    assert len(answers) == len(asked)
+    for (values, weights, capacity), chosen in zip(asked, answers, strict=True):
+        expected = [knapsack(row, weights, capacity) for row in values]
+        assert np.array_equal(chosen, expected)
+    assert choose_many([]) == []
+
+
+@settings(max_examples=150, deadline=None)
+@given(problems)
+def test_forced_optima_are_those_of_every_subset(problem):
+    items, capacity = problem
+    values, weights = arrays_of(items)
+    chosen, optimum, turned = forced_optima(values, weights, capacity)
+    assert np.array_equal(chosen, knapsack(values, weights, capacity))
+    subsets = list(every_subset(values, weights, capacity))
+    assert optimum == pytest.approx(max(value for value, _ in subsets))
+    for item in range(len(values)):
+        opposite = [value for value, subset in subsets if (item in subset) != chosen[item]]
+        assert turned[item] == (pytest.approx(max(opposite)) if opposite else -np.inf)
 
 
 @pytest.mark.parametrize(
@@ -44,3 +119,19 @@ def test_capacity_that_takes_everything():
 def test_bad_input(values, weights, capacity, message):
     with pytest.raises(ValueError, match=message):
         knapsack(values, weights, capacity)
+
+
+@pytest.mark.parametrize(
+    ("values", "weights", "capacities", "message"),
+    [
+        ([1.0], [1], 3, "R, S"),
+        ([[1.0]], [1, 2], 3, "R, S"),
+        ([[1.0]], [1], [3, 4], "capacities"),
+        ([[1.0]], [1], 3.5, "capacities"),
+        ([[1.0]], [1], -1, "negative"),
+        ([[np.inf]], [1], 1, "finite"),
+    ],
+)
+def test_bad_rows(values, weights, capacities, message):
+    with pytest.raises(ValueError, match=message):
+        knapsack_rows(values, weights, capacities)

@@ -1,9 +1,13 @@
-"""The 0/1 knapsack, exactly, by dynamic programming over the capacity."""
+"""The 0/1 knapsack, exactly, by dynamic programming over the capacity: one problem, or many at once."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+_CELLS = 1 << 15  # rows · capacities held at a time by `knapsack_rows`: what stays in a core's own cache
 
 
 def knapsack(values: ArrayLike, weights: ArrayLike, capacity: int) -> NDArray[np.bool_]:
@@ -23,16 +27,10 @@ def knapsack(values: ArrayLike, weights: ArrayLike, capacity: int) -> NDArray[np
     Raises:
         ValueError: lengths differ, a value is not finite, a weight or the capacity is negative or not an integer.
     """
-    value = np.asarray(values, dtype=np.float64)
-    weight = np.asarray(weights)
+    value, weight = np.asarray(values, dtype=np.float64), np.asarray(weights)
     if value.ndim != 1 or value.shape != weight.shape:
         raise ValueError(f"values and weights must be (n,) each, got shapes {value.shape} and {weight.shape}")
-    if not np.isfinite(value).all():
-        raise ValueError("values must be finite")
-    if weight.size and not np.issubdtype(weight.dtype, np.integer):
-        raise ValueError(f"weights must be integers, got {weight.dtype}")
-    if capacity < 0 or (weight.size and weight.min() < 0):
-        raise ValueError("weights and capacity must not be negative")
+    _check(value, weight, capacity)
 
     taken: NDArray[np.bool_] = (value > 0) & (weight == 0)
     items = np.flatnonzero((value > 0) & (weight > 0) & (weight <= capacity))
@@ -51,3 +49,172 @@ def knapsack(values: ArrayLike, weights: ArrayLike, capacity: int) -> NDArray[np
             taken[item] = True
             left = place
     return taken
+
+
+def knapsack_rows(values: ArrayLike, weights: ArrayLike, capacities: ArrayLike) -> NDArray[np.bool_]:
+    """`knapsack` for every row, with exactly its answers: many curves of a video, or many videos.
+
+    Rows of fewer items than S are filled with items of value 0, which are never taken.
+
+    Args:
+        values: (R, S) finite.
+        weights: (S,) integers that all rows share, which is the faster case, or (R, S).
+        capacities: one integer, or (R,).
+
+    Returns:
+        (R, S) True for the items to take.
+
+    Raises:
+        ValueError: as for `knapsack`.
+    """
+    value, weight, capacity = np.asarray(values, dtype=np.float64), np.asarray(weights), np.asarray(capacities)
+    if value.ndim != 2 or weight.shape not in {value.shape, value.shape[1:]}:
+        raise ValueError(f"values must be (R, S) and weights (S,) or (R, S), got {value.shape} and {weight.shape}")
+    if capacity.shape not in {(), value.shape[:1]} or not np.issubdtype(capacity.dtype, np.integer):
+        raise ValueError(f"capacities must be one integer or (R,) of them, got {capacity.dtype} {capacity.shape}")
+    _check(value, weight, int(capacity.min(initial=0)))
+
+    room = np.broadcast_to(capacity, value.shape[:1])
+    chosen: NDArray[np.bool_] = (value > 0) & (weight == 0)
+    fits = (value > 0) & (weight > 0) & (weight <= room[:, None])
+    order = np.argsort(-room, kind="stable")  # so that rows of like capacity share a table
+    start = 0
+    while start < len(order):
+        rows = order[start : start + max(1, _CELLS // (int(room[order[start]]) + 1))]
+        start += len(rows)
+        items = np.flatnonzero(fits[rows].any(axis=0))
+        block = np.ix_(rows, items)
+        worth = np.where(fits[block], value[block], 0.0)
+        if weight.ndim == 1:
+            chosen[block] |= _shared_weights(worth, weight[items], room[rows])
+        else:
+            chosen[block] |= _own_weights(worth, np.where(fits[block], weight[block], 0), room[rows])
+    return chosen
+
+
+def choose_many(
+    problems: Sequence[tuple[NDArray[np.floating], NDArray[np.integer], int]],
+) -> list[NDArray[np.bool_]]:
+    """`knapsack_rows` for many videos at once, each with its own segments and any number of curves.
+
+    Args:
+        problems: for each video values (K, S), weights (S,) and capacity.
+
+    Returns:
+        For each video (K, S), True for the segments to take.
+
+    Raises:
+        ValueError: as for `knapsack`.
+    """
+    chosen: list[NDArray[np.bool_] | None] = [None] * len(problems)
+    small = []
+    for number, (values, weights, capacity) in enumerate(problems):
+        if len(values) * (capacity + 1) >= _CELLS // 2:  # fills a table of its own, with the quicker shared weights
+            chosen[number] = knapsack_rows(values, weights, capacity)
+        else:
+            small.append(number)
+    if small:
+        curves = np.array([len(problems[number][0]) for number in small])
+        sizes = np.array([len(problems[number][1]) for number in small])
+        real = np.arange(sizes.max(initial=0)) < np.repeat(sizes, curves)[:, None]
+        value, weight = np.zeros(real.shape), np.zeros(real.shape, dtype=np.int64)
+        value[real] = np.concatenate([np.ravel(problems[number][0]) for number in small])
+        weight[real] = np.concatenate([np.tile(problems[n][1], k) for n, k in zip(small, curves, strict=True)])
+        room = np.repeat([problems[number][2] for number in small], curves)
+        rows = knapsack_rows(value, weight, room)
+        ends = np.cumsum(curves)
+        for number, first, end, size in zip(small, ends - curves, ends, sizes, strict=True):
+            chosen[number] = rows[first:end, :size]
+    return [each for each in chosen if each is not None]
+
+
+def forced_optima(
+    values: ArrayLike, weights: ArrayLike, capacity: int
+) -> tuple[NDArray[np.bool_], float, NDArray[np.float64]]:
+    """The best choice, its value, and the best value with each item's decision turned round.
+
+    From the tables of all items before and of all items after each one, rather than S knapsacks.
+
+    Args:
+        values, weights, capacity: as for `knapsack`.
+
+    Returns:
+        (S,) True for the items taken; the greatest value; and (S,) the greatest value without the item where it is
+        taken, with it where it is not, -inf where it is heavier than the capacity.
+
+    Raises:
+        ValueError: as for `knapsack`.
+    """
+    chosen = knapsack(values, weights, capacity)
+    value, weight = np.asarray(values, dtype=np.float64), np.asarray(weights)
+    before, after = _tables(value, weight, capacity), _tables(value[::-1], weight[::-1], capacity)[::-1]
+    turned = np.full(len(value), -np.inf)
+    for item, taken in enumerate(chosen):
+        room = capacity if taken else capacity - int(weight[item])
+        if room >= 0:
+            rest = (before[item, : room + 1] + after[item + 1, room::-1]).max()
+            turned[item] = rest if taken else rest + value[item]
+    return chosen, float(before[-1, capacity]), turned
+
+
+def _check(value: NDArray[np.float64], weight: NDArray[np.integer], capacity: int) -> None:
+    if not np.isfinite(value).all():
+        raise ValueError("values must be finite")
+    if weight.size and not np.issubdtype(weight.dtype, np.integer):
+        raise ValueError(f"weights must be integers, got {weight.dtype}")
+    if capacity < 0 or (weight.size and weight.min() < 0):
+        raise ValueError("weights and capacity must not be negative")
+
+
+def _shared_weights(
+    worth: NDArray[np.float64], weight: NDArray[np.integer], room: NDArray[np.integer]
+) -> NDArray[np.bool_]:
+    """(R, S) decisions for worth (R, S), weight (S,) above 0, room (R,)."""
+    n_rows, n_items = worth.shape
+    most = int(room.max())
+    best = np.zeros((n_rows, most + 1))
+    better = np.zeros((n_items, n_rows, most + 1), dtype=np.bool_)  # does the item come in at this capacity?
+    for item, w in enumerate(weight.tolist()):
+        without = best[:, w:]
+        with_item = best[:, : most + 1 - w] + worth[:, item, None]
+        np.greater(with_item, without, out=better[item, :, w:])
+        np.maximum(with_item, without, out=without)
+    return _traced(better, np.broadcast_to(weight, worth.shape), room)
+
+
+def _own_weights(
+    worth: NDArray[np.float64], weight: NDArray[np.integer], room: NDArray[np.integer]
+) -> NDArray[np.bool_]:
+    """(R, S) decisions for worth (R, S), weight (R, S), room (R,)."""
+    n_rows, n_items = worth.shape
+    most, margin = int(room.max()), int(weight.max(initial=0))
+    best = np.full((n_rows, margin + most + 1), -np.inf)  # the margin stands for capacities below 0
+    best[:, margin:] = 0.0
+    without = best[:, margin:]
+    place = np.arange(n_rows)[:, None] * best.shape[1] + margin + np.arange(most + 1)
+    better = np.empty((n_items, n_rows, most + 1), dtype=np.bool_)
+    for item in range(n_items):
+        with_item = best.take(place - weight[:, item, None]) + worth[:, item, None]
+        np.greater(with_item, without, out=better[item])
+        np.maximum(with_item, without, out=without)
+    return _traced(better, weight, room)
+
+
+def _traced(better: NDArray[np.bool_], weight: NDArray[np.integer], room: NDArray[np.integer]) -> NDArray[np.bool_]:
+    """(R, S) items on the way back from the full capacity through decisions (S, R, C)."""
+    chosen = np.empty(weight.shape, dtype=np.bool_)
+    left, rows = room.astype(np.int64), np.arange(len(room))
+    for item in range(len(better) - 1, -1, -1):
+        chosen[:, item] = better[item, rows, left]
+        left -= np.where(chosen[:, item], weight[:, item], 0)
+    return chosen
+
+
+def _tables(value: NDArray[np.float64], weight: NDArray[np.integer], capacity: int) -> NDArray[np.float64]:
+    """(S + 1, capacity + 1): the greatest value of the first s items within each capacity."""
+    best = np.zeros((len(value) + 1, capacity + 1))
+    for item, w in enumerate(weight.tolist()):
+        best[item + 1] = best[item]
+        if w <= capacity:
+            np.maximum(best[item, w:], best[item, : capacity + 1 - w] + value[item], out=best[item + 1, w:])
+    return best
