@@ -1,0 +1,70 @@
+"""Values out of MATLAB files of both kinds, as arrays the way round that MATLAB has them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from summdiff.errors import DataError
+
+# What h5py raises on damaged files.
+DAMAGE = (OSError, RuntimeError, LookupError, TypeError, ValueError, AttributeError, MemoryError)
+
+
+def open_hdf5(path: Path) -> Any:
+    """A file of version 7.3 as `h5py.File`, for a `with` statement; None where it has another version.
+
+    Raises:
+        DataError: h5py is missing, or the file is damaged.
+    """
+    try:
+        import h5py
+    except ImportError as error:
+        raise DataError(f"Reading '{path}' needs h5py: install it with `pip install 'summdiff[train]'`.") from error
+    if not h5py.is_hdf5(path):
+        return None
+    try:
+        return h5py.File(path, "r")
+    except DAMAGE as error:
+        raise DataError(f"'{path}' is damaged: {error}.") from error
+
+
+def load(path: Path, keys: Sequence[str]) -> dict[str, NDArray[Any]]:
+    """The numeric variables among `keys` that a file has, each with two axes.
+
+    Raises:
+        DataError: SciPy or h5py is missing, or the file is no MATLAB file or damaged.
+    """
+    file = open_hdf5(path)
+    if file is None:
+        return _load_version_5(path, keys)
+    with file:
+        try:
+            return {key: np.atleast_2d(file[key][()]).T for key in keys if key in file}
+        except DAMAGE as error:
+            raise DataError(f"'{path}' is damaged: {error}.") from error
+
+
+def text(codes: NDArray[Any]) -> str:
+    """A string that is stored as UTF-16 codes; "" for MATLAB's empty string, which is stored as its shape."""
+    if codes.dtype != np.uint16:
+        return ""
+    return codes.ravel().astype("<u2").tobytes().decode("utf-16-le", errors="replace").strip()
+
+
+def _load_version_5(path: Path, keys: Sequence[str]) -> dict[str, NDArray[Any]]:
+    try:
+        from scipy.io import loadmat
+    except ImportError as error:
+        raise DataError(f"Reading '{path}' needs SciPy: install it with `pip install 'summdiff[train]'`.") from error
+    try:
+        loaded = loadmat(path, variable_names=list(keys))
+    except Exception as error:  # SciPy lets through whatever its parser stumbles over
+        if isinstance(error, OSError) and error.errno is not None:  # the system's word, not the parser's
+            raise
+        raise DataError(f"'{path}' is no MATLAB file or is damaged: {error}.") from error
+    return {key: np.atleast_2d(loaded[key]) for key in keys if key in loaded}

@@ -1,0 +1,64 @@
+"""The same as `table` in JSON: `{"video": {"annotator": [[start, end], [start, end, score], ...]}}`, in seconds.
+
+An empty list is an annotator who chose nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from summdiff.data.annotations.record import Span, VideoAnnotations
+from summdiff.data.annotations.spans import annotated, checked
+from summdiff.errors import DataError
+
+_FORM = '{"video": {"annotator": [[start, end, score], ...]}}'
+
+
+def read(path: Path) -> dict[str, VideoAnnotations]:
+    """Every video's annotations in the order of the file."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=_once)
+    except json.JSONDecodeError as error:
+        raise DataError(f"'{path}', line {error.lineno}: this is no JSON ({error.msg}).") from error
+    except _TwiceError as error:
+        raise DataError(f"'{path}': '{error}' is there twice.") from error
+    except RecursionError as error:
+        raise DataError(f"'{path}' is nested deeper than {_FORM}.") from error
+    if not isinstance(content, dict):
+        raise DataError(f"'{path}' does not have the form {_FORM}.")
+    videos: dict[str, dict[str, list[Span]]] = {}
+    for name, annotators in content.items():
+        if not isinstance(annotators, dict):
+            raise DataError(f"'{path}': '{name}' does not hold annotators; the form is {_FORM}.")
+        videos[name] = {who: _spans(path, name, who, parts) for who, parts in annotators.items()}
+    return annotated(path, videos)
+
+
+class _TwiceError(Exception):
+    pass
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object; of a key that is there twice one value would be lost unseen."""
+    result: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in result:
+            raise _TwiceError(key)
+        result[key] = value
+    return result
+
+
+def _spans(path: Path, name: str, who: str, parts: Any) -> list[Span]:
+    if not isinstance(parts, list):
+        raise DataError(f"'{path}', '{name}': '{who}' has no list of parts; the form is {_FORM}.")
+    spans = []
+    for number, part in enumerate(parts, 1):
+        if not isinstance(part, list) or not 2 <= len(part) <= 3:
+            raise DataError(f"'{path}', '{name}', '{who}': part {number} is not [start, end] or [start, end, score].")
+        try:
+            spans.append(checked(part[0], part[1], part[2] if len(part) == 3 else None))
+        except ValueError as error:
+            raise DataError(f"'{path}', '{name}', '{who}': part {number}: {error}.") from error
+    return spans

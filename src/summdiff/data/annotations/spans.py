@@ -1,0 +1,79 @@
+"""What the formats in seconds have in common: parts of videos, checked, as annotations."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from itertools import pairwise
+from pathlib import Path
+
+from summdiff.data.annotations.record import Span, VideoAnnotations
+from summdiff.errors import DataError
+
+_TOUCHING = 1e-6  # seconds
+
+
+def checked(start: object, end: object, score: object) -> Span:
+    """A part of a video from what a file says; `score` may be None.
+
+    Raises:
+        ValueError: with what is wrong, to follow the place in a sentence.
+    """
+    times = []
+    for key, value in (("start", start), ("end", end)):
+        times.append(_number(key, value))
+    if not 0 <= times[0] < times[1]:
+        raise ValueError(f"the part from {times[0]:g} to {times[1]:g} s is none: need 0 <= start < end")
+    return Span(times[0], times[1], None if score is None else _number("score", score))
+
+
+def annotated(path: Path, videos: Mapping[str, Mapping[str, list[Span]]]) -> dict[str, VideoAnnotations]:
+    """Annotations from parts by video and annotator.
+
+    Without scores, or if all are 1, the parts are summaries. Else they are importance on a scale from the lowest to the
+    highest score of the file.
+
+    Raises:
+        DataError: no video, only some parts have a score, all have the same, or scored parts overlap.
+    """
+    if not videos:
+        raise DataError(f"'{path}' annotates no video.")
+    scores = {span.score for annotators in videos.values() for spans in annotators.values() for span in spans}
+    score_range: tuple[float, float] | None = None
+    if scores - {None, 1.0}:
+        given = [score for score in scores if score is not None]
+        if len(given) < len(scores):
+            raise DataError(f"'{path}': some parts have a score and some have none; give one to all or to none.")
+        score_range = (min(given), max(given))
+        if len(given) == 1:
+            raise DataError(f"'{path}': every part has the score {given[0]:g}, which tells nothing; leave it out.")
+    result = {}
+    for name, annotators in videos.items():
+        if not annotators:
+            raise DataError(f"'{path}': '{name}' has no annotator.")
+        ordered = {who: tuple(sorted(spans)) if score_range else _plain(spans) for who, spans in annotators.items()}
+        if score_range:
+            for who, spans in ordered.items():
+                for a, b in pairwise(spans):
+                    if b.start < a.end - _TOUCHING:
+                        raise DataError(
+                            f"'{path}': '{who}' scores two parts of '{name}' that overlap, {a.start:g} to {a.end:g} s "
+                            f"and {b.start:g} to {b.end:g} s."
+                        )
+        result[name] = VideoAnnotations(name=name, spans=ordered, score_range=score_range)
+    return result
+
+
+def _plain(spans: list[Span]) -> tuple[Span, ...]:
+    return tuple(sorted(Span(span.start, span.end) for span in spans))
+
+
+def _number(key: str, value: object) -> float:
+    if isinstance(value, (int, float, str)) and not isinstance(value, bool):
+        try:
+            number = float(value)
+        except ValueError:
+            number = math.nan
+        if math.isfinite(number):
+            return number
+    raise ValueError(f"the {key} is {value!r}, which is no number")

@@ -1,0 +1,81 @@
+"""TVSum's `ydata-tvsum50.mat`: MATLAB 7.3, that is HDF5, with one struct array `tvsum50` of 50 videos.
+
+Each of its fields is a data set (videos, 1) of references to the video's own: `video`, `category`, `title` (UTF-16),
+`length` (seconds), `nframes`, `user_anno` (n_frames x annotators in MATLAB, so the other way round here) and
+`gt_score`, their mean.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from summdiff.data.annotations.matlab import DAMAGE, open_hdf5, text
+from summdiff.data.annotations.record import VideoAnnotations
+from summdiff.data.annotations.tvsum_tsv import SCORE_RANGE
+from summdiff.errors import DataError
+
+_STRUCT = "tvsum50"
+_NEEDED = ("video", "category", "title", "nframes", "user_anno")
+
+
+def is_tvsum(path: Path) -> bool:
+    """Whether a MATLAB file has TVSum's struct."""
+    file = open_hdf5(path)
+    if file is None:
+        return False
+    with file:
+        try:
+            return _STRUCT in file
+        except DAMAGE as error:
+            raise DataError(f"'{path}' is damaged: {error}.") from error
+
+
+def read(path: Path) -> dict[str, VideoAnnotations]:
+    """Every video's annotations in the order of the file."""
+    videos: dict[str, VideoAnnotations] = {}
+    at = 0
+    with open_hdf5(path) as file:
+        try:
+            struct = file[_STRUCT]
+            for field in _NEEDED:
+                if field not in struct:
+                    raise DataError(f"'{path}': '{_STRUCT}' has no field '{field}'.")
+            references = {field: struct[field][()].ravel() for field in (*_NEEDED, "length") if field in struct}
+            for at in range(len(references["video"])):
+                video = _video(path, at, {field: np.asarray(file[to[at]][()]) for field, to in references.items()})
+                if video.name in videos:
+                    raise DataError(f"'{path}', video {at + 1}: '{video.name}' is there twice.")
+                videos[video.name] = video
+        except DAMAGE as error:
+            raise DataError(f"'{path}', video {at + 1}: it is damaged or has another form ({error}).") from error
+    if not videos:
+        raise DataError(f"'{path}' annotates no video.")
+    return videos
+
+
+def _video(path: Path, at: int, field: dict[str, NDArray[Any]]) -> VideoAnnotations:
+    name = text(field["video"])
+    if not name:
+        raise DataError(f"'{path}', video {at + 1}: 'video' is no text.")
+    n_frames = int(field["nframes"].item())
+    stored = field["user_anno"]
+    if stored.ndim != 2 or n_frames not in stored.shape:
+        raise DataError(f"'{path}', '{name}': 'user_anno' is {stored.shape}, which has no axis of {n_frames} frames.")
+    if not ((stored >= SCORE_RANGE[0]) & (stored <= SCORE_RANGE[1])).all():
+        raise DataError(f"'{path}', '{name}': 'user_anno' has scores outside 1 to 5.")
+    scores = np.ascontiguousarray(stored if stored.shape[1] == n_frames else stored.T, dtype=np.float32)
+    length = field.get("length")
+    seconds = float(length.item()) if length is not None and length.dtype.kind in "fui" and length.size == 1 else 0.0
+    return VideoAnnotations(
+        name=name,
+        n_frames=n_frames,
+        fps=n_frames / seconds if seconds > 0 else None,
+        scores=scores,
+        score_range=SCORE_RANGE,
+        title=text(field["title"]),
+        category=text(field["category"]),
+    )
