@@ -2,18 +2,89 @@
 
 The field's protocol (Zhang et al., ECCV 2016): a step's score holds until the next step; a segment is worth the
 mean score of its frames; a 0/1 knapsack of the segments under 15 % of the frames is the summary; F1 is the overlap in
-frames with each annotator's summary, averaged over annotators (TVSum) or the largest of them (SumMe).
+frames with each annotator's summary, averaged over annotators (TVSum) or the largest of them (SumMe). Public code
+differs in details that change the summary; `CONVENTIONS` names them.
 """
 
 from __future__ import annotations
 
-from typing import Literal
+import math
+from dataclasses import dataclass
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from summdiff.errors import DataError
-from summdiff.selection import knapsack
+from summdiff.errors import DataError, UsageError
+from summdiff.selection.knapsack import choose_many, knapsack, knapsack_rows
+
+__all__ = [
+    "CONVENTIONS",
+    "Convention",
+    "ConventionName",
+    "Segments",
+    "choose_many",
+    "f1_of_choices",
+    "f1_score",
+    "f1_scores",
+    "frame_scores",
+    "precision_recall_f1",
+    "summary_from_scores",
+]
+
+End = Literal["inclusive", "exclusive"]
+ConventionName = Literal["eccv16", "mr_hisum", "half_open", "vasnet", "dsnet", "pgl_sum", "a2summ"]
+
+
+@dataclass(frozen=True, slots=True)
+class Convention:
+    """How the rows [start, end] of `change_points` and the scores become a summary.
+
+    Attributes:
+        mean: whether the frame at `end` counts for the segment's mean score.
+        weight: whether it counts for the segment's length in the knapsack.
+        written: whether it is in the summary; also, whether rows follow each other as end + 1 = start or end = start.
+        value: the mean as it is ("float"), or 1000 times it with the fraction cut off ("thousandths"), which makes
+            ties of nearly equal segments.
+        capacity: budget · n_frames rounded down ("floor") or to the nearest integer ("round"), or
+            budget · (last end + 1) rounded down ("last_end").
+        source: whose rule it is.
+    """
+
+    mean: End
+    weight: End
+    written: End
+    value: Literal["float", "thousandths"]
+    capacity: Literal["floor", "round", "last_end"]
+    source: str
+
+
+CONVENTIONS: dict[ConventionName, Convention] = {
+    "eccv16": Convention(
+        "inclusive", "inclusive", "inclusive", "float", "floor",
+        "Zhang et al., ECCV 2016, and most code since; gives all 23 stored selections of CSNet on SumMe",
+    ),
+    "mr_hisum": Convention(
+        "inclusive", "exclusive", "exclusive", "float", "floor",
+        "Sul et al., NeurIPS 2023: the rows are half-open, but each mean takes in the next segment's first frame; only "
+        "so does gtscore give the stored gt_summary",
+    ),
+    "half_open": Convention(
+        "exclusive", "exclusive", "exclusive", "float", "floor", "nobody's: the same rows read cleanly, for comparison"
+    ),
+    "vasnet": Convention(
+        "inclusive", "inclusive", "inclusive", "thousandths", "floor", "Fajtl et al., ACCVW 2018, released code"
+    ),
+    "dsnet": Convention(
+        "inclusive", "inclusive", "inclusive", "thousandths", "floor", "Zhu et al., TIP 2020, released code"
+    ),
+    "pgl_sum": Convention(
+        "inclusive", "inclusive", "inclusive", "float", "last_end", "Apostolidis et al., ISM 2021, released code"
+    ),
+    "a2summ": Convention(
+        "inclusive", "inclusive", "inclusive", "thousandths", "round", "He et al., CVPR 2023, released code"
+    ),
+}  # fmt: skip
 
 
 def frame_scores(scores: ArrayLike, picks: ArrayLike, n_frames: int) -> NDArray[np.float64]:
@@ -34,40 +105,187 @@ def frame_scores(scores: ArrayLike, picks: ArrayLike, n_frames: int) -> NDArray[
     return np.where(step >= 0, score[np.maximum(step, 0)], 0.0)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Segments:
+    """A video's segments, prepared once so that any number of curves become summaries without a loop over frames.
+
+        segments = Segments.of(picks, n_frames, change_points)
+        summaries = segments.summary(segments.choose(curves))       # (K, n_steps) -> (K, n_frames)
+
+    Make it with `of`. Methods take K curves, (K, …), or one, without that axis, and answer in kind.
+
+    Attributes:
+        starts, ends: (S,) frames [start, end) that a chosen segment has in the summary.
+        weights: (S,) integer lengths in the knapsack.
+        capacity: of the knapsack, in frames.
+        n_frames, n_steps: frames and steps of the video.
+        convention: the rule that the segments are read by.
+    """
+
+    starts: NDArray[np.int64]
+    ends: NDArray[np.int64]
+    weights: NDArray[np.int64]
+    capacity: int
+    n_frames: int
+    n_steps: int
+    convention: Convention
+    # Segment s averages over frames of steps _steps[_first[s] : _first[s + 1]], of each as many as _frames says.
+    _steps: NDArray[np.int64]
+    _frames: NDArray[np.float64]
+    _first: NDArray[np.int64]
+    _lengths: NDArray[np.float64]
+
+    @classmethod
+    def of(
+        cls,
+        picks: ArrayLike,
+        n_frames: int,
+        change_points: ArrayLike,
+        budget: float = 0.15,
+        convention: ConventionName = "eccv16",
+    ) -> Segments:
+        """Read the segments of a video.
+
+        Args:
+            picks: (n_steps,) first frame of each step, rising.
+            n_frames: frames of the video.
+            change_points: (S, 2) rows [start, end], contiguous; the convention says whether a row holds its end. A last
+                end beyond the video is cut.
+            budget: largest share of the frames. Rounding down forgives 1e-9, so that 29 % of 100 frames are 29 although
+                0.29 · 100 < 29 in floating point; for 15 % this is int(0.15 · n_frames) of public code, always.
+            convention: a name in `CONVENTIONS`.
+
+        Raises:
+            DataError: shapes do not fit, picks do not rise, or rows are empty, out of order or not contiguous.
+            UsageError: there is no such convention, or the budget is not above 0.
+        """
+        rule = CONVENTIONS.get(convention)
+        if rule is None:
+            raise UsageError(f"There is no convention '{convention}'; there are {', '.join(get_args(ConventionName))}.")
+        if not budget > 0:
+            raise UsageError(f"The budget must be a share of the video above 0, got {budget}.")
+        pick, rows = np.asarray(picks, dtype=np.int64), np.asarray(change_points, dtype=np.int64)
+        if pick.ndim != 1 or not pick.size or (pick[1:] <= pick[:-1]).any() or pick[0] < 0:
+            raise DataError(f"The picks must be (n_steps,) rising frames from 0 on, got shape {pick.shape}.")
+        if rows.ndim != 2 or rows.shape[1:] != (2,) or not len(rows):
+            raise DataError(f"The change_points must be (S, 2), got shape {rows.shape}.")
+        starts, stored = np.ascontiguousarray(rows.T)
+        ends = np.minimum(stored + (rule.written == "inclusive"), n_frames)
+        if starts[0] < 0 or (ends <= starts).any():
+            raise DataError(
+                f"The change_points must be rows [first, last] within the video's {n_frames} frames, "
+                f"{'both inclusive' if rule.written == 'inclusive' else 'the last not inclusive'}, and not empty."
+            )
+        if (starts[1:] != ends[:-1]).any():
+            raise DataError(
+                f"The change_points are not contiguous if read by '{convention}', whose rows follow each other as "
+                f"end{' + 1' if rule.written == 'inclusive' else ''} = start; choose the convention of the data."
+            )
+        until = ends if rule.mean == rule.written else np.minimum(stored + (rule.mean == "inclusive"), n_frames)
+        first = np.maximum(pick.searchsorted(starts, side="right") - 1, 0)
+        last = np.maximum(pick.searchsorted(until, side="left") - 1, 0)
+        held = np.cumsum(last - first + 1)  # steps of the segments so far
+        begin = np.concatenate(([0], held[:-1]))
+        steps = np.arange(held[-1]) + np.repeat(first - begin, last - first + 1)
+        step_ends = np.append(pick[1:], max(n_frames, pick[-1]))[steps]
+        frames = np.minimum(np.repeat(until, last - first + 1), step_ends)
+        frames -= np.maximum(np.repeat(starts, last - first + 1), pick[steps])
+        return cls(
+            starts=starts,
+            ends=ends,
+            weights=ends - starts if rule.weight == rule.written else stored + (rule.weight == "inclusive") - starts,
+            capacity=_capacity(budget, n_frames, int(stored[-1]), rule),
+            n_frames=n_frames,
+            n_steps=len(pick),
+            convention=rule,
+            _steps=steps,
+            _frames=np.maximum(frames, 0).astype(np.float64),  # below 0: a segment that ends before the first pick
+            _first=begin,
+            _lengths=(until - starts).astype(np.float64),
+        )
+
+    @property
+    def averaging(self) -> NDArray[np.float64]:
+        """(S, n_steps): each step's share of each segment, so that scores @ averaging.T are the mean scores."""
+        matrix = np.zeros((len(self.starts), self.n_steps))
+        segment = np.repeat(np.arange(len(self.starts)), np.diff(self._first, append=len(self._steps)))
+        np.add.at(matrix, (segment, self._steps), self._frames / self._lengths[segment])
+        return matrix
+
+    def values(self, scores: ArrayLike) -> NDArray[np.float64]:
+        """What each segment is worth: the mean score of its frames, with 0 before the first pick.
+
+        Summed segment by segment, so that a curve gets the same values to the last bit alone or among others.
+
+        Args:
+            scores: (K, n_steps).
+
+        Returns:
+            (K, S).
+
+        Raises:
+            DataError: another number of steps, or a score that is not finite.
+        """
+        score = np.asarray(scores, dtype=np.float64)
+        if score.ndim not in {1, 2} or score.shape[-1] != self.n_steps:
+            raise DataError(f"Scores must be ({self.n_steps},) or (K, {self.n_steps}), not {score.shape}.")
+        value: NDArray[np.float64] = np.add.reduceat(score[..., self._steps] * self._frames, self._first, axis=-1)
+        value /= self._lengths
+        if not np.isfinite(value).all():
+            raise DataError("Scores must be finite numbers; at least one is NaN or infinite.")
+        return np.trunc(1000 * value) if self.convention.value == "thousandths" else value
+
+    def choose(self, scores: ArrayLike) -> NDArray[np.bool_]:
+        """(K, S) segments that the knapsack takes for scores (K, n_steps)."""
+        value = self.values(scores)
+        if value.ndim == 1:
+            return knapsack(value, self.weights, self.capacity)
+        if len(value) == 1:
+            return knapsack(value[0], self.weights, self.capacity)[None]
+        return knapsack_rows(value, self.weights, self.capacity)
+
+    def summary(self, chosen: ArrayLike) -> NDArray[np.uint8]:
+        """(K, n_frames), 1 for the frames of the chosen segments (K, S)."""
+        choice = np.asarray(chosen, dtype=np.uint8)
+        frames = np.zeros((*choice.shape[:-1], self.n_frames), dtype=np.uint8)
+        frames[..., self.starts[0] : self.ends[-1]] = np.repeat(choice, self.ends - self.starts, axis=-1)
+        return frames
+
+    def counts(self, user_summary: ArrayLike) -> NDArray[np.int64]:
+        """(U, S) frames that annotators' summaries (U, n_frames) have in each segment; frames missing there are 0."""
+        user = np.asarray(user_summary) > 0
+        short = int(self.ends[-1]) - user.shape[-1]
+        if short > 0:
+            user = np.concatenate((user, np.zeros((*user.shape[:-1], short), dtype=np.bool_)), axis=-1)
+        count: NDArray[np.int64] = np.add.reduceat(user[..., : self.ends[-1]], self.starts, axis=-1, dtype=np.int64)
+        return count
+
+
 def summary_from_scores(
     scores: ArrayLike,
     picks: ArrayLike,
     n_frames: int,
     change_points: ArrayLike,
-    *,
     budget: float = 0.15,
+    convention: ConventionName = "eccv16",
 ) -> NDArray[np.uint8]:
-    """The summary that scores give on given segments.
+    """The summary that scores give on given segments. For many curves of a video see `Segments`.
 
     Args:
         scores: (n_steps,) importance.
-        picks: (n_steps,) first frame of each step.
-        n_frames: frames of the video.
-        change_points: (S, 2) first and last frame of each segment, both inclusive.
-        budget: largest share of the frames; the capacity is rounded down.
+        picks, n_frames, change_points, budget, convention: as for `Segments.of`.
 
     Returns:
         (n_frames,) uint8, 1 for frames in the summary.
+
+    Raises:
+        DataError, UsageError: as for `Segments.of` and `Segments.values`.
     """
-    segment = np.asarray(change_points, dtype=np.int64)
-    if segment.ndim != 2 or segment.shape[1] != 2 or (segment[:, 1] < segment[:, 0]).any():
-        raise DataError(f"The change_points must be (S, 2) with first <= last, got shape {segment.shape}.")
-    first, last = segment[:, 0], np.minimum(segment[:, 1], n_frames - 1)
-    area = np.concatenate(([0.0], np.cumsum(frame_scores(scores, picks, n_frames))))
-    length = last - first + 1
-    chosen = knapsack((area[last + 1] - area[first]) / length, length, int(budget * n_frames))
-    summary = np.zeros(n_frames, dtype=np.uint8)
-    for a, b in zip(first[chosen], last[chosen], strict=True):
-        summary[a : b + 1] = 1
-    return summary
+    segments = Segments.of(picks, n_frames, change_points, budget, convention)
+    return segments.summary(segments.choose(scores))
 
 
-def f1_score(summary: ArrayLike, user_summary: ArrayLike, *, reduce: Literal["mean", "max"] = "mean") -> float:
+def f1_score(summary: ArrayLike, user_summary: ArrayLike, reduce: Literal["mean", "max"] = "mean") -> float:
     """F1 of the frames that a summary shares with annotators' summaries.
 
     Args:
@@ -78,10 +296,63 @@ def f1_score(summary: ArrayLike, user_summary: ArrayLike, *, reduce: Literal["me
     Returns:
         A value in [0, 1]; 0 against an annotator with whom no frame is shared.
     """
-    users = np.atleast_2d(np.asarray(user_summary) > 0)
-    chosen = np.zeros(users.shape[1], dtype=bool)
-    given = np.asarray(summary).ravel()[: users.shape[1]] > 0
-    chosen[: len(given)] = given
-    shared = (users & chosen).sum(axis=1)
-    f1 = 2 * shared / np.maximum(users.sum(axis=1) + chosen.sum(), 1)
+    f1 = f1_scores(np.ravel(summary)[None], user_summary)
     return float(f1.max() if reduce == "max" else f1.mean())
+
+
+def f1_scores(summaries: ArrayLike, user_summary: ArrayLike) -> NDArray[np.float64]:
+    """(K, U) F1 of summaries (K, n_frames) with annotators' (U, n_frames); lengths and range as for `f1_score`."""
+    shared, chosen, wanted = _overlap(summaries, user_summary)
+    return _f1(shared, chosen, wanted)
+
+
+def precision_recall_f1(
+    summaries: ArrayLike, user_summary: ArrayLike
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Precision, recall and F1, (K, U) each, as `f1_scores`; 0 where no frame is shared."""
+    shared, chosen, wanted = _overlap(summaries, user_summary)
+    return shared / np.maximum(chosen, 1)[:, None], shared / np.maximum(wanted, 1), _f1(shared, chosen, wanted)
+
+
+def f1_of_choices(chosen: ArrayLike, lengths: ArrayLike, counts: ArrayLike, totals: ArrayLike) -> NDArray[np.float64]:
+    """`f1_scores` from segments alone, without any frame.
+
+    All may have further axes in front, to work on many videos filled up to the same S with segments not chosen.
+
+    Args:
+        chosen: (K, S) segments in each summary.
+        lengths: (S,) frames that each segment has in a summary, `ends - starts` of `Segments`.
+        counts: (U, S) frames that each annotator chose in each segment, `Segments.counts`.
+        totals: (U,) frames that each annotator chose.
+
+    Returns:
+        (K, U).
+    """
+    choice, count = np.asarray(chosen, dtype=np.float64), np.asarray(counts, dtype=np.float64)
+    sizes = (choice @ np.asarray(lengths, dtype=np.float64)[..., None])[..., 0]
+    return _f1(choice @ np.swapaxes(count, -1, -2), sizes, np.asarray(totals))
+
+
+def _capacity(budget: float, n_frames: int, last_end: int, rule: Convention) -> int:
+    if rule.capacity == "round":
+        return round(budget * n_frames)
+    return math.floor(budget * (last_end + 1 if rule.capacity == "last_end" else n_frames) + 1e-9)
+
+
+def _overlap(
+    summaries: ArrayLike, user_summary: ArrayLike
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+    """Frames shared (K, U), in each summary (K,) and in each annotator's (U,).
+
+    Single precision holds every count up to 2^24 frames, six days of video, exactly.
+    """
+    user, summary = (np.atleast_2d(np.asarray(each) > 0) for each in (user_summary, summaries))
+    n = min(summary.shape[1], user.shape[1])  # what a summary has beyond the annotators' length does not count
+    given, wanted = summary[:, :n].astype(np.float32), user.astype(np.float32)
+    return given @ wanted[:, :n].T, given.sum(axis=1), wanted.sum(axis=1)
+
+
+def _f1(shared: NDArray[np.floating], chosen: NDArray[np.floating], wanted: NDArray[np.generic]) -> NDArray[np.float64]:
+    """2 · shared / (chosen + wanted) for (…, K, U), (…, K) and (…, U)."""
+    either = chosen[..., None].astype(np.float64) + wanted[..., None, :].astype(np.float64)
+    return 2.0 * shared.astype(np.float64) / np.maximum(either, 1.0)
