@@ -14,6 +14,8 @@ def path(tmp_path):
         for name in ("video_10", "video_2"):
             group = file.create_group(name)
             group["n_frames"] = 10
+            group["picks"] = np.array([0, 4, 8])
+            group["gtscore"] = np.array([0.5, 0.5, 0.5], np.float32)
             group["change_points"] = np.array([[0, 3], [4, 9]])
             group["user_summary"] = np.array([[0] * 4 + [3] * 6, [1] * 4 + [0] * 6])
             group.attrs["fps"] = 5.0

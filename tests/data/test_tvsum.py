@@ -73,8 +73,10 @@ def test_names_file_video_and_key(path, key, value, said):
 def test_missing_frame_rate(path):
     with h5py.File(path, "a") as file:
         del file["video_2"].attrs["fps"]
-    with pytest.raises(DataError, match="'fps' is missing"):
-        TVSum(path)["video_2"]
+    video = TVSum(path)["video_2"]
+    assert video.fps is None
+    with pytest.raises(DataError, match=r"video_2 has no frame rate: .* 'fps'"):
+        _ = video.rate
 
 
 def test_unusable_files(path, tmp_path):

@@ -4,93 +4,307 @@ from __future__ import annotations
 
 import hashlib
 import os
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from summdiff.data.video import AnnotatedVideo, Kind
 from summdiff.errors import DataError
 
+# What h5py raises where a file is damaged, cut off or not what it should be; which of them depends on the place.
+_H5_ERRORS = (OSError, KeyError, RuntimeError, ValueError, TypeError, MemoryError)
 
-class AnnotatedFile:
-    """An HDF5 file with one group per video. It is opened for each reading, so it may be shared between processes.
+
+class AnnotatedFile(ABC):
+    """An HDF5 file with one group per video. Videos are read one at a time, when asked for.
+
+    One handle a process is opened when first needed, so an object may be used in threads, after a fork and, pickled, in
+    spawned processes: it goes with torch's `DataLoader(num_workers=...)`.
 
     Attributes:
         path: the file.
         names: the videos in it, `video_2` before `video_10`.
+        kind: the data set.
+        convention: how `change_points` become a summary, a name of `summdiff.metrics.fscore`; None without segments.
 
     Raises:
-        DataError: no such file, not HDF5, no video in it, or h5py is not installed.
+        DataError: no such file, not HDF5 or damaged, no video in it, or h5py is not installed.
     """
 
+    kind: ClassVar[Kind]
+    convention: ClassVar[str | None] = "eccv16"
+
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        """Open the file and list its videos."""
+        """Open the file and list its videos; no group is looked into."""
         self.path = Path(path)
-        with self.open() as file:
-            self.names: tuple[str, ...] = tuple(sorted(file, key=_natural))
-        if not self.names:
+        self._handle: tuple[int, Any] | None = None  # process, h5py.File
+        try:
+            names = list(self._file())
+        except _H5_ERRORS as error:
+            raise DataError(f"'{self.path}' cannot be read: {_reason(error)}; it may be damaged.") from error
+        if not names:
             raise DataError(f"'{self.path}' has no video: expected one group per video.")
+        self.names: tuple[str, ...] = tuple(sorted(names, key=natural))
+
+    @abstractmethod
+    def _read(self, group: VideoGroup, *, features: bool) -> AnnotatedVideo:
+        """The record of one video, without features unless they are wanted."""
+
+    def __getitem__(self, name: str) -> AnnotatedVideo:
+        """Read one video with its features.
+
+        Raises:
+            DataError: unknown video, or a key of it is missing, damaged or has the wrong shape or values.
+        """
+        return self._read(self.group(name), features=True)
+
+    def annotations(self, name: str) -> AnnotatedVideo:
+        """Read one video without its features, which are neither read nor need to be there. Raises as `[name]` does."""
+        return self._read(self.group(name), features=False)
 
     def __len__(self) -> int:
         return len(self.names)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names)
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and name in self._file()
+
+    def identity(self, name: str) -> str:
+        """What a video is called outside this file, `tvsum/video_3`: the names of these data sets are canonical."""
+        return f"{self.kind}/{name}"
 
     def fingerprint(self) -> str:
         """SHA-256 of the file, to say in a result what it was measured on."""
         with self.path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
 
-    def open(self) -> Any:
-        """The file as `h5py.File`, for a `with` statement."""
-        try:
-            import h5py
-        except ImportError as error:
-            raise DataError("Reading data sets needs h5py: install it with `pip install 'summdiff[train]'`.") from error
-        if not self.path.is_file():
-            raise DataError(f"There is no data file '{self.path}'.")
-        try:
-            return h5py.File(self.path, "r")
-        except OSError as error:
-            raise DataError(f"'{self.path}' cannot be read as HDF5: {error}.") from error
+    def group(self, name: str) -> VideoGroup:
+        """One video's group, to read keys from.
 
-    def group(self, file: Any, name: str) -> Any:
-        """The group of one video."""
-        if name not in file:
-            raise DataError(f"'{self.path}' has no video '{name}'; it has {len(self.names)}, from '{self.names[0]}'.")
-        return file[name]
+        Raises:
+            DataError: no such video, or it is not a group.
+        """
+        import h5py
 
-    def array(self, group: Any, key: str, *, ndim: int, n: int | None = None) -> NDArray[Any]:
-        """One key's values, checked: number of axes, last axis of length n, finite, not empty."""
-        name = group.name.lstrip("/")
-        if key not in group:
-            raise self.wrong(name, key, "is missing")
-        array = np.asarray(group[key][()])
-        if array.ndim != ndim:
-            raise self.wrong(name, key, f"has {array.ndim} axes where {ndim} are expected")
-        if array.size == 0:
-            raise self.wrong(name, key, "is empty")
-        if not np.issubdtype(array.dtype, np.number) or not np.isfinite(array).all():
-            raise self.wrong(name, key, "has values that are not finite numbers")
-        if n is not None and array.shape[-1] != n:
-            raise self.wrong(name, key, f"has {array.shape[-1]} entries where {n} are expected")
+        file = self._file()
+        try:
+            found = file.get(name)
+        except _H5_ERRORS as error:
+            raise DataError(f"'{self.path}', {name} cannot be read: {_reason(error)}; it may be damaged.") from error
+        if found is None:
+            raise DataError(f"'{self.path}' has no video '{name}'; it has {len(self)}, from '{self.names[0]}'.")
+        if not isinstance(found, h5py.Group):
+            raise DataError(f"'{self.path}', {name} is a single array; expected a group with the keys of a video.")
+        return VideoGroup(self.path, name, found)
+
+    def close(self) -> None:
+        """Close this process's handle; the next reading opens it again."""
+        handle, self._handle = self._handle, None
+        if handle is not None:
+            handle[1].close()
+
+    def __enter__(self) -> AnnotatedFile:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_handle": None}
+
+    def _file(self) -> Any:
+        """The `h5py.File` of this process."""
+        if self._handle is None or self._handle[0] != os.getpid():
+            # A handle that came over a fork is closed first: HDF5 would else go on with the parent's file descriptor.
+            self.close()
+            self._handle = os.getpid(), _open(self.path)
+        return self._handle[1]
+
+
+class VideoGroup:
+    """One video's group; whatever is wrong with it is said in a sentence that names file, video and key."""
+
+    def __init__(self, path: Path, name: str, group: Any) -> None:
+        """Wrap an `h5py.Group`."""
+        self.path, self.name, self._group = path, name, group
+
+    def __contains__(self, key: str) -> bool:
+        try:
+            return key in self._group
+        except _H5_ERRORS as error:
+            raise self._damaged(key, error) from error
+
+    def keys(self) -> tuple[str, ...]:
+        """Its keys."""
+        try:
+            return tuple(self._group)
+        except _H5_ERRORS as error:
+            raise DataError(
+                f"'{self.path}', {self.name} cannot be read: {_reason(error)}; it may be damaged."
+            ) from error
+
+    def shape(self, key: str) -> tuple[int, ...]:
+        """The shape of a key's values, which are not read."""
+        return tuple(self._dataset(key).shape or ())
+
+    def array(self, key: str, *, ndim: int, n: int | None = None, rows: int | None = None) -> NDArray[Any]:
+        """One key's values, checked: numbers, finite, not empty, `ndim` axes, the first of length `rows`, the last `n`.
+
+        Raises:
+            DataError: it is missing, damaged or something else than that.
+        """
+        dataset = self._dataset(key)
+        dtype, shape = dataset.dtype, dataset.shape
+        if dtype.kind not in "biuf":
+            raise self.wrong(key, f"holds {_kind_of(dtype)} where numbers are expected")
+        if shape is None or 0 in shape:
+            raise self.wrong(key, "is empty")
+        if ndim == 0 and shape == (1,):  # some files store a number as a list of one
+            shape = ()
+        if len(shape) != ndim:
+            raise self.wrong(key, f"has {len(shape)} axes where {ndim} are expected")
+        if n is not None and shape[-1] != n:
+            raise self.wrong(key, f"has {shape[-1]} entries where {n} are expected")
+        if rows is not None and shape[0] != rows:
+            raise self.wrong(key, f"has {shape[0]} rows where {rows} are expected")
+        try:
+            array: NDArray[Any] = np.asarray(dataset[()]).reshape(shape)
+        except _H5_ERRORS as error:
+            raise self._damaged(key, error) from error
+        if dtype.kind == "f" and not np.isfinite(array).all():
+            raise self.wrong(key, "has values that are not finite numbers")
         return array
 
-    def fps(self, group: Any) -> float:
-        """Frames per second of the original video."""
-        name = group.name.lstrip("/")
-        if "fps" not in group.attrs:
-            raise self.wrong(name, "fps", "is missing")
-        fps = float(group.attrs["fps"])
+    def features(self, key: str = "features", *, rows: int | None = None) -> NDArray[np.floating]:
+        """Features (N, D): half precision stays half, anything else becomes float32."""
+        array = self.array(key, ndim=2, rows=rows)
+        return array if array.dtype == np.float16 else array.astype(np.float32, copy=False)
+
+    def n_frames(self) -> int:
+        """Frames of the original video."""
+        value = self.array("n_frames", ndim=0)
+        if value < 1 or value != int(value):
+            raise self.wrong("n_frames", f"is {value}, which is no number of frames")
+        return int(value)
+
+    def picks(self, n_frames: int, *, key: str = "picks", n: int | None = None) -> NDArray[np.int64]:
+        """First frame of each step: rising, within the video."""
+        picks = self.integers(key, ndim=1, n=n)
+        if len(picks) > 1 and not (np.diff(picks) > 0).all():
+            raise self.wrong(key, "is not rising")
+        if picks[0] < 0 or picks[-1] >= n_frames:
+            raise self.wrong(key, f"goes from {picks[0]} to {picks[-1]} in a video of {n_frames} frames")
+        return picks
+
+    def segments(self, n_frames: int) -> NDArray[np.int64]:
+        """`change_points` (S, 2) with inclusive ends that cut the whole video."""
+        segments = self.integers("change_points", ndim=2, n=2)
+        first, last = segments.T
+        if first[0] != 0 or last[-1] != n_frames - 1 or (first[1:] != last[:-1] + 1).any() or (last < first).any():
+            raise self.wrong(
+                "change_points", f"does not cut frames 0 to {n_frames - 1} into contiguous segments (first, last)"
+            )
+        return segments
+
+    def integers(self, key: str, *, ndim: int, n: int | None = None) -> NDArray[np.int64]:
+        """Whole numbers, stored as whatever type."""
+        array = self.array(key, ndim=ndim, n=n)
+        if array.dtype.kind == "f" and (array != np.rint(array)).any():
+            raise self.wrong(key, "has values that are not whole numbers")
+        return array.astype(np.int64)
+
+    def binary(self, key: str, *, ndim: int, n: int | None = None) -> NDArray[np.uint8]:
+        """Values that are 0 or 1."""
+        array = self.array(key, ndim=ndim, n=n)
+        ones: NDArray[np.bool_] = array == 1
+        if not (ones | (array == 0)).all():
+            raise self.wrong(key, "has values other than 0 and 1")
+        return ones.astype(np.uint8)
+
+    def fps(self) -> float | None:
+        """Frames per second of the original video, None where the file does not say."""
+        try:
+            stored = self._group.attrs.get("fps")
+        except _H5_ERRORS as error:
+            raise self._damaged("fps", error) from error
+        try:
+            if stored is None:
+                return None if "fps" not in self else self._rate(float(self.array("fps", ndim=0)))
+            return self._rate(float(np.asarray(stored).reshape(())))
+        except (TypeError, ValueError) as error:
+            raise self.wrong("fps", f"is {stored!r}, which is no frame rate") from error
+
+    def text(self, *keys: str) -> str:
+        """The first of these that is there, as attribute or as key; "" without any."""
+        for key in keys:
+            try:
+                stored = self._group.attrs.get(key)
+                if stored is None and key in self._group:
+                    stored = self._group[key][()]
+            except _H5_ERRORS as error:
+                raise self._damaged(key, error) from error
+            if isinstance(stored, bytes):
+                return stored.decode("utf-8", errors="replace")
+            if stored is not None:
+                return str(stored)
+        return ""
+
+    def wrong(self, key: str, what: str) -> DataError:
+        """The error that says in one sentence what is wrong, and where."""
+        return DataError(f"'{self.path}', {self.name}: '{key}' {what}.")
+
+    def _rate(self, fps: float) -> float:
         if not 0 < fps < 1000:
-            raise self.wrong(name, "fps", f"is {fps:g}, which is no frame rate")
+            raise self.wrong("fps", f"is {fps:g}, which is no frame rate")
         return fps
 
-    def wrong(self, video: str, key: str, what: str) -> DataError:
-        """The error that says in one sentence what is wrong, and where."""
-        return DataError(f"'{self.path}', {video}: '{key}' {what}.")
+    def _dataset(self, key: str) -> Any:
+        import h5py
+
+        try:
+            found = self._group.get(key)
+        except _H5_ERRORS as error:
+            raise self._damaged(key, error) from error
+        if found is None:
+            raise self.wrong(key, "is missing")
+        if not isinstance(found, h5py.Dataset):
+            raise self.wrong(key, "is a group where an array is expected")
+        return found
+
+    def _damaged(self, key: str, error: Exception) -> DataError:
+        return self.wrong(key, f"cannot be read, the file may be damaged ({_reason(error)})")
 
 
-def _natural(name: str) -> tuple[str, int]:
+def natural(name: str) -> tuple[str, int]:
     """Sort key: video_2 before video_10."""
     digits = name[len(name.rstrip("0123456789")) :]
     return name[: len(name) - len(digits)], int(digits or 0)
+
+
+def _open(path: Path) -> Any:
+    try:
+        import h5py
+    except ImportError as error:
+        raise DataError("Reading data sets needs h5py: install it with `pip install 'summdiff[train]'`.") from error
+    if not path.is_file():
+        raise DataError(f"There is no data file '{path}'.")
+    try:
+        return h5py.File(path, "r")
+    except OSError as error:
+        cut = "; it is cut off, copy it again" if "truncated" in str(error) else ""
+        raise DataError(f"'{path}' cannot be read as HDF5: {_reason(error)}{cut}.") from error
+
+
+def _reason(error: Exception) -> str:
+    """What h5py says, on one line, without the quotes that a KeyError puts around it."""
+    return " ".join(str(error.args[0] if error.args else type(error).__name__).split()).rstrip(".")
+
+
+def _kind_of(dtype: Any) -> str:
+    return {"O": "text or objects", "S": "text", "U": "text", "c": "complex numbers"}.get(dtype.kind, f"type {dtype}")

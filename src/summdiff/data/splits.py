@@ -2,21 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import json
+import os
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from summdiff.errors import UsageError
+from summdiff.atomic import written_whole
+from summdiff.errors import DataError, UsageError
 
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """Three disjoint groups of video names that together are the whole set."""
+    """Disjoint groups of video names of one file.
+
+    Attributes:
+        train, validation, test: names; published splits have no validation part (`with_validation` takes one).
+        train_elsewhere: videos of other files to train on as well (the settings "augmented" and "transfer"), each as
+            `file.h5/video_7`.
+    """
 
     train: tuple[str, ...]
     validation: tuple[str, ...]
     test: tuple[str, ...]
+    train_elsewhere: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """What a set of splits tests.
+
+    Attributes:
+        splits: how many there are.
+        tested: videos that are tested at least once.
+        repeated: of these, tested in more than one split.
+        never: names that are tested in none, of the names given; else of those that occur in any part.
+    """
+
+    splits: int
+    tested: tuple[str, ...]
+    repeated: tuple[str, ...]
+    never: tuple[str, ...]
+
+    @property
+    def is_cross_validation(self) -> bool:
+        """Whether every video is tested exactly once."""
+        return not self.repeated and not self.never
 
 
 def k_fold(videos: Sequence[str], *, folds: int = 5, validation: float = 0.2, seed: int = 0) -> tuple[Split, ...]:
@@ -50,3 +85,159 @@ def k_fold(videos: Sequence[str], *, folds: int = 5, validation: float = 0.2, se
             Split(train=tuple(sorted(rest[held:])), validation=tuple(sorted(rest[:held])), test=tuple(sorted(test)))
         )
     return tuple(splits)
+
+
+def with_validation(split: Split, share: float, seed: int = 0) -> Split:
+    """Move a share of the training videos, at random, to the validation part that published splits lack.
+
+    Raises:
+        UsageError: there is a validation part already, or the share is not in [0, 1).
+    """
+    if split.validation:
+        raise UsageError(f"The split has {len(split.validation)} validation videos already.")
+    if not 0 <= share < 1:
+        raise UsageError(f"The validation share must be in [0, 1), got {share}.")
+    shuffled = [str(name) for name in np.random.default_rng(seed).permutation(sorted(split.train))]
+    held = round(share * len(shuffled))
+    return replace(split, train=tuple(sorted(shuffled[held:])), validation=tuple(sorted(shuffled[:held])))
+
+
+def describe_splits(splits: Sequence[Split], names: Collection[str] | None = None) -> Coverage:
+    """Which videos are tested, how often, and which never: results on different split sets do not compare.
+
+    Args:
+        splits: at least one.
+        names: all videos there are.
+
+    Raises:
+        DataError: a video is in two parts of a split.
+    """
+    for number, split in enumerate(splits, 1):
+        _check_disjoint(split, f"Split {number}")
+    times = Counter(name for split in splits for name in split.test)
+    every = names if names is not None else {name for split in splits for name in split.train + split.validation}
+    return Coverage(
+        splits=len(splits),
+        tested=tuple(sorted(times)),
+        repeated=tuple(sorted(name for name, count in times.items() if count > 1)),
+        never=tuple(sorted(set(every) - set(times))),
+    )
+
+
+def read_splits(path: str | os.PathLike[str], names: Collection[str] | None = None) -> tuple[Split, ...]:
+    """Read published splits.
+
+    Three forms: a JSON list of `{"train_keys": [...], "test_keys": [...]}`, with `val_keys` or without (PGL-SUM, CSTA);
+    the same as YAML (VASNet, DSNet); one such object (Mr.HiSum). A key is a video's name or a path such as
+    `../datasets/eccv16_dataset_tvsum_google_pool5.h5/video_7`, whose last part is the name. The file that the test
+    keys are in is the one that the splits are of; training keys in other files become `train_elsewhere`.
+
+    Args:
+        path: JSON, or YAML where the file does not end in `.json`.
+        names: the videos there are, to find names that are not among them.
+
+    Raises:
+        DataError: the file cannot be read or has another form, test keys come from several files, a name is unknown or
+            in two parts of a split.
+    """
+    path = Path(path)
+    document = _load(path)
+    entries = [document] if isinstance(document, dict) else document
+    if not isinstance(entries, list) or not entries:
+        raise DataError(f"'{path}' has no splits: expected a list of objects with 'train_keys' and 'test_keys'.")
+    known = None if names is None else set(names)
+    splits = []
+    for number, entry in enumerate(entries, 1):
+        where = f"'{path}', split {number}"
+        train, validation, test = (
+            _keys(entry, key, where, needed=key != "val_keys") for key in ("train_keys", "val_keys", "test_keys")
+        )
+        homes = {key.rpartition("/")[0] for key in test}
+        if len(homes) > 1:
+            raise DataError(f"{where} tests videos of several files: {', '.join(sorted(homes))}.")
+        home = homes.pop()
+        if any(key.rpartition("/")[0] != home for key in validation):
+            raise DataError(f"{where} validates on videos of another file than it tests.")
+        split = Split(
+            train=tuple(_video(key) for key in train if key.rpartition("/")[0] == home),
+            validation=tuple(map(_video, validation)),
+            test=tuple(map(_video, test)),
+            train_elsewhere=tuple("/".join(key.split("/")[-2:]) for key in train if key.rpartition("/")[0] != home),
+        )
+        _check_disjoint(split, where)
+        if known is not None:
+            strange = [name for name in split.train + split.validation + split.test if name not in known]
+            if strange:
+                raise DataError(
+                    f"{where} names {len(strange)} videos that the data does not have, such as '{strange[0]}'."
+                )
+        splits.append(split)
+    return tuple(splits)
+
+
+def write_splits(path: str | os.PathLike[str], splits: Sequence[Split]) -> None:
+    """Write splits as the JSON that `read_splits` reads.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    entries = [
+        {
+            "train_keys": [*split.train, *split.train_elsewhere],
+            "val_keys": list(split.validation),
+            "test_keys": list(split.test),
+        }
+        for split in splits
+    ]
+    with written_whole(Path(path)) as partial:
+        partial.write_text(json.dumps(entries if len(entries) != 1 else entries[0], indent=1) + "\n", encoding="utf-8")
+
+
+def _load(path: Path) -> Any:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"The splits '{path}' cannot be read: {error}.") from error
+    if path.suffix.lower() == ".json":
+        try:
+            return json.loads(text)
+        except json.JSONDecodeError as error:
+            raise DataError(f"The splits '{path}' are not JSON: {error}.") from error
+    try:
+        import yaml
+    except ImportError as error:
+        raise DataError(
+            "Reading YAML needs more packages: install them with `pip install 'summdiff[train]'`."
+        ) from error
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        reason = " ".join(str(error).split())
+        raise DataError(f"The splits '{path}' are not YAML: {reason}.") from error
+
+
+def _keys(entry: Any, key: str, where: str, *, needed: bool) -> list[str]:
+    """The names under a key of one split."""
+    if not isinstance(entry, dict) or (needed and key not in entry):
+        raise DataError(f"{where} has no '{key}'.")
+    listed = entry.get(key) or []
+    if not isinstance(listed, list) or not all(isinstance(name, str) and _video(name) for name in listed):
+        raise DataError(f"{where}: '{key}' is not a list of video names.")
+    if needed and not listed and key == "test_keys":
+        raise DataError(f"{where}: '{key}' is empty.")
+    if len(set(listed)) != len(listed):
+        twice = Counter(listed).most_common(1)[0][0]
+        raise DataError(f"{where}: '{key}' names '{twice}' more than once.")
+    return listed
+
+
+def _video(key: str) -> str:
+    return key.rpartition("/")[2]
+
+
+def _check_disjoint(split: Split, where: str) -> None:
+    parts = {"training": set(split.train), "validation": set(split.validation), "test": set(split.test)}
+    for one, other in (("training", "test"), ("validation", "test"), ("training", "validation")):
+        shared = sorted(parts[one] & parts[other])
+        if shared:
+            raise DataError(f"{where} has '{shared[0]}' in its {one} and its {other} part ({len(shared)} such videos).")

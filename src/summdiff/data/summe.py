@@ -5,95 +5,99 @@ The file has one group per video with the field's common keys; see `SumMe`. Need
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-from summdiff.data.h5 import AnnotatedFile
+from summdiff.data.h5 import AnnotatedFile, VideoGroup
+from summdiff.data.video import AnnotatedVideo, Kind
 from summdiff.errors import DataError
 
-
-@dataclass(frozen=True, slots=True)
-class SummarizedVideo:
-    """One video's segments and its annotators' summaries.
-
-    Attributes:
-        name: the group in the file, `video_1` …
-        title: the video's title, "" where the file has none.
-        fps: frames per second.
-        n_frames: frames of the video.
-        change_points: (S, 2) int64, first and last frame of each segment, inclusive, contiguous.
-        user_summary: (users, n_frames) uint8, 1 where the annotator chose the frame.
-        features: (N, D) float32 or None where the file has none.
-        picks: (N,) int64 or None, first frame of each step of `features`.
-    """
-
-    name: str
-    title: str
-    fps: float
-    n_frames: int
-    change_points: NDArray[np.int64]
-    user_summary: NDArray[np.uint8]
-    features: NDArray[np.float32] | None
-    picks: NDArray[np.int64] | None
-
-    @property
-    def rate(self) -> float:
-        """Steps per second of `features`."""
-        if self.picks is None or len(self.picks) < 2:
-            return self.fps / self.n_frames
-        return self.fps / float(np.median(np.diff(self.picks)))
+# In the order of `video_1` to `video_25`: case-sensitive alphabetical.
+TITLES = (
+    "Air_Force_One",
+    "Base jumping",
+    "Bearpark_climbing",
+    "Bike Polo",
+    "Bus_in_Rock_Tunnel",
+    "Car_railcrossing",
+    "Cockpit_Landing",
+    "Cooking",
+    "Eiffel Tower",
+    "Excavators river crossing",
+    "Fire Domino",
+    "Jumps",
+    "Kids_playing_in_leaves",
+    "Notre_Dame",
+    "Paintball",
+    "Playing_on_water_slide",
+    "Saving dolphines",
+    "Scuba",
+    "St Maarten Landing",
+    "Statue of Liberty",
+    "Uncut_Evening_Flight",
+    "Valparaiso_Downhill",
+    "car_over_camera",
+    "paluma_jump",
+    "playing_ball",
+)
 
 
 class SumMe(AnnotatedFile):
-    """Reads one video at a time; nothing but the names is kept in memory.
+    """Reads one video at a time.
 
-        summe = SumMe("summe_annotations.h5")
+        summe = SumMe("summe.h5")
         video = summe["video_12"]
 
-    Keys of a group: `n_frames`, `change_points` (S, 2), `user_summary` (users, n_frames); attributes `fps` and, if
-    known, `title`; optionally `features_dino` (N, D) with `features_dino_picks` (N,).
+    Keys of a group: `picks` (N,), `gtscore` (N,), `n_frames`, `change_points` (S, 2), `user_summary` (users, n_frames);
+    `features` (N, D) if there are any; attribute `fps` if known, `title` or `video_name`.
+
+    A file may instead have `features_dino` (n, D) at frames of their own, `features_dino_picks` (n,). A video that is
+    read with these has `picks` and `gtscore`, the share of annotators who chose the frame, on that grid.
+    `annotations()` always gives the standard `picks`.
     """
 
-    def __getitem__(self, name: str) -> SummarizedVideo:
-        """Read one video.
+    kind: ClassVar[Kind] = "summe"
 
-        Raises:
-            DataError: unknown video, or a key of it is missing or has the wrong shape or values.
-        """
-        with self.open() as file:
-            group = self.group(file, name)
-            n_frames = int(self.array(group, "n_frames", ndim=0))
-            change_points = self.array(group, "change_points", ndim=2, n=2).astype(np.int64)
-            first, last = change_points.T
-            if first[0] != 0 or last[-1] != n_frames - 1 or (first[1:] != last[:-1] + 1).any() or (last < first).any():
-                raise self.wrong(name, "change_points", "does not cut the video into contiguous segments")
-            # Stored by the original tool as numbers of segments: any but 0 is a chosen frame.
-            user_summary = (self.array(group, "user_summary", ndim=2, n=n_frames) > 0).astype(np.uint8)
-            features = picks = None
-            if "features_dino" in group:
-                features = self.array(group, "features_dino", ndim=2).astype(np.float32)
-                picks = self.array(group, "features_dino_picks", ndim=1, n=len(features)).astype(np.int64)
-            return SummarizedVideo(
-                name=name,
-                title=str(group.attrs.get("title", "")),
-                fps=self.fps(group),
-                n_frames=n_frames,
-                change_points=change_points,
-                user_summary=user_summary,
-                features=features,
-                picks=picks,
-            )
+    def _read(self, group: VideoGroup, *, features: bool) -> AnnotatedVideo:
+        n_frames = group.n_frames()
+        # Stored by the original tool as numbers of segments: any but 0 is a chosen frame.
+        user_summary = (group.array("user_summary", ndim=2, n=n_frames) > 0).astype(np.uint8)
+        found = gtsummary = None
+        if features and "features" not in group and "features_dino" in group:
+            found = group.features("features_dino")
+            picks = group.picks(n_frames, key="features_dino_picks", n=len(found))
+            gtscore = user_summary[:, picks].mean(axis=0, dtype=np.float32)
+        else:
+            if features and "features" in group:
+                found = group.features()
+            picks = group.picks(n_frames, n=None if found is None else len(found))
+            gtscore = group.array("gtscore", ndim=1, n=len(picks)).astype(np.float32)
+            gtsummary = group.binary("gtsummary", ndim=1, n=len(picks)) if "gtsummary" in group else None
+        return AnnotatedVideo(
+            kind=self.kind,
+            name=group.name,
+            file=str(group.path),
+            n_frames=n_frames,
+            picks=picks,
+            gtscore=gtscore,
+            fps=group.fps(),
+            features=found,
+            user_summary=user_summary,
+            change_points=group.segments(n_frames),
+            gtsummary=gtsummary,
+            title=group.text("title", "video_name"),
+            category=group.text("category"),
+            youtube_id=group.text("youtube_id"),
+        )
 
-    def titled(self, title: str) -> SummarizedVideo:
+    def titled(self, title: str) -> AnnotatedVideo:
         """The video of a title.
 
         Raises:
             DataError: no video has it.
         """
-        with self.open() as file:
-            found = [name for name in self.names if str(file[name].attrs.get("title", "")) == title]
-        if not found:
-            raise DataError(f"'{self.path}' has no video titled '{title}'.")
-        return self[found[0]]
+        for name in self.names:
+            if self.group(name).text("title", "video_name") == title:
+                return self[name]
+        raise DataError(f"'{self.path}' has no video titled '{title}'.")

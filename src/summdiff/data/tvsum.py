@@ -5,77 +5,113 @@ The file has one group per video with the field's common keys; see `TVSum`. Need
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from summdiff.data.h5 import AnnotatedFile
+from summdiff.data.h5 import AnnotatedFile, VideoGroup
+from summdiff.data.video import AnnotatedVideo, Kind
+from summdiff.errors import DataError
 
-
-@dataclass(frozen=True, slots=True)
-class AnnotatedVideo:
-    """One video's features and what its annotators said.
-
-    Attributes:
-        name: the group in the file, `video_1` …
-        category: the file's category label, "" where it has none.
-        rate: steps per second.
-        features: (N, D) float32.
-        user_scores: (users, N) float32, each annotator's importance, 1 to 5.
-        gtscore: (N,) float32, the mean annotator in [0, 1].
-        picks: (N,) int64, first frame of each step.
-        n_frames: frames of the original video.
-    """
-
-    name: str
-    category: str
-    rate: float
-    features: NDArray[np.float32]
-    user_scores: NDArray[np.float32]
-    gtscore: NDArray[np.float32]
-    picks: NDArray[np.int64]
-    n_frames: int
+if TYPE_CHECKING:
+    from summdiff.data.annotations import VideoAnnotations
 
 
 class TVSum(AnnotatedFile):
-    """Reads one video at a time; nothing but the names is kept in memory.
+    """Reads one video at a time.
 
         tvsum = TVSum("tvsum.h5")
         video = tvsum["video_1"]
 
-    Keys of a group: `features` (N, D), `user_scores` (users, N) from 1 to 5, `gtscore` (N,), `picks` (N,), `n_frames`;
-    attribute `fps`, and `category` if known.
+    Keys of a group: `features` (N, D), `gtscore` (N,), `picks` (N,), `n_frames`; if known `user_scores` (users, N) from
+    1 to 5, `user_summary` (users, n_frames), `change_points` (S, 2), `gtsummary` (N,); attributes `fps`, `title`,
+    `category`, `youtube_id`.
+
+    The usual file, `eccv16_dataset_tvsum_google_pool5.h5`, has neither `user_scores` nor `fps`. `annotations` may then
+    name the original `ydata-tvsum50-anno.tsv` or `ydata-tvsum50.mat`: `video_i` is the i-th video in it, and its
+    scores are taken at the frames `picks`. Without, both are None in the record.
     """
 
-    def __getitem__(self, name: str) -> AnnotatedVideo:
-        """Read one video.
+    kind: ClassVar[Kind] = "tvsum"
 
-        Raises:
-            DataError: unknown video, or a key of it is missing or has the wrong shape or values.
-        """
-        with self.open() as file:
-            group = self.group(file, name)
-            features = self.array(group, "features", ndim=2).astype(np.float32)
-            n = len(features)
-            user_scores = self.array(group, "user_scores", ndim=2, n=n).astype(np.float32)
-            gtscore = self.array(group, "gtscore", ndim=1, n=n).astype(np.float32)
-            picks = self.array(group, "picks", ndim=1, n=n).astype(np.int64)
-            n_frames = int(self.array(group, "n_frames", ndim=0))
+    def __init__(self, path: str | os.PathLike[str], annotations: str | os.PathLike[str] | None = None) -> None:
+        """Open the file and list its videos; annotations are read with the first video."""
+        super().__init__(path)
+        self._annotations = None if annotations is None else Path(annotations)
+        self._originals: list[VideoAnnotations] | None = None
+
+    def _read(self, group: VideoGroup, *, features: bool) -> AnnotatedVideo:
+        n_frames = group.n_frames()
+        found = group.features() if features else None
+        picks = group.picks(n_frames, n=None if found is None else len(found))
+        n = len(picks)
+        fps, category, title = group.fps(), group.text("category"), group.text("title")
+        user_scores: NDArray[np.float32] | None = None
+        if "user_scores" in group:
+            user_scores = group.array("user_scores", ndim=2, n=n).astype(np.float32)
             if user_scores.min() < 1 or user_scores.max() > 5:
-                raise self.wrong(name, "user_scores", "has values outside 1 to 5")
-            fps = self.fps(group)
-            if n > 1 and not (np.diff(picks) > 0).all():
-                raise self.wrong(name, "picks", "is not rising")
-            category = str(group.attrs.get("category", ""))
-        step = float(np.median(np.diff(picks))) if n > 1 else float(n_frames)
+                raise group.wrong("user_scores", "has values outside 1 to 5")
+        elif self._annotations is not None:
+            original = self._original(self._annotations, group, n_frames)
+            user_scores = _at(original, picks, self._annotations)
+            fps = original.fps if fps is None else fps
+            category, title = category or original.category, title or original.title
         return AnnotatedVideo(
-            name=name,
-            category=category,
-            rate=fps / step,
-            features=features,
-            user_scores=user_scores,
-            gtscore=gtscore,
-            picks=picks,
+            kind=self.kind,
+            name=group.name,
+            file=str(group.path),
             n_frames=n_frames,
+            picks=picks,
+            gtscore=group.array("gtscore", ndim=1, n=n).astype(np.float32),
+            fps=fps,
+            features=found,
+            user_scores=user_scores,
+            user_summary=group.binary("user_summary", ndim=2, n=n_frames) if "user_summary" in group else None,
+            change_points=group.segments(n_frames) if "change_points" in group else None,
+            gtsummary=group.binary("gtsummary", ndim=1, n=n) if "gtsummary" in group else None,
+            title=title,
+            category=category,
+            youtube_id=group.text("youtube_id"),
         )
+
+    def _original(self, path: Path, group: VideoGroup, n_frames: int) -> VideoAnnotations:
+        """The original annotations of `video_i`, the i-th in their file."""
+        from summdiff.data.annotations import read_annotations
+
+        if self._originals is None:
+            self._originals = list(read_annotations(path).values())
+        prefix, _, digits = group.name.rpartition("_")
+        number = int(digits) if prefix == "video" and digits.isdigit() else 0
+        if not 1 <= number <= len(self._originals):
+            raise DataError(
+                f"'{path}' has {len(self._originals)} videos, none of which is '{group.name}' of '{self.path}': groups "
+                f"must be named video_1 to video_{len(self._originals)} in the order of that file."
+            )
+        original = self._originals[number - 1]
+        if original.n_frames is not None and original.n_frames != n_frames:
+            raise DataError(
+                f"'{path}', {original.name} has {original.n_frames} frames but '{self.path}', "
+                f"{group.name} has {n_frames}: one of the two files is not TVSum's, or in another order."
+            )
+        return original
+
+    def __getstate__(self) -> dict[str, Any]:
+        return super().__getstate__() | {"_originals": None}
+
+
+def _at(original: VideoAnnotations, picks: NDArray[np.int64], path: Path) -> NDArray[np.float32]:
+    """Each annotator's score at the steps."""
+    scores = original.scores
+    if scores is None:
+        raise DataError(f"'{path}', {original.name} has summaries but no scores of single frames, which TVSum needs.")
+    if picks[-1] >= scores.shape[1]:
+        raise DataError(
+            f"'{path}', {original.name} has scores for {scores.shape[1]} frames, a step starts at {picks[-1]}."
+        )
+    at_steps: NDArray[np.float32] = scores[:, picks].astype(np.float32, copy=False)
+    if at_steps.min() < 1 or at_steps.max() > 5:
+        raise DataError(f"'{path}', {original.name} has scores outside 1 to 5.")
+    return at_steps

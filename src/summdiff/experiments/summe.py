@@ -17,7 +17,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from summdiff.data.summe import SummarizedVideo, SumMe
+from summdiff.data.summe import SumMe
+from summdiff.data.video import AnnotatedVideo
 from summdiff.errors import SummdiffError
 from summdiff.metrics.fscore import f1_score, summary_from_scores
 from summdiff.metrics.rank import kendall_tau, spearman_rho
@@ -26,34 +27,34 @@ from summdiff.models import load_model
 _DRAWS = 200  # of random scores
 
 
-def of_scores(video: SummarizedVideo, times: NDArray[np.float64], scores: NDArray[np.floating]) -> dict[str, float]:
+def of_scores(video: AnnotatedVideo, times: NDArray[np.float64], scores: NDArray[np.floating]) -> dict[str, float]:
     """Agreement of scores given at `times` (N,) seconds with the annotators of a video."""
-    frames = np.minimum(np.ceil(times * video.fps - 1e-6).astype(int), video.n_frames - 1)
-    at_steps = video.user_summary[:, frames]
-    summary = summary_from_scores(scores, frames, video.n_frames, video.change_points)
+    frames, users = _frames(video, times), video.need_user_summary()
+    at_steps = users[:, frames]
+    summary = summary_from_scores(scores, frames, video.n_frames, video.need_change_points())
     return {
         "tau": kendall_tau(scores, at_steps),
         "rho": spearman_rho(scores, at_steps),
-        "f1": f1_score(summary, video.user_summary, reduce="max"),
+        "f1": f1_score(summary, users, reduce="max"),
     }
 
 
-def one_video(path: Path, video: SummarizedVideo, model: str) -> dict[str, dict[str, float]]:
+def one_video(path: Path, video: AnnotatedVideo, model: str) -> dict[str, dict[str, float]]:
     """Rows for one video: the model and what it is to be compared with."""
     from summdiff.pipeline import Summarizer
 
     made = Summarizer(model=model).summarize(path)
     times, scores = np.array(made.scores.times), np.array(made.scores.mean)
     rows = {model: of_scores(video, times, scores)}
-    at = np.arange(video.n_frames) / video.fps
+    users = video.need_user_summary()
+    at = np.arange(video.n_frames) / video.need_fps()
     ours = np.any([(at >= part.start) & (at < part.end) for part in made.selection], axis=0)
-    rows["the summary as summarize makes it"] = {"f1": f1_score(ours, video.user_summary, reduce="max")}
+    rows["the summary as summarize makes it"] = {"f1": f1_score(ours, users, reduce="max")}
     rng = np.random.default_rng(0)
     draws = [of_scores(video, times, rng.random(len(times))) for _ in range(_DRAWS)]
     rows[f"random (mean of {_DRAWS})"] = {key: float(np.mean([draw[key] for draw in draws])) for key in draws[0]}
     rows["constant"] = of_scores(video, times, np.full(len(times), 0.5))
-    frames = np.minimum(np.ceil(times * video.fps - 1e-6).astype(int), video.n_frames - 1)
-    users = video.user_summary
+    frames = _frames(video, times)
     left_out = [(user, np.delete(users, i, axis=0)) for i, user in enumerate(users)]
     rows["each annotator with the others"] = {
         "tau": float(np.mean([kendall_tau(user[frames], others[:, frames]) for user, others in left_out])),
@@ -70,13 +71,18 @@ def zero_shot(summe: SumMe, model: str) -> dict[str, dict[str, float]]:
     rows = {}
     for name in summe.names:
         video = summe[name]
-        if video.features is None or video.picks is None:
+        if video.features is None:
             continue
-        scores = loaded.sample(video.features, rate=video.rate).mean(axis=0)
-        rows[f"{name} {video.title}"] = of_scores(video, video.picks / video.fps, scores)
+        scores = loaded.sample(video.need_features(), rate=video.rate).mean(axis=0)
+        rows[f"{name} {video.title}"] = of_scores(video, video.picks / video.need_fps(), scores)
     values = list(rows.values())
     rows[f"mean of {len(values)} videos"] = {key: float(np.mean([row[key] for row in values])) for key in values[0]}
     return rows
+
+
+def _frames(video: AnnotatedVideo, times: NDArray[np.float64]) -> NDArray[np.int64]:
+    """The first frame at or after each time."""
+    return np.minimum(np.ceil(times * video.need_fps() - 1e-6).astype(np.int64), video.n_frames - 1)
 
 
 def main() -> None:

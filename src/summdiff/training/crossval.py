@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from summdiff import __version__
 from summdiff.atomic import written_whole
 from summdiff.data.splits import Split, k_fold
-from summdiff.data.tvsum import AnnotatedVideo, TVSum
+from summdiff.data.tvsum import TVSum
+from summdiff.data.video import AnnotatedVideo
 from summdiff.metrics.rank import kendall_tau, spearman_rho
 from summdiff.models.sampling import condition_inputs
 from summdiff.training.loop import evaluate, fit, make_folder, variety
@@ -92,14 +93,17 @@ def cross_validate(
             "ridge": _ridge(recipe, videos, splits),
             "annotator with annotator": _mean([_among(video) for video in videos.values()]),
             "mean annotator (ceiling)": _mean(
-                [_agreement(video.user_scores.mean(axis=0), video) for video in videos.values()]
+                [_agreement(video.need_user_scores().mean(axis=0), video) for video in videos.values()]
             ),
         },
         "variety of the targets": _mean(
             [
                 _variety(
                     panels(
-                        ranks(video.user_scores), size=recipe.targets.panel, count=1000, rng=np.random.default_rng(0)
+                        ranks(video.need_user_scores()),
+                        size=recipe.targets.panel,
+                        count=1000,
+                        rng=np.random.default_rng(0),
                     )
                 )
                 for video in videos.values()
@@ -146,12 +150,14 @@ def _one_fold(recipe: Recipe, path: Path, split: Split, directory: Path) -> dict
         "validation": asdict(evaluate(model, validation, recipe)) if validation else None,
         "test": asdict(evaluate(model, test, recipe)),
         "other feature spaces": {
-            name: asdict(evaluate(model, [replace(video, features=change(video.features)) for video in test], recipe))
+            name: asdict(
+                evaluate(model, [replace(video, features=change(video.need_features())) for video in test], recipe)
+            )
             for name, change in spaces.items()
         },
         "curves": {
             video.name: model.sample(
-                video.features, rate=video.rate, samples=draw.samples, steps=draw.steps, seed=recipe.seed
+                video.need_features(), rate=video.rate, samples=draw.samples, steps=draw.steps, seed=recipe.seed
             )
             for video in test
         },
@@ -159,12 +165,13 @@ def _one_fold(recipe: Recipe, path: Path, split: Split, directory: Path) -> dict
 
 
 def _agreement(scores: NDArray[Any], video: AnnotatedVideo) -> dict[str, float]:
-    return {"tau": kendall_tau(scores, video.user_scores), "rho": spearman_rho(scores, video.user_scores)}
+    users = video.need_user_scores()
+    return {"tau": kendall_tau(scores, users), "rho": spearman_rho(scores, users)}
 
 
 def _among(video: AnnotatedVideo) -> dict[str, float]:
     """Each annotator against each other one."""
-    users = video.user_scores
+    users = video.need_user_scores()
     rows = []
     for i, scores in enumerate(users):
         others = np.delete(users, i, axis=0)
@@ -173,7 +180,7 @@ def _among(video: AnnotatedVideo) -> dict[str, float]:
 
 
 def _random(video: AnnotatedVideo, seed: int) -> NDArray[np.float64]:
-    return np.random.default_rng([seed, len(video.features)]).random(len(video.features))
+    return np.random.default_rng([seed, len(video.picks)]).random(len(video.picks))
 
 
 def _mean(rows: Sequence[dict[str, float]]) -> dict[str, float]:
@@ -188,10 +195,11 @@ def _variety(curves: NDArray[Any]) -> dict[str, float]:
 def _ridge(recipe: Recipe, videos: dict[str, AnnotatedVideo], splits: Sequence[Split]) -> dict[str, float]:
     """Ridge regression on the same inputs and the same mean of ranks; its penalty is chosen on validation videos."""
     inputs = {
-        name: condition_inputs(video.features, rate=video.rate, conditioning=recipe.conditioning).astype(np.float64)
+        name: condition_inputs(video.need_features(), rate=video.rate, conditioning=recipe.conditioning)
         for name, video in videos.items()
     }
-    wanted = {name: ranks(video.user_scores).mean(axis=0, dtype=np.float64) for name, video in videos.items()}
+    inputs = {name: values.astype(np.float64) for name, values in inputs.items()}
+    wanted = {name: ranks(video.need_user_scores()).mean(axis=0, dtype=np.float64) for name, video in videos.items()}
     rows = []
     for split in splits:
         X = np.concatenate([inputs[name] for name in split.train])

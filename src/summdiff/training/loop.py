@@ -19,7 +19,7 @@ from torch.nn.functional import mse_loss
 
 from summdiff.atomic import written_whole
 from summdiff.data.batches import Example, collate
-from summdiff.data.tvsum import AnnotatedVideo
+from summdiff.data.video import AnnotatedVideo
 from summdiff.diffusion.schedule import add_noise, alphas_cumprod
 from summdiff.errors import OutputError, UsageError
 from summdiff.metrics.rank import kendall_tau, spearman_rho
@@ -273,14 +273,15 @@ def evaluate(model: Model, videos: Sequence[AnnotatedVideo], recipe: Recipe) -> 
     rows = []
     for video in videos:
         curves = model.sample(
-            video.features,
+            video.need_features(),
             rate=video.rate,
             samples=recipe.diffusion.samples,
             steps=recipe.diffusion.steps,
             seed=recipe.seed,
         )
         mean = curves.mean(axis=0)
-        rows.append((kendall_tau(mean, video.user_scores), spearman_rho(mean, video.user_scores), *variety(curves)))
+        users = video.need_user_scores()
+        rows.append((kendall_tau(mean, users), spearman_rho(mean, users), *variety(curves)))
     tau, rho, spread, coherence = (float(value) for value in np.mean(rows, axis=0))
     return Quality(tau=tau, rho=rho, spread=spread, coherence=coherence)
 
@@ -310,7 +311,7 @@ def make_folder(directory: Path) -> None:
 def _fingerprint(videos: Sequence[AnnotatedVideo]) -> str:
     digest = hashlib.sha256()
     for video in videos:
-        for part in (video.name.encode(), video.features.tobytes(), video.user_scores.tobytes()):
+        for part in (video.name.encode(), video.need_features().tobytes(), video.need_user_scores().tobytes()):
             digest.update(part)
     return digest.hexdigest()
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from summdiff.data.tvsum import AnnotatedVideo
+from summdiff.data.video import AnnotatedVideo
 
 Features = NDArray[np.float32]
 
@@ -17,7 +17,7 @@ def other_spaces(training: Sequence[AnnotatedVideo], *, seed: int = 0) -> dict[s
 
     Rotations are not among them: relational descriptors do not change under those at all.
     """
-    every = np.concatenate([video.features for video in training]).astype(np.float64)
+    every = np.concatenate([video.need_features() for video in training]).astype(np.float64)
     mean, std = every.mean(axis=0), every.std(axis=0).clip(min=1e-6)
     values, vectors = np.linalg.eigh((every - mean).T @ (every - mean) / len(every))
     kept = min(256, len(values))

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from summdiff.data.batches import Example
-from summdiff.data.tvsum import AnnotatedVideo
+from summdiff.data.video import AnnotatedVideo
 from summdiff.metrics.rank import average_ranks
 from summdiff.models.sampling import condition_inputs
 from summdiff.training.recipe import Recipe
@@ -19,7 +19,7 @@ def views(video: AnnotatedVideo, recipe: Recipe, rng: np.random.Generator) -> li
     how = recipe.augmentation
     made = []
     for number in range(how.views):
-        features, scores = video.features, video.user_scores
+        features, scores = video.need_features(), video.need_user_scores()
         if number > 0:
             if rng.random() < how.crop:
                 features, scores = crop(features, scores, round(len(features) * rng.uniform(0.4, 1)), rng)

@@ -1,0 +1,77 @@
+"""Which data set a file is of, told by its keys."""
+
+from __future__ import annotations
+
+import os
+
+from summdiff.data.h5 import AnnotatedFile, VideoGroup
+from summdiff.data.mr_hisum import MrHiSum
+from summdiff.data.summe import TITLES, SumMe
+from summdiff.data.tvsum import TVSum
+from summdiff.data.video import AnnotatedVideo, Kind
+from summdiff.data.youtube_highlights import YouTubeHighlights
+from summdiff.errors import DataError, UsageError
+
+KINDS: dict[Kind, type[AnnotatedFile]] = {
+    "tvsum": TVSum,
+    "summe": SumMe,
+    "mr_hisum": MrHiSum,
+    "youtube_highlights": YouTubeHighlights,
+}
+
+
+def open_dataset(
+    path: str | os.PathLike[str], kind: str | None = None, annotations: str | os.PathLike[str] | None = None
+) -> AnnotatedFile:
+    """Open a file of annotated videos.
+
+    Args:
+        path: HDF5, one group per video.
+        kind: the data set; found out from the first video's keys where None.
+        annotations: TVSum's original annotations, for a file without `user_scores`; see `TVSum`.
+
+    Raises:
+        DataError: the file cannot be read, or its keys do not tell which data set it is of.
+        UsageError: an unknown kind, or annotations with a data set that needs none.
+    """
+    if kind is None:
+        kind = _kind_of(_Unknown(path))
+    if kind not in KINDS:
+        raise UsageError(f"There is no kind of data '{kind}'; there are {', '.join(KINDS)}.")
+    if kind == "tvsum":
+        return TVSum(path, annotations)
+    if annotations is not None:
+        raise UsageError(f"Annotations beside the file are for TVSum, but '{path}' is of kind {kind}.")
+    return KINDS[kind](path)
+
+
+class _Unknown(AnnotatedFile):
+    """A file whose kind is to be found out; its videos cannot be read yet."""
+
+    def _read(self, group: VideoGroup, *, features: bool) -> AnnotatedVideo:
+        raise NotImplementedError
+
+
+def _kind_of(file: AnnotatedFile) -> Kind:
+    with file:
+        video = file.group(file.names[0])
+        keys = set(video.keys())
+        if "match" in keys:
+            return "youtube_highlights"
+        if "gtscore" in keys and "n_frames" not in keys:
+            return "mr_hisum"
+        if "user_scores" in keys:
+            return "tvsum"
+        if video.text("video_name") in TITLES or video.text("title") in TITLES:
+            return "summe"
+        if "user_summary" in keys:
+            annotators = video.shape("user_summary")[0]
+            # TVSum has 20 annotators throughout, SumMe 15 to 18.
+            if annotators == 20:
+                return "tvsum"
+            if 15 <= annotators <= 18:
+                return "summe"
+    raise DataError(
+        f"'{file.path}' does not tell which data set it is of ({video.name}: {', '.join(sorted(keys)) or 'no keys'}):"
+        f" name its kind, one of {', '.join(KINDS)}."
+    )

@@ -1,0 +1,129 @@
+"""One annotated video as every reader gives it, whatever data set it is from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from summdiff.errors import DataError
+
+Kind = Literal["tvsum", "summe", "mr_hisum", "youtube_highlights"]
+
+
+@dataclass(frozen=True)
+class AnnotatedVideo:
+    """A video's features and what people said of it; what its data set does not have is None.
+
+    A step is a row of the features: N steps, U annotators, S segments. Frames are those of the original video, except
+    in Mr.HiSum, where only seconds are known and one second counts as one frame.
+
+    Attributes:
+        kind: its data set.
+        name: its group in the file, `video_1` …
+        n_frames: frames of the original video.
+        picks: (N,) int64, first frame of each step, rising.
+        gtscore: (N,) float32 in [0, 1], what is learned from and compared with where there is one reference only.
+        fps: frames per second, None where the file does not say.
+        features: (N, D) float32 or float16, None where they were not asked for or are not there.
+        user_scores: (U, N) float32, each annotator's importance, 1 to 5 (TVSum).
+        user_summary: (U, n_frames) uint8, each annotator's summary (TVSum: knapsack of that annotator's scores; SumMe:
+            what the annotator chose; Mr.HiSum: the single `gt_summary`, U = 1).
+        change_points: (S, 2) int64 as the file has them; how to read them is the data set's `convention`.
+        gtsummary: (N,) uint8.
+        match: (N,) int8, -1, 0, 1 (YouTube Highlights).
+        clips: (N, 2) first and last frame of each step (YouTube Highlights).
+        title, category, youtube_id: "" where the file has none.
+        file: the file it was read from, for messages.
+    """
+
+    kind: Kind
+    name: str
+    n_frames: int
+    picks: NDArray[np.int64]
+    gtscore: NDArray[np.float32]
+    fps: float | None = None
+    features: NDArray[np.floating] | None = None
+    user_scores: NDArray[np.float32] | None = None
+    user_summary: NDArray[np.uint8] | None = None
+    change_points: NDArray[np.int64] | None = None
+    gtsummary: NDArray[np.uint8] | None = None
+    match: NDArray[np.int8] | None = None
+    clips: NDArray[np.float64] | None = None
+    title: str = ""
+    category: str = ""
+    youtube_id: str = ""
+    file: str = ""
+
+    @cached_property
+    def rate(self) -> float:
+        """Steps per second.
+
+        Raises:
+            DataError: the file does not say the frame rate.
+        """
+        fps = self.need_fps()
+        step = float(np.median(np.diff(self.picks))) if len(self.picks) > 1 else float(self.n_frames)
+        return fps / step
+
+    def need_fps(self) -> float:
+        """Frames per second.
+
+        Raises:
+            DataError: the file does not say.
+        """
+        if self.fps is None:
+            raise self._lacks("frame rate", "its group needs an attribute 'fps'")
+        return self.fps
+
+    def need_features(self) -> NDArray[np.float32]:
+        """Features (N, D) in single precision.
+
+        Raises:
+            DataError: there are none, or they were not asked for.
+        """
+        if self.features is None:
+            raise self._lacks("features", "its group needs a key 'features'")
+        return self.features.astype(np.float32, copy=False)
+
+    def need_user_scores(self) -> NDArray[np.float32]:
+        """Each annotator's scores (U, N).
+
+        Raises:
+            DataError: there are none.
+        """
+        if self.user_scores is None:
+            tvsum = ", or name the original annotations (ydata-tvsum50-anno.tsv or ydata-tvsum50.mat) beside the file"
+            raise self._lacks(
+                "scores of single annotators",
+                "its group needs a key 'user_scores'" + (tvsum if self.kind == "tvsum" else ""),
+            )
+        return self.user_scores
+
+    def need_user_summary(self) -> NDArray[np.uint8]:
+        """Each annotator's summary (U, n_frames).
+
+        Raises:
+            DataError: there is none.
+        """
+        if self.user_summary is None:
+            key = "gt_summary" if self.kind == "mr_hisum" else "user_summary"
+            raise self._lacks("summary to compare with", f"its group needs a key '{key}'")
+        return self.user_summary
+
+    def need_change_points(self) -> NDArray[np.int64]:
+        """Segments (S, 2).
+
+        Raises:
+            DataError: there are none.
+        """
+        if self.change_points is None:
+            raise self._lacks("segments", "its group needs a key 'change_points'")
+        return self.change_points
+
+    def _lacks(self, what: str, remedy: str) -> DataError:
+        where = f"'{self.file}', {self.name}" if self.file else self.name
+        return DataError(f"{where} has no {what}: {remedy}.")

@@ -1,0 +1,54 @@
+"""YouTube Highlights (Sun et al., ECCV 2014): clips of raw videos that were or were not taken into an edited one.
+
+One HDF5 file, one group per video, named by its YouTube id; see `YouTubeHighlights`. Needs the `train` extra (h5py).
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+
+from summdiff.data.h5 import AnnotatedFile, VideoGroup
+from summdiff.data.video import AnnotatedVideo, Kind
+
+
+class YouTubeHighlights(AnnotatedFile):
+    """Reads one video at a time.
+
+        data = YouTubeHighlights("youtube_highlights.h5")
+        video = data["zyooMDuAgCA"]
+
+    Keys of a group: `features` (N, D), one step a clip of about 100 frames; `match` (N,): 1 for a highlight, -1 for
+    none, 0 for a clip that is partly one; `clips` (N, 2), its frames; `picks` (N,), its first frame, about 50 apart;
+    `n_frames`; attribute `category`, the domain (surfing, dog ...), and `fps`. There are no segments and no summaries.
+    """
+
+    kind: ClassVar[Kind] = "youtube_highlights"
+    convention: ClassVar[str | None] = None
+
+    def _read(self, group: VideoGroup, *, features: bool) -> AnnotatedVideo:
+        match = group.integers("match", ndim=1)
+        n = len(match)
+        if np.abs(match).max() > 1:
+            raise group.wrong("match", "has values other than -1, 0 and 1")
+        clips = group.array("clips", ndim=2, n=2, rows=n).astype(np.float64)
+        if (clips[:, 1] < clips[:, 0]).any():
+            raise group.wrong("clips", "has clips that end before they start")
+        n_frames = group.n_frames()
+        gtscore = group.array("gtscore", ndim=1, n=n).astype(np.float32) if "gtscore" in group else (match + 1) / 2
+        return AnnotatedVideo(
+            kind=self.kind,
+            name=group.name,
+            file=str(group.path),
+            n_frames=n_frames,
+            picks=group.picks(n_frames, n=n),
+            gtscore=gtscore.astype(np.float32, copy=False),
+            fps=group.fps(),
+            features=group.features(rows=n) if features else None,
+            match=match.astype(np.int8),
+            clips=clips,
+            title=group.text("title"),
+            category=group.text("category"),
+            youtube_id=group.text("youtube_id") or group.name,
+        )
