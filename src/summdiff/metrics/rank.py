@@ -1,16 +1,25 @@
 """Rank correlation of predicted importance with what annotators gave (Otani et al., CVPR 2019).
 
-Both measures are those of SciPy (`kendalltau` variant b and `spearmanr`), computed for all annotators at once.
+Kendall's tau-b and Spearman's rho as in SciPy (`kendalltau` variant b, `spearmanr`), for many rows at once. All counts
+and sums of ranks are integers, so results do not depend on the order of summation; they are exact up to 100,000 steps.
+Tau comes from n (n - 1) / 2 pairs in one of three ways, whichever is quickest for the shape at hand: a table of levels
+where the values have few of them, as summaries do; comparisons of all pairs, many short rows side by side; or a merge
+sort that counts inversions, O(n log² n) (Knight, JASA 1966).
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any, Literal, NamedTuple
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from summdiff.errors import DataError
+from summdiff.errors import DataError, UsageError
 
-_BLOCK = 2_000_000  # pairs of steps compared at a time and annotator; bounds memory, not the result
+RankProtocol = Literal["per_annotator", "to_mean", "summe_a", "summe_b"]
+
+_CELLS = 1 << 17  # values worked on at a time; bounds memory and keeps them in cache, never changes a result
 
 
 def kendall_tau(scores: ArrayLike, references: ArrayLike) -> float:
@@ -27,22 +36,7 @@ def kendall_tau(scores: ArrayLike, references: ArrayLike) -> float:
     Raises:
         DataError: shapes that do not fit, no steps, or values that are not finite.
     """
-    x, users = _checked(scores, references)
-    n = x.size
-    concordance = np.zeros(len(users))
-    untied_x = 0.0
-    untied_users = np.zeros(len(users))
-    rows = max(1, _BLOCK // n)
-    for start in range(0, n, rows):
-        part = slice(start, start + rows)
-        order_x = np.sign(x[part, None] - x[None, :])
-        untied_x += float(np.abs(order_x).sum())
-        for user, values in enumerate(users):
-            order = np.sign(values[part, None] - values[None, :])
-            concordance[user] += (order_x * order).sum()
-            untied_users[user] += np.abs(order).sum()
-    scale = np.sqrt(untied_x * untied_users)
-    return float(np.divide(concordance, scale, out=np.zeros_like(scale), where=scale > 0).mean())
+    return float(kendall_tau_rows(*_one_with_each(scores, references)).mean())
 
 
 def spearman_rho(scores: ArrayLike, references: ArrayLike) -> float:
@@ -50,32 +44,288 @@ def spearman_rho(scores: ArrayLike, references: ArrayLike) -> float:
 
     Arguments, range, undefined cases and errors as for `kendall_tau`.
     """
-    x, users = _checked(scores, references)
-    ranks_x = average_ranks(x)
-    ranks_x -= ranks_x.mean()
-    ranks = np.stack([average_ranks(values) for values in users])
-    ranks -= ranks.mean(axis=1, keepdims=True)
-    scale = np.sqrt((ranks_x**2).sum() * (ranks**2).sum(axis=1))
-    return float(np.divide(ranks @ ranks_x, scale, out=np.zeros_like(scale), where=scale > 0).mean())
+    return float(spearman_rho_rows(*_one_with_each(scores, references)).mean())
 
 
-def average_ranks(values: ArrayLike) -> NDArray[np.float64]:
-    """Ranks 1 … n of (n,) values; equal values share the mean of their ranks."""
-    _, group, counts = np.unique(np.asarray(values), return_inverse=True, return_counts=True)
-    last = np.cumsum(counts)
-    ranks: NDArray[np.float64] = (last - (counts - 1) / 2)[group]
-    return ranks
+def kendall_tau_rows(a: ArrayLike, b: ArrayLike, lengths: ArrayLike | None = None) -> NDArray[np.float64]:
+    """Kendall's tau-b of each row of one table with the same row of another.
+
+    Args:
+        a, b: (R, n) finite values; either may be (n,) or (1, n), one for all rows. Whole numbers of a small range are
+            quickest as integers: they need no sorting.
+        lengths: (R,) how much of each row is real, from 1 to n; what follows may hold anything. None for all of it.
+
+    Returns:
+        (R,) in [-1, 1]; 0 where tau is undefined, a row being constant or of length 1.
+
+    Raises:
+        DataError: as for `kendall_tau`.
+    """
+    return np.concatenate([_tau(*pair) for pair in _ranked_blocks(a, b, lengths)])
 
 
-def _checked(scores: ArrayLike, references: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Scores as (n,) and references as (users, n)."""
-    x = np.asarray(scores, dtype=np.float64)
-    users = np.atleast_2d(np.asarray(references, dtype=np.float64))
-    if x.ndim != 1 or users.ndim != 2 or users.shape[1] != x.size or users.shape[0] == 0 or x.size == 0:
+def spearman_rho_rows(a: ArrayLike, b: ArrayLike, lengths: ArrayLike | None = None) -> NDArray[np.float64]:
+    """Spearman's rho of each row of one table with the same row of another; as `kendall_tau_rows`."""
+    return np.concatenate([_rho(*pair) for pair in _ranked_blocks(a, b, lengths)])
+
+
+def rank_correlation_rows(
+    a: ArrayLike, b: ArrayLike, lengths: ArrayLike | None = None
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """`kendall_tau_rows` and `spearman_rho_rows`, (R,) each, ranking only once."""
+    both = [(_tau(*pair), _rho(*pair)) for pair in _ranked_blocks(a, b, lengths)]
+    return np.concatenate([tau for tau, _ in both]), np.concatenate([rho for _, rho in both])
+
+
+def rank_correlation(prediction: ArrayLike, annotations: ArrayLike, protocol: RankProtocol) -> tuple[float, float]:
+    """Tau-b and rho of one video by a named protocol. Values of different protocols do not compare.
+
+    "per_annotator"
+        TVSum (Otani et al.): importance scores (n,) with each annotator's scores (users, n), mean over annotators.
+        Compares with the annotators among each other, 0.177 / 0.204; the mean annotator reaches 0.378 / 0.473.
+    "to_mean"
+        Mr.HiSum: scores (n,) with `gtscore` (n,); of several annotators (users, n) with their mean.
+    "summe_a"
+        A binary summary (n_frames,) with each annotator's selection (users, n_frames), both cut at > 0 since the raw
+        selections of SumMe hold segment numbers; mean over annotators, tau and rho being equal. The published human
+        0.21.
+    "summe_b"
+        A binary summary (n_frames,) with the mean of the annotators' selections. What CSTA, SummDiff, LLMVS and MSVA
+        report, about 0.25; the human figure to compare that with is one annotator with the mean of the others, about
+        0.30 / 0.33, not the 0.21 of "summe_a".
+
+    Args:
+        prediction: (n,) scores, or a summary for the SumMe protocols.
+        annotations: (n,) or (users, n).
+        protocol: one of the above.
+
+    Returns:
+        Tau and rho in [-1, 1]; 0, or counted as 0 in a mean, where undefined.
+
+    Raises:
+        DataError: as for `kendall_tau`; or scores where the protocol asks for a summary.
+        UsageError: there is no such protocol.
+    """
+    a, b = _one_with_each(prediction, annotations)
+    if protocol == "to_mean":
+        b = b.mean(axis=0, keepdims=True, dtype=np.float64)
+    elif protocol in {"summe_a", "summe_b"}:
+        if (a != np.floor(a)).any():
+            raise DataError(f"Protocol '{protocol}' correlates a summary of 0 and 1, but importance scores were given.")
+        a, b = (a > 0).view(np.uint8), (b > 0).view(np.uint8)
+        if protocol == "summe_b":
+            b = b.sum(axis=0, keepdims=True, dtype=np.int64)  # has the ranks of the mean
+    elif protocol != "per_annotator":
+        raise UsageError(f"There is no protocol '{protocol}'; there are per_annotator, to_mean, summe_a and summe_b.")
+    tau, rho = rank_correlation_rows(a, b)
+    return float(tau.mean()), float(rho.mean())
+
+
+def average_ranks(values: ArrayLike, lengths: ArrayLike | None = None) -> NDArray[np.float64]:
+    """Ranks 1 … n of values (n,), or of each row of (R, n); equal values share the mean of their ranks.
+
+    Args:
+        values: finite.
+        lengths: (R,) as for `kendall_tau_rows`; what follows gets rank 0.
+
+    Raises:
+        DataError: as for `kendall_tau`.
+    """
+    value = np.asarray(values)
+    table, real = _table(np.atleast_2d(value), lengths)
+    ranked = _ranked(table, real)
+    ranks = (ranked.centred() + real[:, None] + 1) / 2
+    ranks[np.arange(table.shape[1]) >= real[:, None]] = 0.0
+    shaped: NDArray[np.float64] = ranks.reshape(value.shape)
+    return shaped
+
+
+class _Ranked(NamedTuple):
+    """Rows as levels: which of its row's values, in order, a value is.
+
+    Attributes:
+        levels: (R, n) from 0 to L - 1; L in the padding.
+        counts: (R, L) how often each level is there; some may be 0.
+        lengths: (R,).
+    """
+
+    levels: NDArray[np.int64]
+    counts: NDArray[np.int64]
+    lengths: NDArray[np.int64]
+
+    def tied_pairs(self) -> NDArray[np.int64]:
+        """(R,) pairs of equal values."""
+        pairs: NDArray[np.int64] = _pairs(self.counts).sum(axis=1)
+        return pairs
+
+    def centred_levels(self) -> NDArray[np.int64]:
+        """(R, L) twice each level's mean rank, less twice the mean of all ranks: integers."""
+        return 2 * np.cumsum(self.counts, axis=1) - self.counts - self.lengths[:, None]
+
+    def centred(self) -> NDArray[np.float64]:
+        """(R, n) the same for each value, 0 in the padding."""
+        of_level = np.zeros((len(self.counts), self.counts.shape[1] + 1))
+        of_level[:, :-1] = self.centred_levels()
+        values: NDArray[np.float64] = of_level.take(self.levels + np.arange(len(of_level))[:, None] * of_level.shape[1])
+        return values
+
+
+def _one_with_each(scores: ArrayLike, references: ArrayLike) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Scores as (1, n) and references as (users, n)."""
+    x, users = np.asarray(scores), np.atleast_2d(np.asarray(references))
+    if x.ndim != 1 or users.ndim != 2 or users.shape[1] != x.size or not users.size:
         raise DataError(
             f"Scores of shape {x.shape} cannot be compared with references of shape {users.shape}: "
             "expected (n,) and (users, n) with at least one step."
         )
-    if not (np.isfinite(x).all() and np.isfinite(users).all()):
+    return x[None], users
+
+
+def _table(values: NDArray[Any], lengths: ArrayLike | None) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """Rows with the padding filled by each row's first value, and their lengths (R,)."""
+    if values.ndim != 2 or not values.size:
+        raise DataError(f"Values to be ranked must be (R, n) with at least one step, not of shape {values.shape}.")
+    n_rows, n = values.shape
+    if values.dtype.kind not in "biuf":
+        values = values.astype(np.float64)
+    if lengths is None:
+        real = np.full(n_rows, n)
+    else:
+        real = np.asarray(lengths, dtype=np.int64)
+        if real.shape != (n_rows,) or real.min() < 1 or real.max() > n:
+            raise DataError(f"The lengths must be ({n_rows},) integers from 1 to {n}, one for each row.")
+        values = np.where(np.arange(n) < real[:, None], values, values[:, :1])
+    if values.dtype.kind == "f" and not np.isfinite(values).all():
         raise DataError("Scores and references must be finite numbers; at least one is NaN or infinite.")
-    return x, users
+    return values, real
+
+
+def _ranked(values: NDArray[Any], lengths: NDArray[np.int64]) -> _Ranked:
+    n_rows, n = values.shape
+    offsets = np.arange(n_rows)[:, None]
+    if values.dtype.kind != "f":
+        low, high = int(values.min()), int(values.max())
+    if values.dtype.kind != "f" and high - low < max(2 * n, 64):
+        levels = values.astype(np.int64) - low
+        most = high - low + 1
+    else:
+        order = np.argsort(values, axis=1) + offsets * n
+        ascending = values.take(order)
+        steps = np.zeros((n_rows, n), dtype=np.int64)
+        np.cumsum(ascending[:, 1:] != ascending[:, :-1], axis=1, out=steps[:, 1:])
+        levels = np.empty((n_rows, n), dtype=np.int64)
+        levels.put(order, steps)
+        most = int(steps[:, -1].max()) + 1
+    if (lengths < n).any():
+        levels[np.arange(n) >= lengths[:, None]] = most
+    counts = np.bincount((levels + offsets * (most + 1)).ravel(), minlength=n_rows * (most + 1))
+    return _Ranked(levels, counts.reshape(n_rows, most + 1)[:, :most], lengths)
+
+
+def _ranked_blocks(a: ArrayLike, b: ArrayLike, lengths: ArrayLike | None) -> Iterator[tuple[_Ranked, _Ranked]]:
+    """Both tables ranked, some rows at a time; a table of one row for all stays one row."""
+    x, y = np.atleast_2d(np.asarray(a)), np.atleast_2d(np.asarray(b))
+    n_rows = max(len(x), len(y))
+    if x.ndim != 2 or y.ndim != 2 or x.shape[1] != y.shape[1] or {len(x), len(y)} - {1, n_rows}:
+        raise DataError(f"Tables of shapes {x.shape} and {y.shape} cannot be compared row by row.")
+    if lengths is not None:  # then one row for all is cut off differently in each
+        x, y = np.broadcast_to(x, (n_rows, x.shape[1])), np.broadcast_to(y, (n_rows, y.shape[1]))
+    (x, x_lengths), (y, y_lengths) = _table(x, lengths), _table(y, lengths)
+    shared = [_ranked(each, real) if len(each) < n_rows else None for each, real in ((x, x_lengths), (y, y_lengths))]
+    rows = max(1, _CELLS // x.shape[1])
+    for start in range(0, n_rows, rows):
+        part = slice(start, start + rows)
+        yield shared[0] or _ranked(x[part], x_lengths[part]), shared[1] or _ranked(y[part], y_lengths[part])
+
+
+def _rho(a: _Ranked, b: _Ranked) -> NDArray[np.float64]:
+    shared: NDArray[np.float64] = np.einsum("rn,rn->r", *np.broadcast_arrays(a.centred(), b.centred()))
+    squares = [(each.counts * each.centred_levels().astype(np.float64) ** 2).sum(axis=1) for each in (a, b)]
+    scale = np.sqrt(squares[0] * squares[1])
+    return np.divide(shared, scale, out=np.zeros_like(scale), where=scale > 0)
+
+
+def _tau(a: _Ranked, b: _Ranked) -> NDArray[np.float64]:
+    levels_a, levels_b = a.counts.shape[1], b.counts.shape[1]
+    tied_a, tied_b = a.tied_pairs(), b.tied_pairs()
+    n_rows, n = np.broadcast_shapes(a.levels.shape, b.levels.shape)
+    if levels_a * levels_b <= 8 * n:
+        concordance = _from_contingency(a, b)
+    else:
+        shift = levels_b.bit_length()
+        both = (a.levels << shift) + b.levels  # in order of a, then of b; padding last
+        if levels_a << shift < np.iinfo(np.int32).max >> 1:
+            both = both.astype(np.int32)
+        both.sort(axis=1)
+        discordant = _inversions(both & ((1 << shift) - 1), levels_b)
+        tied_in_both = np.zeros(n_rows, dtype=np.int64)
+        if tied_a.any() and tied_b.any():
+            place = np.arange(1, n)
+            group = np.maximum.accumulate(np.where(both[:, 1:] != both[:, :-1], place, 0), axis=1)
+            tied_in_both += (place - group).sum(axis=1) - _pairs(n - a.lengths)
+        concordance = _pairs(a.lengths) - tied_a - tied_b + tied_in_both - 2 * discordant
+    everything = _pairs(a.lengths)
+    scale = np.sqrt((everything - tied_a).astype(np.float64) * (everything - tied_b))
+    return np.divide(concordance, scale, out=np.zeros_like(scale), where=scale > 0)
+
+
+def _pairs(count: NDArray[np.int64]) -> NDArray[np.int64]:
+    return count * (count - 1) // 2
+
+
+def _from_contingency(a: _Ranked, b: _Ranked) -> NDArray[np.int64]:
+    """(R,) concordant less discordant pairs from how often each pair of levels occurs."""
+    n_rows = max(len(a.levels), len(b.levels))
+    rows, columns = a.counts.shape[1] + 1, b.counts.shape[1] + 1
+    cells = a.levels * columns + b.levels + np.arange(n_rows)[:, None] * (rows * columns)
+    table = np.bincount(cells.ravel(), minlength=n_rows * rows * columns).reshape(n_rows, rows, columns)
+    table = table[:, :-1, :-1]  # without the padding
+    below = np.cumsum(table, axis=1) - table  # of smaller a, by level of b
+    reach = np.cumsum(below, axis=2)  # … and of b up to the level
+    smaller, greater = reach - below, reach[:, :, -1:] - reach
+    concordance: NDArray[np.int64] = (table * (smaller - greater)).sum(axis=(1, 2))
+    return concordance
+
+
+def _inversions(x: NDArray[np.integer], most: int) -> NDArray[np.int64]:
+    """(R,) pairs of each row (R, n) of values from 0 to `most` in which the former is greater."""
+    n_rows, n = x.shape
+    small = np.dtype(np.int16 if most < np.iinfo(np.int16).max else np.int32)
+    if n / 25 + 2000 / n_rows < 70:  # nanoseconds a value: of all pairs and of calls, against those of merging
+        return _inversions_of_pairs(np.ascontiguousarray(x.T, dtype=small))
+    return _inversions_by_merging(x.astype(np.int32), most)
+
+
+def _inversions_of_pairs(x: NDArray[np.integer]) -> NDArray[np.int64]:
+    """For columns (n, R): every value against the one d places on, for all places and rows at once."""
+    n, n_rows = x.shape
+    total = np.zeros(n_rows, dtype=np.int64)
+    found = np.zeros(x.shape, dtype=np.uint8)
+    greater = np.empty(x.shape, dtype=np.bool_)
+    for d in range(1, n):
+        np.greater(x[:-d], x[d:], out=greater[: n - d])
+        found[: n - d] += greater[: n - d].view(np.uint8)
+        if d % 255 == 0 or d == n - 1:  # before a byte is full
+            total += found.sum(axis=0, dtype=np.int64)
+            found[:] = 0
+    return total
+
+
+def _inversions_by_merging(x: NDArray[np.int32], most: int) -> NDArray[np.int64]:
+    """For rows (R, n): sort runs of doubling width; each value of a right half jumps what is left of the left one."""
+    n_rows, n = x.shape
+    width = 1 << max(n - 1, 1).bit_length()
+    runs = np.full((n_rows, width), 2 * (most + 1), dtype=np.int32)  # filled up with the greatest: no inversion
+    runs[:, :n] = 2 * x  # the last bit says which half: of equal values the left one comes first
+    total = np.zeros(n_rows, dtype=np.int64)
+    half = 1
+    while half < width:
+        pair = runs.reshape(n_rows, -1, 2 * half)
+        pair[:, :, half:] += 1
+        pair.sort(axis=2)
+        right = pair & 1
+        pair -= right
+        left_after = half - np.cumsum(1 - right, axis=2, dtype=np.int32)
+        total += np.einsum("rpw,rpw->r", left_after, right, dtype=np.int64)
+        half *= 2
+    return total

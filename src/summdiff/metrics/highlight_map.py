@@ -1,0 +1,196 @@
+"""Average precision of highlights: MAP50 and MAP15 of Mr.HiSum, and the mean over domains of YouTube Highlights."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from summdiff.errors import DataError
+
+Interpolation = Literal["step", "trapezoid"]
+
+_FORGIVEN = 1e-9  # of a shot or step: products of rates and shares that should be integers
+
+
+def average_precision(labels: ArrayLike, scores: ArrayLike, interpolation: Interpolation = "step") -> float:
+    """Average precision of scores that should rank positives first.
+
+    Args:
+        labels: (n,) above 0 for positives.
+        scores: (n,) finite.
+        interpolation: "step", precision at each positive, as scikit-learn's `average_precision_score`: equal scores
+            come in together. "trapezoid", the area under straight lines from precision 1 at recall 0, as
+            highlight-detection code computes it on YouTube Highlights: of equal scores the earlier comes first.
+
+    Returns:
+        A value in [0, 1]; 0 without positives, where it is undefined.
+
+    Raises:
+        DataError: shapes that do not fit, no entry, or scores that are not finite.
+    """
+    return float(average_precision_rows(np.asarray(labels)[None], np.asarray(scores)[None], None, interpolation)[0])
+
+
+def average_precision_rows(
+    labels: ArrayLike, scores: ArrayLike, lengths: ArrayLike | None = None, interpolation: Interpolation = "step"
+) -> NDArray[np.float64]:
+    """(R,) `average_precision` of each row.
+
+    Args:
+        labels, scores: (R, n).
+        lengths: (R,) how much of each row is real, from 1 to n; what follows may hold anything. None for all of it.
+        interpolation: see `average_precision`.
+    """
+    positive, score = np.asarray(labels) > 0, np.asarray(scores, dtype=np.float64)
+    if score.ndim != 2 or not score.size or positive.shape != score.shape:
+        raise DataError(
+            f"Labels of shape {positive.shape} and scores of shape {score.shape} do not fit: "
+            "expected the same shape, with at least one entry."
+        )
+    real = _real(lengths, *score.shape)
+    if real is not None:
+        score, positive = np.where(real, score, -np.inf), positive & real  # what is not real comes last
+    if not np.isfinite(score if real is None else score[real]).all():
+        raise DataError("Scores must be finite numbers; at least one is NaN or infinite.")
+    n_rows, n = score.shape
+    order = np.argsort(-score, axis=1, kind="stable") + np.arange(n_rows)[:, None] * n
+    hit = positive.take(order)
+    hits = np.cumsum(hit, axis=1)
+    place = np.arange(1, n + 1)
+    if interpolation == "trapezoid":
+        precision = hits / place
+        before = np.concatenate((np.ones((n_rows, 1)), precision[:, :-1]), axis=1)
+        gained = (precision + before) / 2
+    else:
+        ranked = score.take(order)
+        last = np.broadcast_to(place - 1, ranked.shape).copy()  # place of the last one of equal score
+        last[:, :-1][ranked[:, :-1] == ranked[:, 1:]] = n - 1
+        last = np.minimum.accumulate(last[:, ::-1], axis=1)[:, ::-1]
+        gained = np.take_along_axis(hits, last, axis=1) / (last + 1)
+    precisions: NDArray[np.float64] = (gained * hit).sum(axis=1) / np.maximum(hits[:, -1], 1)
+    return precisions
+
+
+def highlight_map(
+    scores: ArrayLike, gtscore: ArrayLike, rho: float = 0.5, shot_seconds: float = 5.0, rate: float = 1.0
+) -> float:
+    """MAP of Mr.HiSum for one video: do the scores rank the shots that `gtscore` puts on top first?
+
+    The video is cut from its start into shots of `shot_seconds`, the last one may be shorter; a shot's score is the
+    mean of its steps. The floor(rho · N) shots of greatest mean gtscore are the positives, of equal ones the earlier.
+    The rest is `average_precision` ("step") of the predicted shot scores.
+
+    Args:
+        scores, gtscore: (n,) finite.
+        rho: share of the shots that are positive, in (0, 1): 0.5 for MAP50, 0.15 for MAP15.
+        shot_seconds: length of a shot.
+        rate: steps per second. A shot is shot_seconds · rate steps; where that is no integer, shots begin at the
+            multiples of it rounded up, so that they last shot_seconds on average; never less than one step.
+
+    Returns:
+        A value in [0, 1]; 0 without positives, that is with fewer than 1 / rho shots.
+
+    Raises:
+        DataError: shapes that do not fit, no step, values that are not finite, or options out of range.
+    """
+    return float(
+        highlight_map_rows(np.asarray(scores)[None], np.asarray(gtscore)[None], None, rho, shot_seconds, rate)[0]
+    )
+
+
+def highlight_map_rows(
+    scores: ArrayLike,
+    gtscore: ArrayLike,
+    lengths: ArrayLike | None = None,
+    rho: float = 0.5,
+    shot_seconds: float = 5.0,
+    rate: ArrayLike = 1.0,
+) -> NDArray[np.float64]:
+    """(R,) `highlight_map` of each row.
+
+    Args:
+        scores, gtscore: (R, n); either may be (n,) or (1, n), one for all rows.
+        lengths: (R,) how much of each row is real, from 1 to n; what follows may hold anything. None for all of it.
+        rho, shot_seconds: see `highlight_map`.
+        rate: steps per second, one for all or (R,).
+    """
+    score, truth = (np.atleast_2d(np.asarray(each, dtype=np.float64)) for each in (scores, gtscore))
+    n_rows, n = max(len(score), len(truth)), score.shape[-1]
+    steps = shot_seconds * np.asarray(rate, dtype=np.float64)
+    fits = score.ndim == truth.ndim == 2 and truth.shape[1] == n and {len(score), len(truth)} <= {1, n_rows}
+    if not fits or not n or steps.shape not in {(), (n_rows,)}:
+        raise DataError(
+            f"Scores of shape {score.shape}, gtscore of shape {truth.shape} and rates of shape {steps.shape} do not "
+            "fit: expected (R, n), (R, n) and (R,), or one for all rows."
+        )
+    if not (0 < rho < 1 and (steps > 0).all()):
+        raise DataError("MAP needs a share rho between 0 and 1, and shots and a rate above 0.")
+    real = _real(lengths, n_rows, n)
+    length = np.full(n_rows, n) if lengths is None else np.asarray(lengths, dtype=np.int64)
+    score, truth = np.broadcast_to(score, (n_rows, n)), np.broadcast_to(truth, (n_rows, n))
+    if real is not None:
+        score, truth = np.where(real, score, 0.0), np.where(real, truth, 0.0)
+    if steps.ndim == 0 or (steps == steps[0]).all():
+        return _of_one_rate(score, truth, length, rho, float(steps.flat[0]))
+    result = np.empty(n_rows)
+    for step in np.unique(steps):
+        rows = steps == step
+        result[rows] = _of_one_rate(score[rows], truth[rows], length[rows], rho, float(step))
+    return result
+
+
+def domain_map(average_precisions: Sequence[float] | NDArray[np.floating], domains: Sequence[str]) -> dict[str, float]:
+    """MAP of YouTube Highlights: mean average precision in each domain, and the mean over domains.
+
+    A clip is positive where `match` is 1; 0 (no decision) and -1 (no highlight) are not.
+
+    Args:
+        average_precisions: (V,) of each video.
+        domains: V names.
+
+    Returns:
+        Each domain's mean, in order of name, then "mean", in which every domain counts alike.
+
+    Raises:
+        DataError: lengths differ, or there is no video.
+    """
+    values, names = np.asarray(average_precisions, dtype=np.float64), np.asarray(domains, dtype=np.str_)
+    if values.ndim != 1 or values.shape != names.shape or not values.size:
+        raise DataError(
+            f"Expected one average precision for each video's domain, not {values.shape} for {names.shape}."
+        )
+    means = {str(name): float(values[names == name].mean()) for name in np.unique(names)}
+    return means | {"mean": float(np.mean(list(means.values())))}
+
+
+def _of_one_rate(
+    score: NDArray[np.float64], truth: NDArray[np.float64], length: NDArray[np.int64], rho: float, step: float
+) -> NDArray[np.float64]:
+    """(R,) MAP of rows (R, n), 0 beyond their length (R,), cut into shots of `step` steps."""
+    n_rows, n = score.shape
+    starts = np.ceil(np.arange(math.ceil(n / max(step, 1.0))) * max(step, 1.0) - _FORGIVEN).astype(np.int64)
+    starts = starts[starts < n]
+    shots = starts.searchsorted(length)  # of each row
+    sizes = np.minimum(np.append(starts[1:], n), length[:, None]) - starts
+    score_of, truth_of = (np.add.reduceat(each, starts, axis=1) / np.maximum(sizes, 1) for each in (score, truth))
+    if not np.isfinite(truth_of).all():
+        raise DataError("Values of gtscore must be finite numbers; at least one is NaN or infinite.")
+    truth_of[sizes <= 0] = -np.inf
+    order = np.argsort(-truth_of, axis=1, kind="stable") + np.arange(n_rows)[:, None] * len(starts)
+    positive = np.empty(truth_of.shape, dtype=np.bool_)
+    positive.put(order, np.arange(len(starts)) < np.floor(rho * shots + _FORGIVEN)[:, None])
+    return average_precision_rows(positive, score_of, shots)
+
+
+def _real(lengths: ArrayLike | None, n_rows: int, n: int) -> NDArray[np.bool_] | None:
+    """(R, n) True where a row is real; None where all is."""
+    if lengths is None:
+        return None
+    length = np.asarray(lengths)
+    if length.shape != (n_rows,) or length.min() < 1 or length.max() > n:
+        raise DataError(f"The lengths must be ({n_rows},) integers from 1 to {n}, one for each row.")
+    return np.arange(n) < length[:, None]
