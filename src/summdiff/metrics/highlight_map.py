@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Literal
 
@@ -13,7 +12,7 @@ from summdiff.errors import DataError
 
 Interpolation = Literal["step", "trapezoid"]
 
-_FORGIVEN = 1e-9  # of a shot or step: products of rates and shares that should be integers
+_FORGIVEN = 1e-9  # of a step or shot: products with rates and shares that should be integers
 
 
 def average_precision(labels: ArrayLike, scores: ArrayLike, interpolation: Interpolation = "step") -> float:
@@ -88,8 +87,8 @@ def highlight_map(
         scores, gtscore: (n,) finite.
         rho: share of the shots that are positive, in (0, 1): 0.5 for MAP50, 0.15 for MAP15.
         shot_seconds: length of a shot.
-        rate: steps per second. A shot is shot_seconds · rate steps; where that is no integer, shots begin at the
-            multiples of it rounded up, so that they last shot_seconds on average; never less than one step.
+        rate: steps per second. A shot is shot_seconds · rate steps, rounded to the nearest integer (halves up), at
+            least 1.
 
     Returns:
         A value in [0, 1]; 0 without positives, that is with fewer than 1 / rho shots.
@@ -120,26 +119,27 @@ def highlight_map_rows(
     """
     score, truth = (np.atleast_2d(np.asarray(each, dtype=np.float64)) for each in (scores, gtscore))
     n_rows, n = max(len(score), len(truth)), score.shape[-1]
-    steps = shot_seconds * np.asarray(rate, dtype=np.float64)
+    seconds = shot_seconds * np.asarray(rate, dtype=np.float64)
     fits = score.ndim == truth.ndim == 2 and truth.shape[1] == n and {len(score), len(truth)} <= {1, n_rows}
-    if not fits or not n or steps.shape not in {(), (n_rows,)}:
+    if not fits or not n or seconds.shape not in {(), (n_rows,)}:
         raise DataError(
-            f"Scores of shape {score.shape}, gtscore of shape {truth.shape} and rates of shape {steps.shape} do not "
+            f"Scores of shape {score.shape}, gtscore of shape {truth.shape} and rates of shape {seconds.shape} do not "
             "fit: expected (R, n), (R, n) and (R,), or one for all rows."
         )
-    if not (0 < rho < 1 and (steps > 0).all()):
+    if not (0 < rho < 1 and (seconds > 0).all()):
         raise DataError("MAP needs a share rho between 0 and 1, and shots and a rate above 0.")
     real = _real(lengths, n_rows, n)
     length = np.full(n_rows, n) if lengths is None else np.asarray(lengths, dtype=np.int64)
     score, truth = np.broadcast_to(score, (n_rows, n)), np.broadcast_to(truth, (n_rows, n))
     if real is not None:
         score, truth = np.where(real, score, 0.0), np.where(real, truth, 0.0)
+    steps = np.maximum(np.floor(seconds + 0.5 + _FORGIVEN), 1).astype(np.int64)
     if steps.ndim == 0 or (steps == steps[0]).all():
-        return _of_one_rate(score, truth, length, rho, float(steps.flat[0]))
+        return _of_shots(score, truth, length, rho, int(steps.flat[0]))
     result = np.empty(n_rows)
-    for step in np.unique(steps):
-        rows = steps == step
-        result[rows] = _of_one_rate(score[rows], truth[rows], length[rows], rho, float(step))
+    for size in np.unique(steps):
+        rows = steps == size
+        result[rows] = _of_shots(score[rows], truth[rows], length[rows], rho, int(size))
     return result
 
 
@@ -167,15 +167,14 @@ def domain_map(average_precisions: Sequence[float] | NDArray[np.floating], domai
     return means | {"mean": float(np.mean(list(means.values())))}
 
 
-def _of_one_rate(
-    score: NDArray[np.float64], truth: NDArray[np.float64], length: NDArray[np.int64], rho: float, step: float
+def _of_shots(
+    score: NDArray[np.float64], truth: NDArray[np.float64], length: NDArray[np.int64], rho: float, size: int
 ) -> NDArray[np.float64]:
-    """(R,) MAP of rows (R, n), 0 beyond their length (R,), cut into shots of `step` steps."""
+    """(R,) MAP of rows (R, n), 0 beyond their length (R,), cut into shots of `size` steps."""
     n_rows, n = score.shape
-    starts = np.ceil(np.arange(math.ceil(n / max(step, 1.0))) * max(step, 1.0) - _FORGIVEN).astype(np.int64)
-    starts = starts[starts < n]
-    shots = starts.searchsorted(length)  # of each row
-    sizes = np.minimum(np.append(starts[1:], n), length[:, None]) - starts
+    starts = np.arange(0, n, size)
+    shots = -(-length // size)  # of each row
+    sizes = np.minimum(length[:, None] - starts, size)
     score_of, truth_of = (np.add.reduceat(each, starts, axis=1) / np.maximum(sizes, 1) for each in (score, truth))
     if not np.isfinite(truth_of).all():
         raise DataError("Values of gtscore must be finite numbers; at least one is NaN or infinite.")

@@ -242,7 +242,8 @@ def _rho(a: _Ranked, b: _Ranked) -> NDArray[np.float64]:
     shared: NDArray[np.float64] = np.einsum("rn,rn->r", *np.broadcast_arrays(a.centred(), b.centred()))
     squares = [(each.counts * each.centred_levels().astype(np.float64) ** 2).sum(axis=1) for each in (a, b)]
     scale = np.sqrt(squares[0] * squares[1])
-    return np.divide(shared, scale, out=np.zeros_like(scale), where=scale > 0)
+    correlation: NDArray[np.float64] = np.divide(shared, scale, out=np.zeros_like(scale), where=scale > 0)
+    return correlation
 
 
 def _tau(a: _Ranked, b: _Ranked) -> NDArray[np.float64]:

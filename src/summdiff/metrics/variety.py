@@ -89,7 +89,7 @@ def spread_ratio(samples: ArrayLike, user_scores: ArrayLike) -> float:
     """
     ours, theirs = _ranks(samples, user_scores)
     apart = float(theirs.std(axis=0).mean())
-    if apart == 0:
+    if apart < 1e-12:  # of ranks between 0 and 1: rounding
         raise DataError("The annotators' ranks are the same at every step, so samples' spread has no measure.")
     return float(ours.std(axis=0).mean()) / apart
 

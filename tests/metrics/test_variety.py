@@ -1,0 +1,63 @@
+import numpy as np
+import pytest
+
+from summdiff.errors import DataError
+from summdiff.metrics.fscore import f1_score
+from summdiff.metrics.variety import coverage, coverage_of_annotators, diversity, spread_coverage, spread_ratio
+
+
+def test_diversity_by_hand():
+    assert diversity([[1, 1, 0, 0], [1, 1, 0, 0]]) == 0.0
+    assert diversity([[1, 1, 0, 0], [0, 0, 1, 1]]) == 1.0
+    assert diversity([[1, 1, 0, 0], [0, 1, 1, 0], [0, 0, 0, 0]]) == pytest.approx(1 - (1 / 3 + 0 + 0) / 3)
+    assert diversity([[0, 0], [0, 0]]) == 0.0
+    assert diversity([[1, 0]]) == diversity([1, 0]) == 0.0
+
+
+def test_diversity_is_the_mean_over_pairs():
+    chosen = np.random.default_rng(0).random((6, 200)) < 0.2
+    iou = [(a & b).sum() / (a | b).sum() for i, a in enumerate(chosen) for b in chosen[:i]]
+    assert diversity(chosen) == pytest.approx(1 - np.mean(iou))
+    assert diversity(np.random.default_rng(1).permutation(chosen)) == pytest.approx(diversity(chosen), abs=1e-15)
+
+
+def test_coverage_is_the_best_sample_for_each_annotator():
+    rng = np.random.default_rng(2)
+    samples, users = rng.random((5, 100)) < 0.2, rng.random((3, 100)) < 0.2
+    best = [f1_score(user, samples, "max") for user in users]
+    assert coverage_of_annotators(samples, users) == pytest.approx(best)
+    assert coverage(samples, users) == pytest.approx(np.mean(best))
+    assert coverage(samples[:2], users) <= coverage(samples, users)
+    assert coverage(users, users) == 1.0
+
+
+def test_samples_that_vary_as_annotators_do_cover_the_level():
+    rng = np.random.default_rng(3)
+    taste = rng.normal(size=600)
+    samples, users = (taste + rng.normal(size=(rows, 600)) for rows in (400, 200))
+    for level in (0.5, 0.9):
+        assert spread_coverage(samples, users, level) == pytest.approx(level, abs=0.02)
+    assert spread_coverage(samples, users) == spread_coverage(samples, users, 0.9)
+    assert spread_ratio(samples, users) == pytest.approx(1.0, abs=0.03)
+
+
+def test_scales_do_not_matter_and_agreement_covers_nothing():
+    rng = np.random.default_rng(4)
+    samples, users = rng.random((20, 50)), rng.integers(1, 6, size=(9, 50))
+    for measure in (spread_coverage, spread_ratio):
+        assert measure(np.exp(9 * samples), 10 * users) == measure(samples, users)
+    same = np.tile(samples[0], (20, 1))
+    assert spread_coverage(same, rng.random((9, 50))) < 0.06
+    assert spread_ratio(samples[:1], users) == 0.0
+    assert spread_ratio(same, users) == pytest.approx(0.0, abs=1e-12)
+
+
+def test_says_what_is_wrong():
+    with pytest.raises(DataError, match="3 steps cannot be compared with annotators' scores of 2"):
+        spread_coverage(np.ones((2, 3)), np.ones((2, 2)))
+    with pytest.raises(DataError, match="finite"):
+        spread_coverage([[np.nan, 1.0]], [[1.0, 2.0]])
+    with pytest.raises(DataError, match="at least one"):
+        diversity(np.zeros((0, 3)))
+    with pytest.raises(DataError, match="no measure"):
+        spread_ratio([[1.0, 2.0, 3.0], [2.0, 1.0, 0.0]], [[0.1, 0.7, 0.3]] * 7)
