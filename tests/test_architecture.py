@@ -14,7 +14,8 @@ LAYERS = [
     {"errors", "atomic", "timeline", "options", "__init__"},
     {"segmentation", "selection", "diffusion", "metrics"},
     {"video", "features", "models", "data"},
-    {"pipeline", "training", "export"},
+    {"evaluation"},
+    {"pipeline", "training", "export", "conversion"},
     {"experiments", "cli", "web"},
     {"__main__"},
 ]

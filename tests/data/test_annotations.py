@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from annotation_files import write_summe_mat, write_tvsum_mat, write_tvsum_tsv
 from summdiff.data.annotations import Span, VideoAnnotations, read_annotations, source_of
-from summdiff.data.annotations.summe_mat import TITLES
 from summdiff.errors import DataError
 
 
@@ -129,18 +128,6 @@ def test_summe(tmp_path, summe, newer):
             # Segment numbers, not 0/1: an annotator's 7th segment is chosen as much as the first.
             assert (video.summaries == (segments > 0).T).all()
     assert list(read_annotations(tmp_path / "GT" / "Jumps.mat")) == ["Jumps"]
-
-
-def test_summe_counts_titles_in_the_order_of_capital_letters_first():
-    assert len(TITLES) == 25
-    assert list(TITLES) == sorted(TITLES)
-    assert TITLES[11] == "Jumps"
-
-
-def test_titles_have_the_numbers_of_the_real_file(data_dir):
-    with h5py.File(data_dir / "summe_annotations.h5") as file:
-        for name, group in file.items():
-            assert name == f"video_{TITLES.index(group.attrs['title']) + 1}"
 
 
 @pytest.mark.parametrize(

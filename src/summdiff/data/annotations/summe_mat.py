@@ -15,20 +15,11 @@ from summdiff.data.annotations.matlab import load
 from summdiff.data.annotations.record import VideoAnnotations
 from summdiff.errors import DataError
 
-TITLES = (
-    "Air_Force_One", "Base jumping", "Bearpark_climbing", "Bike Polo", "Bus_in_Rock_Tunnel", "Car_railcrossing",
-    "Cockpit_Landing", "Cooking", "Eiffel Tower", "Excavators river crossing", "Fire Domino", "Jumps",
-    "Kids_playing_in_leaves", "Notre_Dame", "Paintball", "Playing_on_water_slide", "Saving dolphines", "Scuba",
-    "St Maarten Landing", "Statue of Liberty", "Uncut_Evening_Flight", "Valparaiso_Downhill", "car_over_camera",
-    "paluma_jump", "playing_ball",
-)  # fmt: skip
-"""SumMe's videos; the field calls the k-th of them `video_k`."""
-
 
 def read(path: Path) -> dict[str, VideoAnnotations]:
     """The annotations of every `.mat` in a folder or in its sub-folder GT, or of the one given, by title.
 
-    Titles are ordered as in `TITLES`, that is capital letters before small ones.
+    Capital letters come before small ones, as in the numbers that the field gives to the videos.
     """
     if path.is_dir():
         inside = path / "GT"

@@ -1,0 +1,106 @@
+"""What annotators said of a video as the arrays that the field's files hold."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from summdiff.conversion import segments
+from summdiff.conversion.look import frame_count
+from summdiff.conversion.matching import TVSUM_SCALE
+from summdiff.data.annotations import VideoAnnotations
+from summdiff.data.h5 import VideoGroup
+from summdiff.errors import DataError
+from summdiff.features.cache import Extracted
+from summdiff.metrics.fscore import Segments
+from summdiff.video.index import index_frames
+from summdiff.video.source import FrameSource
+
+_TOLERANCE = 0.01  # share of the annotated frames by which a video's own number may differ
+
+
+def aligned(video: VideoAnnotations, path: Path, seen: Extracted) -> tuple[VideoAnnotations, tuple[str, ...]]:
+    """The annotations by frame, once it is certain that their frames are the file's; and what is to be noted.
+
+    Raises:
+        DataError: they are not.
+    """
+    frames = frame_count(seen)
+    if video.spans is not None:
+        times = index_frames(path).shown
+        with FrameSource(path) as source:
+            shown = times * float(source.time_base)
+        if len(shown) != frames:  # damaged frames, which only decoding finds
+            return video.at(frames, seen.video.fps), ()
+        return video.at(frames, times=shown), ()
+    expected = video.n_frames or 0
+    if frames == expected:
+        return video, ()
+    differ = f"'{path}' has {frames} frames where the annotations of '{video.name}' have {expected}"
+    if abs(frames - expected) > _TOLERANCE * expected:
+        raise DataError(f"{differ}; use the video that was annotated, with all its frames.")
+    which = "those that are missing" if frames < expected else "those that are too many"
+    return video, (f"{differ}; {which} are taken to be the last.",)
+
+
+def arrays_of(
+    video: VideoAnnotations, seen: Extracted, *, every: int, segment_seconds: float, published: VideoGroup | None
+) -> dict[str, NDArray[Any]]:
+    """What is written of a video, by key.
+
+    Args:
+        video: its annotations by frame.
+        seen: its features.
+        every: frames from one step to the next.
+        segment_seconds: average length of segments that are computed.
+        published: where to take them from instead.
+
+    Raises:
+        DataError: `published` has none that fit.
+    """
+    n_frames = video.n_frames or 0
+    picks = np.arange(0, min(n_frames, frame_count(seen)), every)
+    features = seen.features[: len(picks)].astype(np.float32)
+    made: NDArray[np.uint8] | None = None
+    if published is None:
+        count = round(n_frames / seen.video.fps / segment_seconds)
+        change_points = segments.computed(features, picks, n_frames, count)
+    elif video.scored:
+        change_points, made = segments.stored(published, n_frames, video.annotators)
+    else:
+        change_points = published.segments(n_frames)
+    arrays: dict[str, NDArray[Any]] = {}
+    if video.scores is not None and video.score_range is not None:
+        low, high = video.score_range
+        share = (video.scores.astype(np.float64) - low) / (high - low)
+        first, last = TVSUM_SCALE
+        scores = first + (last - first) * share
+        gtscore = share[:, picks].mean(axis=0)
+        arrays["user_scores"] = scores[:, picks].astype(np.float32)
+        user_summary = _summaries(scores, np.arange(n_frames), n_frames, change_points) if made is None else made
+    else:
+        # What annotators chose themselves needs no segments.
+        user_summary = np.asarray(video.summaries, dtype=np.uint8)
+        gtscore = user_summary[:, picks].mean(axis=0)
+    return arrays | {
+        "features": features,
+        "picks": picks,
+        "n_frames": np.array(n_frames),
+        "n_steps": np.array(len(picks)),
+        "gtscore": gtscore.astype(np.float32),
+        "gtsummary": _summaries(gtscore[None], picks, n_frames, change_points)[0, picks],
+        "user_summary": user_summary,
+        "change_points": change_points,
+        "n_frame_per_seg": change_points[:, 1] - change_points[:, 0] + 1,
+    }
+
+
+def _summaries(
+    scores: NDArray[np.float64], picks: NDArray[np.int64], n_frames: int, change_points: NDArray[np.int64]
+) -> NDArray[np.uint8]:
+    """The 15 % knapsack of each row of scores (K, n_steps): (K, n_frames)."""
+    video = Segments.of(picks, n_frames, change_points)
+    return video.summary(video.choose(scores))
