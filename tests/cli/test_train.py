@@ -45,6 +45,8 @@ def test_train_writes_a_model_that_can_be_used(data_dir, tmp_path, monkeypatch):
     provenance = json.loads((tmp_path / "model" / "config.json").read_text())["provenance"]
     assert provenance["data"]["videos"] == 50
     assert provenance["recipe"]["epochs"] == 1
+    assert provenance["trained_on"][0] == "tvsum/video_1"
+    assert len(provenance["trained_on"]) == 50
 
 
 def test_crossval_prints_the_model_beside_what_it_is_compared_with(data_dir, tmp_path):
@@ -54,13 +56,14 @@ def test_crossval_prints_the_model_beside_what_it_is_compared_with(data_dir, tmp
     arguments = [f"data={tmp_path / 'eight.h5'}", f"output={tmp_path / 'out'}", "folds=2", *SMALL]
     result = invoke(crossval, RECIPE, *arguments)
     assert result.exit_code == 0, result.output
-    rows = {line[:28].strip(): line[28:].split() for line in result.stdout.splitlines()}
-    assert list(rows)[1:6] == ["default", "random", "ridge", "annotator with annotator", "mean annotator (ceiling)"]
-    tau = {name: float(cells[0]) for name, cells in rows.items() if len(cells) == 2 and name}
-    assert tau["random"] < tau["annotator with annotator"] < tau["mean annotator (ceiling)"]
+    tau = {}
+    for row in ("default", "ridge", "random", "annotator with another", "mean of the others", "oracle"):
+        cells = re.search(rf"^ *{row} +[\d.]+ ±[\d.]+ +(-?[\d.]+) ±", result.stdout, flags=re.M)
+        tau[row] = float(cells[1])
+    assert tau["random"] < tau["annotator with another"] < tau["mean of the others"] < tau["oracle"]
     path = tmp_path / "out" / "crossval" / "metrics.json"
     assert f"{path}\n" in result.stdout
-    assert len(json.loads(path.read_text())["videos"]) == 8
+    assert len(json.loads(path.read_text())["evaluation"]["videos"]) == 8
 
 
 def test_mistakes_are_said(tmp_path, monkeypatch):

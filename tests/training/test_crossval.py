@@ -1,10 +1,14 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from scipy import stats
 
+from summdiff.data.splits import read_splits
 from summdiff.data.tvsum import TVSum
+from summdiff.evaluation.evaluate import evaluate
+from summdiff.evaluation.predictions import read_predictions
 from summdiff.training.crossval import cross_validate
 from summdiff.training.recipe import read_recipe
 
@@ -32,30 +36,38 @@ def test_every_video_is_predicted_once_by_a_model_that_never_saw_it(result, data
         assert not set(split["train"]) & set(split["validation"])
 
 
-def test_overall_can_be_recomputed_from_the_predictions(result, data_file):
+def test_the_evaluation_can_be_repeated_from_the_predictions(result, data_file):
     found, _ = result
     data, taus = TVSum(data_file), []
-    with np.load(found.path.with_name("predictions.npz")) as curves:
-        for name in data.names:
-            assert curves[name].shape == (2, len(data[name].features))
-            mean = curves[name].mean(axis=0)
-            taus.append(np.mean([stats.kendalltau(mean, user).statistic for user in data[name].user_scores]))
-    assert found.metrics["overall"]["tau"] == pytest.approx(np.mean(taus), abs=1e-9)
+    predictions = read_predictions(found.path.with_name("predictions.h5"))
+    for name in data.names:
+        assert predictions.curves[name].shape == (2, len(data[name].features))
+        mean = predictions.curves[name].mean(axis=0)
+        taus.append(np.mean([stats.kendalltau(mean, user).statistic for user in data[name].user_scores]))
+    tau = found.metrics["evaluation"]["systems"]["small"]["means"]["tau"]
+    assert tau["value"] == pytest.approx(np.mean(taus), abs=1e-9)
+    assert tau["low"] < tau["value"] < tau["high"]
+    again = evaluate(data, [replace(predictions, name="small")])
+    assert again.means["small"]["tau"] == found.evaluation.means["small"]["tau"]
+    tested = [set(split.test) for split in read_splits(found.path.with_name("splits.json"), data.names)]
+    assert tested == [set(fold["split"]["test"]) for fold in found.metrics["folds"]]
 
 
 def test_the_file_says_what_was_done(result, data_file):
     found, _ = result
     written = json.loads(found.path.read_text())
     assert written == found.metrics
-    assert written == found.metrics
-    assert written["data"]["sha256"] == TVSum(data_file).fingerprint()
+    assert written["evaluation"]["data"]["sha256"] == TVSum(data_file).fingerprint()
     assert written["recipe"]["seed"] == 0
-    assert "last epoch" in written["selection"]
-    assert set(written["reference"]) == {"random", "ridge", "annotator with annotator", "mean annotator (ceiling)"}
+    systems = written["evaluation"]["systems"]
+    assert "last epoch" in systems["small"]["about"]["selection"]
+    assert "validation" in systems["ridge"]["about"]["selection"]
+    assert systems["small"]["about"]["cross-validation"]["folds"] == 2
+    assert not [note for note in written["evaluation"]["notes"] if "TRAINED" in note or "does not say" in note]
 
 
 def test_references_are_in_order(result):
-    reference = result[0].metrics["reference"]
-    assert abs(reference["random"]["tau"]) < 0.15
-    assert reference["random"]["tau"] < reference["ridge"]["tau"] < reference["mean annotator (ceiling)"]["tau"]
-    assert reference["annotator with annotator"]["tau"] < reference["mean annotator (ceiling)"]["tau"]
+    tau = {name: means["tau"].value for name, means in result[0].evaluation.means.items()}
+    assert abs(tau["random"]) < 0.15
+    assert tau["random"] < tau["ridge"] < tau["oracle"]
+    assert max(tau["annotator with another"], tau["mean of the others"]) < tau["oracle"]

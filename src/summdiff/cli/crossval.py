@@ -21,9 +21,11 @@ def crossval(
 ) -> None:
     """Cross-validate a recipe: every video is predicted once, by a model that never saw it.
 
-    Writes metrics.json and predictions.npz to `crossval` in the recipe's output folder, and prints the agreement with
-    annotators beside that of random scores, of ridge regression, and of annotators with each other.
+    Writes metrics.json, predictions.h5 (for `summdiff evaluate`) and splits.json to `crossval` in the recipe's output
+    folder, and prints the agreement with annotators beside that of ridge regression on the same inputs, random scores,
+    and the annotators among themselves.
     """
+    from summdiff.cli.results import print_evaluation
     from summdiff.training.crossval import cross_validate
     from summdiff.training.recipe import read_recipe
 
@@ -32,7 +34,5 @@ def crossval(
         processes=processes,
         on_fold=lambda line: print(line, file=sys.stderr, flush=True),
     )
-    print(f"{'':<28}{'tau':>7}{'rho':>8}")
-    for name, row in result.table():
-        print(f"{name:<28}{row['tau']:>7.4f}{row['rho']:>8.4f}")
+    print_evaluation(result.evaluation)
     print(result.path)

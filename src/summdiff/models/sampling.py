@@ -7,7 +7,7 @@ add up to one, so the windows denoise one curve together and no seam shows; time
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -77,10 +77,14 @@ class Model:
     Attributes:
         id, conditioning, feature_extractor: see `ModelConfig`; with `feature_extractor` None any features will do.
         network: the weights.
+        provenance: how it was trained: recipe, data, and `trained_on`, the videos as `tvsum/video_1`.
     """
 
-    def __init__(self, config: ModelConfig, network: SummDiff) -> None:
+    def __init__(
+        self, config: ModelConfig, network: SummDiff, *, provenance: Mapping[str, Any] | None = None
+    ) -> None:
         """Wrap a network; it is put into evaluation mode."""
+        self.provenance = dict(provenance or {})
         self.config = config
         self.network = network.eval()
         self.id = config.id

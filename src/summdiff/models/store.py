@@ -50,7 +50,8 @@ def read_model(directory: Path) -> Model:
         raise ModelError(f"Config and weights in '{directory}' do not fit together; train the model anew.") from error
     if not all(bool(torch.isfinite(tensor).all()) for tensor in network.state_dict().values()):
         raise ModelError(f"'{directory / WEIGHTS}' holds numbers that are not finite.")
-    return Model(config, network)
+    provenance = document.get("provenance")
+    return Model(config, network, provenance=provenance if isinstance(provenance, dict) else None)
 
 
 def write_model(model: Model, directory: str | os.PathLike[str], *, provenance: dict[str, Any]) -> Path:

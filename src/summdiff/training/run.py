@@ -31,5 +31,7 @@ def train(recipe: Recipe, *, on_epoch: Callable[[dict[str, float]], None] | None
         "summdiff": __version__,
         "recipe": recipe.model_dump(mode="json", exclude={"data", "output"}),
         "data": {"file": data.path.name, "sha256": data.fingerprint(), "videos": len(videos)},
+        "selection": "the last epoch; settings were chosen before, by cross-validation",
+        "trained_on": [data.identity(name) for name in data.names],
     }
     return write_model(model, recipe.output, provenance=provenance)

@@ -1,0 +1,221 @@
+"""`summdiff evaluate`: how well predictions agree with people, beside chance and people themselves."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from summdiff.cli.results import print_evaluation
+from summdiff.errors import OutputError, UsageError
+
+if TYPE_CHECKING:
+    from summdiff.data.h5 import AnnotatedFile
+    from summdiff.evaluation.predictions import Predictions
+
+
+def evaluate(
+    systems: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="SYSTEM...",
+            help="Predictions (.json, .h5) of any tool, or models: `default`, or a folder that training wrote. The "
+            "first is compared with each of the others, video by video.",
+            show_default=False,
+        ),
+    ],
+    data: Annotated[
+        Path, typer.Option("--data", "-d", metavar="FILE", help="The data set, HDF5; see `summdiff data info`.")
+    ],
+    kind: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="tvsum, summe, mr_hisum or youtube_highlights, if the file leaves it open."),
+    ] = None,
+    annotations: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="TVSum's own .tsv or .mat, for files without the annotators' scores."),
+    ] = None,
+    split: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A split file (JSON or YAML); else all videos are judged.")
+    ] = None,
+    part: Annotated[str, typer.Option(metavar="NAME", help="Of the split: test, validation or train.")] = "test",
+    fold: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="One split of the file; else those of all, each video once.")
+    ] = None,
+    partial: Annotated[
+        bool, typer.Option("--partial", help="Judge only the videos that every system has scores for.")
+    ] = False,
+    seen_too: Annotated[
+        bool, typer.Option("--seen-too", help="Judge a model on videos that it was trained on; the result says so.")
+    ] = False,
+    budget: Annotated[float, typer.Option(metavar="SHARE", help="Of the frames, for a summary.")] = 0.15,
+    convention: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="How segments become a summary; see docs/evaluation.md. Else the data's own."
+        ),
+    ] = None,
+    knapsack_aware: Annotated[
+        bool, typer.Option("--knapsack-aware", help="Also the errors WSE, CIS, WIR and IR.")
+    ] = False,
+    per_video: Annotated[bool, typer.Option("--per-video", help="Print each video's values too.")] = False,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Write everything, each video's values too.")
+    ] = None,
+    save_predictions: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Keep what a model predicts (.json or .h5), one model at a time."),
+    ] = None,
+    samples: Annotated[int, typer.Option(min=1, metavar="M", help="Curves that a model draws for each video.")] = 8,
+    steps: Annotated[int, typer.Option(min=1, metavar="N", help="Denoising steps of a model.")] = 10,
+    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Of a model's noise, random scores, resampling.")] = 0,
+    resamples: Annotated[
+        int, typer.Option(min=100, metavar="N", help="Of the videos, for intervals and p-values.")
+    ] = 10_000,
+) -> None:
+    """Judge importance scores by a data set's own measures, always beside random, constant, uniform and oracle scores
+    and, where there are several, the annotators among themselves.
+
+    A predictions file has for each video one score for each step (or frame), or several samples of them; JSON:
+    {"video_1": [0.1, 0.7, ...], ...}. It may come from any tool. Intervals are 95 % bootstrap intervals over videos.
+    """
+    from summdiff.data.registry import open_dataset
+    from summdiff.evaluation.evaluate import evaluate as run
+    from summdiff.evaluation.predictions import is_predictions, read_predictions
+
+    known = _checked_convention(convention)
+    for target in (json_file, save_predictions):
+        if target is not None and not target.parent.is_dir():
+            raise OutputError(f"'{target}' cannot be written: there is no folder '{target.parent}'.")
+    if save_predictions is not None and not is_predictions(save_predictions):
+        raise UsageError(f"'{save_predictions}' must end in .json, .h5 or .hdf5, the formats that are written.")
+    models = [name for name in systems if not is_predictions(name)]
+    if save_predictions is not None and len(models) != 1:
+        raise UsageError(f"--save-predictions keeps those of one model; {len(models)} are given.")
+
+    with open_dataset(data, kind, annotations=annotations) as dataset:
+        names, tested = _tested(dataset, split, part, fold)
+        files = {name: read_predictions(name) for name in systems if is_predictions(name)}
+        if partial:
+            names = _predicted(dataset, names, list(files.values()), any_model=bool(models))
+        judged: list[Predictions] = []
+        for name in systems:
+            if name in files:
+                system = files[name]
+            else:
+                system = _predict(name, dataset, names, samples, steps, seed, seen_too=seen_too)
+                if save_predictions is not None:
+                    from summdiff.evaluation.predictions import write_predictions
+
+                    write_predictions(save_predictions, system.curves, about=system.about)
+            _refuse_seen(system.name, system.about, dataset, names, seen_too=seen_too)
+            judged.append(system)
+        result = run(
+            dataset,
+            judged,
+            names=names,
+            convention=known,
+            budget=budget,
+            knapsack_aware=knapsack_aware,
+            resamples=resamples,
+            seed=seed,
+        )
+    if json_file is not None:
+        from summdiff.atomic import written_whole
+
+        document = result.to_dict()
+        document["tested"] |= tested
+        with written_whole(json_file) as unfinished:
+            unfinished.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    print_evaluation(result, tested["split"], per_video=per_video)
+
+
+def _checked_convention(name: str | None) -> Any:
+    from summdiff.metrics.fscore import CONVENTIONS
+
+    if name is not None and name not in CONVENTIONS:
+        raise UsageError(f"There is no convention '{name}'; there are {', '.join(CONVENTIONS)}.")
+    return name
+
+
+def _tested(
+    data: AnnotatedFile, split: Path | None, part: str, fold: int | None
+) -> tuple[tuple[str, ...], dict[str, Any]]:
+    """The videos to judge, each once, and what is to be said of how they were chosen."""
+    if split is None:
+        if fold is not None:
+            raise UsageError("--fold chooses one split of a file: give that with --split.")
+        return data.names, {"split": None}
+    if part not in ("test", "validation", "train"):
+        raise UsageError(f"A split has no part '{part}'; there are test, validation and train.")
+    from summdiff.data.splits import read_splits
+
+    splits = read_splits(split, data.names)
+    if fold is not None and fold > len(splits):
+        raise UsageError(f"'{split}' has {len(splits)} splits; there is no {fold}.")
+    used = splits if fold is None else splits[fold - 1 : fold]
+    named = [name for each in used for name in getattr(each, part)]
+    names = tuple(name for name in data.names if name in set(named))
+    if not names:
+        raise UsageError(f"The {part} part of '{split}' has no video of '{data.path}'.")
+    more_than_once = len({name for name in named if named.count(name) > 1}) if len(used) > 1 else 0
+    return names, {
+        "split": {
+            "file": split.name,
+            "part": part,
+            "splits": len(used),
+            "distinct_videos": len(names),
+            "in_more_than_one_split": more_than_once,
+        }
+    }
+
+
+def _predicted(
+    data: AnnotatedFile, names: Sequence[str], files: Sequence[Predictions], *, any_model: bool
+) -> tuple[str, ...]:
+    """Those of the videos that all files have scores for and, for models, that have features."""
+    kept = [name for name in names if all(name in file.curves for file in files)]
+    if any_model:
+        kept = [name for name in kept if data[name].features is not None]
+    if not kept:
+        raise UsageError(f"No video of '{data.path}' has scores of every system.")
+    return tuple(kept)
+
+
+def _predict(
+    name: str, data: AnnotatedFile, names: Sequence[str], samples: int, steps: int, seed: int, *, seen_too: bool
+) -> Predictions:
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from summdiff.evaluation.from_model import predict
+    from summdiff.models import load_model
+
+    model = load_model(name)
+    _refuse_seen(model.id, model.provenance, data, names, seen_too=seen_too)  # before the work, not after it
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(f"{model.id} predicts", total=len(names))
+        return predict(
+            model,
+            data,
+            names,
+            samples=samples,
+            steps=steps,
+            seed=seed,
+            on_video=lambda done: progress.update(task, completed=done),
+        )
+
+
+def _refuse_seen(name: str, about: Any, data: AnnotatedFile, names: Sequence[str], *, seen_too: bool) -> None:
+    from summdiff.evaluation.from_model import seen_in_training
+
+    seen = seen_in_training(about, data, names)
+    if seen and not seen_too:
+        raise UsageError(
+            f"'{name}' was trained on {len(seen)} of these {len(names)} videos ({seen[0]} is one), so its scores there "
+            "say nothing of new videos: cross-validate its recipe (`summdiff crossval`), choose other videos with "
+            "--split, or add --seen-too for a result that says so."
+        )

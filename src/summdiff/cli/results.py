@@ -1,0 +1,130 @@
+"""An evaluation as tables on the terminal."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from summdiff.evaluation.evaluate import Comparison, Evaluation
+    from summdiff.evaluation.measures import Measure
+    from summdiff.evaluation.resampling import Mean
+
+_WIDTH = 200  # of tables that go to a file
+
+
+def print_evaluation(result: Evaluation, split: dict[str, Any] | None = None, *, per_video: bool = False) -> None:
+    """Print means with their intervals, references, comparisons and what has to be said beside them.
+
+    Args:
+        result: what was found.
+        split: `file`, `part`, `splits`, `distinct_videos`, `in_more_than_one_split`, if videos were chosen by one.
+        per_video: print each video's values too.
+    """
+    from rich.console import Console
+    from rich.markup import escape
+
+    console = Console(highlight=False) if sys.stdout.isatty() else Console(width=_WIDTH, highlight=False)
+    data = result.data
+    console.print(f"{escape(data['file'])}: {data['kind']}, {len(result.names)} videos, SHA-256 {data['sha256'][:16]}…")
+    if split:
+        again = split["in_more_than_one_split"]
+        console.print(
+            f"{escape(split['file'])}: {split['part']} part of {split['splits']} split(s), "
+            f"{split['distinct_videos']} distinct videos of {data['videos']}"
+            + (f", {again} of them in more than one split" if again else "")
+        )
+    console.print(_means_table(result))
+    if result.groups:
+        console.print(_domains_table(result))
+    if result.variety:
+        console.print(_variety_table(result))
+    for comparison in result.comparisons:
+        console.print(_comparison_table(result, comparison))
+    if per_video:
+        console.print(_videos_table(result))
+    console.print(f"± is half the {result.protocol['interval']}; means {result.protocol['mean']}.")
+    for row in result.references:
+        if row.note:
+            console.print(f"{row.name}: {row.note}.")
+    for note in result.notes:
+        console.print(escape(note))
+
+
+def _table(*headings: str, title: str | None = None) -> Table:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", padding=(0, 1, 0, 0))
+    for number, heading in enumerate(headings):
+        table.add_column(heading, justify="right" if number else "left", no_wrap=True)
+    return table
+
+
+def _means_table(result: Evaluation) -> Table:
+    table = _table("", *(measure.label for measure in result.measures))
+    for number, row in enumerate((*result.systems, *result.references)):
+        means = result.means[row.name]
+        cells = [_mean(means[m.name], m) if m.name in means else "" for m in result.measures]
+        table.add_row(row.name, *cells, style="bold" if number < len(result.systems) else "")
+        if number == len(result.systems) - 1:
+            table.add_section()
+    return table
+
+
+def _domains_table(result: Evaluation) -> Table:
+    """The first measure by domain."""
+    measure, domains, groups = result.measures[0], result.domains(), result.groups or ()
+    table = _table(f"{measure.label} by domain", *(f"{name} ({groups.count(name)})" for name in domains))
+    for row in (*result.systems, *result.references):
+        table.add_row(row.name, *(_number(means[row.name][measure.name], measure) for means in domains.values()))
+    return table
+
+
+def _variety_table(result: Evaluation) -> Table:
+    from summdiff.evaluation.evaluate import VARIETY
+
+    there = [m for m in VARIETY if any(m.name in values for values in result.variety.values())]
+    table = _table("samples of", *(m.label for m in there))
+    for name, values in result.variety.items():
+        table.add_row(name, *(_number(values[m.name], m) if m.name in values else "" for m in there))
+    return table
+
+
+def _comparison_table(result: Evaluation, comparison: Comparison) -> Table:
+    table = _table(
+        "", "difference", "95 % interval", "p", "better", "worse", "equal",
+        title=f"{comparison.first} less {comparison.second}, video by video",
+    )  # fmt: skip
+    for measure in result.measures:
+        found = comparison.differences[measure.name]
+        low, high = _number(found.mean.low, measure, sign="+"), _number(found.mean.high, measure, sign="+")
+        table.add_row(
+            measure.label,
+            _number(found.mean.value, measure, sign="+"),
+            f"{low} … {high}",
+            f"{found.p:.4f}",
+            *map(str, (found.better, found.worse, found.equal)),
+        )
+    return table
+
+
+def _videos_table(result: Evaluation) -> Table:
+    many = len(result.systems) > 1
+    headings = [f"{row.name} {m.label}" if many else m.label for row in result.systems for m in result.measures]
+    table = _table("video", *headings)
+    for i, name in enumerate(result.names):
+        cells = [_number(float(row.values[m.name][i]), m) for row in result.systems for m in result.measures]
+        table.add_row(name, *cells)
+    return table
+
+
+def _number(value: float, measure: Measure, *, sign: str = "") -> str:
+    return f"{100 * value:{sign}.2f}" if measure.percent else f"{value:{sign}.4f}"
+
+
+def _mean(mean: Mean, measure: Measure) -> str:
+    half = (mean.high - mean.low) / 2
+    return f"{_number(mean.value, measure)} ±{100 * half:.1f}" if measure.percent else f"{mean.value:.4f} ±{half:.3f}"

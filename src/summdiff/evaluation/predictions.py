@@ -1,0 +1,171 @@
+"""Files of predicted scores: one curve, or several samples, for each video, from any tool.
+
+JSON: `{"video_1": [0.1, …], …}`, or `{"about": {…}, "scores": {"video_1": …}}`. HDF5: a data set `video_1`, or a group
+`video_1` with `scores` (`importance_scores` will do). A curve is (N,), samples are (M, N); N is the number of steps of
+the data set's file, or its number of frames.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from summdiff.atomic import written_whole
+from summdiff.data.h5 import natural
+from summdiff.data.video import AnnotatedVideo
+from summdiff.errors import DataError, UsageError
+
+SUFFIXES = (".json", ".h5", ".hdf5")
+FORMAT = "summdiff.predictions/1"
+_SCORES = ("scores", "importance_scores")
+
+
+@dataclass(frozen=True, slots=True)
+class Predictions:
+    """What a system says of videos.
+
+    Attributes:
+        name: what to call it.
+        curves: name of a video to its scores (M, N) float64; M = 1 where there is one curve.
+        about: what the file says of itself: `model`, `selection` (by what rule it was chosen), `trained_on` (identities
+            of videos, as `tvsum/video_1`), whatever else.
+        sha256: of the file; "" where there is none.
+    """
+
+    name: str
+    curves: Mapping[str, NDArray[np.float64]]
+    about: Mapping[str, Any] = field(default_factory=dict)
+    sha256: str = ""
+
+    def at_steps(self, video: AnnotatedVideo) -> NDArray[np.float64]:
+        """The scores (M, N) of a video's N steps; of scores for every frame those at the steps' first frames.
+
+        Raises:
+            DataError: there are none, or they are neither one a step nor one a frame.
+        """
+        if video.name not in self.curves:
+            raise DataError(f"'{self.name}' has no scores for {video.name}.")
+        scores = self.curves[video.name]
+        if scores.shape[1] == len(video.picks):
+            return scores
+        if scores.shape[1] == video.n_frames:
+            return scores[:, video.picks]
+        raise DataError(
+            f"'{self.name}', {video.name}: {scores.shape[1]} scores, where the data has {len(video.picks)} steps "
+            f"and {video.n_frames} frames."
+        )
+
+
+def is_predictions(path: str | os.PathLike[str]) -> bool:
+    """Whether a path is that of a predictions file, by its suffix."""
+    return Path(path).suffix.lower() in SUFFIXES
+
+
+def read_predictions(path: str | os.PathLike[str]) -> Predictions:
+    """Read a predictions file.
+
+    Raises:
+        DataError: no such file, damaged, not of the form above, or scores that are not finite numbers.
+    """
+    file = Path(path)
+    if not file.is_file():
+        raise DataError(f"There is no predictions file '{file}'.")
+    about, raw = _read_json(file) if file.suffix.lower() == ".json" else _read_h5(file)
+    if not raw:
+        raise DataError(f"'{file}' has no scores: expected one entry for each video.")
+    curves = {name: _checked(raw[name], file, name) for name in sorted(raw, key=natural)}
+    with file.open("rb") as content:
+        digest = hashlib.file_digest(content, "sha256").hexdigest()
+    return Predictions(name=file.name, curves=curves, about=about, sha256=digest)
+
+
+def write_predictions(
+    path: str | os.PathLike[str], curves: Mapping[str, ArrayLike], *, about: Mapping[str, Any]
+) -> Path:
+    """Write a predictions file; the suffix chooses JSON or HDF5.
+
+    Args:
+        path: the file, replaced if it is there.
+        curves: name of a video to its scores, (N,) or (M, N).
+        about: what to say of them; see `Predictions`.
+
+    Raises:
+        UsageError: another suffix than .json, .h5 or .hdf5.
+        OutputError: the file cannot be written.
+    """
+    file = Path(path)
+    if not is_predictions(file):
+        raise UsageError(f"'{file}' must end in {', '.join(SUFFIXES)}, the formats that are written.")
+    about = {"format": FORMAT} | dict(about)
+    with written_whole(file) as partial:
+        if file.suffix.lower() == ".json":
+            scores = {name: np.asarray(curve).tolist() for name, curve in curves.items()}
+            partial.write_text(json.dumps({"about": about, "scores": scores}) + "\n", encoding="utf-8")
+        else:
+            import h5py
+
+            with h5py.File(partial, "w") as content:
+                content.attrs["about"] = json.dumps(about)
+                for name, curve in curves.items():
+                    content.create_dataset(f"{name}/scores", data=np.asarray(curve), compression="gzip")
+    return file
+
+
+def _read_json(file: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    try:
+        document = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"'{file}' cannot be read as JSON: {error}.") from error
+    if not isinstance(document, dict):
+        raise DataError(f"'{file}' is not an object with an entry for each video.")
+    if isinstance(document.get("scores"), dict):
+        about = document.get("about")
+        return about if isinstance(about, dict) else {}, document["scores"]
+    return {}, {
+        name: next((entry[key] for key in _SCORES if key in entry), None) if isinstance(entry, dict) else entry
+        for name, entry in document.items()
+    }
+
+
+def _read_h5(file: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    try:
+        import h5py
+    except ImportError as error:
+        raise DataError("Reading HDF5 needs h5py: install it with `pip install 'summdiff[train]'`.") from error
+    raw: dict[str, Any] = {}
+    name = ""
+    try:
+        with h5py.File(file, "r") as content:
+            about = json.loads(content.attrs.get("about", "{}"))
+            for name, entry in content.items():
+                data = entry
+                if isinstance(entry, h5py.Group):
+                    data = next((entry[key] for key in _SCORES if key in entry), None)
+                raw[name] = None if data is None else data[()]
+    except (OSError, RuntimeError, KeyError, ValueError) as error:
+        where = f", {name}" if name else ""
+        raise DataError(f"'{file}'{where}: cannot be read as HDF5: {error}.") from error
+    return about if isinstance(about, dict) else {}, raw
+
+
+def _checked(raw: Any, file: Path, name: str) -> NDArray[np.float64]:
+    """Scores as (M, N) float64."""
+    if raw is None:
+        raise DataError(f"'{file}', {name}: there is no 'scores'.")
+    try:
+        scores = np.atleast_2d(np.asarray(raw, dtype=np.float64))
+    except (TypeError, ValueError) as error:
+        raise DataError(f"'{file}', {name}: the scores are not numbers of shape (N,) or (M, N).") from error
+    if scores.ndim != 2 or scores.size == 0:
+        raise DataError(f"'{file}', {name}: the scores have shape {np.shape(raw)}, expected (N,) or (M, N).")
+    if not np.isfinite(scores).all():
+        raise DataError(f"'{file}', {name}: the scores are not all finite numbers.")
+    return scores

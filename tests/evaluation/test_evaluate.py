@@ -1,0 +1,143 @@
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from summdiff.data.registry import open_dataset
+from summdiff.errors import DataError, UsageError
+from summdiff.evaluation.evaluate import evaluate
+from summdiff.evaluation.predictions import Predictions
+from summdiff.metrics.rank import kendall_tau
+
+
+def predicted(data, *, name="ours", samples=1, noise=1.0, seed=0, about=None):
+    """The truth with noise on it."""
+    rng = np.random.default_rng(seed)
+    truth = {video: data.annotations(video).gtscore for video in data.names}
+    curves = {video: score + noise * rng.normal(size=(samples, len(score))) for video, score in truth.items()}
+    return Predictions(name, curves, about or {})
+
+
+def test_every_data_set_can_be_evaluated(tvsum_file, summe_file, highlights_file, mr_hisum_file):
+    expected = {
+        tvsum_file: ["f1", "tau", "rho", "map50", "map15"],
+        summe_file: ["f1", "f1_mean", "tau_a", "rho_a", "tau_b", "rho_b"],
+        highlights_file: ["map", "map_trapezoid"],
+        mr_hisum_file: ["f1", "map50", "map15", "tau", "rho"],
+    }
+    for path, measures in expected.items():
+        data = open_dataset(path)
+        result = evaluate(data, [predicted(data, noise=0.1)], resamples=200)
+        assert [measure.name for measure in result.measures] == measures
+        for measure in measures:
+            ours, random, oracle = (result.means[name][measure] for name in ("ours", "random", "oracle"))
+            assert random.value <= oracle.value + 1e-12
+            assert ours.low <= ours.value <= ours.high
+            if measure in ("tau", "map"):
+                assert random.value < ours.value
+        document = json.loads(json.dumps(result.to_dict()))
+        assert document["tested"]["videos"] == len(data)
+        assert set(document["videos"]) == set(data.names)
+        assert document["systems"]["ours"]["means"][measures[0]]["value"] == result.means["ours"][measures[0]].value
+
+
+def test_samples_are_judged_by_their_mean_and_their_variety_apart(tvsum_file):
+    data = open_dataset(tvsum_file)
+    system = predicted(data, samples=5, noise=0.3)
+    result = evaluate(data, [system], resamples=200)
+    taus = [kendall_tau(system.curves[name].mean(axis=0), data.annotations(name).user_scores) for name in data.names]
+    assert result.means["ours"]["tau"].value == pytest.approx(np.mean(taus))
+    variety = result.variety["ours"]
+    assert 0 < variety["diversity"] < 1
+    assert variety["coverage"] > variety["coverage_of_mean"]
+    same = Predictions("ours", {name: np.repeat(curve[:1], 3, axis=0) for name, curve in system.curves.items()})
+    none = evaluate(data, [same], resamples=200).variety["ours"]
+    assert none["diversity"] == 0
+    assert none["spread_ratio"] == pytest.approx(0)
+    assert none["coverage"] == pytest.approx(none["coverage_of_mean"])
+
+
+def test_a_better_system_is_seen_to_be_better(mr_hisum_file):
+    data = open_dataset(mr_hisum_file)
+    result = evaluate(data, [predicted(data, noise=0.01), predicted(data, name="theirs", noise=3)], resamples=500)
+    (comparison,) = result.comparisons
+    tau = comparison.differences["tau"]
+    assert (comparison.first, comparison.second) == ("ours", "theirs")
+    assert (tau.better, tau.worse) == (4, 0)
+    assert tau.mean.low > 0
+    assert tau.p == pytest.approx(2 / 2**4, abs=0.05)  # four videos can say no more
+
+
+def test_a_chosen_part_is_all_that_counts(tvsum_file):
+    data = open_dataset(tvsum_file)
+    whole = evaluate(data, [predicted(data)], resamples=200)
+    part = evaluate(data, [predicted(data)], names=["video_5", "video_2"], resamples=200)
+    assert part.names == ("video_5", "video_2")
+    both = [whole.systems[0].values["tau"][i] for i in (4, 1)]
+    assert part.systems[0].values["tau"].tolist() == pytest.approx(both)
+    assert "2 distinct videos were tested, of 6 in the file." in part.notes
+
+
+def test_domains_count_the_same(highlights_file):
+    data = open_dataset(highlights_file)
+    result = evaluate(data, [predicted(data)], resamples=200)
+    values = result.systems[0].values["map"]
+    assert result.means["ours"]["map"].value == pytest.approx((values[:2].mean() + values[2:].mean()) / 2)
+    assert result.domains()["dog"]["ours"]["map"] == pytest.approx(values[:2].mean())
+    assert any("1 videos have no clip that matches" in note for note in result.notes)
+
+
+def test_what_was_seen_in_training_is_said(tvsum_file):
+    data = open_dataset(tvsum_file)
+    seen = predicted(data, about={"trained_on": ["tvsum/video_1", "tvsum/video_3", "summe/video_2"]})
+    notes = " ".join(evaluate(data, [seen], resamples=200).notes)
+    assert "ours WAS TRAINED ON 2 of these videos" in notes
+    assert "selected by: not stated" in notes
+    unseen = evaluate(data, [seen], names=["video_2"], resamples=200)
+    assert "TRAINED" not in " ".join(unseen.notes)
+    silent = evaluate(data, [predicted(data, about={"selection": "last epoch"})], resamples=200)
+    assert "ours does not say which videos it was trained on." in silent.notes
+    assert "ours was selected by: last epoch." in silent.notes
+
+
+def test_what_a_file_lacks_is_left_out_and_said(tvsum_file, tmp_path):
+    import h5py
+
+    path = tmp_path / "usual.h5"  # as the field's file: no annotators' scores, no frame rate
+    with h5py.File(tvsum_file) as whole, h5py.File(path, "w") as file:
+        for name in whole:
+            whole.copy(name, file)
+            del file[name]["user_scores"], file[name].attrs["fps"]
+    data = open_dataset(path, "tvsum")
+    result = evaluate(data, [predicted(data)], resamples=200)
+    assert [measure.name for measure in result.measures] == ["f1"]
+    assert "--annotations" in " ".join(result.notes)
+    assert "No MAP" in " ".join(result.notes)
+
+
+def test_mistakes_are_said(tvsum_file):
+    data = open_dataset(tvsum_file)
+    ours = predicted(data)
+    with pytest.raises(UsageError, match="no video"):
+        evaluate(data, [ours], names=[])
+    with pytest.raises(UsageError, match="more than once"):
+        evaluate(data, [ours], names=["video_1", "video_1"])
+    with pytest.raises(UsageError, match="budget"):
+        evaluate(data, [ours], budget=1.5)
+    with pytest.raises(UsageError, match="same name"):
+        evaluate(data, [ours, ours])
+    with pytest.raises(DataError, match="no scores for video_4"):
+        evaluate(data, [replace(ours, curves={k: v for k, v in ours.curves.items() if k != "video_4"})])
+
+
+@pytest.mark.parametrize("convention", ["half_open", "vasnet", "pgl_sum", "a2summ"])
+def test_the_convention_can_be_chosen(tvsum_file, convention):
+    data = open_dataset(tvsum_file)
+    if convention == "half_open":  # the rows of this file are inclusive
+        with pytest.raises(DataError):
+            evaluate(data, [predicted(data)], convention=convention, resamples=200)
+        return
+    result = evaluate(data, [predicted(data)], convention=convention, resamples=200)
+    assert result.protocol["convention"] == convention
+    assert result.means["ours"]["f1"].value > 0

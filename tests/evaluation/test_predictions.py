@@ -1,0 +1,103 @@
+import json
+
+import h5py
+import numpy as np
+import pytest
+
+from summdiff.data.video import AnnotatedVideo
+from summdiff.errors import DataError, OutputError, UsageError
+from summdiff.evaluation.predictions import read_predictions, write_predictions
+
+
+@pytest.fixture
+def video():
+    return AnnotatedVideo(
+        kind="tvsum", name="video_1", n_frames=60, picks=np.arange(4) * 15, gtscore=np.zeros(4, np.float32)
+    )
+
+
+@pytest.mark.parametrize("suffix", [".json", ".h5"])
+def test_what_is_written_is_read(tmp_path, suffix, video):
+    rng = np.random.default_rng(0)
+    curves = {"video_1": rng.random((3, 4)), "video_2": rng.random(7)}
+    path = write_predictions(tmp_path / f"ours{suffix}", curves, about={"selection": "last epoch"})
+    read = read_predictions(path)
+    assert read.name == f"ours{suffix}"
+    assert read.about["selection"] == "last epoch"
+    assert len(read.sha256) == 64
+    assert np.array_equal(read.curves["video_1"], curves["video_1"])
+    assert np.array_equal(read.curves["video_2"], curves["video_2"][None])
+    assert np.array_equal(read.at_steps(video), curves["video_1"])
+
+
+def test_simple_files_of_other_tools_are_read(tmp_path, video):
+    (tmp_path / "a.json").write_text(json.dumps({"video_1": [1, 2, 3, 4], "video_2": {"scores": [0.5]}}))
+    assert read_predictions(tmp_path / "a.json").at_steps(video).tolist() == [[1, 2, 3, 4]]
+    with h5py.File(tmp_path / "b.h5", "w") as file:
+        file["video_1/importance_scores"] = np.arange(60.0)  # one a frame
+        file["video_2"] = np.ones(3, np.float16)
+    read = read_predictions(tmp_path / "b.h5")
+    assert read.at_steps(video).tolist() == [[0, 15, 30, 45]]
+    assert read.curves["video_2"].dtype == np.float64
+
+
+def test_scores_of_another_length_are_refused(tmp_path, video):
+    (tmp_path / "a.json").write_text(json.dumps({"video_1": [1, 2, 3], "video_2": [1]}))
+    read = read_predictions(tmp_path / "a.json")
+    with pytest.raises(DataError, match=r"'a.json', video_1: 3 scores, where the data has 4 steps and 60 frames"):
+        read.at_steps(video)
+    with pytest.raises(DataError, match="no scores for video_9"):
+        read.at_steps(AnnotatedVideo("tvsum", "video_9", n_frames=1, picks=np.zeros(1, int), gtscore=np.zeros(1)))
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("not json", "cannot be read as JSON"),
+        ("[1, 2]", "not an object"),
+        ("{}", "has no scores"),
+        ('{"video_1": ["a"]}', "video_1: the scores are not numbers"),
+        ('{"video_1": [1, NaN]}', "video_1: the scores are not all finite"),
+        ('{"video_1": [[[1]]]}', "video_1: the scores have shape"),
+        ('{"video_1": []}', "video_1: the scores have shape"),
+        ('{"video_1": {"other": 1}}', "video_1: there is no 'scores'"),
+        ('{"video_1": [[1, 2], [3]]}', "video_1: the scores are not numbers"),
+    ],
+)
+def test_says_what_is_wrong_with_json(tmp_path, content, said):
+    path = tmp_path / "bad.json"
+    path.write_text(content)
+    with pytest.raises(DataError, match=said) as raised:
+        read_predictions(path)
+    assert "bad.json" in str(raised.value)
+
+
+def test_says_what_is_wrong_with_hdf5(tmp_path):
+    path = tmp_path / "bad.h5"
+    with pytest.raises(DataError, match="no predictions file"):
+        read_predictions(path)
+    path.write_bytes(b"no hdf5 here")
+    with pytest.raises(DataError, match="cannot be read as HDF5"):
+        read_predictions(path)
+    write_predictions(path, {"video_1": np.random.default_rng(0).random(50_000)}, about={})
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(DataError, match="cannot be read as HDF5"):
+        read_predictions(path)
+    damaged = bytearray(whole)
+    middle = len(whole) // 2
+    damaged[middle : middle + 64] = bytes(64)
+    path.write_bytes(damaged)
+    with pytest.raises(DataError, match=r"video_1.*cannot be read"):
+        read_predictions(path)
+    with h5py.File(path, "w") as file:
+        file.create_group("video_1")
+    with pytest.raises(DataError, match="video_1: there is no 'scores'"):
+        read_predictions(path)
+
+
+def test_writing_is_refused_before_it_is_begun(tmp_path):
+    with pytest.raises(UsageError, match="must end in"):
+        write_predictions(tmp_path / "ours.txt", {}, about={})
+    with pytest.raises(OutputError):
+        write_predictions(tmp_path / "nowhere" / "ours.json", {"video_1": [1.0]}, about={})
