@@ -18,6 +18,7 @@ from summdiff.conversion import convert
 from summdiff.conversion.look import frame_count, look
 from summdiff.conversion.matching import group_names
 from summdiff.conversion.segments import computed
+from summdiff.data.check import check
 from summdiff.data.summe import TITLES, SumMe
 from summdiff.data.tvsum import TVSum
 from summdiff.errors import BackboneError, DataError, OutputError, UsageError
@@ -144,6 +145,8 @@ def test_tvsum(films, scores, tmp_path, form):
             assert group["n_frame_per_seg"][()].sum() == group["n_frames"][()]
             assert group["n_steps"][()] == len(group["features"])
             assert group["features"].dtype == np.float32
+    report = check(tmp_path / "tvsum.h5")
+    assert (report.kind, report.annotators, report.problems) == ("tvsum", (20, 20), ())
 
 
 def test_a_stopped_run_goes_on_where_it_was(films, scores, tmp_path):
@@ -255,6 +258,9 @@ def test_the_real_video_with_its_real_annotators(data_dir, tmp_path):
     assert len(own.change_points) == pytest.approx(38 / 5, abs=1)
     made = convert([video], tmp_path / "GT", tmp_path / "comparable.h5", segments_from=published)
     assert (SumMe(made.path)["video_12"].change_points == known.change_points).all()
+    for path in (tmp_path / "own.h5", tmp_path / "comparable.h5"):
+        report = check(path)
+        assert (report.kind, report.annotators, report.problems) == ("summe", (15, 15), ())
 
 
 def test_own_parts_in_seconds_where_the_frame_rate_varies(make_video, tmp_path):

@@ -25,8 +25,8 @@ def convert(
             "-a",
             "--annotations",
             metavar="FILE|DIR",
-            help="TVSum's ydata-tvsum50-anno.tsv or ydata-tvsum50.mat; the folder of SumMe's GT/*.mat; a .csv with the "
-            "columns video,annotator,start,end[,score] in seconds, or the same as .json.",
+            help="`ydata-tvsum50-anno.tsv` or `ydata-tvsum50.mat` (TVSum), the folder `GT` (SumMe), or a .csv or .json "
+            "of your own, see docs/data.md.",
             show_default=False,
         ),
     ],
@@ -34,14 +34,14 @@ def convert(
         Path, typer.Option("-o", "--output", metavar="FILE", help="The .h5 file to write.", show_default=False)
     ],
     backbone: Annotated[
-        str, typer.Option(metavar="ID", help="What looks at the frames: efficientnet_lite0, timm:<name>, …")
+        str, typer.Option(metavar="ID", help="What looks at the frames: efficientnet_lite0, `timm:<name>`, …")
     ] = DEFAULT_BACKBONE,
     every: Annotated[int, typer.Option(metavar="FRAMES", help="Frames from one step to the next.")] = 15,
     segments_from: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="An .h5 of the same videos whose segments are taken, as eccv16_dataset_tvsum_google_pool5.h5.",
+            help="An .h5 of the same videos whose segments are taken.",
             show_default="computed by KTS",
         ),
     ] = None,

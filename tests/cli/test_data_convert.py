@@ -1,0 +1,87 @@
+"""`summdiff data convert`, as it is called."""
+
+import subprocess
+import sys
+
+import h5py
+import numpy as np
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from annotation_files import write_tvsum_tsv
+from summdiff.cli.data.convert import convert
+from summdiff.data.tvsum import TVSum
+
+
+@pytest.fixture(scope="module")
+def folder(make_video, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("tvsum")
+    (folder / "video").mkdir()
+    for name in ("xxdtq8mxegs", "-esJrBWj2d8"):
+        make_video(folder / "video" / f"{name}.mp4", scenes=((3.0, f"{name} 1"), (3.0, f"{name} 2")))
+    rng = np.random.default_rng(0)
+    rows = {name: ("VT", rng.integers(1, 6, (20, 150))) for name in ("-esJrBWj2d8", "xxdtq8mxegs")}
+    write_tvsum_tsv(folder / "anno.tsv", rows)
+    write_tvsum_tsv(folder / "more.tsv", rows | {"gone": ("VT", rng.integers(1, 6, (20, 150)))})
+    return folder
+
+
+def run(*arguments):
+    app = typer.Typer()
+    app.command()(convert)
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def test_one_line_a_video_and_the_file_at_the_end(folder, tmp_path):
+    output = tmp_path / "tvsum.h5"
+    asked = [folder / "video", "-a", folder / "anno.tsv", "-o", output, "--segment-seconds", "1"]
+    result = run(*asked)
+    assert result.exit_code == 0, result.output
+    assert result.stdout == f"{output}\n"
+    first, second = result.stderr.splitlines()
+    assert first.startswith("[1/2] -esJrBWj2d8: video_1, 150 frames, 10 steps, 6 segments (")
+    assert second.startswith("[2/2] xxdtq8mxegs: video_2, 150 frames, 10 steps, 6 segments (")
+    assert TVSum(output).names == ("video_1", "video_2")
+    again = run(*asked, "--overwrite", "--every", "30", "--kind", "other", "--score-range", "0", "5")
+    assert again.exit_code == 0, again.output
+    assert len(TVSum(output)["video_2"].picks) == 5
+    assert "known from before" not in again.stderr
+    assert "known from before" in run(*asked, "--overwrite").stderr
+
+
+def test_what_is_missing_is_said_at_the_end(folder, tmp_path):
+    output = tmp_path / "tvsum.h5"
+    (tmp_path / "xxdtq8mxegs.mp4").write_bytes(b"no video")
+    mixed = [tmp_path / "xxdtq8mxegs.mp4", folder / "video" / "-esJrBWj2d8.mp4"]
+    result = run(*mixed, "-a", folder / "more.tsv", "-o", output, "--segment-seconds", "1")
+    assert result.exit_code == 1
+    assert result.stdout == f"{output}\n"
+    lines = result.stderr.splitlines()
+    assert lines[1] == "[2/2] xxdtq8mxegs: left out"
+    assert "xxdtq8mxegs.mp4" in lines[2]
+    assert lines[3:] == ["summdiff: There is no video of 1 with annotations: 'gone'."]
+    with h5py.File(output) as file:
+        assert list(file) == ["video_1"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["video", "-a", "gone.tsv", "-o", "out.h5"], 1, "There are no annotations 'gone.tsv'."),
+        (
+            ["video", "-a", "anno.tsv", "-o", "anno.tsv"],
+            1,
+            "'anno.tsv' is there already; give --overwrite to replace it.",
+        ),
+        (["video", "-a", "anno.tsv", "-o", "out.h5", "--every", "0"], 2, "A step every 0 frames is none"),
+        ([".", "-a", "anno.tsv", "-o", "out.h5"], 2, "There is no video in the folder"),
+    ],
+)
+def test_mistakes_end_in_one_sentence(folder, arguments, code, said):
+    program = [sys.executable, "-m", "summdiff", "data", "convert", *arguments]
+    result = subprocess.run(program, cwd=folder, capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stdout) == (code, "")
+    (line,) = result.stderr.splitlines()
+    assert line.startswith(f"summdiff: {said}")
+    assert not (folder / "out.h5").exists()
