@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -105,6 +105,33 @@ def frame_scores(scores: ArrayLike, picks: ArrayLike, n_frames: int) -> NDArray[
     return np.where(step >= 0, score[np.maximum(step, 0)], 0.0)
 
 
+class _Parts(NamedTuple):
+    """What S segments consist of, part by part: the frames that a segment has of one step.
+
+    Attributes:
+        steps: (P,) the step of each part.
+        frames: (P,) how many frames it has.
+        first: (S,) the first part of each segment.
+    """
+
+    steps: NDArray[np.int64]
+    frames: NDArray[np.float64]
+    first: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, pick: NDArray[np.int64], starts: NDArray[np.int64], until: NDArray[np.int64], n_frames: int) -> _Parts:
+        """The parts of segments [start, until)."""
+        first_step = np.maximum(pick.searchsorted(starts, side="right") - 1, 0)
+        n_parts = np.maximum(pick.searchsorted(until, side="left"), 1) - first_step
+        after = np.cumsum(n_parts)
+        segment = np.repeat(np.arange(len(starts)), n_parts)
+        steps = np.arange(after[-1]) + (first_step - after + n_parts)[segment]
+        frames = np.minimum(until[segment], np.append(pick[1:], max(n_frames, pick[-1]))[steps])
+        frames -= np.maximum(starts[segment], pick[steps])
+        # Before the first pick nothing counts; a segment that ends there gets a part of no frame.
+        return cls(steps, np.maximum(frames, 0).astype(np.float64), after - n_parts)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Segments:
     """A video's segments, prepared once so that any number of curves become summaries without a loop over frames.
@@ -129,11 +156,9 @@ class Segments:
     n_frames: int
     n_steps: int
     convention: Convention
-    # Segment s averages over frames of steps _steps[_first[s] : _first[s + 1]], of each as many as _frames says.
-    _steps: NDArray[np.int64]
-    _frames: NDArray[np.float64]
-    _first: NDArray[np.int64]
-    _lengths: NDArray[np.float64]
+    _until: NDArray[np.int64]  # the mean is over [start, until)
+    _lengths: NDArray[np.float64]  # … which are so many frames
+    _parts: _Parts | None  # None where every frame is a step
 
     @classmethod
     def of(
@@ -182,14 +207,6 @@ class Segments:
                 f"end{' + 1' if rule.written == 'inclusive' else ''} = start; choose the convention of the data."
             )
         until = ends if rule.mean == rule.written else np.minimum(stored + (rule.mean == "inclusive"), n_frames)
-        first = np.maximum(pick.searchsorted(starts, side="right") - 1, 0)
-        last = np.maximum(pick.searchsorted(until, side="left") - 1, 0)
-        held = np.cumsum(last - first + 1)  # steps of the segments so far
-        begin = np.concatenate(([0], held[:-1]))
-        steps = np.arange(held[-1]) + np.repeat(first - begin, last - first + 1)
-        step_ends = np.append(pick[1:], max(n_frames, pick[-1]))[steps]
-        frames = np.minimum(np.repeat(until, last - first + 1), step_ends)
-        frames -= np.maximum(np.repeat(starts, last - first + 1), pick[steps])
         return cls(
             starts=starts,
             ends=ends,
@@ -198,18 +215,18 @@ class Segments:
             n_frames=n_frames,
             n_steps=len(pick),
             convention=rule,
-            _steps=steps,
-            _frames=np.maximum(frames, 0).astype(np.float64),  # below 0: a segment that ends before the first pick
-            _first=begin,
+            _until=until,
             _lengths=(until - starts).astype(np.float64),
+            _parts=None if len(pick) == n_frames == pick[-1] + 1 else _Parts.of(pick, starts, until, n_frames),
         )
 
     @property
     def averaging(self) -> NDArray[np.float64]:
         """(S, n_steps): each step's share of each segment, so that scores @ averaging.T are the mean scores."""
+        parts = self._parts or _Parts.of(np.arange(self.n_steps), self.starts, self._until, self.n_frames)
         matrix = np.zeros((len(self.starts), self.n_steps))
-        segment = np.repeat(np.arange(len(self.starts)), np.diff(self._first, append=len(self._steps)))
-        np.add.at(matrix, (segment, self._steps), self._frames / self._lengths[segment])
+        segment = np.repeat(np.arange(len(self.starts)), np.diff(parts.first, append=len(parts.steps)))
+        matrix[segment, parts.steps] = parts.frames / self._lengths[segment]
         return matrix
 
     def values(self, scores: ArrayLike) -> NDArray[np.float64]:
@@ -229,8 +246,13 @@ class Segments:
         score = np.asarray(scores, dtype=np.float64)
         if score.ndim not in {1, 2} or score.shape[-1] != self.n_steps:
             raise DataError(f"Scores must be ({self.n_steps},) or (K, {self.n_steps}), not {score.shape}.")
-        value: NDArray[np.float64] = np.add.reduceat(score[..., self._steps] * self._frames, self._first, axis=-1)
-        value /= self._lengths
+        if self._parts is not None:
+            parts = self._parts
+            value = np.add.reduceat(score[..., parts.steps] * parts.frames, parts.first, axis=-1) / self._lengths
+        else:  # sums from start to until, each followed by one to the next start that is not wanted
+            bounds = np.stack((self.starts, self._until), axis=1).ravel()
+            bounds = bounds[: -1 if bounds[-1] == self.n_steps else None]
+            value = np.add.reduceat(score, bounds, axis=-1)[..., ::2] / self._lengths
         if not np.isfinite(value).all():
             raise DataError("Scores must be finite numbers; at least one is NaN or infinite.")
         return np.trunc(1000 * value) if self.convention.value == "thousandths" else value
