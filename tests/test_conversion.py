@@ -280,6 +280,22 @@ def test_own_parts_in_seconds_where_the_frame_rate_varies(make_video, tmp_path):
     assert (video.gtscore == video.user_summary[:, ::15].mean(axis=0, dtype=np.float32)).all()
 
 
+def test_parts_in_seconds_stay_where_they_are_behind_damaged_frames(make_video, tmp_path):
+    film = make_video(tmp_path / "a.mkv", scenes=((4.0, 1), (4.0, 2)), gop=25)
+    content = bytearray(film.path.read_bytes())
+    for at in range(len(content) // 4, len(content) // 2):
+        content[at] ^= 0x5A
+    film.path.write_bytes(content)
+    (tmp_path / "mine.csv").write_text("video,annotator,start,end\na,ann,6,7\n")
+    made = convert([film.path], tmp_path / "mine.csv", tmp_path / "o.h5", segment_seconds=1)
+    (note,) = made.notes
+    assert "'a' has damaged frames" in note
+    seen, _ = look(film.path, NumberReader(film.number), 1, None)
+    chosen = SumMe(made.path)["video_1"].user_summary[0].astype(bool)
+    assert len(chosen) == frame_count(seen) < 200
+    assert seen.features[chosen, 0].tolist() == list(range(150, 175))
+
+
 def test_own_scores_on_a_scale_of_their_own(films, tmp_path):
     path, n = next(iter(films.items()))
     (tmp_path / "mine.json").write_text(f'{{"{path.stem}": {{"ann": [[0, 6, 10], [6, 9, 4]], "bob": [[2, 4, 0]]}}}}')

@@ -226,7 +226,7 @@ def _check(
 def _damage(name: str, seen: Extracted) -> tuple[str, ...]:
     if seen.corrupt_frames == 0:
         return ()
-    return (f"'{name}' has {seen.corrupt_frames} damaged frames, which are left out; later ones are counted too low.",)
+    return (f"'{name}' has damaged frames ({seen.corrupt_frames}): they are left out, and later ones counted too low.",)
 
 
 def _unsummarised(name: str, user_summary: NDArray[np.uint8]) -> tuple[str, ...]:

@@ -30,12 +30,7 @@ def aligned(video: VideoAnnotations, path: Path, seen: Extracted) -> tuple[Video
     """
     frames = frame_count(seen)
     if video.spans is not None:
-        times = index_frames(path).shown
-        with FrameSource(path) as source:
-            shown = times * float(source.time_base)
-        if len(shown) != frames:  # damaged frames, which only decoding finds
-            return video.at(frames, seen.video.fps), ()
-        return video.at(frames, times=shown), ()
+        return video.at(frames, times=_frame_times(path, frames)), ()
     expected = video.n_frames or 0
     if frames == expected:
         return video, ()
@@ -44,6 +39,15 @@ def aligned(video: VideoAnnotations, path: Path, seen: Extracted) -> tuple[Video
         raise DataError(f"{differ}; use the video that was annotated, with all its frames.")
     which = "those that are missing" if frames < expected else "those that are too many"
     return video, (f"{differ}; {which} are taken to be the last.",)
+
+
+def _frame_times(path: Path, frames: int) -> NDArray[np.float64]:
+    """(frames,) seconds at which each frame appears."""
+    with FrameSource(path) as source:
+        times = index_frames(path).shown * float(source.time_base)
+        if len(times) != frames:  # some are damaged, which only decoding tells
+            times = np.array([source.seconds(timed.ticks) for timed in source])
+    return np.asarray(times, dtype=np.float64)
 
 
 def arrays_of(
