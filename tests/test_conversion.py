@@ -140,6 +140,7 @@ def test_tvsum(films, scores, tmp_path, form):
     with h5py.File(tmp_path / "tvsum.h5") as file:
         assert file.attrs["backbone"] == "efficientnet_lite0"
         assert file.attrs["every"] == 15
+        assert (file.attrs["kind"], file.attrs["dataset"]) == ("tvsum", "tvsum")
         assert len(file.attrs["annotations_sha256"]) == 64
         for group in file.values():
             assert group["n_frame_per_seg"][()].sum() == group["n_frames"][()]
@@ -294,6 +295,17 @@ def test_parts_in_seconds_stay_where_they_are_behind_damaged_frames(make_video, 
     chosen = SumMe(made.path)["video_1"].user_summary[0].astype(bool)
     assert len(chosen) == frame_count(seen) < 200
     assert seen.features[chosen, 0].tolist() == list(range(150, 175))
+
+
+@pytest.mark.parametrize(("scenes", "every"), [(((0.04, 1),), 15), (((2.0, 1),), 1000), (((2.0, 1),), 1)])
+def test_few_frames_few_steps_and_every_frame(make_video, tmp_path, scenes, every):
+    film = make_video(tmp_path / "a.mp4", scenes=scenes)
+    (tmp_path / "mine.json").write_text('{"a": {"ann": [[0, 0.04]], "bob": []}}')
+    made = convert([film.path], tmp_path / "mine.json", tmp_path / "o.h5", every=every)
+    video = SumMe(made.path)["video_1"]
+    assert len(video.picks) == len(range(0, len(film.frame_times), every))
+    assert video.user_summary.sum(axis=1).tolist() == [1, 0]
+    assert made.notes == ("'a' has 1 of 2 annotators with an empty summary.",)
 
 
 def test_own_scores_on_a_scale_of_their_own(films, tmp_path):

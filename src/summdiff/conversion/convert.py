@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -138,7 +139,7 @@ def convert(
     features = FeatureCache() if cache else None
 
     outcomes: list[Outcome] = []
-    with written_whole(output) as temporary, h5py.File(temporary, "w") as file:
+    with written_whole(output) as temporary, h5py.File(temporary, "w") as file, published or nullcontext():
         for name, path in files.items():
             began = time.perf_counter()
             outcome = Outcome(name, groups[name], len(outcomes) + 1, len(files))
@@ -180,7 +181,8 @@ def convert(
         if not written:
             raise DataError(f"None of the {len(files)} videos can be converted; of the first: {outcomes[0].problem}")
         file.attrs.update(
-            kind="tvsum" if next(iter(annotated.values())).scored else "summe",
+            kind="tvsum" if next(iter(annotated.values())).scored else "summe",  # the form: which reader reads it
+            dataset=kind,
             backbone=extractor.id,
             every=every,
             annotations=annotations.name,
