@@ -135,7 +135,7 @@ def test_tvsum(films, scores, tmp_path, form):
         assert video.user_summary.any(axis=1).all()
         for row, summary in zip(rows, video.user_summary, strict=True):
             assert (summary == summary_from_scores(row, np.arange(n), n, video.change_points)).all()
-        expected = summary_from_scores(video.gtscore, video.picks, n, video.change_points)
+        expected = summary_from_scores(rows.mean(axis=0), np.arange(n), n, video.change_points)
         assert (video.gtsummary == expected[video.picks]).all()
     with h5py.File(tmp_path / "tvsum.h5") as file:
         assert file.attrs["backbone"] == "efficientnet_lite0"
@@ -146,8 +146,17 @@ def test_tvsum(films, scores, tmp_path, form):
             assert group["n_frame_per_seg"][()].sum() == group["n_frames"][()]
             assert group["n_steps"][()] == len(group["features"])
             assert group["features"].dtype == np.float32
-    report = check(tmp_path / "tvsum.h5")
+
+
+def test_what_is_written_passes_the_check(films, tmp_path):
+    rng = np.random.default_rng(1)
+    # Scores that change where steps begin: what steps tell is then what annotators said of the frames.
+    scores = {path.stem: ("VT", np.repeat(rng.integers(1, 6, (20, n)), 60, axis=1)[:, :n]) for path, n in films.items()}
+    annotations = write_tvsum_tsv(tmp_path / "a.tsv", scores)
+    report = check(convert(list(films), annotations, tmp_path / "o.h5", segment_seconds=1).path)
     assert (report.kind, report.annotators, report.problems) == ("tvsum", (20, 20), ())
+    assert {rule.kept for rule in report.rules.values()} == {3}
+    assert {rule.exactly for rule in report.rules.values()} == {3, None}
 
 
 def test_a_stopped_run_goes_on_where_it_was(films, scores, tmp_path):

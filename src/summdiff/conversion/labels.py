@@ -84,18 +84,22 @@ def arrays_of(
         scores = first + (last - first) * share
         gtscore = share[:, picks].mean(axis=0)
         arrays["user_scores"] = scores[:, picks].astype(np.float32)
-        user_summary = _summaries(scores, np.arange(n_frames), n_frames, change_points) if made is None else made
+        frames = np.arange(n_frames)
+        user_summary = _summaries(scores, frames, n_frames, change_points) if made is None else made
+        # On the annotators' own scale, as each of them: what 0 to 1 takes away decides between few and many segments.
+        gtsummary = _summaries(scores.mean(axis=0)[None], frames, n_frames, change_points)[0, picks]
     else:
         # What annotators chose themselves needs no segments.
         user_summary = np.asarray(video.summaries, dtype=np.uint8)
         gtscore = user_summary[:, picks].mean(axis=0)
+        gtsummary = _summaries(gtscore[None], picks, n_frames, change_points)[0, picks]
     return arrays | {
         "features": features,
         "picks": picks,
         "n_frames": np.array(n_frames),
         "n_steps": np.array(len(picks)),
         "gtscore": gtscore.astype(np.float32),
-        "gtsummary": _summaries(gtscore[None], picks, n_frames, change_points)[0, picks],
+        "gtsummary": gtsummary,
         "user_summary": user_summary,
         "change_points": change_points,
         "n_frame_per_seg": change_points[:, 1] - change_points[:, 0] + 1,

@@ -26,7 +26,7 @@ def convert(
             "--annotations",
             metavar="FILE|DIR",
             help="`ydata-tvsum50-anno.tsv` or `ydata-tvsum50.mat` (TVSum), the folder `GT` (SumMe), or a .csv or .json "
-            "of your own, see docs/data.md.",
+            "of your own, see docs/data-convert.md.",
             show_default=False,
         ),
     ],
