@@ -1,7 +1,16 @@
-import numpy as np
-import torch
+import os
 
-from summdiff.data.batches import Example, collate
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch.utils.data import DataLoader
+
+from summdiff.data.batches import Example, VideoDataset, collate, length_buckets
+from summdiff.data.registry import open_dataset
+from summdiff.data.synthetic import make_synthetic
+from summdiff.errors import UsageError
 
 
 def test_pads_and_masks():
@@ -24,3 +33,80 @@ def test_pads_and_masks():
         assert not batch.inputs[i, n:].any()
         assert not batch.mask[i, n:].any()
     assert batch.to(torch.device("cpu")).mask.dtype == torch.bool
+
+
+def test_half_precision_becomes_single():
+    inputs = np.random.default_rng(0).normal(size=(5, 3)).astype(np.float16)
+    batch = collate([Example(inputs=inputs, targets=np.zeros((1, 5), np.float32), rate=1.0)])
+    assert batch.inputs.dtype == torch.float32
+    assert np.array_equal(batch.inputs[0].numpy(), inputs.astype(np.float32))
+
+
+@given(
+    st.lists(st.integers(1, 500), max_size=200), st.integers(1, 50), st.none() | st.integers(0, 9), st.integers(0, 99)
+)
+def test_every_video_is_in_exactly_one_batch(lengths, batch_size, seed, epoch):
+    batches = length_buckets(lengths, batch_size=batch_size, seed=seed, epoch=epoch)
+    assert sorted(index for batch in batches for index in batch) == list(range(len(lengths)))
+    assert all(0 < len(batch) <= batch_size for batch in batches)
+    assert len(batches) == -(-len(lengths) // batch_size)
+    assert batches == length_buckets(lengths, batch_size=batch_size, seed=seed, epoch=epoch)
+
+
+def test_epochs_and_seeds_shuffle():
+    lengths = np.random.default_rng(0).integers(120, 300, 500)
+    epochs = [
+        length_buckets(lengths, batch_size=16, seed=seed, epoch=epoch) for seed, epoch in ((0, 0), (0, 1), (1, 0))
+    ]
+    as_sets = [{frozenset(batch) for batch in batches} for batches in epochs]
+    assert not as_sets[0] & as_sets[1]
+    assert not as_sets[0] & as_sets[2]
+    first = [lengths[batch].mean() for batch in epochs[0]]
+    assert first != sorted(first)
+    with pytest.raises(UsageError, match="got 0"):
+        length_buckets(lengths, batch_size=0)
+
+
+def padding(lengths, batches):
+    """Share of the padded batches that is padding."""
+    return 1 - lengths.sum() / sum(lengths[batch].max() * len(batch) for batch in batches)
+
+
+def test_little_is_padding():
+    """Measured on lengths like Mr.HiSum's, in batches of 32: 0.9 % instead of 28.8 %."""
+    lengths = np.random.default_rng(0).integers(120, 300, 27_892)
+    order = np.random.default_rng(1).permutation(len(lengths))
+    by_chance = [order[first : first + 32] for first in range(0, len(order), 32)]
+    assert padding(lengths, by_chance) > 0.25
+    assert padding(lengths, length_buckets(lengths, batch_size=32, seed=0)) < 0.02
+    assert padding(lengths, length_buckets(lengths, batch_size=32)) < 0.002
+
+
+def to_example(video):
+    """In a worker process: the process's number is handed back as a target."""
+    return Example(
+        inputs=video.features, targets=np.full((1, len(video.picks)), os.getpid(), np.float32), rate=video.rate
+    )
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_worker_processes_read_one_file(tmp_path, method):
+    path = tmp_path / "synthetic.h5"
+    make_synthetic(path, videos=24, dimension=8, min_seconds=20, max_seconds=40)
+    data = open_dataset(path)
+    names = data.names[::-1]
+    dataset = VideoDataset(data, names, to_example)
+    assert dataset.lengths().tolist() == [len(data[name].picks) for name in names]  # and the handle is open
+    batches = length_buckets(dataset.lengths(), batch_size=4, seed=0)
+    loader = DataLoader(
+        dataset, batch_sampler=batches, collate_fn=collate, num_workers=2, multiprocessing_context=method
+    )
+    processes = set()
+    for batch, indices in zip(loader, batches, strict=True):
+        for row, index in enumerate(indices):
+            features = data[names[index]].need_features()
+            assert int(batch.mask[row].sum()) == len(features)
+            assert np.array_equal(batch.inputs[row, : len(features)].numpy(), features)
+        processes |= set(batch.targets[batch.mask[:, None]].tolist())
+    assert len(processes) == 2
+    assert os.getpid() not in processes

@@ -1,7 +1,14 @@
-import pytest
+import json
+from collections import Counter
 
-from summdiff.data.splits import k_fold
-from summdiff.errors import UsageError
+import numpy as np
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from summdiff.data.splits import Split, describe_splits, k_fold, read_splits, with_validation, write_splits
+from summdiff.errors import DataError, UsageError
 
 NAMES = [f"video_{i}" for i in range(50)]
 
@@ -40,3 +47,142 @@ def test_validation_differs_between_folds():
 def test_says_what_is_wrong(names, options, said):
     with pytest.raises(UsageError, match=said):
         k_fold(names, **options)
+
+
+H5 = "../datasets/eccv16_dataset_tvsum_google_pool5.h5"
+ENTRIES = [
+    {"train_keys": ["video_1", "video_2", "video_3"], "test_keys": ["video_4", "video_5"]},
+    {"train_keys": ["video_1", "video_2", "video_5"], "test_keys": ["video_4"]},
+]
+
+
+def test_reads_lists_of_json(tmp_path):
+    """As PGL-SUM and CSTA publish them."""
+    path = tmp_path / "tvsum_splits.json"
+    path.write_text(json.dumps(ENTRIES))
+    first, second = read_splits(path, names=NAMES)
+    assert first == Split(train=("video_1", "video_2", "video_3"), validation=(), test=("video_4", "video_5"))
+    assert second.test == ("video_4",)
+
+
+def test_reads_yaml_with_paths_of_several_files(tmp_path):
+    """As VASNet and DSNet publish them: keys are paths, and the augmented setting trains on other files too."""
+    path = tmp_path / "tvsum_aug.yml"
+    path.write_text(
+        "- train_keys:\n"
+        f"  - {H5}/video_1\n"
+        f"  - {H5}/video_2\n"
+        "  - ../datasets/eccv16_dataset_summe_google_pool5.h5/video_1\n"
+        "  - ../datasets/eccv16_dataset_ovp_google_pool5.h5/video_3\n"
+        "  test_keys:\n"
+        f"  - {H5}/video_3\n"
+    )
+    (split,) = read_splits(path, names=NAMES)
+    assert split.train == ("video_1", "video_2")
+    assert split.test == ("video_3",)
+    assert split.train_elsewhere == (
+        "eccv16_dataset_summe_google_pool5.h5/video_1",
+        "eccv16_dataset_ovp_google_pool5.h5/video_3",
+    )
+
+
+def test_transfer_trains_on_other_files_only(tmp_path):
+    path = tmp_path / "tvsum_trans.yml"
+    path.write_text(yaml.safe_dump([{"train_keys": ["a/ovp.h5/video_1"], "test_keys": ["a/tvsum.h5/video_1"]}]))
+    (split,) = read_splits(path)
+    assert (split.train, split.test, split.train_elsewhere) == ((), ("video_1",), ("ovp.h5/video_1",))
+
+
+def test_reads_a_single_object_with_validation(tmp_path):
+    """As Mr.HiSum publishes it."""
+    path = tmp_path / "mrhisum_split.json"
+    path.write_text(json.dumps({"train_keys": ["video_1"], "val_keys": ["video_2"], "test_keys": ["video_3"]}))
+    assert read_splits(path) == (Split(train=("video_1",), validation=("video_2",), test=("video_3",)),)
+
+
+@given(st.data())
+def test_what_is_written_is_read(tmp_path_factory, data):
+    splits = []
+    for _ in range(data.draw(st.integers(1, 4))):
+        names = data.draw(st.permutations(NAMES[:12]))
+        a, b = sorted((data.draw(st.integers(0, 11)), data.draw(st.integers(0, 11))))
+        elsewhere = tuple(f"other.h5/{name}" for name in data.draw(st.sets(st.sampled_from(NAMES))))
+        splits.append(Split(tuple(names[:a]), tuple(names[a:b]), tuple(names[b:]), elsewhere))
+    path = tmp_path_factory.mktemp("splits") / "splits.json"
+    write_splits(path, splits)
+    assert read_splits(path, names=NAMES) == tuple(splits)
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        ({"train_keys": ["a"]}, "split 1 has no 'test_keys'"),
+        ({"test_keys": ["a"]}, "split 1 has no 'train_keys'"),
+        ({"train_keys": ["a"], "test_keys": []}, "'test_keys' is empty"),
+        ({"train_keys": ["a"], "test_keys": "b"}, "'test_keys' is not a list of video names"),
+        ({"train_keys": ["a"], "test_keys": [3]}, "'test_keys' is not a list of video names"),
+        ({"train_keys": ["a"], "test_keys": ["x/"]}, "'test_keys' is not a list of video names"),
+        ({"train_keys": ["a", "a"], "test_keys": ["b"]}, "'train_keys' names 'a' more than once"),
+        ({"train_keys": ["a", "b"], "test_keys": ["b", "c"]}, r"'b' in its training and its test part \(1 such"),
+        ({"train_keys": ["a"], "val_keys": ["b"], "test_keys": ["b"]}, "'b' in its validation and its test part"),
+        ({"train_keys": ["a"], "val_keys": ["a"], "test_keys": ["b"]}, "'a' in its training and its validation part"),
+        ({"train_keys": ["f/a"], "test_keys": ["f/b", "g/b"]}, "tests videos of several files: f, g"),
+        ({"train_keys": ["f/a"], "val_keys": ["g/a"], "test_keys": ["f/b"]}, "validates on videos of another file"),
+        ("video_1", "has no"),
+        ([], "has no splits"),
+        ({"train_keys": ["a"], "test_keys": ["z"]}, r"names 'z', which the data does not have \(1 such"),
+    ],
+)
+def test_says_what_is_wrong_with_a_file(tmp_path, entry, said):
+    path = tmp_path / "splits.json"
+    path.write_text(json.dumps(entry if isinstance(entry, list) else [entry]))
+    with pytest.raises(DataError, match=said) as raised:
+        read_splits(path, names=["a", "b", "c"])
+    assert "splits.json" in str(raised.value)
+
+
+def test_unreadable_files(tmp_path):
+    with pytest.raises(DataError, match="cannot be read"):
+        read_splits(tmp_path / "nowhere.json")
+    (tmp_path / "bad.json").write_text('[{"train_keys": ')
+    with pytest.raises(DataError, match="are not JSON"):
+        read_splits(tmp_path / "bad.json")
+    (tmp_path / "bad.yml").write_text("a: [1\nb: }")
+    with pytest.raises(DataError, match="are not YAML") as raised:
+        read_splits(tmp_path / "bad.yml")
+    assert "\n" not in str(raised.value)
+    (tmp_path / "bytes.json").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(DataError, match="cannot be read"):
+        read_splits(tmp_path / "bytes.json")
+
+
+def test_coverage_of_a_cross_validation_and_of_random_splits():
+    coverage = describe_splits(k_fold(NAMES), NAMES)
+    assert (len(coverage.tested), coverage.repeated, coverage.never) == (50, (), ())
+    assert coverage.is_cross_validation
+    rng = np.random.default_rng(0)
+    random = []
+    for _ in range(5):
+        names = [str(name) for name in rng.permutation(NAMES)]
+        random.append(Split(tuple(names[10:]), (), tuple(names[:10])))
+    coverage = describe_splits(random)
+    times = Counter(name for split in random for name in split.test)
+    assert len(coverage.tested) == len(times) < 50
+    assert len(coverage.repeated) == sum(count > 1 for count in times.values())
+    assert len(coverage.never) == 50 - len(times)
+    assert not coverage.is_cross_validation
+    with pytest.raises(DataError, match="Split 2 has 'a' in its training and its test part"):
+        describe_splits([Split(("a",), (), ("b",)), Split(("a",), (), ("a",))])
+
+
+def test_validation_is_taken_from_the_training_part():
+    split = Split(tuple(NAMES[10:]), (), tuple(NAMES[:10]), ("other.h5/video_1",))
+    made = with_validation(split, 0.2, seed=3)
+    assert len(made.validation) == 8
+    assert sorted(made.train + made.validation) == sorted(split.train)
+    assert (made.test, made.train_elsewhere) == (split.test, split.train_elsewhere)
+    assert made == with_validation(split, 0.2, seed=3) != with_validation(split, 0.2, seed=4)
+    with pytest.raises(UsageError, match="has 8 validation videos already"):
+        with_validation(made, 0.2)
+    with pytest.raises(UsageError, match=r"got 1\.5"):
+        with_validation(split, 1.5)

@@ -2,63 +2,74 @@ import h5py
 import numpy as np
 import pytest
 
-from summdiff.data.summe import SumMe
+from summdiff.data.summe import TITLES, SumMe
 from summdiff.errors import DataError
 
 
 @pytest.fixture
-def path(tmp_path):
-    """Two videos of the common form; the second has features."""
-    path = tmp_path / "small.h5"
-    with h5py.File(path, "w") as file:
-        for name in ("video_10", "video_2"):
-            group = file.create_group(name)
-            group["n_frames"] = 10
-            group["picks"] = np.array([0, 4, 8])
-            group["gtscore"] = np.array([0.5, 0.5, 0.5], np.float32)
-            group["change_points"] = np.array([[0, 3], [4, 9]])
-            group["user_summary"] = np.array([[0] * 4 + [3] * 6, [1] * 4 + [0] * 6])
-            group.attrs["fps"] = 5.0
-            group.attrs["title"] = f"title of {name}"
-        file["video_10/features_dino"] = np.ones((2, 3), np.float16)
-        file["video_10/features_dino_picks"] = np.array([0, 5])
-    return path
+def path(write, tmp_path):
+    return write["summe"](tmp_path / "small.h5")
 
 
-def test_reads_a_video(path):
+def test_raw_summaries_become_binary(path):
+    with h5py.File(path) as file:
+        raw = file["video_1/user_summary"][()]
+    assert raw.max() == 3
+    video = SumMe(path)["video_1"]
+    assert video.user_summary.dtype == np.uint8
+    assert np.array_equal(video.user_summary, raw > 0)
+    assert (video.title, video.fps) == ("Air_Force_One", 25.0)
+
+
+def test_features_and_scores_are_on_one_grid(path):
     summe = SumMe(path)
-    assert summe.names == ("video_2", "video_10")
-    video = summe["video_10"]
-    assert video.user_summary.tolist() == [[0] * 4 + [1] * 6, [1] * 4 + [0] * 6]
-    assert video.features.shape == (2, 3)
-    assert video.rate == 1.0
-    assert summe.titled("title of video_2").name == "video_2"
-    assert summe["video_2"].features is None
+    video, standard = summe["video_12"], summe.annotations("video_12")
+    assert video.features.dtype == np.float16
+    assert len(video.features) == len(video.picks) == len(video.gtscore) == summe.n_steps("video_12")
+    assert np.array_equal(np.diff(video.picks), np.full(len(video.picks) - 1, 6))
+    assert np.allclose(video.gtscore, video.user_summary[:, video.picks].mean(axis=0))
+    assert video.rate == pytest.approx(25 / 6)
+    assert np.array_equal(np.diff(standard.picks), np.full(len(standard.picks) - 1, 15))
+    assert np.allclose(standard.gtscore, standard.user_summary[:, standard.picks].mean(axis=0))
+    assert summe["video_1"].features is None
+    assert np.array_equal(summe["video_1"].picks, summe.annotations("video_1").picks)
+
+
+def test_the_usual_file(write, tmp_path):
+    summe = SumMe(write["summe"](tmp_path / "eccv16.h5", usual=True))
+    video = summe["video_12"]
+    assert video.features.shape == (30, 8)
+    assert video.title == "Jumps"
+    assert video.fps is None
+    assert summe.titled("Jumps").name == "video_12"
 
 
 @pytest.mark.parametrize(
     ("key", "value", "said"),
     [
-        ("user_summary", np.ones((2, 9)), "has 9 entries where 10 are expected"),
-        ("change_points", np.array([[0, 3], [5, 9]]), "contiguous"),
-        ("change_points", np.array([[0, 3], [4, 10]]), "contiguous"),
+        ("user_summary", np.ones((2, 9)), "has 9 entries where 296 are expected"),
+        ("change_points", np.array([[0, 3], [5, 295]]), "contiguous"),
+        ("change_points", np.array([[0, 3], [4, 296]]), "contiguous"),
+        ("picks", np.arange(20) * 15 + 20, "in a video of 296 frames"),
+        ("n_frames", 296.5, "is no number of frames"),
         ("n_frames", None, "is missing"),
     ],
 )
 def test_names_file_video_and_key(path, key, value, said):
     with h5py.File(path, "a") as file:
-        del file["video_2"][key]
+        del file["video_1"][key]
         if value is not None:
-            file["video_2"][key] = value
-    with pytest.raises(DataError, match=said) as raised:
-        SumMe(path)["video_2"]
-    assert "small.h5" in str(raised.value)
-    assert "video_2" in str(raised.value)
+            file["video_1"][key] = value
+    with pytest.raises(DataError, match=f"small.h5', video_1: '{key}' .*{said}"):
+        SumMe(path)["video_1"]
 
 
-def test_unknown_titles(path):
+def test_titles(path):
+    assert SumMe(path).titled("Jumps").name == "video_12"
     with pytest.raises(DataError, match="'Cooking'"):
         SumMe(path).titled("Cooking")
+    assert len(TITLES) == 25
+    assert list(TITLES) == sorted(TITLES)
 
 
 def test_human_agreement_on_the_real_file(data_dir):
@@ -69,8 +80,10 @@ def test_human_agreement_on_the_real_file(data_dir):
     assert len(summe) == 23
     agreement = []
     for name in summe.names:
+        video = summe.annotations(name)
+        assert video.title == TITLES[int(name.removeprefix("video_")) - 1]
         # Both sides are 0/1, so two frames a second tell nearly as much as all of them, much sooner.
-        users = summe[name].user_summary[:, ::15]
+        users = video.user_summary[:, ::15]
         pairs = [kendall_tau(user, np.delete(users, i, axis=0)) for i, user in enumerate(users[:4])]
         agreement.append(np.mean(pairs))
     assert np.mean(agreement) == pytest.approx(0.21, abs=0.03)

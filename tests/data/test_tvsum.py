@@ -100,3 +100,50 @@ def test_the_real_file(data_dir):
     assert video.user_scores.shape == (20, 176)
     assert np.allclose((video.user_scores.mean(axis=0) - 1) / 4, video.gtscore, atol=1e-6)
     assert video.rate == pytest.approx(0.5, abs=0.002)
+
+
+@pytest.fixture
+def usual(write, tmp_path):
+    """The usual file without scores of annotators, and the original annotations of ten videos, a row an annotator."""
+    path = write["tvsum"](tmp_path / "eccv16.h5", usual=True)
+    rng = np.random.default_rng(5)
+    wanted, lines = {}, []
+    with h5py.File(path) as file:
+        frames = {name: int(file[name]["n_frames"][()]) for name in file}
+    for number in range(1, 11):
+        n_frames = frames.get(f"video_{number}", 30)
+        scores = rng.integers(1, 6, (20, n_frames))
+        wanted[f"video_{number}"] = scores
+        lines += [f"id{11 - number}\tVT\t{','.join(map(str, row))}" for row in scores]
+    annotations = tmp_path / "ydata-tvsum50-anno.tsv"
+    annotations.write_text("\n".join(lines) + "\n")
+    return path, annotations, wanted
+
+
+def test_scores_from_the_original_annotations(usual):
+    """video_i is the i-th video there, whatever its YouTube id; scores are taken at the steps."""
+    path, annotations, wanted = usual
+    data = TVSum(path, annotations)
+    for name in ("video_2", "video_10"):
+        video = data.annotations(name)
+        assert np.array_equal(video.need_user_scores(), wanted[name][:, video.picks])
+        assert video.user_scores.dtype == np.float32
+        assert video.category == "VT"
+
+
+def test_annotations_that_do_not_fit(usual, tmp_path):
+    path, annotations, _ = usual
+    with pytest.raises(DataError, match=r"eccv16.h5', video_2 has no scores of single annotators: .*ydata-tvsum50"):
+        TVSum(path)["video_2"].need_user_scores()
+    lines = annotations.read_text().splitlines()
+    swapped = tmp_path / "swapped.tsv"
+    swapped.write_text("\n".join(lines[20:] + lines[:20]) + "\n")
+    with pytest.raises(DataError, match=r"swapped.tsv', id8 has 30 frames but '.*eccv16.h5', video_2 has 897"):
+        TVSum(path, swapped)["video_2"]
+    few = tmp_path / "few.tsv"
+    few.write_text("\n".join(lines[:40]) + "\n")
+    assert TVSum(path, few)["video_2"].need_user_scores().size
+    with pytest.raises(DataError, match=r"few.tsv' has 2 videos, none of which is 'video_10'"):
+        TVSum(path, few)["video_10"]
+    with pytest.raises(DataError, match=r"nowhere.tsv"):
+        TVSum(path, tmp_path / "nowhere.tsv")["video_2"]

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.utils.data import Dataset
+
+from summdiff.data.h5 import AnnotatedFile
+from summdiff.data.video import AnnotatedVideo
+from summdiff.errors import UsageError
+
+_BATCHES_IN_A_CHUNK = 50  # of which the videos are sorted by length
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,12 +23,12 @@ class Example:
     """What one video gives to training.
 
     Attributes:
-        inputs: (N, P) float32, what conditions the network.
+        inputs: (N, P) float32 or float16, what conditions the network.
         targets: (S, N) float32 clean scores in [0, 1], one row for each annotator to learn from.
         rate: steps per second.
     """
 
-    inputs: NDArray[np.float32]
+    inputs: NDArray[np.float32] | NDArray[np.float16]
     targets: NDArray[np.float32]
     rate: float
 
@@ -31,7 +38,7 @@ class Batch:
     """B videos padded with zeros to the longest, N steps.
 
     Attributes:
-        inputs: (B, N, P).
+        inputs: (B, N, P) float32.
         targets: (B, S, N).
         seconds: (B, N) time of each step, in the padding too.
         mask: (B, N) true where there is a step.
@@ -48,7 +55,7 @@ class Batch:
 
 
 def collate(examples: Sequence[Example]) -> Batch:
-    """Pad examples, all with the same P and S, to one batch."""
+    """Pad examples, all with the same P and S, to one batch in single precision."""
     lengths = [len(example.inputs) for example in examples]
     n = max(lengths)
     first = examples[0]
@@ -60,3 +67,74 @@ def collate(examples: Sequence[Example]) -> Batch:
     steps = torch.arange(n)
     rates = torch.tensor([example.rate for example in examples])
     return Batch(inputs, targets, seconds=steps / rates[:, None], mask=steps < torch.tensor(lengths)[:, None])
+
+
+class VideoDataset(Dataset[Example]):
+    """Videos of a file as examples for torch's `DataLoader`, which may read them in worker processes.
+
+        dataset = VideoDataset(data, split.train, to_example)
+        batches = length_buckets(dataset.lengths(), batch_size=32, seed=0, epoch=epoch)
+        loader = DataLoader(dataset, batch_sampler=batches, collate_fn=collate, num_workers=2)
+
+    An index is the place of a video in the names given.
+    """
+
+    def __init__(
+        self, data: AnnotatedFile, names: Sequence[str], to_example: Callable[[AnnotatedVideo], Example]
+    ) -> None:
+        """Nothing is read yet.
+
+        Args:
+            data: the file.
+            names: the videos to take, in this order.
+            to_example: what a video gives to training; a function of a module, so that it reaches worker processes.
+        """
+        self._data, self._names, self._to_example = data, tuple(names), to_example
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def __getitem__(self, index: int) -> Example:
+        return self._to_example(self._data[self._names[index]])
+
+    def lengths(self) -> NDArray[np.int64]:
+        """(videos,) steps of each video, without reading it."""
+        return np.array([self._data.n_steps(name) for name in self._names], dtype=np.int64)
+
+
+def length_buckets(
+    lengths: Sequence[int] | NDArray[np.integer], *, batch_size: int, seed: int | None = None, epoch: int = 0
+) -> list[list[int]]:
+    """Batches of videos of similar length, so that little of a batch is padding; every video is in exactly one.
+
+    Videos are shuffled, then sorted by length within chunks of 50 batches, or a quarter of the batches where there are
+    fewer than 200: neighbours in length, yet other ones in each epoch. Then the batches are shuffled.
+
+    Args:
+        lengths: (videos,) steps of each.
+        batch_size: videos in a batch; one batch has what is left over.
+        seed: of the shuffling; None sorts all by length and shuffles nothing, for evaluation.
+        epoch: also decides the shuffling.
+
+    Returns:
+        Lists of indices into `lengths`.
+
+    Raises:
+        UsageError: a batch size below 1.
+    """
+    if batch_size < 1:
+        raise UsageError(f"The batch size must be at least 1, got {batch_size}.")
+    steps = np.asarray(lengths)
+    if seed is None:
+        order = np.argsort(steps, kind="stable")
+        return [order[first : first + batch_size].tolist() for first in range(0, len(order), batch_size)]
+    rng = np.random.default_rng([seed, epoch])
+    order = rng.permutation(len(steps))
+    batches_in_all = -(-len(steps) // batch_size)
+    chunk = batch_size * min(_BATCHES_IN_A_CHUNK, max(2, batches_in_all // 4))
+    batches = []
+    for start in range(0, len(order), chunk):
+        part = order[start : start + chunk]
+        part = part[np.argsort(steps[part], kind="stable")]
+        batches += [part[first : first + batch_size].tolist() for first in range(0, len(part), batch_size)]
+    return [batches[i] for i in rng.permutation(len(batches))]

@@ -37,6 +37,7 @@ class AnnotatedFile(ABC):
 
     kind: ClassVar[Kind]
     convention: ClassVar[str | None] = "eccv16"
+    _feature_keys: ClassVar[tuple[str, ...]] = ("features",)  # the first that is there holds the features
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         """Open the file and list its videos; no group is looked into."""
@@ -65,6 +66,28 @@ class AnnotatedFile(ABC):
     def annotations(self, name: str) -> AnnotatedVideo:
         """Read one video without its features, which are neither read nor need to be there. Raises as `[name]` does."""
         return self._read(self.group(name), features=False)
+
+    def feature_shape(self, name: str) -> tuple[int, int] | None:
+        """(N, D) of a video's features without reading them, None if it has none. Raises as `[name]` does."""
+        group = self.group(name)
+        key = next((key for key in self._feature_keys if key in group), None)
+        if key is None:
+            return None
+        shape = group.shape(key)
+        if len(shape) != 2:
+            raise group.wrong(key, f"has {len(shape)} axes where 2 are expected")
+        return shape[0], shape[1]
+
+    def n_steps(self, name: str) -> int:
+        """Steps of a video as `[name]` gives it, without reading it. Raises as that does."""
+        features = self.feature_shape(name)
+        if features is not None:
+            return features[0]
+        group = self.group(name)
+        shape = group.shape("gtscore")
+        if len(shape) != 1:
+            raise group.wrong("gtscore", f"has {len(shape)} axes where 1 is expected")
+        return shape[0]
 
     def __len__(self) -> int:
         return len(self.names)
@@ -151,7 +174,11 @@ class VideoGroup:
 
     def shape(self, key: str) -> tuple[int, ...]:
         """The shape of a key's values, which are not read."""
-        return tuple(self._dataset(key).shape or ())
+        return self._dataset(key)[1] or ()
+
+    def dtype(self, key: str) -> str:
+        """The type of a key's values."""
+        return str(self._dataset(key)[2])
 
     def array(self, key: str, *, ndim: int, n: int | None = None, rows: int | None = None) -> NDArray[Any]:
         """One key's values, checked: numbers, finite, not empty, `ndim` axes, the first of length `rows`, the last `n`.
@@ -159,8 +186,7 @@ class VideoGroup:
         Raises:
             DataError: it is missing, damaged or something else than that.
         """
-        dataset = self._dataset(key)
-        dtype, shape = dataset.dtype, dataset.shape
+        dataset, shape, dtype = self._dataset(key)
         if dtype.kind not in "biuf":
             raise self.wrong(key, f"holds {_kind_of(dtype)} where numbers are expected")
         if shape is None or 0 in shape:
@@ -264,18 +290,17 @@ class VideoGroup:
             raise self.wrong("fps", f"is {fps:g}, which is no frame rate")
         return fps
 
-    def _dataset(self, key: str) -> Any:
+    def _dataset(self, key: str) -> tuple[Any, tuple[int, ...] | None, np.dtype[Any]]:
+        """A key's `h5py.Dataset`, its shape (None if it has no values at all) and the type of its values."""
         import h5py
 
         try:
             found = self._group.get(key)
+            if isinstance(found, h5py.Dataset):
+                return found, found.shape, found.dtype
         except _H5_ERRORS as error:
             raise self._damaged(key, error) from error
-        if found is None:
-            raise self.wrong(key, "is missing")
-        if not isinstance(found, h5py.Dataset):
-            raise self.wrong(key, "is a group where an array is expected")
-        return found
+        raise self.wrong(key, "is missing" if found is None else "is a group where an array is expected")
 
     def _damaged(self, key: str, error: Exception) -> DataError:
         return self.wrong(key, f"cannot be read, the file may be damaged ({_reason(error)})")

@@ -28,7 +28,7 @@ class MrHiSum(AnnotatedFile):
     n - 1, `fps` = 1, and `user_summary` is the single `gt_summary`.
 
     `change_points` are half-open rows [start, end), contiguous; the last end is n - 1, sometimes n. Rows with inclusive
-    ends are told by their not touching, and turned into half-open ones.
+    ends are told by their not touching, and turned into half-open ones; empty rows are left out.
 
     Attributes:
         split: the parts that the file `split` names, None without one.
@@ -58,8 +58,7 @@ class MrHiSum(AnnotatedFile):
             ends = segment_ends(segments, n)
             if ends is None:
                 raise group.wrong("change_points", f"does not cut seconds 0 to {n} into contiguous segments")
-            if ends == "inclusive":
-                segments[:, 1] += 1
+            segments = half_open(segments, ends)
         return AnnotatedVideo(
             kind=self.kind,
             name=group.name,
@@ -77,7 +76,14 @@ class MrHiSum(AnnotatedFile):
         )
 
 
-def segment_ends(change_points: NDArray[np.integer], n: int) -> Literal["half_open", "inclusive"] | None:
+def half_open(change_points: NDArray[np.int64], ends: Literal["half_open", "inclusive"]) -> NDArray[np.int64]:
+    """Rows with such ends as half-open rows, without empty ones."""
+    rows: NDArray[np.int64] = change_points + np.array([0, ends == "inclusive"])
+    filled: NDArray[np.int64] = rows[rows[:, 1] > rows[:, 0]]
+    return filled
+
+
+def segment_ends(change_points: NDArray[np.int64], n: int) -> Literal["half_open", "inclusive"] | None:
     """How the ends of contiguous rows over n seconds are meant, or None if they are not contiguous or miss a part.
 
     Half-open rows touch, [0, 5], [5, 6]; inclusive ones do not, [0, 4], [5, 5]. A single row counts as half-open.

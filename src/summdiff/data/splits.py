@@ -169,7 +169,7 @@ def read_splits(path: str | os.PathLike[str], names: Collection[str] | None = No
             strange = [name for name in split.train + split.validation + split.test if name not in known]
             if strange:
                 raise DataError(
-                    f"{where} names {len(strange)} videos that the data does not have, such as '{strange[0]}'."
+                    f"{where} names '{strange[0]}', which the data does not have ({len(strange)} such names)."
                 )
         splits.append(split)
     return tuple(splits)

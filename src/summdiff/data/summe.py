@@ -58,6 +58,7 @@ class SumMe(AnnotatedFile):
     """
 
     kind: ClassVar[Kind] = "summe"
+    _feature_keys: ClassVar[tuple[str, ...]] = ("features", "features_dino")
 
     def _read(self, group: VideoGroup, *, features: bool) -> AnnotatedVideo:
         n_frames = group.n_frames()

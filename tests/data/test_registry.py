@@ -1,0 +1,52 @@
+import h5py
+import numpy as np
+import pytest
+
+from summdiff.data.registry import KINDS, open_dataset
+from summdiff.errors import DataError, UsageError
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_tells_each_kind_by_its_keys(write, tmp_path, kind):
+    path = write[kind](tmp_path / "data.h5")
+    data = open_dataset(path)
+    assert type(data) is KINDS[kind]
+    assert type(open_dataset(path, kind)) is KINDS[kind]
+
+
+def test_the_usual_files(write, tmp_path):
+    """TVSum's has neither scores nor titles, but 20 annotators; SumMe's has titles as `video_name`."""
+    assert open_dataset(write["tvsum"](tmp_path / "t.h5", usual=True)).kind == "tvsum"
+    path = write["summe"](tmp_path / "s.h5", usual=True)
+    assert open_dataset(path).kind == "summe"
+    with h5py.File(path, "a") as file:
+        for name in file:
+            del file[name]["video_name"]
+    assert open_dataset(path).kind == "summe"  # 15 annotators
+
+
+def test_a_file_that_does_not_tell(tmp_path):
+    with h5py.File(tmp_path / "ovp.h5", "w") as file:
+        file.create_group("v1")["user_summary"] = np.ones((5, 10))
+        file["v1"]["n_frames"] = 10
+    with pytest.raises(DataError, match=r"\(v1: n_frames, user_summary\).* one of tvsum, summe, mr_hisum, youtube"):
+        open_dataset(tmp_path / "ovp.h5")
+    with pytest.raises(UsageError, match="no kind of data 'ovp'"):
+        open_dataset(tmp_path / "ovp.h5", "ovp")
+    with h5py.File(tmp_path / "empty_group.h5", "w") as file:
+        file.create_group("v1")
+    with pytest.raises(DataError, match="no keys"):
+        open_dataset(tmp_path / "empty_group.h5")
+
+
+def test_annotations_are_for_tvsum(write, tmp_path):
+    with pytest.raises(UsageError, match=r"for TVSum, but .* is of kind summe"):
+        open_dataset(write["summe"](tmp_path / "s.h5"), annotations="ydata-tvsum50-anno.tsv")
+
+
+@pytest.mark.parametrize(
+    ("file", "kind"),
+    [("tvsum_i3d", "tvsum"), ("summe_annotations", "summe"), ("youtube_highlights_i3d", "youtube_highlights")],
+)
+def test_the_real_files(data_dir, file, kind):
+    assert open_dataset(data_dir / f"{file}.h5").kind == kind
