@@ -15,6 +15,7 @@ from summdiff.metrics.rank import (
     kendall_tau_rows,
     rank_correlation,
     rank_correlation_rows,
+    rank_correlation_table,
     spearman_rho,
     spearman_rho_rows,
 )
@@ -96,6 +97,22 @@ def test_one_row_for_all():
             full = measure(np.broadcast_to(a, b.shape), b, some)
             assert np.array_equal(measure(a, b, some), full)
             assert np.array_equal(measure(b, a[None], some), full)
+
+
+@pytest.mark.parametrize("levels", [3, 10**6])
+def test_each_with_each(levels, monkeypatch):
+    rng = np.random.default_rng(7)
+    ours, theirs = rng.random((9, 40)), rng.integers(0, levels, size=(5, 40))
+    tau, rho = rank_correlation_table(ours, theirs)
+    pairs = rank_correlation_rows(np.repeat(ours, 5, axis=0), np.tile(theirs, (9, 1)))
+    assert np.array_equal(tau, pairs[0].reshape(9, 5))
+    assert rho == pytest.approx(pairs[1].reshape(9, 5), abs=1e-15)
+    monkeypatch.setattr(rank, "_CELLS", 500)
+    assert np.array_equal(rank_correlation_table(ours, theirs), (tau, rho))
+    with pytest.raises(DataError, match="differ in length"):
+        rank_correlation_table(ours, theirs[:, 1:])
+    with pytest.raises(DataError, match="finite"):
+        rank_correlation_table(ours, theirs * np.nan)
 
 
 def test_average_over_users_equals_scipy():

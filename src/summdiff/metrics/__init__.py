@@ -28,6 +28,7 @@ from summdiff.metrics.rank import (
     kendall_tau_rows,
     rank_correlation,
     rank_correlation_rows,
+    rank_correlation_table,
     spearman_rho,
     spearman_rho_rows,
 )
@@ -60,6 +61,7 @@ __all__ = [
     "precision_recall_f1",
     "rank_correlation",
     "rank_correlation_rows",
+    "rank_correlation_table",
     "spearman_rho",
     "spearman_rho_rows",
     "spread_coverage",

@@ -9,7 +9,7 @@ sort that counts inversions, O(n log² n) (Knight, JASA 1966).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -19,7 +19,8 @@ from summdiff.errors import DataError, UsageError
 
 RankProtocol = Literal["per_annotator", "to_mean", "summe_a", "summe_b"]
 
-_CELLS = 1 << 17  # values worked on at a time; bounds memory and keeps them in cache, never changes a result
+_CELLS = 1 << 16  # values worked on at a time; bounds memory and keeps them in cache, never changes a result
+_MERGING = 70.0  # nanoseconds a value to count inversions by merge sort
 
 
 def kendall_tau(scores: ArrayLike, references: ArrayLike) -> float:
@@ -61,20 +62,42 @@ def kendall_tau_rows(a: ArrayLike, b: ArrayLike, lengths: ArrayLike | None = Non
     Raises:
         DataError: as for `kendall_tau`.
     """
-    return np.concatenate([_tau(*pair) for pair in _ranked_blocks(a, b, lengths)])
+    return _measured(a, b, lengths, _tau)[0]
 
 
 def spearman_rho_rows(a: ArrayLike, b: ArrayLike, lengths: ArrayLike | None = None) -> NDArray[np.float64]:
     """Spearman's rho of each row of one table with the same row of another; as `kendall_tau_rows`."""
-    return np.concatenate([_rho(*pair) for pair in _ranked_blocks(a, b, lengths)])
+    return _measured(a, b, lengths, _rho)[0]
 
 
 def rank_correlation_rows(
     a: ArrayLike, b: ArrayLike, lengths: ArrayLike | None = None
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """`kendall_tau_rows` and `spearman_rho_rows`, (R,) each, ranking only once."""
-    both = [(_tau(*pair), _rho(*pair)) for pair in _ranked_blocks(a, b, lengths)]
-    return np.concatenate([tau for tau, _ in both]), np.concatenate([rho for _, rho in both])
+    tau, rho = _measured(a, b, lengths, _tau, _rho)
+    return tau, rho
+
+
+def rank_correlation_table(a: ArrayLike, b: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Tau-b and rho of each of K rows (K, n) with each of U others (U, n): (K, U) each, ranking each row only once."""
+    x, y = _numbers(a), _numbers(b)
+    ours, theirs = (_ranked(each, _checked_lengths(None, each.shape)) for each in (x, y))
+    if x.shape[1] != y.shape[1]:
+        raise DataError(f"Tables of shapes {x.shape} and {y.shape} cannot be compared: the rows differ in length.")
+    n_rows, others = len(ours.levels), len(theirs.levels)
+    tau = np.empty((n_rows, others))
+    together = max(1, _CELLS // (others * x.shape[1]))  # of our rows, each beside all the others
+    for start in range(0, n_rows, together):
+        part = _Ranked(*(each[start : start + together] for each in ours))
+        count = len(part.levels)
+        pairs = _tau(
+            _Ranked(*(np.repeat(each, others, axis=0) for each in part)),
+            _Ranked(*(np.concatenate([each] * count) for each in theirs)),
+        )
+        tau[start : start + together] = pairs.reshape(count, others)
+    scale = np.sqrt(ours.squares()[:, None] * theirs.squares())
+    rho = np.divide(ours.centred() @ theirs.centred().T, scale, out=np.zeros_like(scale), where=scale > 0)
+    return tau, rho
 
 
 def rank_correlation(prediction: ArrayLike, annotations: ArrayLike, protocol: RankProtocol) -> tuple[float, float]:
@@ -131,10 +154,10 @@ def average_ranks(values: ArrayLike, lengths: ArrayLike | None = None) -> NDArra
     Raises:
         DataError: as for `kendall_tau`.
     """
-    value = np.asarray(values)
-    table, real = _table(np.atleast_2d(value), lengths)
-    ranked = _ranked(table, real)
-    ranks = (ranked.centred() + real[:, None] + 1) / 2
+    value = _numbers(values)
+    table = np.atleast_2d(value)
+    real = _checked_lengths(lengths, table.shape)
+    ranks = (_ranked(table, real).centred() + real[:, None] + 1) / 2
     ranks[np.arange(table.shape[1]) >= real[:, None]] = 0.0
     shaped: NDArray[np.float64] = ranks.reshape(value.shape)
     return shaped
@@ -158,16 +181,18 @@ class _Ranked(NamedTuple):
         pairs: NDArray[np.int64] = _pairs(self.counts).sum(axis=1)
         return pairs
 
-    def centred_levels(self) -> NDArray[np.int64]:
-        """(R, L) twice each level's mean rank, less twice the mean of all ranks: integers."""
-        return 2 * np.cumsum(self.counts, axis=1) - self.counts - self.lengths[:, None]
-
     def centred(self) -> NDArray[np.float64]:
-        """(R, n) the same for each value, 0 in the padding."""
+        """(R, n) twice each value's mean rank, less twice the mean of all ranks: integers. 0 in the padding."""
         of_level = np.zeros((len(self.counts), self.counts.shape[1] + 1))
-        of_level[:, :-1] = self.centred_levels()
+        of_level[:, :-1] = 2 * np.cumsum(self.counts, axis=1) - self.counts - self.lengths[:, None]
         values: NDArray[np.float64] = of_level.take(self.levels + np.arange(len(of_level))[:, None] * of_level.shape[1])
         return values
+
+    def squares(self) -> NDArray[np.float64]:
+        """(R,) sum of the squares of `centred`."""
+        n, c = self.lengths, self.counts
+        total: NDArray[np.float64] = ((n**3 - n - (c * c * c - c).sum(axis=1)) // 3).astype(np.float64)
+        return total
 
 
 def _one_with_each(scores: ArrayLike, references: ArrayLike) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -181,67 +206,91 @@ def _one_with_each(scores: ArrayLike, references: ArrayLike) -> tuple[NDArray[An
     return x[None], users
 
 
-def _table(values: NDArray[Any], lengths: ArrayLike | None) -> tuple[NDArray[Any], NDArray[np.int64]]:
-    """Rows with the padding filled by each row's first value, and their lengths (R,)."""
-    if values.ndim != 2 or not values.size:
-        raise DataError(f"Values to be ranked must be (R, n) with at least one step, not of shape {values.shape}.")
-    n_rows, n = values.shape
-    if values.dtype.kind not in "biuf":
-        values = values.astype(np.float64)
+def _numbers(values: ArrayLike) -> NDArray[Any]:
+    """An array of integers, bools or floats."""
+    value = np.asarray(values)
+    return value if value.dtype.kind in "biuf" else value.astype(np.float64)
+
+
+def _checked_lengths(lengths: ArrayLike | None, shape: tuple[int, ...]) -> NDArray[np.int64]:
+    """(R,) for rows of shape (R, n)."""
+    if len(shape) != 2 or 0 in shape:
+        raise DataError(f"Values to be ranked must be (R, n) with at least one step, not of shape {shape}.")
     if lengths is None:
-        real = np.full(n_rows, n)
-    else:
-        real = np.asarray(lengths, dtype=np.int64)
-        if real.shape != (n_rows,) or real.min() < 1 or real.max() > n:
-            raise DataError(f"The lengths must be ({n_rows},) integers from 1 to {n}, one for each row.")
-        values = np.where(np.arange(n) < real[:, None], values, values[:, :1])
-    if values.dtype.kind == "f" and not np.isfinite(values).all():
-        raise DataError("Scores and references must be finite numbers; at least one is NaN or infinite.")
-    return values, real
+        return np.full(shape[0], shape[1])
+    length = np.asarray(lengths, dtype=np.int64)
+    if length.shape != shape[:1] or length.min() < 1 or length.max() > shape[1]:
+        raise DataError(f"The lengths must be ({shape[0]},) integers from 1 to {shape[1]}, one for each row.")
+    return length
 
 
 def _ranked(values: NDArray[Any], lengths: NDArray[np.int64]) -> _Ranked:
     n_rows, n = values.shape
     offsets = np.arange(n_rows)[:, None]
-    if values.dtype.kind != "f":
-        low, high = int(values.min()), int(values.max())
-    if values.dtype.kind != "f" and high - low < max(2 * n, 64):
-        levels = values.astype(np.int64) - low
-        most = high - low + 1
+    padding = np.arange(n) >= lengths[:, None] if lengths.min() < n else None
+    if padding is not None:
+        values = np.where(padding, values[:, :1], values)
+    if values.dtype.kind == "f":
+        if not np.isfinite(values).all():
+            raise DataError("Scores and references must be finite numbers; at least one is NaN or infinite.")
+        low, high = 0, np.iinfo(np.int64).max
     else:
-        order = np.argsort(values, axis=1) + offsets * n
+        low, high = int(values.min()), int(values.max())
+    if high - low < max(2 * n, 64):
+        levels = values.astype(np.int64) - low
+        n_levels = high - low + 1
+        counts = np.bincount((levels + offsets * n_levels).ravel(), minlength=n_rows * n_levels)
+        counts = counts.reshape(n_rows, n_levels)
+    else:
+        order = np.argsort(values, axis=1)
+        order += offsets * n
         ascending = values.take(order)
-        steps = np.zeros((n_rows, n), dtype=np.int64)
-        np.cumsum(ascending[:, 1:] != ascending[:, :-1], axis=1, out=steps[:, 1:])
+        new = np.ones((n_rows, n), dtype=np.bool_)  # does a level start here?
+        np.not_equal(ascending[:, 1:], ascending[:, :-1], out=new[:, 1:])
+        steps = np.cumsum(new, axis=1, dtype=np.int64) - 1
+        n_levels = int(steps[:, -1].max()) + 1
         levels = np.empty((n_rows, n), dtype=np.int64)
-        levels.put(order, steps)
-        most = int(steps[:, -1].max()) + 1
-    if (lengths < n).any():
-        levels[np.arange(n) >= lengths[:, None]] = most
-    counts = np.bincount((levels + offsets * (most + 1)).ravel(), minlength=n_rows * (most + 1))
-    return _Ranked(levels, counts.reshape(n_rows, most + 1)[:, :most], lengths)
+        levels.ravel()[order.ravel()] = steps.ravel()
+        starts = np.flatnonzero(new)
+        counts = np.zeros((n_rows, n_levels), dtype=np.int64)
+        counts[starts // n, steps.ravel()[starts]] = np.diff(starts, append=n_rows * n)
+    if padding is not None:
+        counts[offsets[:, 0], levels[:, 0]] -= n - lengths
+        levels[padding] = n_levels
+    return _Ranked(levels, counts, lengths)
 
 
-def _ranked_blocks(a: ArrayLike, b: ArrayLike, lengths: ArrayLike | None) -> Iterator[tuple[_Ranked, _Ranked]]:
-    """Both tables ranked, some rows at a time; a table of one row for all stays one row."""
-    x, y = np.atleast_2d(np.asarray(a)), np.atleast_2d(np.asarray(b))
+def _measured(
+    a: ArrayLike, b: ArrayLike, lengths: ArrayLike | None, *measures: Callable[[_Ranked, _Ranked], NDArray[np.float64]]
+) -> list[NDArray[np.float64]]:
+    """(R,) values of each measure, some rows of like length at a time; a table of one row is ranked once, for all."""
+    x, y = np.atleast_2d(_numbers(a)), np.atleast_2d(_numbers(b))
     n_rows = max(len(x), len(y))
     if x.ndim != 2 or y.ndim != 2 or x.shape[1] != y.shape[1] or {len(x), len(y)} - {1, n_rows}:
         raise DataError(f"Tables of shapes {x.shape} and {y.shape} cannot be compared row by row.")
-    if lengths is not None:  # then one row for all is cut off differently in each
+    length = _checked_lengths(lengths, (n_rows, x.shape[1]))
+    results = [np.empty(n_rows) for _ in measures]
+    if length.min() == x.shape[1]:
+        order = np.arange(n_rows)
+        shared = [_ranked(each, length[:1]) if len(each) < n_rows else None for each in (x, y)]
+    else:  # one row for all is cut off differently in each
+        order = np.argsort(length, kind="stable")
+        shared = [None, None]
         x, y = np.broadcast_to(x, (n_rows, x.shape[1])), np.broadcast_to(y, (n_rows, y.shape[1]))
-    (x, x_lengths), (y, y_lengths) = _table(x, lengths), _table(y, lengths)
-    shared = [_ranked(each, real) if len(each) < n_rows else None for each, real in ((x, x_lengths), (y, y_lengths))]
-    rows = max(1, _CELLS // x.shape[1])
-    for start in range(0, n_rows, rows):
-        part = slice(start, start + rows)
-        yield shared[0] or _ranked(x[part], x_lengths[part]), shared[1] or _ranked(y[part], y_lengths[part])
+    end = n_rows
+    while end > 0:  # from the longest on
+        width = int(length[order[end - 1]])
+        rows = order[max(0, end - max(1, _CELLS // width)) : end]
+        end -= len(rows)
+        pair = [one or _ranked(each[rows, :width], length[rows]) for one, each in zip(shared, (x, y), strict=True)]
+        for result, measure in zip(results, measures, strict=True):
+            result[rows] = measure(pair[0], pair[1])
+    return results
 
 
 def _rho(a: _Ranked, b: _Ranked) -> NDArray[np.float64]:
     shared: NDArray[np.float64] = np.einsum("rn,rn->r", *np.broadcast_arrays(a.centred(), b.centred()))
-    squares = [(each.counts * each.centred_levels().astype(np.float64) ** 2).sum(axis=1) for each in (a, b)]
-    scale = np.sqrt(squares[0] * squares[1])
+    scale = np.sqrt(a.squares() * b.squares())
     correlation: NDArray[np.float64] = np.divide(shared, scale, out=np.zeros_like(scale), where=scale > 0)
     return correlation
 
@@ -250,7 +299,7 @@ def _tau(a: _Ranked, b: _Ranked) -> NDArray[np.float64]:
     levels_a, levels_b = a.counts.shape[1], b.counts.shape[1]
     tied_a, tied_b = a.tied_pairs(), b.tied_pairs()
     n_rows, n = np.broadcast_shapes(a.levels.shape, b.levels.shape)
-    if levels_a * levels_b <= 8 * n:
+    if 12 * levels_a * levels_b < n * (25 + _cost_of_inversions(n_rows, n)):  # nanoseconds a row, measured
         concordance = _from_contingency(a, b)
     else:
         shift = levels_b.bit_length()
@@ -276,23 +325,32 @@ def _pairs(count: NDArray[np.int64]) -> NDArray[np.int64]:
 
 def _from_contingency(a: _Ranked, b: _Ranked) -> NDArray[np.int64]:
     """(R,) concordant less discordant pairs from how often each pair of levels occurs."""
-    n_rows = max(len(a.levels), len(b.levels))
-    rows, columns = a.counts.shape[1] + 1, b.counts.shape[1] + 1
-    cells = a.levels * columns + b.levels + np.arange(n_rows)[:, None] * (rows * columns)
-    table = np.bincount(cells.ravel(), minlength=n_rows * rows * columns).reshape(n_rows, rows, columns)
-    table = table[:, :-1, :-1]  # without the padding
-    below = np.cumsum(table, axis=1) - table  # of smaller a, by level of b
-    reach = np.cumsum(below, axis=2)  # … and of b up to the level
-    smaller, greater = reach - below, reach[:, :, -1:] - reach
-    concordance: NDArray[np.int64] = (table * (smaller - greater)).sum(axis=(1, 2))
+    height, width = a.counts.shape[1] + 1, b.counts.shape[1] + 1
+    cells = a.levels * width + b.levels
+    concordance = np.empty(len(cells), dtype=np.int64)
+    together = max(1, _CELLS // 4 // (height * width))
+    for start in range(0, len(cells), together):
+        part = cells[start : start + together]
+        offsets = np.arange(len(part))[:, None] * (height * width)
+        table = np.bincount((part + offsets).ravel(), minlength=len(part) * height * width)
+        table = table.reshape(-1, height, width)[:, :-1, :-1]  # without the padding
+        below = np.cumsum(table, axis=1) - table  # of smaller a, by level of b
+        reach = np.cumsum(below, axis=2)  # … and of b up to the level
+        smaller, greater = reach - below, reach[:, :, -1:] - reach
+        concordance[start : start + together] = (table * (smaller - greater)).sum(axis=(1, 2))
     return concordance
+
+
+def _cost_of_inversions(n_rows: int, n: int) -> float:
+    """About how many nanoseconds a value: of all pairs and of the calls for them, or of merging (measured)."""
+    return min(n / 25 + 2000 / n_rows, _MERGING)
 
 
 def _inversions(x: NDArray[np.integer], most: int) -> NDArray[np.int64]:
     """(R,) pairs of each row (R, n) of values from 0 to `most` in which the former is greater."""
     n_rows, n = x.shape
     small = np.dtype(np.int16 if most < np.iinfo(np.int16).max else np.int32)
-    if n / 25 + 2000 / n_rows < 70:  # nanoseconds a value: of all pairs and of calls, against those of merging
+    if _cost_of_inversions(n_rows, n) < _MERGING:
         return _inversions_of_pairs(np.ascontiguousarray(x.T, dtype=small))
     return _inversions_by_merging(x.astype(np.int32), most)
 
