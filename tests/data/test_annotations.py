@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 
 import h5py
 import numpy as np
@@ -290,3 +291,11 @@ def test_sources_that_are_none(tmp_path):
     (tmp_path / "latin.csv").write_bytes("vidéo,annotator".encode("latin-1"))
     with pytest.raises(DataError, match="no text in UTF-8"):
         read_annotations(tmp_path / "latin.csv")
+
+
+@pytest.mark.parametrize(("library", "newer", "said"), [("scipy.io", False, "SciPy"), ("h5py", True, "h5py")])
+def test_a_missing_library_is_named_with_what_installs_it(tmp_path, summe, monkeypatch, library, newer, said):
+    write_summe_mat(tmp_path / "GT" / "Jumps.mat", summe["Jumps"], newer=newer)
+    monkeypatch.setitem(sys.modules, library, None)
+    with pytest.raises(DataError, match=rf"needs {said}: install it with `pip install 'summdiff\[train\]'`"):
+        read_annotations(tmp_path)

@@ -111,7 +111,7 @@ def convert(
         segments_from: an .h5 with these videos whose `change_points` are taken (and, where annotators gave scores, the
             `user_summary`s that were made of them): numbers compare only on the same segments, and the published ones
             cannot be computed again. None: by kernel temporal segmentation.
-        segment_seconds: average length of the segments that are computed; 5.4 in the published ones of SumMe.
+        segment_seconds: average length of the segments that are computed; about 5 in the published ones.
         score_range: lowest and highest score that annotators could give; None: 1 to 5 for TVSum, else the lowest and
             the highest that the source has.
         cache: keep features for later runs, and use those of earlier ones.
