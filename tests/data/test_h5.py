@@ -29,7 +29,7 @@ def test_reads_every_kind_and_knows_steps_without_reading(any_file):
         assert data.names[0] in data
         assert "video_99" not in data
         assert 3 not in data
-        assert data.identity(data.names[0]) == f"{kind}/{data.names[0]}"
+        assert data.identity(data.names[0]).endswith(f"/{data.names[0]}")
         for name in data:
             video, bare = data[name], data.annotations(name)
             assert (video.name, video.kind, video.file) == (name, kind, str(path))

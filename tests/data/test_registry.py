@@ -39,6 +39,20 @@ def test_a_file_that_does_not_tell(tmp_path):
         open_dataset(tmp_path / "empty_group.h5")
 
 
+def test_a_file_may_say_what_it_is_of(write, tmp_path):
+    """As `data convert` does: the form of TVSum with other videos, which must not be taken for TVSum's."""
+    path = write["tvsum"](tmp_path / "own.h5")
+    assert open_dataset(path).identity("video_2") == "tvsum/video_2"
+    with h5py.File(path, "a") as file:
+        file.attrs.update(kind="summe", dataset="other")
+        file["video_2/video_name"] = "holiday"
+    data = open_dataset(path)
+    assert data.kind == "summe"
+    assert (data.identity("video_2"), data.identity("video_10")) == ("other/holiday", "other/video_10")
+    synthetic = open_dataset(write["mr_hisum"](tmp_path / "synthetic.h5"))
+    assert synthetic.identity("video_2") == "synthetic-0/video_2"
+
+
 def test_annotations_are_for_tvsum(write, tmp_path):
     with pytest.raises(UsageError, match=r"for TVSum, but .* is of kind summe"):
         open_dataset(write["summe"](tmp_path / "s.h5"), annotations="ydata-tvsum50-anno.tsv")

@@ -9,6 +9,8 @@ import typer
 
 from summdiff import __version__
 from summdiff.cli.crossval import crossval
+from summdiff.cli.data import data
+from summdiff.cli.evaluate import evaluate
 from summdiff.cli.fit_pca import fit_pca
 from summdiff.cli.summarize import summarize
 from summdiff.cli.train import train
@@ -27,7 +29,9 @@ app = typer.Typer(
 app.command()(summarize)
 app.command()(train)
 app.command()(crossval)
+app.command()(evaluate)
 app.command(name="fit-pca")(fit_pca)
+app.add_typer(data)
 
 
 def _print_version(asked: bool) -> None:

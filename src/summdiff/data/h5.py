@@ -99,8 +99,20 @@ class AnnotatedFile(ABC):
         return isinstance(name, str) and name in self._file()
 
     def identity(self, name: str) -> str:
-        """What a video is called outside this file, `tvsum/video_3`: the names of these data sets are canonical."""
-        return f"{self.kind}/{name}"
+        """What a video is called outside this file, `tvsum/video_3`: the names of these data sets are canonical.
+
+        A file may say that it only has the form of its kind, by an attribute `dataset`: the identity begins with that,
+        and for videos of one's own, "other", ends with what they are called (`video_name`) rather than their number.
+        """
+        dataset = self.attribute("dataset") or self.kind
+        return f"{dataset}/{(dataset == 'other' and self.group(name).text('video_name')) or name}"
+
+    def attribute(self, key: str) -> str:
+        """An attribute of the file as text, "" where it has none."""
+        try:
+            return _as_text(self._file().attrs.get(key))
+        except _H5_ERRORS as error:
+            raise DataError(f"'{self.path}': attribute '{key}' cannot be read: {_reason(error)}.") from error
 
     def fingerprint(self) -> str:
         """SHA-256 of the file, to say in a result what it was measured on."""
@@ -275,10 +287,8 @@ class VideoGroup:
                     stored = self._group[key][()]
             except _H5_ERRORS as error:
                 raise self._damaged(key, error) from error
-            if isinstance(stored, bytes):
-                return stored.decode("utf-8", errors="replace")
             if stored is not None:
-                return str(stored)
+                return _as_text(stored)
         return ""
 
     def wrong(self, key: str, what: str) -> DataError:
@@ -310,6 +320,12 @@ def natural(name: str) -> tuple[str, int]:
     """Sort key: video_2 before video_10."""
     digits = name[len(name.rstrip("0123456789")) :]
     return name[: len(name) - len(digits)], int(digits or 0)
+
+
+def _as_text(stored: Any) -> str:
+    if isinstance(stored, bytes):
+        return stored.decode("utf-8", errors="replace")
+    return "" if stored is None else str(stored)
 
 
 def _open(path: Path) -> Any:

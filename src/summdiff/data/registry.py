@@ -27,7 +27,7 @@ def open_dataset(
 
     Args:
         path: HDF5, one group per video.
-        kind: the data set; found out from the first video's keys where None.
+        kind: the data set; where None the file's attribute `kind`, else found out from the first video's keys.
         annotations: TVSum's original annotations, for a file without `user_scores`; see `TVSum`.
 
     Raises:
@@ -54,6 +54,9 @@ class _Unknown(AnnotatedFile):
 
 def _kind_of(file: AnnotatedFile) -> Kind:
     with file:
+        stated = file.attribute("kind")
+        if stated in KINDS:
+            return stated
         video = file.group(file.names[0])
         keys = set(video.keys())
         if "match" in keys:

@@ -74,7 +74,7 @@ def make_synthetic(
     path = Path(path)
     world = _directions(np.random.default_rng([seed, 0]), dimension)
     with written_whole(path) as partial, h5py.File(partial, "w") as file:
-        file.attrs["synthetic"] = "planted importance, no real video"
+        file.attrs.update(kind="mr_hisum", dataset=f"synthetic-{seed}", synthetic="planted importance, no real video")
         file.attrs["source"] = f"summdiff {__version__} make_synthetic, seed {seed}"
         for number in range(1, videos + 1):
             rng = np.random.default_rng([seed, number])

@@ -66,8 +66,10 @@ class AnnotatedVideo:
             DataError: the file does not say the frame rate.
         """
         fps = self.need_fps()
-        step = float(np.median(np.diff(self.picks))) if len(self.picks) > 1 else float(self.n_frames)
-        return fps / step
+        if len(self.picks) < 2:
+            return fps / self.n_frames
+        steps = np.diff(self.picks)
+        return fps / float(steps[0] if (steps == steps[0]).all() else np.median(steps))
 
     def need_fps(self) -> float:
         """Frames per second.

@@ -1,0 +1,70 @@
+"""`summdiff data make-synthetic`: a file of Mr.HiSum's form with planted importance."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from summdiff.errors import UsageError
+
+
+class Precision(StrEnum):
+    """How features are stored."""
+
+    float16 = "float16"
+    float32 = "float32"
+
+
+def make_synthetic(
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="FILE", help="The file; its split is written beside it.")
+    ] = Path("synthetic_mr_hisum.h5"),
+    videos: Annotated[int, typer.Option(metavar="N", help="How many; Mr.HiSum has 31892.")] = 200,
+    seed: Annotated[int, typer.Option(min=0, help="Decides everything that is in it.")] = 0,
+    seconds: Annotated[
+        tuple[int, int], typer.Option(metavar="LEAST MOST", help="Length of a video, one step a second.")
+    ] = (120, 300),
+    dimension: Annotated[int, typer.Option(metavar="D", help="Of the features.")] = 1024,
+    dtype: Annotated[Precision, typer.Option(help="Of the features.")] = Precision.float16,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it is there.")] = False,
+) -> None:
+    """Write a data set of Mr.HiSum's form, of any size, to try out training and evaluation.
+
+    Importance is planted: part of it can be read from the features, part cannot. Nothing in it is of a real video, so
+    results on it say nothing of how good a model is.
+    """
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+
+    from summdiff.data.synthetic import make_synthetic as make
+    from summdiff.data.synthetic import split_path
+
+    for path in (output, split_path(output)):
+        if path.exists() and not overwrite:
+            raise UsageError(f"'{path}' is there already: name another output or add --overwrite.")
+    console = Console(stderr=True)
+    with Progress(
+        "writing",
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    ) as bar:
+        task = bar.add_task("", total=videos)
+        split = make(
+            output,
+            videos=videos,
+            seed=seed,
+            min_seconds=seconds[0],
+            max_seconds=seconds[1],
+            dimension=dimension,
+            dtype="float16" if dtype is Precision.float16 else "float32",
+            on_progress=lambda done: bar.update(task, completed=done),
+        )
+    print(output)
+    print(split)
