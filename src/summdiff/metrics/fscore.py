@@ -156,8 +156,8 @@ class Segments:
     n_frames: int
     n_steps: int
     convention: Convention
-    _until: NDArray[np.int64]  # the mean is over [start, until)
-    _lengths: NDArray[np.float64]  # … which are so many frames
+    _bounds: NDArray[np.int64]  # (2 S,) of each segment the first frame of the mean and the one after its last
+    _lengths: NDArray[np.float64]  # (S,) frames between them
     _parts: _Parts | None  # None where every frame is a step
 
     @classmethod
@@ -207,6 +207,8 @@ class Segments:
                 f"end{' + 1' if rule.written == 'inclusive' else ''} = start; choose the convention of the data."
             )
         until = ends if rule.mean == rule.written else np.minimum(stored + (rule.mean == "inclusive"), n_frames)
+        bounds = np.empty(2 * len(rows), dtype=np.int64)
+        bounds[::2], bounds[1::2] = starts, until
         return cls(
             starts=starts,
             ends=ends,
@@ -215,7 +217,7 @@ class Segments:
             n_frames=n_frames,
             n_steps=len(pick),
             convention=rule,
-            _until=until,
+            _bounds=bounds,
             _lengths=(until - starts).astype(np.float64),
             _parts=None if len(pick) == n_frames == pick[-1] + 1 else _Parts.of(pick, starts, until, n_frames),
         )
@@ -223,7 +225,7 @@ class Segments:
     @property
     def averaging(self) -> NDArray[np.float64]:
         """(S, n_steps): each step's share of each segment, so that scores @ averaging.T are the mean scores."""
-        parts = self._parts or _Parts.of(np.arange(self.n_steps), self.starts, self._until, self.n_frames)
+        parts = self._parts or _Parts.of(np.arange(self.n_steps), self.starts, self._bounds[1::2], self.n_frames)
         matrix = np.zeros((len(self.starts), self.n_steps))
         segment = np.repeat(np.arange(len(self.starts)), np.diff(parts.first, append=len(parts.steps)))
         matrix[segment, parts.steps] = parts.frames / self._lengths[segment]
@@ -250,8 +252,7 @@ class Segments:
             parts = self._parts
             value = np.add.reduceat(score[..., parts.steps] * parts.frames, parts.first, axis=-1) / self._lengths
         else:  # sums from start to until, each followed by one to the next start that is not wanted
-            bounds = np.stack((self.starts, self._until), axis=1).ravel()
-            bounds = bounds[: -1 if bounds[-1] == self.n_steps else None]
+            bounds = self._bounds[:-1] if self._bounds[-1] == self.n_steps else self._bounds
             value = np.add.reduceat(score, bounds, axis=-1)[..., ::2] / self._lengths
         if not np.isfinite(value).all():
             raise DataError("Scores must be finite numbers; at least one is NaN or infinite.")
@@ -333,7 +334,7 @@ def precision_recall_f1(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Precision, recall and F1, (K, U) each, as `f1_scores`; 0 where no frame is shared."""
     shared, chosen, wanted = _overlap(summaries, user_summary)
-    return shared / np.maximum(chosen, 1)[:, None], shared / np.maximum(wanted, 1), _f1(shared, chosen, wanted)
+    return shared / np.maximum(chosen, 1), shared / np.maximum(wanted, 1), _f1(shared, chosen, wanted)
 
 
 def f1_of_choices(chosen: ArrayLike, lengths: ArrayLike, counts: ArrayLike, totals: ArrayLike) -> NDArray[np.float64]:
@@ -351,8 +352,8 @@ def f1_of_choices(chosen: ArrayLike, lengths: ArrayLike, counts: ArrayLike, tota
         (K, U).
     """
     choice, count = np.asarray(chosen, dtype=np.float64), np.asarray(counts, dtype=np.float64)
-    sizes = (choice @ np.asarray(lengths, dtype=np.float64)[..., None])[..., 0]
-    return _f1(choice @ np.swapaxes(count, -1, -2), sizes, np.asarray(totals))
+    sizes = choice @ np.asarray(lengths, dtype=np.float64)[..., None]
+    return _f1(choice @ count.swapaxes(-1, -2), sizes, np.asarray(totals)[..., None, :])
 
 
 def _capacity(budget: float, n_frames: int, last_end: int, rule: Convention) -> int:
@@ -363,18 +364,21 @@ def _capacity(budget: float, n_frames: int, last_end: int, rule: Convention) -> 
 
 def _overlap(
     summaries: ArrayLike, user_summary: ArrayLike
-) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
-    """Frames shared (K, U), in each summary (K,) and in each annotator's (U,).
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Frames shared (K, U), in each summary (K, 1) and in each annotator's (1, U).
 
     Single precision holds every count up to 2^24 frames, six days of video, exactly.
     """
     user, summary = (np.atleast_2d(np.asarray(each) > 0) for each in (user_summary, summaries))
     n = min(summary.shape[1], user.shape[1])  # what a summary has beyond the annotators' length does not count
     given, wanted = summary[:, :n].astype(np.float32), user.astype(np.float32)
-    return given @ wanted[:, :n].T, given.sum(axis=1), wanted.sum(axis=1)
+    shared = (given @ wanted[:, :n].T).astype(np.float64)
+    return shared, given.sum(axis=1, dtype=np.float64)[:, None], wanted.sum(axis=1, dtype=np.float64)[None]
 
 
-def _f1(shared: NDArray[np.floating], chosen: NDArray[np.floating], wanted: NDArray[np.generic]) -> NDArray[np.float64]:
-    """2 · shared / (chosen + wanted) for (…, K, U), (…, K) and (…, U)."""
-    either = chosen[..., None].astype(np.float64) + wanted[..., None, :].astype(np.float64)
-    return 2.0 * shared.astype(np.float64) / np.maximum(either, 1.0)
+def _f1(
+    shared: NDArray[np.float64], chosen: NDArray[np.float64], wanted: NDArray[np.floating] | NDArray[np.integer]
+) -> NDArray[np.float64]:
+    """2 · shared / (chosen + wanted), 0 where both are empty, for shapes that broadcast to (…, K, U)."""
+    f1: NDArray[np.float64] = 2.0 * shared / np.maximum(chosen + wanted, 1.0)
+    return f1

@@ -12,6 +12,7 @@ from summdiff.errors import DataError
 
 Interpolation = Literal["step", "trapezoid"]
 
+_CELLS = 1 << 15  # steps worked on at a time, to stay in cache
 _FORGIVEN = 1e-9  # of a step or shot: products with rates and shares that should be integers
 
 
@@ -131,15 +132,16 @@ def highlight_map_rows(
     real = _real(lengths, n_rows, n)
     length = np.full(n_rows, n) if lengths is None else np.asarray(lengths, dtype=np.int64)
     score, truth = np.broadcast_to(score, (n_rows, n)), np.broadcast_to(truth, (n_rows, n))
-    if real is not None:
-        score, truth = np.where(real, score, 0.0), np.where(real, truth, 0.0)
-    steps = np.maximum(np.floor(seconds + 0.5 + _FORGIVEN), 1).astype(np.int64)
-    if steps.ndim == 0 or (steps == steps[0]).all():
-        return _of_shots(score, truth, length, rho, int(steps.flat[0]))
+    steps = np.broadcast_to(np.maximum(np.floor(seconds + 0.5 + _FORGIVEN), 1).astype(np.int64), n_rows)
     result = np.empty(n_rows)
     for size in np.unique(steps):
-        rows = steps == size
-        result[rows] = _of_shots(score[rows], truth[rows], length[rows], rho, int(size))
+        of_size = np.flatnonzero(steps == size)
+        for start in range(0, len(of_size), max(1, _CELLS // n)):
+            rows = of_size[start : start + max(1, _CELLS // n)]
+            ours, theirs = score[rows], truth[rows]
+            if real is not None:
+                ours, theirs = np.where(real[rows], ours, 0.0), np.where(real[rows], theirs, 0.0)
+            result[rows] = _of_shots(ours, theirs, length[rows], rho, int(size))
     return result
 
 

@@ -119,7 +119,7 @@ def choose_many(
         real = np.arange(sizes.max(initial=0)) < np.repeat(sizes, curves)[:, None]
         value, weight = np.zeros(real.shape), np.zeros(real.shape, dtype=np.int64)
         value[real] = np.concatenate([np.ravel(problems[number][0]) for number in small])
-        weight[real] = np.concatenate([np.tile(problems[n][1], k) for n, k in zip(small, curves, strict=True)])
+        weight[real] = np.concatenate([problems[number][1] for number in small for _ in problems[number][0]])
         room = np.repeat([problems[number][2] for number in small], curves)
         rows = knapsack_rows(value, weight, room)
         ends = np.cumsum(curves)
