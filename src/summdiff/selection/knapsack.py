@@ -118,7 +118,7 @@ def choose_many(
         sizes = np.array([len(problems[number][1]) for number in small])
         real = np.arange(sizes.max(initial=0)) < np.repeat(sizes, curves)[:, None]
         value, weight = np.zeros(real.shape), np.zeros(real.shape, dtype=np.int64)
-        value[real] = np.concatenate([np.ravel(problems[number][0]) for number in small])
+        value[real] = np.concatenate([problems[number][0].ravel() for number in small])
         weight[real] = np.concatenate([problems[number][1] for number in small for _ in problems[number][0]])
         room = np.repeat([problems[number][2] for number in small], curves)
         rows = knapsack_rows(value, weight, room)
