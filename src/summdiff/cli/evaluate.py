@@ -179,7 +179,7 @@ def _predicted(
     """Those of the videos that all files have scores for and, for models, that have features."""
     kept = [name for name in names if all(name in file.curves for file in files)]
     if any_model:
-        kept = [name for name in kept if data[name].features is not None]
+        kept = [name for name in kept if data.feature_shape(name) is not None]
     if not kept:
         raise UsageError(f"No video of '{data.path}' has scores of every system.")
     return tuple(kept)

@@ -179,7 +179,9 @@ def evaluate(
         references=references,
         means={row.name: _means(row, groups, resamples, seed) for row in (*rows, *references)},
         variety={
-            name: _variety(videos, samples) for name, samples in curves.items() if max(map(len, samples), default=1) > 1
+            name: _variety(videos, samples)
+            for name, samples in curves.items()
+            if videos[0].has_segments and max(map(len, samples)) > 1
         },
         comparisons=tuple(_compare(rows[0], other, groups, resamples, seed) for other in rows[1:]),
         protocol={
@@ -209,8 +211,6 @@ def _compare(first: Row, second: Row, groups: Sequence[str] | None, resamples: i
 
 def _variety(videos: Sequence[Judged], samples: Sequence[NDArray[np.float64]]) -> dict[str, float]:
     """Measures of `VARIETY` that apply, means over videos."""
-    if not videos[0].has_segments:
-        return {}
     rows = []
     for video, curves in zip(videos, samples, strict=True):
         segments = video.segments

@@ -15,7 +15,7 @@ from summdiff.errors import DataError
 from summdiff.metrics.fscore import ConventionName, Segments, choose_many, f1_of_choices
 from summdiff.metrics.highlight_map import average_precision_rows, highlight_map_rows
 from summdiff.metrics.knapsack_aware import knapsack_aware_errors
-from summdiff.metrics.rank import kendall_tau_rows, spearman_rho_rows
+from summdiff.metrics.rank import rank_correlation_rows, rank_correlation_table
 from summdiff.metrics.summary_correlation import RankedReference, phi
 
 Curves = NDArray[np.floating]
@@ -143,9 +143,11 @@ class Judged:
         return area[self.segments.ends] - area[self.segments.starts]
 
     @cached_property
-    def user_scores(self) -> NDArray[np.float32]:
-        """(U, N)."""
-        return self._need(self.video.user_scores, "user_scores")
+    def user_scores(self) -> NDArray[np.number]:
+        """(U, N); as small integers where they are such, which need no sorting to be ranked."""
+        scores = self._need(self.video.user_scores, "user_scores")
+        whole = scores.astype(np.uint8)
+        return whole if (whole == scores).all() else scores
 
     @property
     def has_segments(self) -> bool:
@@ -192,7 +194,7 @@ def judge(videos: Sequence[Judged], curves: Sequence[Curves], *, knapsack_aware:
         if videos[0].has_ranks:
             references = [v.user_scores if kind == "tvsum" else v.video.gtscore[None] for v in videos]
             for result, tau, rho in zip(results, *rank_tables(curves, references), strict=True):
-                result["tau"], result["rho"] = tau.mean(axis=1), rho.mean(axis=1)
+                result["tau"], result["rho"] = _over_annotators(tau), _over_annotators(rho)
         if videos[0].has_rate:
             for result, values in zip(results, judge_shots(videos, curves), strict=True):
                 result.update(values)
@@ -220,7 +222,7 @@ def judge_overlap(kind: Kind, f1: NDArray[np.float64]) -> Values:
     """The F1 measures (K,) from F1 with each annotator (K, U): the mean, but on SumMe the largest."""
     if kind == "summe":
         return {"f1": f1.max(axis=1), "f1_mean": f1.mean(axis=1)}
-    return {"f1": f1.mean(axis=1)}
+    return {"f1": _over_annotators(f1)}
 
 
 def judge_summaries(pairs: NDArray[np.float64], tau: NDArray[np.float64], rho: NDArray[np.float64]) -> Values:
@@ -232,28 +234,19 @@ def rank_tables(
     curves: Sequence[Curves], references: Sequence[NDArray[np.floating]]
 ) -> tuple[list[NDArray[np.float64]], list[NDArray[np.float64]]]:
     """Tau and rho of each of a video's curves (K, N) with each of its references (U, N): for each video (K, U)."""
+    if all(len(reference) > 1 for reference in references):  # many rows a video: each is ranked once
+        tables = [rank_correlation_table(c, r) for c, r in zip(curves, references, strict=True)]
+        return [tau for tau, _ in tables], [rho for _, rho in tables]
     tau: list[NDArray[np.float64]] = [np.empty(0)] * len(curves)
     rho = list(tau)
-    shapes = [(len(c), len(r)) for c, r in zip(curves, references, strict=True)]
-    for part in _parts([k * u for k, u in shapes], [c.shape[1] for c in curves]):
-        width = max(curves[i].shape[1] for i in part)
-        rows = sum(shapes[i][0] * shapes[i][1] for i in part)
-        ours, theirs, lengths = np.zeros((rows, width)), np.zeros((rows, width)), np.empty(rows, dtype=np.int64)
-        first = 0
-        for i in part:
-            (k, u), n = shapes[i], curves[i].shape[1]
-            here = slice(first, first + k * u)
-            ours[here, :n].reshape(k, u, n)[:] = curves[i][:, None]
-            theirs[here, :n].reshape(k, u, n)[:] = references[i]
-            lengths[here] = n
-            first += k * u
-        all_tau, all_rho = kendall_tau_rows(ours, theirs, lengths), spearman_rho_rows(ours, theirs, lengths)
-        first = 0
-        for i in part:
-            k, u = shapes[i]
-            tau[i] = all_tau[first : first + k * u].reshape(k, u)
-            rho[i] = all_rho[first : first + k * u].reshape(k, u)
-            first += k * u
+    counts = [len(c) * len(r) for c, r in zip(curves, references, strict=True)]
+    for part in _parts(counts, [c.shape[1] for c in curves]):
+        ours, lengths = padded([np.repeat(curves[i], len(references[i]), axis=0) for i in part])
+        theirs, _ = padded([np.tile(references[i], (len(curves[i]), 1)) for i in part])
+        both = rank_correlation_rows(ours, theirs, lengths)
+        for table, values in zip((tau, rho), both, strict=True):
+            for i, rows in zip(part, _rows(values, [counts[i] for i in part]), strict=True):
+                table[i] = rows.reshape(len(curves[i]), -1)
     return tau, rho
 
 
@@ -263,24 +256,15 @@ def judge_shots(
     """MAP50 and MAP15 of a video's curves (K, N), against its gtscore or against others, (N,) or (K, N)."""
     results: list[Values] = [{} for _ in videos]
     truths = [v.video.gtscore for v in videos] if gtscores is None else gtscores
-    for part in _parts([len(c) for c in curves], [c.shape[1] for c in curves]):
-        width = max(curves[i].shape[1] for i in part)
-        rows = sum(len(curves[i]) for i in part)
-        ours, theirs = np.zeros((rows, width)), np.zeros((rows, width))
-        lengths, rates = np.empty(rows, dtype=np.int64), np.empty(rows)
-        first = 0
-        for i in part:
-            k, n = curves[i].shape
-            here = slice(first, first + k)
-            ours[here, :n], theirs[here, :n] = curves[i], truths[i]
-            lengths[here], rates[here] = n, videos[i].video.rate
-            first += k
+    counts = [len(c) for c in curves]
+    for part in _parts(counts, [c.shape[1] for c in curves]):
+        ours, lengths = padded([curves[i] for i in part])
+        theirs, _ = padded([np.broadcast_to(truths[i], curves[i].shape) for i in part])
+        rates = np.repeat([videos[i].video.rate for i in part], [counts[i] for i in part])
         for name, rho in (("map50", 0.5), ("map15", 0.15)):
             values = highlight_map_rows(ours, theirs, lengths, rho=rho, rate=rates)
-            first = 0
-            for i in part:
-                results[i][name] = values[first : first + len(curves[i])]
-                first += len(curves[i])
+            for i, rows in zip(part, _rows(values, [counts[i] for i in part]), strict=True):
+                results[i][name] = rows
     return results
 
 
@@ -303,6 +287,28 @@ def _judge_values(video: Judged, curves: Curves) -> Values:
         for values in segments.values(np.asarray(curves, dtype=np.float64))
     ]
     return {name: np.array([getattr(error, name) for error in errors]) for name in ("wse", "cis", "wir", "ir")}
+
+
+def padded(tables: Sequence[NDArray[np.floating]]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Tables (r, n) of different n below each other, filled up with 0 to the widest: (R, n), and each row's n (R,)."""
+    widths = np.repeat([table.shape[1] for table in tables], [len(table) for table in tables])
+    values = np.zeros((len(widths), widths.max()))
+    values[np.arange(values.shape[1]) < widths[:, None]] = np.concatenate([table.ravel() for table in tables])
+    return values, widths
+
+
+def _rows(values: NDArray[np.float64], counts: Sequence[int]) -> Iterator[NDArray[np.float64]]:
+    """Values (R,) cut into pieces of so many."""
+    first = 0
+    for count in counts:
+        yield values[first : first + count]
+        first += count
+
+
+def _over_annotators(table: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Mean (K,) over annotators of (K, U)."""
+    mean: NDArray[np.float64] = table[:, 0] if table.shape[1] == 1 else table.mean(axis=1)
+    return mean
 
 
 def _parts(rows: Sequence[int], lengths: Sequence[int]) -> Iterator[list[int]]:

@@ -1,0 +1,149 @@
+"""`summdiff evaluate` as a user types it."""
+
+import json
+import sys
+
+import h5py
+import numpy as np
+import pytest
+
+from summdiff.cli import app
+from summdiff.data.registry import open_dataset
+from summdiff.data.splits import Split, write_splits
+from summdiff.evaluation.predictions import read_predictions, write_predictions
+from summdiff.models import load_model
+from summdiff.models.store import write_model
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """Six videos in TVSum's form; the last one has no features."""
+    rng = np.random.default_rng(0)
+    path = tmp_path_factory.mktemp("data") / "tvsum.h5"
+    with h5py.File(path, "w") as file:
+        for number in range(6):
+            n = 30 + 5 * number
+            group = file.create_group(f"video_{number + 1}")
+            users = np.clip(np.round(3 + rng.normal(size=n) + rng.normal(size=(4, n))), 1, 5)
+            edges = np.arange(0, 60 * n + 1, 300 if n % 2 == 0 else 60)
+            group["user_scores"], group["gtscore"] = users.astype(np.uint8), (users.mean(axis=0) - 1) / 4
+            group["picks"], group["n_frames"] = np.arange(n) * 60, 60 * n
+            group["change_points"] = np.stack([edges[:-1], edges[1:] - 1], axis=1)
+            group["user_summary"] = rng.integers(0, 2, size=(4, 60 * n), dtype=np.uint8)
+            group.attrs["fps"] = 30.0
+            if number < 5:
+                group["features"] = rng.normal(size=(n, 16)).astype(np.float16)
+    return path
+
+
+@pytest.fixture
+def predictions(data, tmp_path):
+    """Nearly the truth, and nothing but chance."""
+    rng = np.random.default_rng(1)
+    videos = {name: open_dataset(data).annotations(name).gtscore for name in open_dataset(data).names}
+    good = write_predictions(
+        tmp_path / "good.json", {k: v + 0.05 * rng.normal(size=len(v)) for k, v in videos.items()}, about={}
+    )
+    poor = write_predictions(tmp_path / "poor.h5", {k: rng.random(len(v)) for k, v in videos.items()}, about={})
+    return good, poor
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    def call(*words):
+        monkeypatch.setattr(sys, "argv", ["summdiff", "evaluate", *map(str, words)])
+        with pytest.raises(SystemExit) as leave:
+            app.main()
+        said = capsys.readouterr()
+        return leave.value.code or 0, said.out, said.err
+
+    return call
+
+
+def test_two_files_beside_chance_and_people(run, data, predictions, tmp_path):
+    kept = tmp_path / "result.json"
+    code, out, err = run(*predictions, "--data", data, "--json", kept, "--per-video", "--resamples", 300)
+    assert (code, err) == (0, "")
+    for row in ("good.json", "poor.h5", "random", "constant", "uniform", "annotator with another", "oracle"):
+        assert row in out
+    assert "good.json less poor.h5, video by video" in out
+    assert "6 distinct videos were tested, of 6 in the file." in out
+    assert "video_6" in out
+    result = json.loads(kept.read_text())
+    assert result["data"]["sha256"] == open_dataset(data).fingerprint()
+    assert result["tested"]["videos"] == 6
+    means = {name: row["means"]["tau"]["value"] for name, row in (result["systems"] | result["references"]).items()}
+    assert means["poor.h5"] < means["good.json"] < means["oracle"] + 1e-9
+    assert result["comparisons"][0]["tau"]["better"] == 6
+
+
+def test_a_model_and_what_it_predicts(run, data, predictions, tmp_path):
+    kept = tmp_path / "kept.h5"
+    words = ("--samples", 2, "--steps", 2, "--resamples", 100)
+    code, _, err = run("default", "--data", data, *words)
+    assert code == 2  # video_1 to video_6 of TVSum, as far as it knows
+    assert "was trained on 6 of these 6 videos" in err
+    code, _, err = run("default", "--data", data, "--seen-too", *words)
+    assert code == 1
+    assert "video_6" in err
+    assert "features" in err
+    code, out, err = run("default", "--data", data, "--seen-too", "--partial", "--save-predictions", kept, *words)
+    assert (code, err.strip()) == (0, "")
+    assert "default WAS TRAINED ON 5 of these videos" in out
+    assert "5 distinct videos were tested" in out
+    assert read_predictions(kept).curves["video_2"].shape == (2, 35)
+    code, _, err = run(kept, "--data", data, "--partial", *words)
+    assert code == 2  # what the model saw is still known
+    code, again, _ = run(kept, "--data", data, "--partial", "--seen-too", *words)
+    ours = [line.split()[1:] for line in out.splitlines() if line.strip().startswith("default ")]
+    theirs = [line.split()[1:] for line in again.splitlines() if line.strip().startswith("kept.h5 ")]
+    assert ours[:2] == theirs[:2]
+
+
+def test_a_model_of_unseen_videos_is_judged(run, data, tmp_path):
+    model = load_model("default")
+    folder = write_model(model, tmp_path / "model", provenance={"trained_on": ["tvsum/video_2", "tvsum/video_3"]})
+    write_splits(tmp_path / "splits.json", [Split(("video_2", "video_3"), ("video_4",), ("video_1", "video_5"))])
+    split = ("--split", tmp_path / "splits.json", "--samples", 1, "--steps", 1, "--resamples", 100)
+    code, out, _ = run(folder, "--data", data, *split)
+    assert code == 0
+    assert "test part of 1 split(s), 2 distinct videos of 6" in out
+    assert "TRAINED" not in out
+    assert run(folder, "--data", data, *split, "--part", "validation")[0] == 0
+    assert run(folder, "--data", data, *split, "--part", "train")[0] == 2
+
+
+def test_overlapping_splits_are_said(run, data, predictions, tmp_path):
+    splits = [Split(("video_3",), (), ("video_1", "video_2")), Split(("video_3",), (), ("video_2", "video_4"))]
+    write_splits(tmp_path / "splits.json", splits)
+    words = (predictions[0], "--data", data, "--split", tmp_path / "splits.json", "--resamples", 100)
+    _, out, _ = run(*words)
+    assert "2 split(s), 3 distinct videos of 6, 1 of them in more than one split" in out
+    _, out, _ = run(*words, "--fold", 2)
+    assert "2 distinct videos were tested, of 6" in out
+    assert run(*words, "--fold", 3)[0] == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["nowhere.json"], "no predictions file"),
+        (["no-model"], "no model 'no-model'"),
+        (["good.json", "--convention", "mine"], "no convention 'mine'; there are eccv16"),
+        (["good.json", "--kind", "films"], "no kind of data 'films'"),
+        (["good.json", "--fold", "1"], "give that with --split"),
+        (["good.json", "--split", "nowhere.json"], "nowhere.json"),
+        (["good.json", "--json", "nowhere/result.json"], "there is no folder"),
+        (["good.json", "--save-predictions", "kept.h5"], "those of one model"),
+        (["default", "--save-predictions", "kept.txt"], "must end in"),
+        (["good.json", "--budget", "2"], "(0, 1]"),
+    ],
+)
+def test_mistakes_get_one_sentence(run, data, predictions, monkeypatch, tmp_path, words, said):
+    monkeypatch.chdir(tmp_path)
+    code, out, err = run(*words, "--data", data)
+    assert code in (1, 2)
+    assert out == ""
+    assert said in err
+    assert err.count("\n") == 1
+    assert "Traceback" not in err
