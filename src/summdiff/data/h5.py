@@ -6,6 +6,7 @@ import hashlib
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -49,6 +50,9 @@ class AnnotatedFile(ABC):
             raise DataError(f"'{self.path}' cannot be read: {_reason(error)}; it may be damaged.") from error
         if not names:
             raise DataError(f"'{self.path}' has no video: expected one group per video.")
+        damaged = [name for name in names if not isinstance(name, str)]
+        if damaged:
+            raise DataError(f"'{self.path}' has a group whose name is no text, {damaged[0]!r}; it may be damaged.")
         self.names: tuple[str, ...] = tuple(sorted(names, key=natural))
 
     @abstractmethod
@@ -170,15 +174,13 @@ class VideoGroup:
         self.path, self.name, self._group = path, name, group
 
     def __contains__(self, key: str) -> bool:
-        try:
-            return key in self._group
-        except _H5_ERRORS as error:
-            raise self._damaged(key, error) from error
+        return key in self.keys
 
-    def keys(self) -> tuple[str, ...]:
+    @cached_property
+    def keys(self) -> frozenset[str]:
         """Its keys."""
         try:
-            return tuple(self._group)
+            return frozenset(key for key in self._group if isinstance(key, str))
         except _H5_ERRORS as error:
             raise DataError(
                 f"'{self.path}', {self.name} cannot be read: {_reason(error)}; it may be damaged."
@@ -212,7 +214,10 @@ class VideoGroup:
         if rows is not None and shape[0] != rows:
             raise self.wrong(key, f"has {shape[0]} rows where {rows} are expected")
         try:
-            array: NDArray[Any] = np.asarray(dataset[()]).reshape(shape)
+            from h5py import h5s
+
+            array: NDArray[Any] = np.empty(shape, dtype)
+            dataset.read(h5s.ALL, h5s.ALL, array)
         except _H5_ERRORS as error:
             raise self._damaged(key, error) from error
         if dtype.kind == "f" and not np.isfinite(array).all():
@@ -268,7 +273,7 @@ class VideoGroup:
     def fps(self) -> float | None:
         """Frames per second of the original video, None where the file does not say."""
         try:
-            stored = self._group.attrs.get("fps")
+            stored = self._group.attrs.get("fps") if self._has_attributes else None
         except _H5_ERRORS as error:
             raise self._damaged("fps", error) from error
         try:
@@ -282,8 +287,8 @@ class VideoGroup:
         """The first of these that is there, as attribute or as key; "" without any."""
         for key in keys:
             try:
-                stored = self._group.attrs.get(key)
-                if stored is None and key in self._group:
+                stored = self._group.attrs.get(key) if self._has_attributes else None
+                if stored is None and key in self:
                     stored = self._group[key][()]
             except _H5_ERRORS as error:
                 raise self._damaged(key, error) from error
@@ -295,22 +300,34 @@ class VideoGroup:
         """The error that says in one sentence what is wrong, and where."""
         return DataError(f"'{self.path}', {self.name}: '{key}' {what}.")
 
+    @cached_property
+    def _has_attributes(self) -> bool:
+        return len(self._group.attrs) > 0
+
     def _rate(self, fps: float) -> float:
         if not 0 < fps < 1000:
             raise self.wrong("fps", f"is {fps:g}, which is no frame rate")
         return fps
 
     def _dataset(self, key: str) -> tuple[Any, tuple[int, ...] | None, np.dtype[Any]]:
-        """A key's `h5py.Dataset`, its shape (None if it has no values at all) and the type of its values."""
-        import h5py
+        """A key's `h5py.h5d.DatasetID`, its shape (None if it has no values at all) and the type of its values.
 
+        The low-level interface takes less than half the time of `h5py.Dataset`, which counts for 31,892 videos.
+        """
+        from h5py import h5d, h5o, h5s
+
+        if key not in self:
+            raise self.wrong(key, "is missing")
         try:
-            found = self._group.get(key)
-            if isinstance(found, h5py.Dataset):
-                return found, found.shape, found.dtype
+            found = h5o.open(self._group.id, key.encode())
+            if isinstance(found, h5d.DatasetID):
+                shape = found.shape
+                if shape == () and found.get_space().get_simple_extent_type() == h5s.NULL:
+                    shape = None
+                return found, shape, found.dtype
         except _H5_ERRORS as error:
             raise self._damaged(key, error) from error
-        raise self.wrong(key, "is missing" if found is None else "is a group where an array is expected")
+        raise self.wrong(key, "is a group where an array is expected")
 
     def _damaged(self, key: str, error: Exception) -> DataError:
         return self.wrong(key, f"cannot be read, the file may be damaged ({_reason(error)})")

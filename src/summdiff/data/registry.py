@@ -58,7 +58,7 @@ def _kind_of(file: AnnotatedFile) -> Kind:
         if stated in KINDS:
             return stated
         video = file.group(file.names[0])
-        keys = set(video.keys())
+        keys = video.keys
         if "match" in keys:
             return "youtube_highlights"
         if "gtscore" in keys and "n_frames" not in keys:
