@@ -241,8 +241,8 @@ def rank_tables(
     rho = list(tau)
     counts = [len(c) * len(r) for c, r in zip(curves, references, strict=True)]
     for part in _parts(counts, [c.shape[1] for c in curves]):
-        ours, lengths = padded([np.repeat(curves[i], len(references[i]), axis=0) for i in part])
-        theirs, _ = padded([np.tile(references[i], (len(curves[i]), 1)) for i in part])
+        ours, lengths = padded([_each(curves[i], len(references[i])) for i in part])
+        theirs, _ = padded([_all(references[i], len(curves[i])) for i in part])
         both = rank_correlation_rows(ours, theirs, lengths)
         for table, values in zip((tau, rho), both, strict=True):
             for i, rows in zip(part, _rows(values, [counts[i] for i in part]), strict=True):
@@ -261,8 +261,8 @@ def judge_shots(
         ours, lengths = padded([curves[i] for i in part])
         theirs, _ = padded([np.broadcast_to(truths[i], curves[i].shape) for i in part])
         rates = np.repeat([videos[i].video.rate for i in part], [counts[i] for i in part])
-        for name, rho in (("map50", 0.5), ("map15", 0.15)):
-            values = highlight_map_rows(ours, theirs, lengths, rho=rho, rate=rates)
+        both = highlight_map_rows(ours, theirs, lengths, rho=(0.5, 0.15), rate=rates)
+        for name, values in zip(("map50", "map15"), both, strict=True):
             for i, rows in zip(part, _rows(values, [counts[i] for i in part]), strict=True):
                 results[i][name] = rows
     return results
@@ -295,6 +295,16 @@ def padded(tables: Sequence[NDArray[np.floating]]) -> tuple[NDArray[np.float64],
     values = np.zeros((len(widths), widths.max()))
     values[np.arange(values.shape[1]) < widths[:, None]] = np.concatenate([table.ravel() for table in tables])
     return values, widths
+
+
+def _each(table: NDArray[np.floating], times: int) -> NDArray[np.floating]:
+    """Each row so many times."""
+    return table if times == 1 else np.repeat(table, times, axis=0)
+
+
+def _all(table: NDArray[np.floating], times: int) -> NDArray[np.floating]:
+    """All rows, so many times."""
+    return table if times == 1 else np.concatenate([table] * times)
 
 
 def _rows(values: NDArray[np.float64], counts: Sequence[int]) -> Iterator[NDArray[np.float64]]:

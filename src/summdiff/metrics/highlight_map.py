@@ -41,12 +41,12 @@ def average_precision_rows(
     """(R,) `average_precision` of each row.
 
     Args:
-        labels, scores: (R, n).
+        labels, scores: (R, n); labels may also be (P, R, n), P ways to label the same rows, for (P, R) values.
         lengths: (R,) how much of each row is real, from 1 to n; what follows may hold anything. None for all of it.
         interpolation: see `average_precision`.
     """
     positive, score = np.asarray(labels) > 0, np.asarray(scores, dtype=np.float64)
-    if score.ndim != 2 or not score.size or positive.shape != score.shape:
+    if score.ndim != 2 or not score.size or positive.shape[-2:] != score.shape or positive.ndim > 3:
         raise DataError(
             f"Labels of shape {positive.shape} and scores of shape {score.shape} do not fit: "
             "expected the same shape, with at least one entry."
@@ -58,20 +58,21 @@ def average_precision_rows(
         raise DataError("Scores must be finite numbers; at least one is NaN or infinite.")
     n_rows, n = score.shape
     order = np.argsort(-score, axis=1, kind="stable") + np.arange(n_rows)[:, None] * n
-    hit = positive.take(order)
-    hits = np.cumsum(hit, axis=1)
+    hit = positive.reshape(-1, n_rows * n)[:, order.ravel()].reshape(positive.shape)
+    hits = np.cumsum(hit, axis=-1)
     place = np.arange(1, n + 1)
     if interpolation == "trapezoid":
         precision = hits / place
-        before = np.concatenate((np.ones((n_rows, 1)), precision[:, :-1]), axis=1)
+        before = np.concatenate((np.ones((*hits.shape[:-1], 1)), precision[..., :-1]), axis=-1)
         gained = (precision + before) / 2
     else:
         ranked = score.take(order)
         last = np.broadcast_to(place - 1, ranked.shape).copy()  # place of the last one of equal score
         last[:, :-1][ranked[:, :-1] == ranked[:, 1:]] = n - 1
         last = np.minimum.accumulate(last[:, ::-1], axis=1)[:, ::-1]
-        gained = np.take_along_axis(hits, last, axis=1) / (last + 1)
-    precisions: NDArray[np.float64] = (gained * hit).sum(axis=1) / np.maximum(hits[:, -1], 1)
+        at = (last + np.arange(n_rows)[:, None] * n).ravel()
+        gained = hits.reshape(-1, n_rows * n)[:, at].reshape(hits.shape) / (last + 1)
+    precisions: NDArray[np.float64] = (gained * hit).sum(axis=-1) / np.maximum(hits[..., -1], 1)
     return precisions
 
 
@@ -106,7 +107,7 @@ def highlight_map_rows(
     scores: ArrayLike,
     gtscore: ArrayLike,
     lengths: ArrayLike | None = None,
-    rho: float = 0.5,
+    rho: ArrayLike = 0.5,
     shot_seconds: float = 5.0,
     rate: ArrayLike = 1.0,
 ) -> NDArray[np.float64]:
@@ -115,7 +116,8 @@ def highlight_map_rows(
     Args:
         scores, gtscore: (R, n); either may be (n,) or (1, n), one for all rows.
         lengths: (R,) how much of each row is real, from 1 to n; what follows may hold anything. None for all of it.
-        rho, shot_seconds: see `highlight_map`.
+        rho: see `highlight_map`; P of them, (P,), give (P, R) values, sorted only once.
+        shot_seconds: see `highlight_map`.
         rate: steps per second, one for all or (R,).
     """
     score, truth = (np.atleast_2d(np.asarray(each, dtype=np.float64)) for each in (scores, gtscore))
@@ -127,13 +129,14 @@ def highlight_map_rows(
             f"Scores of shape {score.shape}, gtscore of shape {truth.shape} and rates of shape {seconds.shape} do not "
             "fit: expected (R, n), (R, n) and (R,), or one for all rows."
         )
-    if not (0 < rho < 1 and (seconds > 0).all()):
+    shares = np.asarray(rho, dtype=np.float64)
+    if not (shares.ndim < 2 and ((shares > 0) & (shares < 1)).all() and (seconds > 0).all()):
         raise DataError("MAP needs a share rho between 0 and 1, and shots and a rate above 0.")
     real = _real(lengths, n_rows, n)
     length = np.full(n_rows, n) if lengths is None else np.asarray(lengths, dtype=np.int64)
     score, truth = np.broadcast_to(score, (n_rows, n)), np.broadcast_to(truth, (n_rows, n))
     steps = np.broadcast_to(np.maximum(np.floor(seconds + 0.5 + _FORGIVEN), 1).astype(np.int64), n_rows)
-    result = np.empty(n_rows)
+    result = np.empty((*shares.shape, n_rows))
     for size in np.unique(steps):
         of_size = np.flatnonzero(steps == size)
         for start in range(0, len(of_size), max(1, _CELLS // n)):
@@ -141,7 +144,7 @@ def highlight_map_rows(
             ours, theirs = score[rows], truth[rows]
             if real is not None:
                 ours, theirs = np.where(real[rows], ours, 0.0), np.where(real[rows], theirs, 0.0)
-            result[rows] = _of_shots(ours, theirs, length[rows], rho, int(size))
+            result[..., rows] = _of_shots(ours, theirs, length[rows], shares, int(size))
     return result
 
 
@@ -170,9 +173,13 @@ def domain_map(average_precisions: Sequence[float] | NDArray[np.floating], domai
 
 
 def _of_shots(
-    score: NDArray[np.float64], truth: NDArray[np.float64], length: NDArray[np.int64], rho: float, size: int
+    score: NDArray[np.float64],
+    truth: NDArray[np.float64],
+    length: NDArray[np.int64],
+    rho: NDArray[np.float64],
+    size: int,
 ) -> NDArray[np.float64]:
-    """(R,) MAP of rows (R, n), 0 beyond their length (R,), cut into shots of `size` steps."""
+    """(…, R) MAP of rows (R, n), 0 beyond their length (R,), cut into shots of `size` steps, for shares rho (…)."""
     n_rows, n = score.shape
     starts = np.arange(0, n, size)
     shots = -(-length // size)  # of each row
@@ -182,9 +189,9 @@ def _of_shots(
         raise DataError("Values of gtscore must be finite numbers; at least one is NaN or infinite.")
     truth_of[sizes <= 0] = -np.inf
     order = np.argsort(-truth_of, axis=1, kind="stable") + np.arange(n_rows)[:, None] * len(starts)
-    positive = np.empty(truth_of.shape, dtype=np.bool_)
-    positive.put(order, np.arange(len(starts)) < np.floor(rho * shots + _FORGIVEN)[:, None])
-    return average_precision_rows(positive, score_of, shots)
+    place = np.empty(truth_of.shape, dtype=np.int64)
+    place.put(order, np.broadcast_to(np.arange(len(starts)), order.shape))
+    return average_precision_rows(place < np.floor(rho[..., None] * shots + _FORGIVEN)[..., None], score_of, shots)
 
 
 def _real(lengths: ArrayLike | None, n_rows: int, n: int) -> NDArray[np.bool_] | None:
