@@ -99,7 +99,7 @@ def test_make_synthetic_writes_two_files_and_does_not_overwrite(tmp_path):
     assert again.returncode == 2
     assert "is there already" in again.stderr
     assert run("make-synthetic", *options, "--overwrite", cwd=tmp_path).returncode == 0
-    assert run("make-synthetic", "--videos", "1", "-o", "x.h5", cwd=tmp_path).returncode == 2
+    assert run("make-synthetic", "x.h5", "--videos", "1", cwd=tmp_path).returncode == 2
 
 
 def test_splits_are_described_and_made(path, tmp_path):

@@ -19,9 +19,9 @@ class Precision(StrEnum):
 
 
 def make_synthetic(
-    output: Annotated[
-        Path, typer.Option("-o", "--output", metavar="FILE", help="The file; its split is written beside it.")
-    ] = Path("synthetic_mr_hisum.h5"),
+    output: Annotated[Path, typer.Argument(help="The file; its split is written beside it.")] = Path(
+        "synthetic_mr_hisum.h5"
+    ),
     videos: Annotated[int, typer.Option(metavar="N", help="How many; Mr.HiSum has 31892.")] = 200,
     seed: Annotated[int, typer.Option(min=0, help="Decides everything that is in it.")] = 0,
     seconds: Annotated[
