@@ -137,6 +137,20 @@ def test_one_row_for_all():
         assert np.array_equal(highlight_map_rows(scores, gtscore, some), each)
 
 
+@pytest.mark.parametrize("interpolation", ["step", "trapezoid"])
+def test_many_labellings_or_shares_are_each_one_alone(interpolation):
+    rng = np.random.default_rng(2)
+    scores, gtscore, lengths = rng.integers(0, 9, size=(4, 60)) / 8, rng.random((4, 60)), np.array([60, 3, 41, 60])
+    labels, rates = rng.random((3, 4, 60)) < 0.3, [1.0, 1.0, 0.4, 2.0]
+    for some in (None, lengths):
+        together = average_precision_rows(labels, scores, some, interpolation)
+        each = [average_precision_rows(one, scores, some, interpolation) for one in labels]
+        assert together == pytest.approx(np.array(each), abs=1e-15)
+        maps = highlight_map_rows(scores, gtscore, some, [0.5, 0.15], rate=rates)
+        each = [highlight_map_rows(scores, gtscore, some, rho, rate=rates) for rho in (0.5, 0.15)]
+        assert maps == pytest.approx(np.array(each), abs=1e-15)
+
+
 def test_random_scores_are_near_the_share_of_positives():
     rng = np.random.default_rng(1)
     scores, gtscore = rng.random((4000, 200)), rng.random((4000, 200))
