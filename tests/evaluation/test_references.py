@@ -21,10 +21,13 @@ def test_tvsum_by_the_plain_functions(tvsum_file):
     """The batched code gives what the one-video functions give, curve by curve."""
     videos, _ = rows_of(tvsum_file)
     rng = np.random.default_rng(0)
-    curves = [rng.normal(size=(3, len(v.video.picks))) for v in videos]
-    for judged, scores, result in zip(videos, curves, judge(videos, curves), strict=True):
+    curves = [rng.normal(size=(1 + i % 3, len(v.video.picks))) for i, v in enumerate(videos)]
+    result = judge(videos, curves)
+    k = -1
+    for judged, scores in zip(videos, curves, strict=True):
         video = judged.video
-        for k, curve in enumerate(scores):
+        for curve in scores:
+            k += 1
             summary = summary_from_scores(curve, video.picks, video.n_frames, video.change_points)
             assert result["f1"][k] == pytest.approx(f1_score(summary, video.user_summary))
             assert result["tau"][k] == pytest.approx(kendall_tau(curve, video.user_scores))
@@ -36,10 +39,13 @@ def test_tvsum_by_the_plain_functions(tvsum_file):
 def test_summe_by_the_named_protocols(summe_file):
     videos, _ = rows_of(summe_file)
     rng = np.random.default_rng(0)
-    curves = [rng.normal(size=(2, len(v.video.picks))) for v in videos]
-    for judged, scores, result in zip(videos, curves, judge(videos, curves), strict=True):
+    curves = [rng.normal(size=(2 - i % 2, len(v.video.picks))) for i, v in enumerate(videos)]
+    result = judge(videos, curves)
+    k = -1
+    for judged, scores in zip(videos, curves, strict=True):
         video = judged.video
-        for k, curve in enumerate(scores):
+        for curve in scores:
+            k += 1
             summary = summary_from_scores(curve, video.picks, video.n_frames, video.change_points)
             assert result["f1"][k] == pytest.approx(f1_score(summary, video.user_summary, reduce="max"))
             assert result["f1_mean"][k] == pytest.approx(f1_score(summary, video.user_summary))

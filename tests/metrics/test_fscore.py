@@ -262,3 +262,48 @@ def test_published_selections_on_summe_are_reproduced(data_dir, convention, repr
                 by_frame = summary_from_scores(frames, np.arange(len(frames)), len(frames), rows)
                 assert np.array_equal(by_frame, video["machine_summary"][()]), name
     assert same == reproduced
+
+
+@given(st.integers(0, 2**32 - 1), st.sampled_from(list(CONVENTIONS)))
+def test_many_videos_are_prepared_as_each_alone(seed, convention):
+    rng = np.random.default_rng(seed)
+    half_open = CONVENTIONS[convention].written == "exclusive"
+    videos = []
+    for _ in range(int(rng.integers(1, 5))):
+        n_frames = int(rng.integers(2, 60))
+        inner = np.flatnonzero(rng.random(n_frames - 1) < 0.3) + 1
+        edges = np.concatenate(([0], inner, [n_frames]))
+        picks = np.arange(n_frames) if rng.random() < 0.5 else np.arange(int(rng.integers(2)), n_frames, 3)
+        videos.append((picks, n_frames, np.stack([edges[:-1], edges[1:] - (not half_open)], axis=1)))
+    together = Segments.of_many(videos, 0.3, convention)
+    for video, ours in zip(videos, together, strict=True):
+        alone = Segments.of(*video, 0.3, convention)
+        scores = rng.normal(size=(2, len(video[0])))
+        assert np.array_equal(ours.values(scores), alone.values(scores))
+        assert np.array_equal(ours.choose(scores), alone.choose(scores))
+        assert np.array_equal(ours.summary(ours.choose(scores)), alone.summary(alone.choose(scores)))
+        assert (ours.capacity, ours.n_frames, ours.n_steps) == (alone.capacity, alone.n_frames, alone.n_steps)
+    assert Segments.of_many([], 0.3, convention) == []
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ([0, 5], 10, [[0, 4], [6, 9]]),
+        ([0, 5], 10, [[0, 4], [5, 4]]),
+        ([5, 5], 10, [[0, 4], [5, 9]]),
+        ([-1, 5], 10, [[0, 4], [5, 9]]),
+        ([0, 5], 10, [[-1, 4], [5, 9]]),
+        ([0, 5], 10, [0, 4]),
+        ([], 10, [[0, 9]]),
+    ],
+)
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_a_wrong_video_among_many_is_found(wrong, place):
+    videos = [([0, 5], 10, [[0, 4], [5, 9]])] * 2
+    videos.insert(place, wrong)
+    with pytest.raises(DataError) as alone:
+        Segments.of(*wrong)
+    with pytest.raises(DataError) as together:
+        Segments.of_many(videos)
+    assert str(together.value) == str(alone.value)

@@ -154,7 +154,7 @@ def evaluate(
     if len({system.name for system in systems}) < len(systems):
         raise UsageError("Two systems have the same name; give their files different names.")
     rule = convention or cast(ConventionName, data.convention or "eccv16")
-    videos = [Judged(data.annotations(name), budget, rule) for name in chosen]
+    videos = Judged.many([data.annotations(name) for name in chosen], budget, rule)
     curves = {system.name: [system.at_steps(v.video) for v in videos] for system in systems}
 
     rows = tuple(

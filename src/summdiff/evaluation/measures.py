@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -99,6 +99,18 @@ class Judged:
     budget: float = 0.15
     convention: ConventionName = "eccv16"
 
+    @classmethod
+    def many(
+        cls, videos: Sequence[AnnotatedVideo], budget: float = 0.15, convention: ConventionName = "eccv16"
+    ) -> list[Judged]:
+        """Videos of one data set, their segments prepared together, which is quicker where they are short and many."""
+        judged = [cls(video, budget, convention) for video in videos]
+        described = [(v.picks, v.n_frames, v.change_points) for v in videos if v.change_points is not None]
+        if len(described) == len(videos):
+            for each, segments in zip(judged, Segments.of_many(described, budget, convention), strict=True):
+                each.__dict__["segments"] = segments  # where cached_property looks
+        return judged
+
     @cached_property
     def segments(self) -> Segments:
         """Its segments.
@@ -124,7 +136,7 @@ class Judged:
     @cached_property
     def totals(self) -> NDArray[np.int64]:
         """(U,) frames that each annotator chose."""
-        return np.count_nonzero(self.user_summary, axis=1)
+        return np.array([np.count_nonzero(summary) for summary in self.user_summary])
 
     @cached_property
     def lengths(self) -> NDArray[np.int64]:
@@ -143,7 +155,7 @@ class Judged:
         return area[self.segments.ends] - area[self.segments.starts]
 
     @cached_property
-    def user_scores(self) -> NDArray[np.number]:
+    def user_scores(self) -> NDArray[Any]:
         """(U, N); as small integers where they are such, which need no sorting to be ranked."""
         scores = self._need(self.video.user_scores, "user_scores")
         whole = scores.astype(np.uint8)
@@ -170,7 +182,7 @@ class Judged:
         return value
 
 
-def judge(videos: Sequence[Judged], curves: Sequence[Curves], *, knapsack_aware: bool = False) -> list[Values]:
+def judge(videos: Sequence[Judged], curves: Sequence[Curves], *, knapsack_aware: bool = False) -> Values:
     """Every measure of its data set for every curve.
 
     Args:
@@ -179,103 +191,88 @@ def judge(videos: Sequence[Judged], curves: Sequence[Curves], *, knapsack_aware:
         knapsack_aware: with `KNAPSACK_AWARE` as well.
 
     Returns:
-        For each video (K,) values of each measure.
+        For each measure (R,), the R curves of all videos in order. A measure that the data does not allow is missing.
     """
-    results: list[Values] = [{} for _ in videos]
-    if not videos:
-        return results
-    kind = videos[0].video.kind
+    first, kind = videos[0], videos[0].video.kind
     if kind == "youtube_highlights":
-        _judge_clips(videos, curves, results)
-        return results
-    if videos[0].has_segments:
-        _judge_choices(videos, curves, results)
+        return _joined([_judge_clips(v, c) for v, c in zip(videos, curves, strict=True)])
+    values: Values = {}
+    if first.has_segments:
+        values |= _judge_choices(videos, curves)
+        if knapsack_aware:
+            values |= _joined([_judge_values(v, c) for v, c in zip(videos, curves, strict=True)])
+    if kind == "tvsum" and first.has_ranks:
+        tables = [rank_correlation_table(c, v.user_scores) for v, c in zip(videos, curves, strict=True)]
+        values["tau"] = np.concatenate([tau.mean(axis=1) for tau, _ in tables])
+        values["rho"] = np.concatenate([rho.mean(axis=1) for _, rho in tables])
     if kind != "summe":
-        if videos[0].has_ranks:
-            references = [v.user_scores if kind == "tvsum" else v.video.gtscore[None] for v in videos]
-            for result, tau, rho in zip(results, *rank_tables(curves, references), strict=True):
-                result["tau"], result["rho"] = _over_annotators(tau), _over_annotators(rho)
-        if videos[0].has_rate:
-            for result, values in zip(results, judge_shots(videos, curves), strict=True):
-                result.update(values)
-    if knapsack_aware and videos[0].has_segments:
-        for video, scores, result in zip(videos, curves, results, strict=True):
-            result.update(_judge_values(video, scores))
-    return results
+        values |= judge_steps(videos, curves, [v.video.gtscore for v in videos], ranks=kind == "mr_hisum")
+    return values
 
 
-def _judge_choices(videos: Sequence[Judged], curves: Sequence[Curves], results: list[Values]) -> None:
+def _judge_choices(videos: Sequence[Judged], curves: Sequence[Curves]) -> Values:
     """What the knapsack's choices are judged by: F1, and on SumMe the summary's correlations."""
     chosen = choose_many(
         [(v.segments.values(c), v.segments.weights, v.segments.capacity) for v, c in zip(videos, curves, strict=True)]
     )
-    for video, choice, result in zip(videos, chosen, results, strict=True):
-        f1 = f1_of_choices(choice, video.lengths, video.counts, video.totals)
-        result.update(judge_overlap(video.video.kind, f1))
-        if video.video.kind == "summe":
-            sizes, frames = choice @ video.lengths, video.video.n_frames
-            pairs = phi(choice @ video.counts.T, sizes, video.totals, frames)
-            result.update(judge_summaries(pairs, *video.crowd.correlate(choice @ video.crowd_sums, sizes)))
+    f1 = [
+        f1_of_choices(choice, v.lengths, v.counts, v.totals) for v, choice in zip(videos, chosen, strict=True)
+    ]  # (K, U)
+    if videos[0].video.kind != "summe":
+        return {"f1": np.concatenate([table[:, 0] if table.shape[1] == 1 else table.mean(axis=1) for table in f1])}
+    results = []
+    for video, choice, table in zip(videos, chosen, f1, strict=True):
+        sizes, frames = choice @ video.lengths, video.video.n_frames
+        pairs = phi(choice @ video.counts.T, sizes, video.totals, frames)
+        correlation = video.crowd.correlate(choice @ video.crowd_sums, sizes)
+        results.append(summe_overlap(table) | summe_correlation(pairs, *correlation))
+    return _joined(results)
 
 
-def judge_overlap(kind: Kind, f1: NDArray[np.float64]) -> Values:
-    """The F1 measures (K,) from F1 with each annotator (K, U): the mean, but on SumMe the largest."""
-    if kind == "summe":
-        return {"f1": f1.max(axis=1), "f1_mean": f1.mean(axis=1)}
-    return {"f1": _over_annotators(f1)}
+def summe_overlap(f1: NDArray[np.float64]) -> Values:
+    """SumMe's F1 measures (K,) from F1 with each annotator (K, U)."""
+    return {"f1": f1.max(axis=1), "f1_mean": f1.mean(axis=1)}
 
 
-def judge_summaries(pairs: NDArray[np.float64], tau: NDArray[np.float64], rho: NDArray[np.float64]) -> Values:
+def summe_correlation(pairs: NDArray[np.float64], tau: NDArray[np.float64], rho: NDArray[np.float64]) -> Values:
     """Both SumMe protocols: correlation with each annotator's summary (K, U), tau and rho with their mean (K,)."""
     return {"tau_a": pairs.mean(axis=1), "rho_a": pairs.mean(axis=1), "tau_b": tau, "rho_b": rho}
 
 
-def rank_tables(
-    curves: Sequence[Curves], references: Sequence[NDArray[np.floating]]
-) -> tuple[list[NDArray[np.float64]], list[NDArray[np.float64]]]:
-    """Tau and rho of each of a video's curves (K, N) with each of its references (U, N): for each video (K, U)."""
-    if all(len(reference) > 1 for reference in references):  # many rows a video: each is ranked once
-        tables = [rank_correlation_table(c, r) for c, r in zip(curves, references, strict=True)]
-        return [tau for tau, _ in tables], [rho for _, rho in tables]
-    tau: list[NDArray[np.float64]] = [np.empty(0)] * len(curves)
-    rho = list(tau)
-    counts = [len(c) * len(r) for c, r in zip(curves, references, strict=True)]
-    for part in _parts(counts, [c.shape[1] for c in curves]):
-        ours, lengths = padded([_each(curves[i], len(references[i])) for i in part])
-        theirs, _ = padded([_all(references[i], len(curves[i])) for i in part])
-        both = rank_correlation_rows(ours, theirs, lengths)
-        for table, values in zip((tau, rho), both, strict=True):
-            for i, rows in zip(part, _rows(values, [counts[i] for i in part]), strict=True):
-                table[i] = rows.reshape(len(curves[i]), -1)
-    return tau, rho
+def judge_steps(
+    videos: Sequence[Judged], curves: Sequence[Curves], truths: Sequence[NDArray[np.floating]], *, ranks: bool
+) -> Values:
+    """MAP, if the frame rate is known, and if asked for tau and rho: curves (K, N) against truths (N,) or (K, N)."""
+    counts = np.array([len(c) for c in curves])
+    starts = np.cumsum(counts) - counts
+    shots = videos[0].has_rate
+    names = ["map50", "map15"] * shots + ["tau", "rho"] * ranks
+    values = {name: np.empty(int(counts.sum())) for name in names}
+    for part in _parts(counts, np.array([c.shape[1] for c in curves])):
+        ours, lengths = _padded([curves[i] for i in part])
+        theirs, _ = _padded([np.broadcast_to(truths[i], curves[i].shape) for i in part])
+        many = counts[part]
+        rows = np.repeat(starts[part] - np.cumsum(many) + many, many) + np.arange(len(lengths))
+        found: list[NDArray[np.float64]] = []
+        if shots:
+            rate = np.repeat([videos[i].video.rate for i in part], many)
+            found.extend(highlight_map_rows(ours, theirs, lengths, rho=(0.5, 0.15), rate=rate))
+        if ranks:
+            found.extend(rank_correlation_rows(ours, theirs, lengths))
+        for name, measured in zip(names, found, strict=True):
+            values[name][rows] = measured
+    return values
 
 
-def judge_shots(
-    videos: Sequence[Judged], curves: Sequence[Curves], gtscores: Sequence[NDArray[np.floating]] | None = None
-) -> list[Values]:
-    """MAP50 and MAP15 of a video's curves (K, N), against its gtscore or against others, (N,) or (K, N)."""
-    results: list[Values] = [{} for _ in videos]
-    truths = [v.video.gtscore for v in videos] if gtscores is None else gtscores
-    counts = [len(c) for c in curves]
-    for part in _parts(counts, [c.shape[1] for c in curves]):
-        ours, lengths = padded([curves[i] for i in part])
-        theirs, _ = padded([np.broadcast_to(truths[i], curves[i].shape) for i in part])
-        rates = np.repeat([videos[i].video.rate for i in part], [counts[i] for i in part])
-        both = highlight_map_rows(ours, theirs, lengths, rho=(0.5, 0.15), rate=rates)
-        for name, values in zip(("map50", "map15"), both, strict=True):
-            for i, rows in zip(part, _rows(values, [counts[i] for i in part]), strict=True):
-                results[i][name] = rows
-    return results
-
-
-def _judge_clips(videos: Sequence[Judged], curves: Sequence[Curves], results: list[Values]) -> None:
+def _judge_clips(video: Judged, curves: Curves) -> Values:
     """YouTube Highlights: average precision of the clips that match."""
-    for video, scores, result in zip(videos, curves, results, strict=True):
-        if video.video.match is None:
-            raise DataError(f"{video.video.name} has no 'match', which youtube_highlights is judged by.")
-        labels = np.broadcast_to(video.video.match > 0, scores.shape)
-        result["map"] = average_precision_rows(labels, scores)
-        result["map_trapezoid"] = average_precision_rows(labels, scores, interpolation="trapezoid")
+    if video.video.match is None:
+        raise DataError(f"{video.video.name} has no 'match', which youtube_highlights is judged by.")
+    labels = np.broadcast_to(video.video.match > 0, curves.shape)
+    return {
+        "map": average_precision_rows(labels, curves),
+        "map_trapezoid": average_precision_rows(labels, curves, interpolation="trapezoid"),
+    }
 
 
 def _judge_values(video: Judged, curves: Curves) -> Values:
@@ -289,7 +286,12 @@ def _judge_values(video: Judged, curves: Curves) -> Values:
     return {name: np.array([getattr(error, name) for error in errors]) for name in ("wse", "cis", "wir", "ir")}
 
 
-def padded(tables: Sequence[NDArray[np.floating]]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+def _joined(results: Sequence[Values]) -> Values:
+    """The values of one video after those of another."""
+    return {name: np.concatenate([result[name] for result in results]) for name in results[0]}
+
+
+def _padded(tables: Sequence[NDArray[np.floating]]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Tables (r, n) of different n below each other, filled up with 0 to the widest: (R, n), and each row's n (R,)."""
     widths = np.repeat([table.shape[1] for table in tables], [len(table) for table in tables])
     values = np.zeros((len(widths), widths.max()))
@@ -297,39 +299,12 @@ def padded(tables: Sequence[NDArray[np.floating]]) -> tuple[NDArray[np.float64],
     return values, widths
 
 
-def _each(table: NDArray[np.floating], times: int) -> NDArray[np.floating]:
-    """Each row so many times."""
-    return table if times == 1 else np.repeat(table, times, axis=0)
-
-
-def _all(table: NDArray[np.floating], times: int) -> NDArray[np.floating]:
-    """All rows, so many times."""
-    return table if times == 1 else np.concatenate([table] * times)
-
-
-def _rows(values: NDArray[np.float64], counts: Sequence[int]) -> Iterator[NDArray[np.float64]]:
-    """Values (R,) cut into pieces of so many."""
-    first = 0
-    for count in counts:
-        yield values[first : first + count]
-        first += count
-
-
-def _over_annotators(table: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Mean (K,) over annotators of (K, U)."""
-    mean: NDArray[np.float64] = table[:, 0] if table.shape[1] == 1 else table.mean(axis=1)
-    return mean
-
-
-def _parts(rows: Sequence[int], lengths: Sequence[int]) -> Iterator[list[int]]:
-    """Videos of similar length together, few enough that their padded rows stay within `_CELLS`."""
-    part: list[int] = []
-    held = 0
-    for i in np.argsort(lengths, kind="stable"):
-        if part and (held + rows[i]) * lengths[i] > _CELLS:
-            yield part
-            part, held = [], 0
-        part.append(int(i))
-        held += rows[i]
-    if part:
-        yield part
+def _parts(rows: NDArray[np.int64], lengths: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
+    """Videos of similar length together, few enough that their padded rows stay within `_CELLS` (one at least)."""
+    order = np.argsort(lengths, kind="stable")
+    start = 0
+    while start < len(order):
+        cells = np.cumsum(rows[order[start:]]) * lengths[order[start:]]
+        end = start + max(1, int(np.searchsorted(cells, _CELLS, side="right")))
+        yield order[start:end]
+        start = end

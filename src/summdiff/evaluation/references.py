@@ -13,12 +13,12 @@ from summdiff.evaluation.measures import (
     Judged,
     Values,
     judge,
-    judge_overlap,
-    judge_shots,
-    judge_summaries,
-    rank_tables,
+    judge_steps,
+    summe_correlation,
+    summe_overlap,
 )
 from summdiff.metrics.fscore import choose_many, f1_of_choices
+from summdiff.metrics.rank import rank_correlation_table
 from summdiff.metrics.summary_correlation import RankedReference, phi
 
 _MOST_DRAWS, _LEAST_DRAWS, _ROWS = 100, 5, 5000
@@ -41,7 +41,7 @@ class Row:
 
 def system_row(name: str, videos: Sequence[Judged], curves: Sequence[Curves], *, knapsack_aware: bool = False) -> Row:
     """A system with one curve (1, N) for each video."""
-    return Row(name, _means(judge(videos, curves, knapsack_aware=knapsack_aware)))
+    return Row(name, judge(videos, curves, knapsack_aware=knapsack_aware))
 
 
 def reference_rows(
@@ -59,7 +59,8 @@ def reference_rows(
     steps = [len(v.video.picks) for v in videos]
     rng = np.random.default_rng(seed)
     random = [rng.random((count, n)) for n in steps]
-    yield Row("random", _means(judge(videos, random, knapsack_aware=knapsack_aware)), f"mean of {count} draws a video")
+    drawn = judge(videos, random, knapsack_aware=knapsack_aware)
+    yield Row("random", _means(drawn, [count] * len(videos)), f"mean of {count} draws a video")
     yield system_row("constant", videos, [np.full((1, n), 0.5) for n in steps], knapsack_aware=knapsack_aware)
     yield system_row("uniform", videos, [_evenly(n)[None] for n in steps], knapsack_aware=knapsack_aware)
     yield from _people(videos)
@@ -70,20 +71,18 @@ def reference_rows(
 
 def _people(videos: Sequence[Judged]) -> Iterator[Row]:
     kind = videos[0].video.kind
+    pairs, left_out = "annotator with another", "mean of the others"
+    without = "with the annotator left out"
     if kind == "tvsum" and videos[0].has_ranks:
-        yield Row(
-            "annotator with another",
-            _means(_tvsum_pairwise(videos)),
-            "pairwise mean (Otani et al. 2019); MAP: with the mean of the others",
-        )
-        yield Row("mean of the others", _means(_tvsum_left_out(videos)), "with the annotator left out")
+        people = [len(v.user_scores) for v in videos]
+        how = "pairwise mean (Otani et al. 2019); MAP: with the mean of the others"
+        yield Row(pairs, _means(_tvsum_pairwise(videos), people), how)
+        yield Row(left_out, _means(_tvsum_left_out(videos), people), without)
     elif kind == "summe":
-        yield Row(
-            "annotator with another",
-            _means([_summe_pairwise(v) for v in videos]),
-            "F1: best and mean other; A: pairwise mean; B: with the mean of the others",
-        )
-        yield Row("mean of the others", _means(_summe_left_out(videos)), "with the annotator left out")
+        people = [len(v.user_summary) for v in videos]
+        how = "F1: best and mean other; A: pairwise mean; B: with the mean of the others"
+        yield Row(pairs, _means(_summe_pairwise(videos), people), how)
+        yield Row(left_out, _means(_summe_left_out(videos), people), without)
 
 
 def _evenly(n: int, share: float = 0.15) -> NDArray[np.float64]:
@@ -113,61 +112,70 @@ def _overlap(video: Judged) -> NDArray[np.float64]:
     return _off_diagonal(2.0 * (users @ users.T) / np.maximum(sizes, 1))
 
 
-def _tvsum_pairwise(videos: Sequence[Judged]) -> list[Values]:
+def _tvsum_pairwise(videos: Sequence[Judged]) -> Values:
     scores = [v.user_scores for v in videos]
-    results = [judge_overlap("tvsum", _overlap(v)) if v.has_segments else {} for v in videos]
-    for result, tau, rho in zip(results, *rank_tables(scores, scores), strict=True):
-        result["tau"], result["rho"] = _off_diagonal(tau).mean(axis=1), _off_diagonal(rho).mean(axis=1)
-    if videos[0].has_rate:
-        for result, values in zip(results, judge_shots(videos, scores, [_others(s) for s in scores]), strict=True):
-            result.update(values)
-    return results
-
-
-def _tvsum_left_out(videos: Sequence[Judged]) -> list[Values]:
-    others = [_others(v.user_scores) for v in videos]
-    results: list[Values] = [{} for _ in videos]
+    tables = [rank_correlation_table(own, own) for own in scores]
+    values = {
+        "tau": np.concatenate([_off_diagonal(tau).mean(axis=1) for tau, _ in tables]),
+        "rho": np.concatenate([_off_diagonal(rho).mean(axis=1) for _, rho in tables]),
+    }
     if videos[0].has_segments:
-        results = [{"f1": f1} for f1 in _left_out_f1(videos, others)]
-    for result, tau, rho in zip(results, *rank_tables(others, [v.user_scores for v in videos]), strict=True):
-        result["tau"], result["rho"] = np.diagonal(tau), np.diagonal(rho)
-    return results
+        values["f1"] = np.concatenate([_overlap(v).mean(axis=1) for v in videos])
+    return values | judge_steps(videos, scores, [_others(own) for own in scores], ranks=False)
 
 
-def _left_out_f1(videos: Sequence[Judged], others: Sequence[Curves]) -> list[NDArray[np.float64]]:
-    """F1 with each annotator (U,) of the summary that the others' mean scores (U, N) give."""
-    chosen = choose_many(
-        [(v.segments.values(o), v.segments.weights, v.segments.capacity) for v, o in zip(videos, others, strict=True)]
-    )
-    return [
-        np.diagonal(f1_of_choices(choice, v.lengths, v.counts, v.totals))
-        for v, choice in zip(videos, chosen, strict=True)
-    ]
+def _tvsum_left_out(videos: Sequence[Judged]) -> Values:
+    others = [_others(v.user_scores) for v in videos]
+    tables = [rank_correlation_table(o, v.user_scores) for v, o in zip(videos, others, strict=True)]
+    values = {
+        "tau": np.concatenate([np.diagonal(tau) for tau, _ in tables]),
+        "rho": np.concatenate([np.diagonal(rho) for _, rho in tables]),
+    }
+    if videos[0].has_segments:
+        chosen = _choices(videos, others)
+        values["f1"] = np.concatenate([_left_out_f1(v, c) for v, c in zip(videos, chosen, strict=True)])
+    return values
 
 
-def _summe_pairwise(video: Judged) -> Values:
-    users, totals, n = video.user_summary, video.totals, video.video.n_frames
-    shared = users.astype(np.float32) @ users.T.astype(np.float32)
-    tau, rho = np.empty(len(users)), np.empty(len(users))
-    everyone = users.sum(axis=0, dtype=np.int32)
-    for i, user in enumerate(users):
-        crowd = RankedReference.of(everyone - user)
-        tau[i : i + 1], rho[i : i + 1] = crowd.correlate([crowd.ranks[user > 0].sum()], [totals[i]])
-    pairs = _off_diagonal(phi(shared, totals, totals, n))
-    return judge_overlap("summe", _overlap(video)) | judge_summaries(pairs, tau, rho)
-
-
-def _summe_left_out(videos: Sequence[Judged]) -> list[Values]:
-    others = [_others(v.user_summary[:, v.video.picks]) for v in videos]
+def _summe_pairwise(videos: Sequence[Judged]) -> Values:
     results = []
-    for video, other, f1 in zip(videos, others, _left_out_f1(videos, others), strict=True):
-        segments = video.segments
-        choice = segments.choose(other)
-        pairs = np.diagonal(phi(choice @ video.counts.T, choice @ video.lengths, video.totals, video.video.n_frames))
-        results.append({"f1": f1, "f1_mean": f1, "tau_a": pairs, "rho_a": pairs})
-    return results
+    for video in videos:
+        users, totals, n = video.user_summary, video.totals, video.video.n_frames
+        shared = users.astype(np.float32) @ users.T.astype(np.float32)
+        everyone = users.sum(axis=0, dtype=np.int32)
+        with_others = np.empty((2, len(users)))
+        for i, user in enumerate(users):
+            crowd = RankedReference.of(everyone - user)
+            with_others[:, i : i + 1] = crowd.correlate([crowd.ranks[user > 0].sum()], [totals[i]])
+        pairs = _off_diagonal(phi(shared, totals, totals, n))
+        results.append(summe_overlap(_overlap(video)) | summe_correlation(pairs, *with_others))
+    return {name: np.concatenate([result[name] for result in results]) for name in results[0]}
 
 
-def _means(results: Sequence[Values]) -> Values:
-    """For each measure the mean over a video's curves, (V,)."""
-    return {name: np.array([result[name].mean() for result in results]) for name in results[0]}
+def _summe_left_out(videos: Sequence[Judged]) -> Values:
+    chosen = _choices(videos, [_others(v.user_summary[:, v.video.picks]) for v in videos])
+    f1 = np.concatenate([_left_out_f1(v, c) for v, c in zip(videos, chosen, strict=True)])
+    pairs = np.concatenate(
+        [
+            np.diagonal(phi(c @ v.counts.T, c @ v.lengths, v.totals, v.video.n_frames))
+            for v, c in zip(videos, chosen, strict=True)
+        ]
+    )
+    return {"f1": f1, "f1_mean": f1, "tau_a": pairs, "rho_a": pairs}
+
+
+def _choices(videos: Sequence[Judged], curves: Sequence[Curves]) -> list[NDArray[np.bool_]]:
+    return choose_many(
+        [(v.segments.values(c), v.segments.weights, v.segments.capacity) for v, c in zip(videos, curves, strict=True)]
+    )
+
+
+def _left_out_f1(video: Judged, chosen: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """F1 (U,) of the u-th summary with the u-th annotator."""
+    return np.diagonal(f1_of_choices(chosen, video.lengths, video.counts, video.totals))
+
+
+def _means(values: Values, counts: Sequence[int]) -> Values:
+    """For each measure the mean over each video's curves, (V,)."""
+    starts = np.concatenate(([0], np.cumsum(counts)[:-1]))
+    return {name: np.add.reduceat(value, starts) / counts for name, value in values.items()}
