@@ -119,9 +119,13 @@ def test_overlapping_splits_are_said(run, data, predictions, tmp_path):
     words = (predictions[0], "--data", data, "--split", tmp_path / "splits.json", "--resamples", 100)
     _, out, _ = run(*words)
     assert "2 split(s), 3 distinct videos of 6, 1 of them in more than one split" in out
+    splits.append(Split(("video_2",), (), ("video_5", "video_21")))
+    write_splits(tmp_path / "splits.json", splits)
+    _, out, _ = run(*words)
+    assert "3 split(s), 4 distinct videos of 6, 1 of them in more than one split; 1 more are not in the data" in out
     _, out, _ = run(*words, "--fold", 2)
     assert "2 distinct videos were tested, of 6" in out
-    assert run(*words, "--fold", 3)[0] == 2
+    assert run(*words, "--fold", 4)[0] == 2
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -153,22 +154,22 @@ def _tested(
         raise UsageError(f"A split has no part '{part}'; there are test, validation and train.")
     from summdiff.data.splits import read_splits
 
-    splits = read_splits(split, data.names)
+    splits = read_splits(split)
     if fold is not None and fold > len(splits):
         raise UsageError(f"'{split}' has {len(splits)} splits; there is no {fold}.")
     used = splits if fold is None else splits[fold - 1 : fold]
-    named = [name for each in used for name in getattr(each, part)]
-    names = tuple(name for name in data.names if name in set(named))
+    times = Counter(name for each in used for name in getattr(each, part))
+    names = tuple(name for name in data.names if name in times)
     if not names:
         raise UsageError(f"The {part} part of '{split}' has no video of '{data.path}'.")
-    more_than_once = len({name for name in named if named.count(name) > 1}) if len(used) > 1 else 0
     return names, {
         "split": {
             "file": split.name,
             "part": part,
             "splits": len(used),
             "distinct_videos": len(names),
-            "in_more_than_one_split": more_than_once,
+            "in_more_than_one_split": sum(times[name] > 1 for name in names),
+            "not_in_the_data": sorted(times.keys() - set(data.names)),
         }
     }
 

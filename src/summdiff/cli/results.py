@@ -20,7 +20,8 @@ def print_evaluation(result: Evaluation, split: dict[str, Any] | None = None, *,
 
     Args:
         result: what was found.
-        split: `file`, `part`, `splits`, `distinct_videos`, `in_more_than_one_split`, if videos were chosen by one.
+        split: `file`, `part`, `splits`, `distinct_videos`, `in_more_than_one_split`,
+            `not_in_the_data`, if videos were chosen by one.
         per_video: print each video's values too.
     """
     from rich.console import Console
@@ -30,12 +31,7 @@ def print_evaluation(result: Evaluation, split: dict[str, Any] | None = None, *,
     data = result.data
     console.print(f"{escape(data['file'])}: {data['kind']}, {len(result.names)} videos, SHA-256 {data['sha256'][:16]}…")
     if split:
-        again = split["in_more_than_one_split"]
-        console.print(
-            f"{escape(split['file'])}: {split['part']} part of {split['splits']} split(s), "
-            f"{split['distinct_videos']} distinct videos of {data['videos']}"
-            + (f", {again} of them in more than one split" if again else "")
-        )
+        console.print(escape(_of_split(split, data["videos"])))
     console.print(_means_table(result))
     if result.groups:
         console.print(_domains_table(result))
@@ -51,6 +47,17 @@ def print_evaluation(result: Evaluation, split: dict[str, Any] | None = None, *,
             console.print(f"{row.name}: {row.note}.")
     for note in result.notes:
         console.print(escape(note))
+
+
+def _of_split(split: dict[str, Any], videos: int) -> str:
+    """How the videos were chosen, in a line."""
+    line = f"{split['file']}: {split['part']} part of {split['splits']} split(s), {split['distinct_videos']} distinct "
+    line += f"videos of {videos}"
+    if split["in_more_than_one_split"]:
+        line += f", {split['in_more_than_one_split']} of them in more than one split"
+    if split["not_in_the_data"]:
+        line += f"; {len(split['not_in_the_data'])} more are not in the data ({split['not_in_the_data'][0]} is one)"
+    return line
 
 
 def _table(*headings: str, title: str | None = None) -> Table:
