@@ -24,7 +24,7 @@ from sklearn.metrics import average_precision_score
 
 from summdiff.data.video import AnnotatedVideo
 from summdiff.evaluation.measures import Judged, judge
-from summdiff.metrics.fscore import summary_from_scores
+from summdiff.metrics.segments import summary_from_scores
 
 MEASURES = ("f1", "tau", "rho", "map50", "map15")
 Rows = list[dict[str, float]]

@@ -23,7 +23,7 @@ from summdiff.data.summe import TITLES, SumMe
 from summdiff.data.tvsum import TVSum
 from summdiff.errors import BackboneError, DataError, OutputError, UsageError
 from summdiff.features.cache import FeatureCache
-from summdiff.metrics.fscore import summary_from_scores
+from summdiff.metrics.segments import summary_from_scores
 
 
 class NumberReader:

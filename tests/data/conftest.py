@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from summdiff.data.synthetic import make_synthetic
-from summdiff.metrics.fscore import summary_from_scores
+from summdiff.metrics.segments import summary_from_scores
 
 TITLES = ("Air_Force_One", "Jumps")
 

@@ -6,7 +6,7 @@ import pytest
 
 from summdiff.data.mr_hisum import MrHiSum, segment_ends
 from summdiff.errors import DataError
-from summdiff.metrics.fscore import summary_from_scores
+from summdiff.metrics.segments import summary_from_scores
 
 
 @pytest.fixture

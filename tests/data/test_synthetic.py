@@ -8,8 +8,9 @@ import pytest
 from summdiff.data.mr_hisum import MrHiSum
 from summdiff.data.synthetic import make_synthetic
 from summdiff.errors import OutputError, UsageError
-from summdiff.metrics.fscore import f1_score, summary_from_scores
+from summdiff.metrics.fscore import f1_score
 from summdiff.metrics.rank import kendall_tau
+from summdiff.metrics.segments import summary_from_scores
 
 
 @pytest.fixture(scope="module")

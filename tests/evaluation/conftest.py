@@ -4,7 +4,7 @@ import h5py
 import numpy as np
 import pytest
 
-from summdiff.metrics.fscore import summary_from_scores
+from summdiff.metrics.segments import summary_from_scores
 
 
 def _segments(rng, n_frames, count):

@@ -116,6 +116,20 @@ def test_what_a_file_lacks_is_left_out_and_said(tvsum_file, tmp_path):
     assert "No MAP" in " ".join(result.notes)
 
 
+def test_where_zero_is_matters_to_f1_and_is_said(tvsum_file):
+    data = open_dataset(tvsum_file)
+    system = predicted(data, noise=0.1)
+    moved = replace(system, name="moved", curves={name: curve - 2 for name, curve in system.curves.items()})
+    lifted = replace(system, name="lifted", curves={name: curve + 2 for name, curve in system.curves.items()})
+    result = evaluate(data, [moved, lifted], resamples=200)
+    assert result.means["moved"]["tau"] == result.means["lifted"]["tau"]
+    assert result.means["moved"]["f1"].value == 0
+    assert result.means["lifted"]["f1"].value > 0.3
+    said = [note for note in result.notes if "below 0" in note]
+    assert len(said) == 1
+    assert said[0].startswith("moved has scores below 0 in 6 videos")
+
+
 def test_mistakes_are_said(tvsum_file):
     data = open_dataset(tvsum_file)
     ours = predicted(data)

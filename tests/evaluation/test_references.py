@@ -6,9 +6,10 @@ from summdiff.data.summe import SumMe
 from summdiff.data.tvsum import TVSum
 from summdiff.evaluation.measures import Judged, judge
 from summdiff.evaluation.references import reference_rows
-from summdiff.metrics.fscore import f1_score, summary_from_scores
+from summdiff.metrics.fscore import f1_score
 from summdiff.metrics.highlight_map import highlight_map
 from summdiff.metrics.rank import kendall_tau, kendall_tau_rows, rank_correlation, spearman_rho, spearman_rho_rows
+from summdiff.metrics.segments import summary_from_scores
 
 
 def rows_of(path, convention="eccv16", **options):

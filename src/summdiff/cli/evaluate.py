@@ -135,7 +135,7 @@ def evaluate(
 
 
 def _checked_convention(name: str | None) -> Any:
-    from summdiff.metrics.fscore import CONVENTIONS
+    from summdiff.metrics.segments import CONVENTIONS
 
     if name is not None and name not in CONVENTIONS:
         raise UsageError(f"There is no convention '{name}'; there are {', '.join(CONVENTIONS)}.")

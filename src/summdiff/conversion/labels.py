@@ -15,7 +15,7 @@ from summdiff.data.annotations import VideoAnnotations
 from summdiff.data.h5 import VideoGroup
 from summdiff.errors import DataError
 from summdiff.features.cache import Extracted
-from summdiff.metrics.fscore import Segments
+from summdiff.metrics.segments import Segments
 from summdiff.video.index import index_frames
 from summdiff.video.source import FrameSource
 

@@ -18,7 +18,7 @@ from summdiff.data.mr_hisum import half_open, segment_ends
 from summdiff.data.registry import open_dataset
 from summdiff.data.video import Kind
 from summdiff.errors import DataError
-from summdiff.metrics.fscore import ConventionName, Segments
+from summdiff.metrics.segments import ConventionName, Segments
 
 _T = TypeVar("_T")
 

@@ -30,7 +30,7 @@ class AnnotatedFile(ABC):
         path: the file.
         names: the videos in it, `video_2` before `video_10`.
         kind: the data set.
-        convention: how `change_points` become a summary, a name of `summdiff.metrics.fscore`; None without segments.
+        convention: how `change_points` become a summary, a name of `summdiff.metrics.segments`; None without segments.
 
     Raises:
         DataError: no such file, not HDF5 or damaged, no video in it, or h5py is not installed.

@@ -17,7 +17,7 @@ from summdiff import __version__
 from summdiff.atomic import written_whole
 from summdiff.data.splits import Split, write_splits
 from summdiff.errors import DataError, UsageError
-from summdiff.metrics.fscore import summary_from_scores
+from summdiff.metrics.segments import summary_from_scores
 
 _BINS = 100  # of the "Most replayed" graph
 _TOPICS = 24  # kinds of scenes that all videos share

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, cast
 
@@ -17,7 +17,8 @@ from summdiff.evaluation.measures import KNAPSACK_AWARE, Judged, Measure, measur
 from summdiff.evaluation.predictions import Predictions
 from summdiff.evaluation.references import Row, reference_rows, system_row
 from summdiff.evaluation.resampling import Difference, Mean, differences, intervals
-from summdiff.metrics.fscore import ConventionName, f1_scores
+from summdiff.metrics.fscore import f1_scores
+from summdiff.metrics.segments import ConventionName
 from summdiff.metrics.variety import diversity, spread_coverage, spread_ratio
 
 FORMAT = "summdiff.evaluation/1"
@@ -193,7 +194,7 @@ def evaluate(
             "seed": seed,
             "random": references[0].note,
         },
-        notes=_notes(data, videos, systems, chosen),
+        notes=_notes(data, videos, systems, chosen) + _below_zero(videos, curves),
         about={system.name: dict(system.about) | {"sha256": system.sha256} for system in systems},
     )
 
@@ -252,3 +253,16 @@ def _notes(
         if empty:
             notes.append(f"{empty} videos have no clip that matches; their average precision counts as 0.")
     return tuple(notes)
+
+
+def _below_zero(videos: Sequence[Judged], curves: Mapping[str, Sequence[NDArray[np.float64]]]) -> tuple[str, ...]:
+    """F1 is not free of the scores' zero, as rank correlation is: say where that matters."""
+    if not videos[0].has_segments:
+        return ()
+    counts = {name: sum(bool((samples.mean(axis=0) < 0).any()) for samples in each) for name, each in curves.items()}
+    return tuple(
+        f"{name} has scores below 0 in {count} videos: the knapsack takes no segment worth 0 or less, so F1 depends on "
+        "where a tool puts its 0; scores from 0 up compare."
+        for name, count in counts.items()
+        if count
+    )

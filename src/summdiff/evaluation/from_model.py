@@ -10,7 +10,7 @@ import numpy as np
 from summdiff import __version__
 from summdiff.data.h5 import AnnotatedFile
 from summdiff.evaluation.predictions import Predictions
-from summdiff.metrics.fscore import frame_scores
+from summdiff.metrics.segments import frame_scores
 from summdiff.models.sampling import Model
 
 

@@ -12,11 +12,13 @@ from numpy.typing import NDArray
 
 from summdiff.data.video import AnnotatedVideo, Kind
 from summdiff.errors import DataError
-from summdiff.metrics.fscore import ConventionName, Segments, choose_many, f1_of_choices
+from summdiff.metrics.fscore import f1_of_choices
 from summdiff.metrics.highlight_map import average_precision_rows, highlight_map_rows
 from summdiff.metrics.knapsack_aware import knapsack_aware_errors
 from summdiff.metrics.rank import rank_correlation_rows, rank_correlation_table
+from summdiff.metrics.segments import ConventionName, Segments
 from summdiff.metrics.summary_correlation import RankedReference, phi
+from summdiff.selection.knapsack import choose_many
 
 Curves = NDArray[np.floating]
 Values = dict[str, NDArray[np.float64]]

@@ -17,9 +17,10 @@ from summdiff.evaluation.measures import (
     summe_correlation,
     summe_overlap,
 )
-from summdiff.metrics.fscore import choose_many, f1_of_choices
+from summdiff.metrics.fscore import f1_of_choices
 from summdiff.metrics.rank import rank_correlation_table
 from summdiff.metrics.summary_correlation import RankedReference, phi
+from summdiff.selection.knapsack import choose_many
 
 _MOST_DRAWS, _LEAST_DRAWS, _ROWS = 100, 5, 5000
 

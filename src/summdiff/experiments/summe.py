@@ -20,8 +20,9 @@ from numpy.typing import NDArray
 from summdiff.data.summe import SumMe
 from summdiff.data.video import AnnotatedVideo
 from summdiff.errors import SummdiffError
-from summdiff.metrics.fscore import f1_score, summary_from_scores
+from summdiff.metrics.fscore import f1_score
 from summdiff.metrics.rank import kendall_tau, spearman_rho
+from summdiff.metrics.segments import summary_from_scores
 from summdiff.models import load_model
 
 _DRAWS = 200  # of random scores

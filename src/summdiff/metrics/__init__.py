@@ -1,18 +1,6 @@
 """The measures of the field, on arrays, with NumPy alone; each says which protocol it belongs to."""
 
-from summdiff.metrics.fscore import (
-    CONVENTIONS,
-    Convention,
-    ConventionName,
-    Segments,
-    choose_many,
-    f1_of_choices,
-    f1_score,
-    f1_scores,
-    frame_scores,
-    precision_recall_f1,
-    summary_from_scores,
-)
+from summdiff.metrics.fscore import f1_of_choices, f1_score, f1_scores, precision_recall_f1
 from summdiff.metrics.highlight_map import (
     average_precision,
     average_precision_rows,
@@ -32,7 +20,16 @@ from summdiff.metrics.rank import (
     spearman_rho,
     spearman_rho_rows,
 )
+from summdiff.metrics.segments import (
+    CONVENTIONS,
+    Convention,
+    ConventionName,
+    Segments,
+    frame_scores,
+    summary_from_scores,
+)
 from summdiff.metrics.variety import coverage, coverage_of_annotators, diversity, spread_coverage, spread_ratio
+from summdiff.selection.knapsack import choose_many
 
 __all__ = [
     "CONVENTIONS",

@@ -80,9 +80,7 @@ class Model:
         provenance: how it was trained: recipe, data, and `trained_on`, the videos as `tvsum/video_1`.
     """
 
-    def __init__(
-        self, config: ModelConfig, network: SummDiff, *, provenance: Mapping[str, Any] | None = None
-    ) -> None:
+    def __init__(self, config: ModelConfig, network: SummDiff, *, provenance: Mapping[str, Any] | None = None) -> None:
         """Wrap a network; it is put into evaluation mode."""
         self.provenance = dict(provenance or {})
         self.config = config

@@ -23,7 +23,8 @@ def ridge_curves(
     """Scores (N,) of each split's test videos by ridge regression on the same inputs and the same mean of ranks.
 
     Each video counts the same; the penalty with the best tau on the validation videos is taken, or on the training
-    videos where there are none.
+    videos where there are none. Scores are about as great as the ranks that they learned from: a knapsack never takes
+    what is worth 0 or less, so F1 depends on where 0 is.
     """
     inputs = {
         name: condition_inputs(video.need_features(), rate=video.rate, conditioning=recipe.conditioning).astype(
@@ -36,6 +37,7 @@ def ridge_curves(
     for split in splits:
         X = np.concatenate([inputs[name] for name in split.train])
         y = np.concatenate([wanted[name] - wanted[name].mean() for name in split.train])
+        level = float(np.mean([wanted[name].mean() for name in split.train]))
         each = np.concatenate([np.full(len(wanted[name]), 1 / len(wanted[name])) for name in split.train])
         mean, std = X.mean(axis=0), X.std(axis=0).clip(min=1e-6)
         weighted = ((X - mean) / std * each[:, None]).T
@@ -53,5 +55,5 @@ def ridge_curves(
             )
             if tau > best_tau:
                 best, best_tau = weights, tau
-        curves |= {name: (inputs[name] - mean) / std @ best for name in split.test}
+        curves |= {name: level + (inputs[name] - mean) / std @ best for name in split.test}
     return curves
