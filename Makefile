@@ -40,6 +40,7 @@ bench: $(VENV)/.installed-dev $(VIDEO) ## measure speed against named alternativ
 	$(BIN)/python benchmarks/cut.py "$(VIDEO)"
 	$(BIN)/python benchmarks/segmentation.py
 	$(BIN)/python benchmarks/backbone.py
+	$(BIN)/python benchmarks/evaluation.py
 
 train-default: $(VENV)/.installed-dev ## train the shipped model again from TVSum (see docs/default-model.md)
 	$(BIN)/summdiff train recipes/default.yaml

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -162,3 +164,20 @@ def test_people_on_the_summe_videos_that_are_there(data_dir):
     assert [people["tau_b"], people["rho_b"]] == pytest.approx([0.296, 0.329], abs=0.015)
     assert 100 * people["f1"] == pytest.approx(54.3, abs=1.5)
     assert 100 * people["f1_mean"] == pytest.approx(31.1, abs=1)
+
+
+def test_chance_on_summe_is_nought_on_equal_segments_only(data_dir):
+    """The knapsack prefers short segments, and so do people: on the published segments random scores agree with them."""
+    data = SumMe(data_dir / "summe_annotations.h5")
+    published = [data.annotations(name) for name in data.names]
+    tau = {}
+    for kind, videos in (("published", published), ("equal", [with_equal_segments(video) for video in published])):
+        random = next(reference_rows(Judged.many(videos)))
+        tau[kind] = random.values["tau_b"].mean()
+    assert tau["published"] == pytest.approx(0.087, abs=0.01)
+    assert tau["equal"] == pytest.approx(0, abs=0.01)
+
+
+def with_equal_segments(video, length=60):
+    edges = np.append(np.arange(0, video.n_frames, length), video.n_frames)
+    return replace(video, change_points=np.stack([edges[:-1], edges[1:] - 1], axis=1))
