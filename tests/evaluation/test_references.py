@@ -167,7 +167,7 @@ def test_people_on_the_summe_videos_that_are_there(data_dir):
 
 
 def test_chance_on_summe_is_nought_on_equal_segments_only(data_dir):
-    """The knapsack prefers short segments, and so do people: on the published segments random scores agree with them."""
+    """The knapsack prefers short segments and so do people: on the published ones random scores agree with them."""
     data = SumMe(data_dir / "summe_annotations.h5")
     published = [data.annotations(name) for name in data.names]
     tau = {}
