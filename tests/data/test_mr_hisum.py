@@ -85,3 +85,13 @@ def test_the_split(path, tmp_path):
     (tmp_path / "two.json").write_text(json.dumps([entry | {"val_keys": []}] * 2))
     with pytest.raises(DataError, match=r"has 2 splits where Mr\.HiSum has one"):
         MrHiSum(path, split=tmp_path / "two.json")
+
+
+@pytest.mark.parametrize(
+    ("stored", "read"), [(np.float64, np.float64), (np.float32, np.float32), (np.float16, np.float32)]
+)
+def test_true_scores_keep_their_precision(tmp_path, stored, read):
+    """The stored summary was made from them: of nearly equal segments the last digit decides."""
+    with h5py.File(tmp_path / "small.h5", "w") as file:
+        file["video_1/gtscore"] = np.linspace(0, 1, 7).astype(stored)
+    assert MrHiSum(tmp_path / "small.h5").annotations("video_1").gtscore.dtype == read

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from summdiff.data.registry import open_dataset
+from summdiff.data.synthetic import make_synthetic
 from summdiff.errors import DataError, UsageError
 from summdiff.evaluation.evaluate import evaluate
 from summdiff.evaluation.predictions import Predictions
@@ -114,6 +115,15 @@ def test_what_a_file_lacks_is_left_out_and_said(tvsum_file, tmp_path):
     assert [measure.name for measure in result.measures] == ["f1"]
     assert "--annotations" in " ".join(result.notes)
     assert "No MAP" in " ".join(result.notes)
+
+
+def test_synthetic_data_is_called_that(tmp_path):
+    path = tmp_path / "made.h5"
+    make_synthetic(path, videos=5, dimension=4)
+    data = open_dataset(path)
+    result = evaluate(data, [predicted(data)], resamples=200)
+    assert any(note.startswith("THE DATA IS SYNTHETIC") for note in result.notes)
+    assert result.means["oracle"]["f1"].value == 1
 
 
 def test_where_zero_is_matters_to_f1_and_is_said(tvsum_file):

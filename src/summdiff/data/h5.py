@@ -229,6 +229,11 @@ class VideoGroup:
         array = self.array(key, ndim=2, rows=rows)
         return array if array.dtype == np.float16 else array.astype(np.float32, copy=False)
 
+    def scores(self, key: str, *, n: int | None = None) -> NDArray[np.floating]:
+        """Scores (n,) as precise as stored, in single precision at least: a knapsack may hang on the last digit."""
+        array = self.array(key, ndim=1, n=n)
+        return array if array.dtype.kind == "f" and array.dtype.itemsize >= 4 else array.astype(np.float32)
+
     def n_frames(self) -> int:
         """Frames of the original video."""
         value = self.array("n_frames", ndim=0)

@@ -48,7 +48,7 @@ class MrHiSum(AnnotatedFile):
             self.split = splits[0]
 
     def _read(self, group: VideoGroup, *, features: bool) -> AnnotatedVideo:
-        gtscore = group.array("gtscore", ndim=1).astype(np.float32)
+        gtscore = group.scores("gtscore")
         n = len(gtscore)
         summary = next((key for key in ("gt_summary", "gtsummary") if key in group), None)
         user_summary = None if summary is None else group.binary(summary, ndim=1, n=n)[None]

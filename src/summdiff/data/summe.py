@@ -73,7 +73,7 @@ class SumMe(AnnotatedFile):
             if features and "features" in group:
                 found = group.features()
             picks = group.picks(n_frames, n=None if found is None else len(found))
-            gtscore = group.array("gtscore", ndim=1, n=len(picks)).astype(np.float32)
+            gtscore = group.scores("gtscore", n=len(picks))
             gtsummary = group.binary("gtsummary", ndim=1, n=len(picks)) if "gtsummary" in group else None
         return AnnotatedVideo(
             kind=self.kind,

@@ -65,7 +65,7 @@ class TVSum(AnnotatedFile):
             file=str(group.path),
             n_frames=n_frames,
             picks=picks,
-            gtscore=group.array("gtscore", ndim=1, n=n).astype(np.float32),
+            gtscore=group.scores("gtscore", n=n),
             fps=fps,
             features=found,
             user_scores=user_scores,

@@ -26,7 +26,8 @@ class AnnotatedVideo:
         name: its group in the file, `video_1` …
         n_frames: frames of the original video.
         picks: (N,) int64, first frame of each step, rising.
-        gtscore: (N,) float32 in [0, 1], what is learned from and compared with where there is one reference only.
+        gtscore: (N,) in [0, 1], as precise as stored: what is learned from, and compared with where there is only one
+            reference.
         fps: frames per second, None where the file does not say.
         features: (N, D) float32 or float16, None where they were not asked for or are not there.
         user_scores: (U, N) float32, each annotator's importance, 1 to 5 (TVSum).
@@ -44,7 +45,7 @@ class AnnotatedVideo:
     name: str
     n_frames: int
     picks: NDArray[np.int64]
-    gtscore: NDArray[np.float32]
+    gtscore: NDArray[np.floating]
     fps: float | None = None
     features: NDArray[np.floating] | None = None
     user_scores: NDArray[np.float32] | None = None

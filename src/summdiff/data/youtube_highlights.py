@@ -36,14 +36,14 @@ class YouTubeHighlights(AnnotatedFile):
         if (clips[:, 1] < clips[:, 0]).any():
             raise group.wrong("clips", "has clips that end before they start")
         n_frames = group.n_frames()
-        gtscore = group.array("gtscore", ndim=1, n=n).astype(np.float32) if "gtscore" in group else (match + 1) / 2
+        gtscore = group.scores("gtscore", n=n) if "gtscore" in group else ((match + 1) / 2).astype(np.float32)
         return AnnotatedVideo(
             kind=self.kind,
             name=group.name,
             file=str(group.path),
             n_frames=n_frames,
             picks=group.picks(n_frames, n=n),
-            gtscore=gtscore.astype(np.float32, copy=False),
+            gtscore=gtscore,
             fps=group.fps(),
             features=group.features(rows=n) if features else None,
             match=match.astype(np.int8),

@@ -233,6 +233,8 @@ def _notes(
     data: AnnotatedFile, videos: Sequence[Judged], systems: Sequence[Predictions], names: Sequence[str]
 ) -> tuple[str, ...]:
     notes = [f"{len(names)} distinct videos were tested, of {len(data)} in the file."]
+    if data.attribute("synthetic"):
+        notes.append("THE DATA IS SYNTHETIC: these numbers say nothing of real videos.")
     for system in systems:
         seen = seen_in_training(system.about, data, names)
         if seen:
