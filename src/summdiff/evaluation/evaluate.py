@@ -178,7 +178,7 @@ def evaluate(
         measures=measures,
         systems=rows,
         references=references,
-        means={row.name: _means(row, groups, resamples, seed) for row in (*rows, *references)},
+        means=_means((*rows, *references), groups, resamples, seed),
         variety={
             name: _variety(videos, samples)
             for name, samples in curves.items()
@@ -199,9 +199,11 @@ def evaluate(
     )
 
 
-def _means(row: Row, groups: Sequence[str] | None, resamples: int, seed: int) -> dict[str, Mean]:
-    table = np.stack(list(row.values.values()), axis=1)
-    return dict(zip(row.values, intervals(table, groups, resamples=resamples, seed=seed), strict=True))
+def _means(rows: Sequence[Row], groups: Sequence[str] | None, resamples: int, seed: int) -> dict[str, dict[str, Mean]]:
+    """Mean and interval of each row and measure; the same videos are drawn for all."""
+    table = np.stack([values for row in rows for values in row.values.values()], axis=1)
+    found = iter(intervals(table, groups, resamples=resamples, seed=seed))
+    return {row.name: {name: next(found) for name in row.values} for row in rows}
 
 
 def _compare(first: Row, second: Row, groups: Sequence[str] | None, resamples: int, seed: int) -> Comparison:

@@ -71,9 +71,9 @@ def intervals(
     block = max(1, _CELLS // len(values))
     for first in range(0, resamples, block):
         count = min(block, resamples - first)
-        drawn = np.zeros((count, len(values)))
-        for group in members:  # how often each video is drawn
-            drawn[:, group] = rng.multinomial(len(group), np.full(len(group), 1 / len(group)), size=count)
+        drawn = np.empty((count, len(values)))
+        for group in members:
+            drawn[:, group] = _drawn(len(group), count, rng)
         means[first : first + count] = (drawn * weights) @ values
     low, high = np.quantile(means, [0.025, 0.975], axis=0)
     return [Mean(*map(float, ends)) for ends in zip(weights @ values, low, high, strict=True)]
@@ -110,6 +110,12 @@ def differences(
         )
         for c, mean in enumerate(means)
     ]
+
+
+def _drawn(size: int, count: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """(count, size) how often each of `size` videos is drawn when as many are, with replacement."""
+    picked = rng.integers(0, size, size=(count, size)) + np.arange(count)[:, None] * size
+    return np.bincount(picked.ravel(), minlength=count * size).reshape(count, size)
 
 
 def _weights(videos: int, groups: Sequence[str] | None) -> NDArray[np.float64]:
