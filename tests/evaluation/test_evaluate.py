@@ -62,7 +62,9 @@ def test_samples_are_judged_by_their_mean_and_their_variety_apart(tvsum_file):
 def test_a_better_system_is_seen_to_be_better(mr_hisum_file):
     data = open_dataset(mr_hisum_file)
     result = evaluate(data, [predicted(data, noise=0.01), predicted(data, name="theirs", noise=3)], resamples=500)
-    (comparison,) = result.comparisons
+    comparison, chance = result.comparisons
+    assert (chance.first, chance.second) == ("ours", "random")
+    assert chance.differences["tau"].mean.low > 0
     tau = comparison.differences["tau"]
     assert (comparison.first, comparison.second) == ("ours", "theirs")
     assert (tau.better, tau.worse) == (4, 0)

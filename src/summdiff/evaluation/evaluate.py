@@ -53,7 +53,7 @@ class Evaluation:
         systems, references: the rows.
         means: for each row its mean and interval by measure.
         variety: for each system with several samples its measures of `VARIETY` as means over videos.
-        comparisons: the first system with each of the others.
+        comparisons: the first system with each of the others, and with random scores.
         protocol: convention, budget, draws, seeds, resamples.
         notes: what has to be said beside the numbers.
         about: what each system says of itself.
@@ -132,7 +132,7 @@ def evaluate(
 
     Args:
         data: the data set.
-        systems: predictions with different names; the first is compared with each of the others.
+        systems: predictions with different names; the first is compared with each of the others and with chance.
         names: videos to judge, each once; None for all of the file.
         convention: how segments become a summary; None for the data set's own.
         budget: share of the frames that a summary may have, in (0, 1].
@@ -184,7 +184,7 @@ def evaluate(
             for name, samples in curves.items()
             if videos[0].has_segments and max(map(len, samples)) > 1
         },
-        comparisons=tuple(_compare(rows[0], other, groups, resamples, seed) for other in rows[1:]),
+        comparisons=tuple(_compare(rows[0], other, groups, resamples, seed) for other in (*rows[1:], references[0])),
         protocol={
             "mean": "over domains of the mean over their videos" if groups else "over videos",
             "convention": rule if data.kind != "youtube_highlights" else None,
