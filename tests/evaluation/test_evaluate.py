@@ -1,6 +1,7 @@
 import json
 from dataclasses import replace
 
+import h5py
 import numpy as np
 import pytest
 
@@ -8,7 +9,7 @@ from summdiff.data.registry import open_dataset
 from summdiff.data.synthetic import make_synthetic
 from summdiff.errors import DataError, UsageError
 from summdiff.evaluation.evaluate import evaluate
-from summdiff.evaluation.predictions import Predictions
+from summdiff.evaluation.predictions import Predictions, read_predictions
 from summdiff.metrics.rank import kendall_tau
 
 
@@ -105,8 +106,6 @@ def test_what_was_seen_in_training_is_said(tvsum_file):
 
 
 def test_what_a_file_lacks_is_left_out_and_said(tvsum_file, tmp_path):
-    import h5py
-
     path = tmp_path / "usual.h5"  # as the field's file: no annotators' scores, no frame rate
     with h5py.File(tvsum_file) as whole, h5py.File(path, "w") as file:
         for name in whole:
@@ -167,3 +166,15 @@ def test_the_convention_can_be_chosen(tvsum_file, convention):
     result = evaluate(data, [predicted(data)], convention=convention, resamples=200)
     assert result.protocol["convention"] == convention
     assert result.means["ours"]["f1"].value > 0
+
+
+def test_published_results_come_out_of_the_whole_path(data_dir):
+    """CSNet's published scores, one a frame, as a predictions file: its published F1 of each video to 1e-9."""
+    path = data_dir / "reference_csnet_summe.h5"
+    result = evaluate(open_dataset(data_dir / "summe_annotations.h5"), [read_predictions(path)], resamples=200)
+    f1 = dict(zip(result.names, result.systems[0].values["f1"], strict=True))
+    with h5py.File(path) as file:
+        assert len(f1) == len(file) == 23
+        assert {name: 100 * value for name, value in f1.items()} == pytest.approx(
+            {name: float(video["fscore"][()]) for name, video in file.items()}, abs=1e-9
+        )
