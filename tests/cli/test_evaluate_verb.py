@@ -7,6 +7,7 @@ import h5py
 import numpy as np
 import pytest
 
+from annotation_files import write_tvsum_tsv
 from summdiff.cli import app
 from summdiff.data.registry import open_dataset
 from summdiff.data.splits import Split, write_splits
@@ -111,6 +112,32 @@ def test_a_model_of_unseen_videos_is_judged(run, data, tmp_path):
     assert "TRAINED" not in out
     assert run(folder, "--data", data, *split, "--part", "validation")[0] == 0
     assert run(folder, "--data", data, *split, "--part", "train")[0] == 2
+
+
+def test_the_usual_file_with_its_original_annotations(run, data, predictions, tmp_path):
+    """The field's TVSum file has neither annotators' scores nor a frame rate."""
+    path, scores = tmp_path / "eccv16_dataset_tvsum_google_pool5.h5", {}
+    with h5py.File(data) as whole, h5py.File(path, "w") as file:
+        for number in range(1, 7):
+            whole.copy(f"video_{number}", file)
+            group = file[f"video_{number}"]
+            scores[f"id{number}"] = ("VT", np.repeat(group["user_scores"][()], 60, axis=1))
+            del group["user_scores"], group.attrs["fps"]
+    words = (predictions[0], "--data", path, "--kind", "tvsum", "--resamples", 100)
+    code, out, _ = run(*words)
+    assert code == 0
+    assert "give them with --annotations" in out
+    assert "tau" not in out.splitlines()[2]
+    code, out, _ = run(*words, "--annotations", write_tvsum_tsv(tmp_path / "ydata-tvsum50-anno.tsv", scores))
+    assert code == 0
+    _, known, _ = run(predictions[0], "--data", data, "--resamples", 100)
+    assert row(out, "good.json")[:3] == row(known, "good.json")[:3]  # F1, tau, rho
+
+
+def row(out, name):
+    """The means that are printed for a system."""
+    line = next(line for line in out.splitlines() if line.split()[:1] == [name])
+    return [cell for cell in line.split()[1:] if not cell.startswith("±")]
 
 
 def test_overlapping_splits_are_said(run, data, predictions, tmp_path):
