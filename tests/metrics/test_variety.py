@@ -61,3 +61,10 @@ def test_says_what_is_wrong():
         diversity(np.zeros((0, 3)))
     with pytest.raises(DataError, match="no measure"):
         spread_ratio([[1.0, 2.0, 3.0], [2.0, 1.0, 0.0]], [[0.1, 0.7, 0.3]] * 7)
+
+
+@pytest.mark.parametrize("samples", [4, 8, 20])
+def test_few_samples_that_vary_as_annotators_do_span_less_than_the_level(samples):
+    rng = np.random.default_rng(0)
+    found = [spread_coverage(rng.normal(size=(samples, 60)), rng.normal(size=(20, 60))) for _ in range(50)]
+    assert np.mean(found) == pytest.approx(0.9 * (samples - 1) / (samples + 1), abs=0.02)
