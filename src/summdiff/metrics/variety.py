@@ -55,7 +55,8 @@ def spread_coverage(samples: ArrayLike, user_scores: ArrayLike, level: float = 0
 
     Every curve is first turned to its own ranks in (0, 1), as annotators use their scales differently. The interval
     goes between quantiles of the samples' ranks at a step. Samples that vary as annotators do give
-    about level · (M - 1) / (M + 1), since M of them span less than all there could be; samples that all agree give about 0.
+    about level · (M - 1) / (M + 1), since M of them span less than all there could be; samples that all agree give
+    about 0.
 
     Args:
         samples: (M, N) importance curves.
