@@ -102,6 +102,33 @@ def test_make_synthetic_writes_two_files_and_does_not_overwrite(tmp_path):
     assert run("make-synthetic", "x.h5", "--videos", "1", cwd=tmp_path).returncode == 2
 
 
+def test_no_folder_is_taken_for_a_file(tmp_path):
+    for arguments in (["make-synthetic", ".", "--videos", "3"], ["info", "."], ["check", "."]):
+        result = run(*arguments, cwd=tmp_path)
+        assert result.returncode in (1, 2)
+        assert result.stderr.startswith("summdiff: '.' is a folder; name the ")
+        assert len(result.stderr.splitlines()) == 1
+
+
+def test_making_splits_replaces_nothing_unasked_and_never_the_data(path):
+    before = path.read_bytes()
+    for more in ([], ["--overwrite"]):
+        result = run("splits", "--make", "--data", path, "-o", path, *more)
+        assert result.returncode == 2
+        assert "is the data" in result.stderr
+    assert path.read_bytes() == before
+    made = path.with_name("folds.json")
+    asked = ["splits", "--make", "--data", path, "-o", made]
+    assert run(*asked).returncode == 0
+    first = made.read_text()
+    again = run(*asked, "--seed", "1")
+    assert again.returncode == 2
+    assert "is there already" in again.stderr
+    assert made.read_text() == first
+    assert run(*asked, "--seed", "1", "--overwrite").returncode == 0
+    assert made.read_text() != first
+
+
 def test_splits_are_described_and_made(path, tmp_path):
     made = run("splits", "--make", "--data", path, "--folds", "3", "-o", tmp_path / "folds.json")
     assert made.returncode == 0, made.stderr

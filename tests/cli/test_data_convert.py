@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from annotation_files import write_tvsum_tsv
 from summdiff.cli.data.convert import convert
 from summdiff.data.tvsum import TVSum
+from summdiff.errors import UsageError
 
 
 @pytest.fixture(scope="module")
@@ -85,3 +86,21 @@ def test_mistakes_end_in_one_sentence(folder, arguments, code, said):
     (line,) = result.stderr.splitlines()
     assert line.startswith(f"summdiff: {said}")
     assert not (folder / "out.h5").exists()
+
+
+def test_no_input_is_replaced(folder, tmp_path):
+    own = {name: tmp_path / name for name in ("xxdtq8mxegs.mp4", "anno.tsv", "segments.h5")}
+    own["xxdtq8mxegs.mp4"].write_bytes((folder / "video" / "xxdtq8mxegs.mp4").read_bytes())
+    own["anno.tsv"].write_bytes((folder / "anno.tsv").read_bytes())
+    own["segments.h5"].write_bytes(b"segments")
+    video, annotations, segments = own.values()
+    before = [path.read_bytes() for path in own.values()]
+    for output in own.values():
+        result = run(video, "-a", annotations, "--segments-from", segments, "-o", output, "--overwrite")
+        assert isinstance(result.exception, UsageError)
+        assert "is read here, so it cannot be the output too" in str(result.exception)
+    assert [path.read_bytes() for path in own.values()] == before
+
+
+def test_an_option_that_is_not_there_is_not_advised(tmp_path):
+    assert "--recursive" not in str(run(tmp_path, "-a", "x.csv", "-o", tmp_path / "x.h5").exception)

@@ -27,13 +27,13 @@ class Job:
     name: str
 
 
-def jobs(sources: Sequence[Path], *, output: Path | None, recursive: bool) -> list[Job]:
+def jobs(sources: Sequence[Path], *, output: Path | None, recursive: bool | None) -> list[Job]:
     """What is to be done for files and folders given by a user.
 
     Args:
         sources: files and folders. A missing file is kept, so that it fails by itself and the others go on.
         output: where results go; beside each video where None. The sub-folders of a folder given are kept under it.
-        recursive: also look into the sub-folders of folders.
+        recursive: also look into the sub-folders of folders; None: no, and the verb has no option to do so.
 
     Returns:
         One job a video, each video once. Earlier summaries (`*.summary.*`) and hidden files in folders are left out.
@@ -46,9 +46,9 @@ def jobs(sources: Sequence[Path], *, output: Path | None, recursive: bool) -> li
         if not source.is_dir():
             found.setdefault(source.resolve(), (source, output or source.parent))
             continue
-        videos = _videos_in(source, recursive=recursive)
+        videos = _videos_in(source, recursive=bool(recursive))
         if not videos:
-            hint = "" if recursive else ", use --recursive to look into its folders"
+            hint = ", use --recursive to look into its folders" if recursive is False else ""
             raise UsageError(f"There is no video in the folder '{source}'{hint}.")
         for video in videos:
             folder = video.parent if output is None else output / video.parent.relative_to(source)

@@ -119,7 +119,7 @@ def convert(
         on_video: called after each video.
 
     Raises:
-        UsageError: an argument is out of its range, or two videos have the same name.
+        UsageError: an argument is out of its range, two videos have the same name, or `output` is one of the inputs.
         OutputError: `output` cannot be written, or is there already.
         DataError: the annotations or `segments_from` cannot be read, no video has annotations, or none could be
             converted.
@@ -130,6 +130,7 @@ def convert(
     except ImportError as error:
         raise DataError("Writing data sets needs h5py: install it with `pip install 'summdiff[train]'`.") from error
     _check(output, overwrite=overwrite, every=every, segment_seconds=segment_seconds, score_range=score_range)
+    _check_spares(output, [*videos, annotations, *([segments_from] if segments_from else [])])
     kind = kind or kind_of(annotations)
     annotated = scaled(read_annotations(annotations), annotations, kind, score_range)
     groups = group_names(list(annotated), kind)
@@ -223,6 +224,13 @@ def _check(
         raise OutputError(f"'{output}' is a folder; name the .h5 file to write.")
     if output.exists() and not overwrite:
         raise OutputError(f"'{output}' is there already; give --overwrite to replace it.")
+
+
+def _check_spares(output: Path, inputs: Sequence[Path]) -> None:
+    """That no input would be replaced: what is read may be the only copy."""
+    for path in inputs:
+        if output.exists() and path.exists() and output.samefile(path):
+            raise UsageError(f"'{output}' is read here, so it cannot be the output too; name another.")
 
 
 def _damage(name: str, seen: Extracted) -> tuple[str, ...]:

@@ -355,6 +355,8 @@ def _open(path: Path) -> Any:
         import h5py
     except ImportError as error:
         raise DataError("Reading data sets needs h5py: install it with `pip install 'summdiff[train]'`.") from error
+    if path.is_dir():
+        raise DataError(f"'{path}' is a folder; name the HDF5 file.")
     if not path.is_file():
         raise DataError(f"There is no data file '{path}'.")
     try:

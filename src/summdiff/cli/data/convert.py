@@ -78,7 +78,7 @@ def convert(
     from summdiff.conversion import convert as run
 
     made = run(
-        [job.video for job in jobs(videos, output=None, recursive=False)],
+        [job.video for job in jobs(videos, output=None, recursive=None)],
         annotations,
         output,
         backbone=backbone,

@@ -36,6 +36,9 @@ def splits(
         Path | None,
         typer.Option("-o", "--output", metavar="FILE", help="With --make: the JSON to write.", show_default=False),
     ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="With --make: replace the file if it is there.")
+    ] = False,
 ) -> None:
     """Say which videos splits test, how often, and which never.
 
@@ -54,6 +57,10 @@ def splits(
     if make:
         if names is None or output is None or file is not None:
             raise UsageError("To make splits, name the data and the file to write: --make --data FILE -o FILE.")
+        if data is not None and output.exists() and output.samefile(data):
+            raise UsageError(f"'{output}' is the data, so it cannot be the output too; name another.")
+        if output.exists() and not overwrite:
+            raise UsageError(f"'{output}' is there already: name another output or add --overwrite.")
         made = k_fold(names, folds=folds, validation=validation, seed=seed)
         write_splits(output, made)
         print(output)
