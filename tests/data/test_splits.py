@@ -128,6 +128,9 @@ def test_what_is_written_is_read(tmp_path_factory, data):
         ({"train_keys": ["a"], "val_keys": ["a"], "test_keys": ["b"]}, "'a' in its training and its validation part"),
         ({"train_keys": ["f/a"], "test_keys": ["f/b", "g/b"]}, "tests videos of several files: f, g"),
         ({"train_keys": ["f/a"], "val_keys": ["g/a"], "test_keys": ["f/b"]}, "validates on videos of another file"),
+        ({"train_keys": ["a"], "test_keys": ["x/f.h5/a"]}, "tests videos of 'f.h5' and trains on some without a file"),
+        ({"train_keys": ["x/f.h5/a"], "test_keys": ["y/f.h5/a"]}, "'a' in its training and its test part"),
+        ({"train_keys": ["x/f.h5/a", "y/f.h5/a"], "test_keys": ["f.h5/b"]}, "names 'f.h5/a' more than once"),
         ("video_1", "has no"),
         ([], "has no splits"),
         ({"train_keys": ["a"], "test_keys": ["z"]}, r"names 'z', which the data does not have \(1 such"),
@@ -152,8 +155,18 @@ def test_unreadable_files(tmp_path):
         read_splits(tmp_path / "bad.yml")
     assert "\n" not in str(raised.value)
     (tmp_path / "bytes.json").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(DataError, match="cannot be read"):
+    with pytest.raises(DataError, match="no text in UTF-8"):
         read_splits(tmp_path / "bytes.json")
+    for name in ("deep.json", "deep.yaml"):
+        (tmp_path / name).write_text("[" * 100_000)
+        with pytest.raises(DataError, match="nested too deeply"):
+            read_splits(tmp_path / name)
+
+
+def test_a_mark_of_byte_order_is_passed_over(tmp_path):
+    path = tmp_path / "splits.json"
+    path.write_text('[{"train_keys": ["a"], "test_keys": ["b"]}]', encoding="utf-8-sig")
+    assert read_splits(path)[0].test == ("b",)
 
 
 def test_coverage_of_a_cross_validation_and_of_random_splits():

@@ -152,17 +152,20 @@ def read_splits(path: str | os.PathLike[str], names: Collection[str] | None = No
         train, validation, test = (
             _keys(entry, key, where, needed=key != "val_keys") for key in ("train_keys", "val_keys", "test_keys")
         )
-        homes = {key.rpartition("/")[0] for key in test}
+        homes = {_home(key) for key in test}
         if len(homes) > 1:
             raise DataError(f"{where} tests videos of several files: {', '.join(sorted(homes))}.")
         home = homes.pop()
-        if any(key.rpartition("/")[0] != home for key in validation):
+        if any(_home(key) != home for key in validation):
             raise DataError(f"{where} validates on videos of another file than it tests.")
+        # Of a bare name beside tests in a named file nobody can say whether it is one of the tests.
+        if home and any(not _home(key) for key in train):
+            raise DataError(f"{where} tests videos of '{home}' and trains on some without a file; name it for all.")
         split = Split(
-            train=tuple(_video(key) for key in train if key.rpartition("/")[0] == home),
+            train=tuple(_video(key) for key in train if _home(key) == home),
             validation=tuple(map(_video, validation)),
             test=tuple(map(_video, test)),
-            train_elsewhere=tuple("/".join(key.split("/")[-2:]) for key in train if key.rpartition("/")[0] != home),
+            train_elsewhere=tuple(key for key in train if _home(key) != home),
         )
         _check_disjoint(split, where)
         if known is not None:
@@ -195,14 +198,18 @@ def write_splits(path: str | os.PathLike[str], splits: Sequence[Split]) -> None:
 
 def _load(path: Path) -> Any:
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"The splits '{path}' cannot be read: {error}.") from error
+        text = path.read_text(encoding="utf-8-sig")  # some editors put a mark at the beginning
+    except OSError as error:
+        raise DataError(f"The splits '{path}' cannot be read: {error.strerror or error}.") from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"The splits '{path}' cannot be read: they are no text in UTF-8.") from error
     if path.suffix.lower() == ".json":
         try:
             return json.loads(text)
-        except json.JSONDecodeError as error:
+        except ValueError as error:  # besides errors of form, numbers of thousands of digits
             raise DataError(f"The splits '{path}' are not JSON: {error}.") from error
+        except RecursionError as error:
+            raise DataError(f"The splits '{path}' are nested too deeply.") from error
     try:
         import yaml
     except ImportError as error:
@@ -214,10 +221,12 @@ def _load(path: Path) -> Any:
     except yaml.YAMLError as error:
         reason = " ".join(str(error).split())
         raise DataError(f"The splits '{path}' are not YAML: {reason}.") from error
+    except RecursionError as error:
+        raise DataError(f"The splits '{path}' are nested too deeply.") from error
 
 
 def _keys(entry: Any, key: str, where: str, *, needed: bool) -> list[str]:
-    """The names under a key of one split."""
+    """The names under a key of one split, each with no more of a path than the file: folders may differ in a list."""
     if not isinstance(entry, dict) or (needed and key not in entry):
         raise DataError(f"{where} has no '{key}'.")
     listed = entry.get(key) or []
@@ -225,6 +234,7 @@ def _keys(entry: Any, key: str, where: str, *, needed: bool) -> list[str]:
         raise DataError(f"{where}: '{key}' is not a list of video names.")
     if needed and not listed and key == "test_keys":
         raise DataError(f"{where}: '{key}' is empty.")
+    listed = ["/".join(name.split("/")[-2:]) for name in listed]
     if len(set(listed)) != len(listed):
         twice = Counter(listed).most_common(1)[0][0]
         raise DataError(f"{where}: '{key}' names '{twice}' more than once.")
@@ -233,6 +243,11 @@ def _keys(entry: Any, key: str, where: str, *, needed: bool) -> list[str]:
 
 def _video(key: str) -> str:
     return key.rpartition("/")[2]
+
+
+def _home(key: str) -> str:
+    """The file that a key is in, "" if it names none."""
+    return key.rpartition("/")[0]
 
 
 def _check_disjoint(split: Split, where: str) -> None:
