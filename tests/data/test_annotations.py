@@ -269,6 +269,8 @@ def test_what_is_wrong_in_a_table_is_named_by_its_line(tmp_path, lines, said):
         ('{"a": {"b": [[0, 1], [1, true]]}}', "part 2: the end is True"),
         ('{"a": {"b": []}, "a": {}}', "'a' is there twice"),
         ("[" * 100_000, "nested"),
+        ('{"a": {"b": [[0, 1' + "0" * 400 + "]]}}", "which is no number"),
+        ('{"a": {"b": [[0, 1' + "0" * 5000 + "]]}}", "is no JSON that can be read"),
         ("{}", "annotates no video"),
     ],
 )

@@ -22,6 +22,10 @@ def read(path: Path) -> dict[str, VideoAnnotations]:
         content = json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=_once)
     except json.JSONDecodeError as error:
         raise DataError(f"'{path}', line {error.lineno}: this is no JSON ({error.msg}).") from error
+    except UnicodeDecodeError:
+        raise
+    except ValueError as error:  # a number of thousands of digits
+        raise DataError(f"'{path}' is no JSON that can be read: {error}.") from error
     except _TwiceError as error:
         raise DataError(f"'{path}': '{error}' is there twice.") from error
     except RecursionError as error:

@@ -72,7 +72,7 @@ def _number(key: str, value: object) -> float:
     if isinstance(value, (int, float, str)) and not isinstance(value, bool):
         try:
             number = float(value)
-        except ValueError:
+        except (ValueError, OverflowError):  # a whole number of JSON may have hundreds of digits
             number = math.nan
         if math.isfinite(number):
             return number
