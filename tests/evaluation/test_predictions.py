@@ -101,3 +101,32 @@ def test_writing_is_refused_before_it_is_begun(tmp_path):
         write_predictions(tmp_path / "ours.txt", {}, about={})
     with pytest.raises(OutputError):
         write_predictions(tmp_path / "nowhere" / "ours.json", {"video_1": [1.0]}, about={})
+
+
+@pytest.mark.parametrize(
+    ("scores", "said"), [("1" + "0" * 400, "are not numbers"), ("1e300", "beyond"), ("-1e300", "beyond")]
+)
+def test_scores_too_large_to_add_up_are_refused(tmp_path, scores, said):
+    (tmp_path / "a.json").write_text(f'{{"video_1": [0, {scores}]}}')
+    with pytest.raises(DataError, match=rf"'.*a\.json', video_1: .*{said}"):
+        read_predictions(tmp_path / "a.json")
+
+
+def test_json_nested_without_end_is_refused(tmp_path):
+    (tmp_path / "a.json").write_text("[" * 100_000)
+    with pytest.raises(DataError, match="cannot be read as JSON"):
+        read_predictions(tmp_path / "a.json")
+
+
+@pytest.mark.parametrize("content", ["about is a number", "group", "type", "complex"])
+def test_other_things_in_hdf5_are_refused(tmp_path, content):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        if content == "about is a number":
+            file.attrs["about"] = 5
+            file["video_1"] = np.ones(3)
+        elif content == "group":
+            file.create_group("video_1/scores")
+        else:
+            file["video_1"] = np.dtype("f4") if content == "type" else np.ones(3, complex)
+    with pytest.raises(DataError, match=r"'.*a\.h5'"):
+        read_predictions(tmp_path / "a.h5")

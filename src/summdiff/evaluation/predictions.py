@@ -25,6 +25,7 @@ from summdiff.errors import DataError, UsageError
 
 SUFFIXES = (".json", ".h5", ".hdf5")
 FORMAT = "summdiff.predictions/1"
+_LARGEST = 1e200
 _SCORES = ("scores", "importance_scores")
 
 
@@ -122,7 +123,7 @@ def write_predictions(
 def _read_json(file: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     try:
         document = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise DataError(f"'{file}' cannot be read as JSON: {error}.") from error
     if not isinstance(document, dict):
         raise DataError(f"'{file}' is not an object with an entry for each video.")
@@ -150,7 +151,7 @@ def _read_h5(file: Path) -> tuple[dict[str, Any], dict[str, Any]]:
                 if isinstance(entry, h5py.Group):
                     data = next((entry[key] for key in _SCORES if key in entry), None)
                 raw[name] = None if data is None else data[()]
-    except (OSError, RuntimeError, KeyError, ValueError) as error:
+    except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:  # TypeError: not text, not a data set
         where = f", {name}" if name else ""
         raise DataError(f"'{file}'{where}: cannot be read as HDF5: {error}.") from error
     return about if isinstance(about, dict) else {}, raw
@@ -160,12 +161,18 @@ def _checked(raw: Any, file: Path, name: str) -> NDArray[np.float64]:
     """Scores as (M, N) float64."""
     if raw is None:
         raise DataError(f"'{file}', {name}: there is no 'scores'.")
+    if isinstance(raw, np.ndarray | np.generic) and np.iscomplexobj(raw):
+        raise DataError(f"'{file}', {name}: the scores are complex numbers, which have no order.")
     try:
         scores = np.atleast_2d(np.asarray(raw, dtype=np.float64))
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise DataError(f"'{file}', {name}: the scores are not numbers of shape (N,) or (M, N).") from error
     if scores.ndim != 2 or scores.size == 0:
         raise DataError(f"'{file}', {name}: the scores have shape {np.shape(raw)}, expected (N,) or (M, N).")
     if not np.isfinite(scores).all():
         raise DataError(f"'{file}', {name}: the scores are not all finite numbers.")
+    if np.abs(scores).max() > _LARGEST:
+        raise DataError(
+            f"'{file}', {name}: there are scores beyond ±{_LARGEST:g}, whose sums overflow; scale them down."
+        )
     return scores
