@@ -22,6 +22,7 @@ from summdiff.metrics.segments import ConventionName
 from summdiff.metrics.variety import diversity, spread_coverage, spread_ratio
 
 FORMAT = "summdiff.evaluation/1"
+_FEW = 10  # videos; below, a percentile bootstrap covers clearly less than it says
 
 VARIETY = (
     Measure("diversity", "diversity", False, "1 - mean pairwise IoU of the samples' summaries"),
@@ -235,6 +236,10 @@ def _notes(
     data: AnnotatedFile, videos: Sequence[Judged], systems: Sequence[Predictions], names: Sequence[str]
 ) -> tuple[str, ...]:
     notes = [f"{len(names)} distinct videos were tested, of {len(data)} in the file."]
+    if len(names) < _FEW:
+        notes.append(
+            "So few videos give intervals that are too narrow (of one video none at all): do not rely on them."
+        )
     if data.attribute("synthetic"):
         notes.append("THE DATA IS SYNTHETIC: these numbers say nothing of real videos.")
     for system in systems:
@@ -244,7 +249,8 @@ def _notes(
                 f"{system.name} WAS TRAINED ON {len(seen)} of these videos: its numbers say nothing of new videos."
             )
         elif seen is None and "cross-validation" not in system.about:
-            notes.append(f"{system.name} does not say which videos it was trained on.")
+            unclear = ", as 'tvsum/video_1' would" if system.about.get("trained_on") else ""
+            notes.append(f"{system.name} does not say which videos it was trained on{unclear}.")
         notes.append(f"{system.name} was selected by: {system.about.get('selection', 'not stated')}.")
     if not videos[0].has_segments and data.kind != "youtube_highlights":
         notes.append("No F1: the file has no 'change_points' or no 'user_summary'.")

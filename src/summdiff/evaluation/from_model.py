@@ -57,9 +57,21 @@ def predict(
 
 
 def seen_in_training(about: Mapping[str, Any], data: AnnotatedFile, names: Sequence[str]) -> list[str] | None:
-    """Which of the videos a system says that it was trained on; None if it does not say."""
+    """Which of the videos a system says that it was trained on; None if it does not say.
+
+    It does not say either where entries are no identities, as `video_1` alone is none: TVSum and SumMe both have one.
+    """
     trained_on = about.get("trained_on")
     if not isinstance(trained_on, list):
         return None
-    known = set(trained_on)
-    return [name for name in names if data.identity(name) in known]
+    known = {_lower_data_set(entry) for entry in trained_on if isinstance(entry, str)}
+    seen = [name for name in names if _lower_data_set(data.identity(name)) in known]
+    if not seen and not all(isinstance(entry, str) and "/" in entry for entry in trained_on):
+        return None
+    return seen
+
+
+def _lower_data_set(identity: str) -> str:
+    """`TVSum/video_1` as `tvsum/video_1`; names of videos themselves differ by case on YouTube."""
+    data_set, slash, name = identity.partition("/")
+    return data_set.lower() + slash + name
