@@ -178,3 +178,53 @@ def test_mistakes_get_one_sentence(run, data, predictions, monkeypatch, tmp_path
     assert said in err
     assert err.count("\n") == 1
     assert "Traceback" not in err
+
+
+def test_what_is_read_is_not_written_over(run, data, predictions, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    copy = tmp_path / "copy.h5"
+    copy.write_bytes(data.read_bytes())
+    for words in (
+        ("good.json", "--data", copy, "--json", "./good.json"),
+        ("good.json", "--data", copy, "--json", "copy.h5"),
+        ("default", "--data", copy, "--save-predictions", "copy.h5"),
+    ):
+        code, out, err = run(*words)
+        assert (code, out) == (2, "")
+        assert "would be written over" in err
+    assert copy.read_bytes() == data.read_bytes()
+    code, _, err = run("default", "--data", copy, "--json", "a.json", "--save-predictions", "./a.json")
+    assert code == 2
+    assert "both name" in err
+
+
+def test_a_part_needs_a_split(run, data, predictions):
+    code, out, err = run(predictions[0], "--data", data, "--part", "train")
+    assert (code, out) == (2, "")
+    assert "give that with --split" in err
+
+
+@pytest.mark.parametrize(
+    ("trained_on", "code", "said"),
+    [
+        (["TVSum/video_2"], 2, "was trained on 1 of these 6 videos"),
+        (["video_2"], 0, "does not say which videos it was trained on, as 'tvsum/video_1' would"),
+        ([{"video": 2}], 0, "does not say which videos it was trained on, as"),
+    ],
+)
+def test_training_videos_in_other_words(run, data, predictions, tmp_path, trained_on, code, said):
+    curves = read_predictions(predictions[0]).curves
+    ours = write_predictions(tmp_path / "ours.json", curves, about={"trained_on": trained_on})
+    got, out, err = run(ours, "--data", data, "--resamples", 100)
+    assert got == code
+    assert said in out + err
+
+
+def test_names_and_numbers_are_printed_whole(run, data, predictions, tmp_path):
+    curves = read_predictions(predictions[0]).curves
+    files = [write_predictions(tmp_path / f"[bold]{'long' * 9}_{i}.json", curves, about={}) for i in range(3)]
+    code, out, _ = run(*files, "--data", data, "--resamples", 100, "--per-video")
+    assert code == 0
+    assert "…" not in out.split("tau", 1)[1].replace(" … ", "")
+    assert f" {files[2].name} MAP15 " in out
+    assert "So few videos give intervals that are too narrow" in out

@@ -93,6 +93,7 @@ def evaluate(
             raise OutputError(f"'{target}' cannot be written: there is no folder '{target.parent}'.")
     if save_predictions is not None and not is_predictions(save_predictions):
         raise UsageError(f"'{save_predictions}' must end in .json, .h5 or .hdf5, the formats that are written.")
+    _refuse_overwriting(json_file, save_predictions, [*map(Path, systems), data, annotations, split])
     models = [name for name in systems if not is_predictions(name)]
     if save_predictions is not None and len(models) != 1:
         raise UsageError(f"--save-predictions keeps those of one model; {len(models)} are given.")
@@ -134,6 +135,16 @@ def evaluate(
     print_evaluation(result, tested["split"], per_video=per_video)
 
 
+def _refuse_overwriting(json_file: Path | None, kept: Path | None, inputs: Sequence[Path | None]) -> None:
+    """No result takes the place of what it was made from, nor of the other result."""
+    read = {path.resolve() for path in inputs if path is not None}
+    for target in (json_file, kept):
+        if target is not None and target.resolve() in read:
+            raise UsageError(f"'{target}' is read and would be written over: give the result another name.")
+    if json_file is not None and kept is not None and json_file.resolve() == kept.resolve():
+        raise UsageError(f"--json and --save-predictions both name '{kept}': give them different names.")
+
+
 def _checked_convention(name: str | None) -> Any:
     from summdiff.metrics.segments import CONVENTIONS
 
@@ -149,6 +160,8 @@ def _tested(
     if split is None:
         if fold is not None:
             raise UsageError("--fold chooses one split of a file: give that with --split.")
+        if part != "test":
+            raise UsageError("--part chooses a part of a split: give that with --split.")
         return data.names, {"split": None}
     if part not in ("test", "validation", "train"):
         raise UsageError(f"A split has no part '{part}'; there are test, validation and train.")

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from summdiff.evaluation.measures import Measure
     from summdiff.evaluation.resampling import Mean
 
-_WIDTH = 200  # of tables that go to a file
+_WIDTH = 200  # of text that goes to a file
+_WIDEST = 10_000  # of tables, wherever they go
 
 
 def print_evaluation(result: Evaluation, split: dict[str, Any] | None = None, *, per_video: bool = False) -> None:
@@ -32,15 +33,17 @@ def print_evaluation(result: Evaluation, split: dict[str, Any] | None = None, *,
     console.print(f"{escape(data['file'])}: {data['kind']}, {len(result.names)} videos, SHA-256 {data['sha256'][:16]}…")
     if split:
         console.print(escape(_of_split(split, data["videos"])))
-    console.print(_means_table(result))
+    tables = [_means_table(result)]
     if result.groups:
-        console.print(_domains_table(result))
+        tables.append(_domains_table(result))
     if result.variety:
-        console.print(_variety_table(result))
-    for comparison in result.comparisons:
-        console.print(_comparison_table(result, comparison))
+        tables.append(_variety_table(result))
+    tables.extend(_comparison_table(result, comparison) for comparison in result.comparisons)
     if per_video:
-        console.print(_videos_table(result))
+        tables.append(_videos_table(result))
+    whole = Console(width=_WIDEST, highlight=False)  # a number that is cut to fit a terminal is a wrong number
+    for table in tables:
+        whole.print(table)
     console.print(f"± is half the {result.protocol['interval']}; means {result.protocol['mean']}.")
     for row in result.references:
         if row.note:
@@ -62,11 +65,12 @@ def _of_split(split: dict[str, Any], videos: int) -> str:
 
 def _table(*headings: str, title: str | None = None) -> Table:
     from rich import box
+    from rich.markup import escape
     from rich.table import Table
 
-    table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", padding=(0, 1, 0, 0))
+    table = Table(box=box.SIMPLE_HEAD, title=title and escape(title), title_justify="left", padding=(0, 1, 0, 0))
     for number, heading in enumerate(headings):
-        table.add_column(heading, justify="right" if number else "left", no_wrap=True)
+        table.add_column(escape(heading), justify="right" if number else "left", no_wrap=True)
     return table
 
 
@@ -75,7 +79,7 @@ def _means_table(result: Evaluation) -> Table:
     for number, row in enumerate((*result.systems, *result.references)):
         means = result.means[row.name]
         cells = [_mean(means[m.name], m) if m.name in means else "" for m in result.measures]
-        table.add_row(row.name, *cells, style="bold" if number < len(result.systems) else "")
+        table.add_row(_escaped(row.name), *cells, style="bold" if number < len(result.systems) else "")
         if number == len(result.systems) - 1:
             table.add_section()
     return table
@@ -86,7 +90,9 @@ def _domains_table(result: Evaluation) -> Table:
     measure, domains, groups = result.measures[0], result.domains(), result.groups or ()
     table = _table(f"{measure.label} by domain", *(f"{name} ({groups.count(name)})" for name in domains))
     for row in (*result.systems, *result.references):
-        table.add_row(row.name, *(_number(means[row.name][measure.name], measure) for means in domains.values()))
+        table.add_row(
+            _escaped(row.name), *(_number(means[row.name][measure.name], measure) for means in domains.values())
+        )
     return table
 
 
@@ -96,7 +102,7 @@ def _variety_table(result: Evaluation) -> Table:
     there = [m for m in VARIETY if any(m.name in values for values in result.variety.values())]
     table = _table("samples of", *(m.label for m in there))
     for name, values in result.variety.items():
-        table.add_row(name, *(_number(values[m.name], m) if m.name in values else "" for m in there))
+        table.add_row(_escaped(name), *(_number(values[m.name], m) if m.name in values else "" for m in there))
     return table
 
 
@@ -124,8 +130,15 @@ def _videos_table(result: Evaluation) -> Table:
     table = _table("video", *headings)
     for i, name in enumerate(result.names):
         cells = [_number(float(row.values[m.name][i]), m) for row in result.systems for m in result.measures]
-        table.add_row(name, *cells)
+        table.add_row(_escaped(name), *cells)
     return table
+
+
+def _escaped(name: str) -> str:
+    """A name of a user's file or video, whose brackets are not styles."""
+    from rich.markup import escape
+
+    return escape(name)
 
 
 def _number(value: float, measure: Measure, *, sign: str = "") -> str:
