@@ -53,6 +53,7 @@ def test_samples_are_judged_by_their_mean_and_their_variety_apart(tvsum_file):
     variety = result.variety["ours"]
     assert 0 < variety["diversity"] < 1
     assert variety["coverage"] > variety["coverage_of_mean"]
+    assert any("would reach about 60 % of 5 samples" in note for note in result.notes)
     same = Predictions("ours", {name: np.repeat(curve[:1], 3, axis=0) for name, curve in system.curves.items()})
     none = evaluate(data, [same], resamples=200).variety["ours"]
     assert none["diversity"] == 0

@@ -195,7 +195,7 @@ def evaluate(
             "seed": seed,
             "random": references[0].note,
         },
-        notes=_notes(data, videos, systems, chosen) + _below_zero(videos, curves),
+        notes=_notes(data, videos, systems, chosen) + _below_zero(videos, curves) + _of_spread(videos, curves),
         about={system.name: dict(system.about) | {"sha256": system.sha256} for system in systems},
     )
 
@@ -276,3 +276,12 @@ def _below_zero(videos: Sequence[Judged], curves: Mapping[str, Sequence[NDArray[
         for name, count in counts.items()
         if count
     )
+
+
+def _of_spread(videos: Sequence[Judged], curves: Mapping[str, Sequence[NDArray[np.float64]]]) -> tuple[str, ...]:
+    """What `spread_coverage` is to be read against: few samples cannot span what all annotators do."""
+    counts = sorted({len(samples) for each in curves.values() for samples in each} - {1})
+    if not counts or not videos[0].has_segments or videos[0].video.user_scores is None:
+        return ()
+    reached = ", ".join(f"{90 * (count - 1) / (count + 1):.0f} % of {count}" for count in counts)
+    return (f"Within 90 %: samples that vary just as the annotators do would reach about {reached} samples.",)
