@@ -153,6 +153,8 @@ def test_mistakes_are_said(tvsum_file):
         evaluate(data, [ours], budget=1.5)
     with pytest.raises(UsageError, match="same name"):
         evaluate(data, [ours, ours])
+    with pytest.raises(UsageError, match="'random' is the name of a reference row"):
+        evaluate(data, [replace(ours, name="random")], resamples=200)
     with pytest.raises(DataError, match="no scores for video_4"):
         evaluate(data, [replace(ours, curves={k: v for k, v in ours.curves.items() if k != "video_4"})])
 

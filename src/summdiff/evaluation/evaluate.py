@@ -169,6 +169,8 @@ def evaluate(
         for system in systems
     )
     references = tuple(reference_rows(videos, seed=seed, draws=draws, knapsack_aware=knapsack_aware))
+    if taken := {row.name for row in rows} & {row.name for row in references}:
+        raise UsageError(f"'{taken.pop()}' is the name of a reference row: give the system another.")
     groups = tuple(v.video.category for v in videos) if data.kind == "youtube_highlights" else None
     there = {*references[0].values}
     measures = tuple(m for m in (*measures_of(data.kind), *KNAPSACK_AWARE) if m.name in there)
