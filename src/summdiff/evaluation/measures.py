@@ -197,12 +197,12 @@ def judge(videos: Sequence[Judged], curves: Sequence[Curves], *, knapsack_aware:
     """
     first, kind = videos[0], videos[0].video.kind
     if kind == "youtube_highlights":
-        return _joined([_judge_clips(v, c) for v, c in zip(videos, curves, strict=True)])
+        return joined([_judge_clips(v, c) for v, c in zip(videos, curves, strict=True)])
     values: Values = {}
     if first.has_segments:
         values |= _judge_choices(videos, curves)
         if knapsack_aware:
-            values |= _joined([_judge_values(v, c) for v, c in zip(videos, curves, strict=True)])
+            values |= joined([_judge_values(v, c) for v, c in zip(videos, curves, strict=True)])
     if kind == "tvsum" and first.has_ranks:
         tables = [rank_correlation_table(c, v.user_scores) for v, c in zip(videos, curves, strict=True)]
         values["tau"] = np.concatenate([tau.mean(axis=1) for tau, _ in tables])
@@ -212,11 +212,16 @@ def judge(videos: Sequence[Judged], curves: Sequence[Curves], *, knapsack_aware:
     return values
 
 
-def _judge_choices(videos: Sequence[Judged], curves: Sequence[Curves]) -> Values:
-    """What the knapsack's choices are judged by: F1, and on SumMe the summary's correlations."""
-    chosen = choose_many(
+def choices(videos: Sequence[Judged], curves: Sequence[Curves]) -> list[NDArray[np.bool_]]:
+    """For each video (K, S) segments that the knapsack takes for its curves (K, N)."""
+    return choose_many(
         [(v.segments.values(c), v.segments.weights, v.segments.capacity) for v, c in zip(videos, curves, strict=True)]
     )
+
+
+def _judge_choices(videos: Sequence[Judged], curves: Sequence[Curves]) -> Values:
+    """What the knapsack's choices are judged by: F1, and on SumMe the summary's correlations."""
+    chosen = choices(videos, curves)
     f1 = [
         f1_of_choices(choice, v.lengths, v.counts, v.totals) for v, choice in zip(videos, chosen, strict=True)
     ]  # (K, U)
@@ -228,7 +233,7 @@ def _judge_choices(videos: Sequence[Judged], curves: Sequence[Curves]) -> Values
         pairs = phi(choice @ video.counts.T, sizes, video.totals, frames)
         correlation = video.crowd.correlate(choice @ video.crowd_sums, sizes)
         results.append(summe_overlap(table) | summe_correlation(pairs, *correlation))
-    return _joined(results)
+    return joined(results)
 
 
 def summe_overlap(f1: NDArray[np.float64]) -> Values:
@@ -288,7 +293,7 @@ def _judge_values(video: Judged, curves: Curves) -> Values:
     return {name: np.array([getattr(error, name) for error in errors]) for name in ("wse", "cis", "wir", "ir")}
 
 
-def _joined(results: Sequence[Values]) -> Values:
+def joined(results: Sequence[Values]) -> Values:
     """The values of one video after those of another."""
     return {name: np.concatenate([result[name] for result in results]) for name in results[0]}
 

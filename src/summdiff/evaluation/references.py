@@ -12,6 +12,8 @@ from summdiff.evaluation.measures import (
     Curves,
     Judged,
     Values,
+    choices,
+    joined,
     judge,
     judge_steps,
     summe_correlation,
@@ -20,7 +22,6 @@ from summdiff.evaluation.measures import (
 from summdiff.metrics.fscore import f1_of_choices
 from summdiff.metrics.rank import rank_correlation_table
 from summdiff.metrics.summary_correlation import RankedReference, phi
-from summdiff.selection.knapsack import choose_many
 
 _MOST_DRAWS, _LEAST_DRAWS, _ROWS = 100, 5, 5000
 
@@ -133,7 +134,7 @@ def _tvsum_left_out(videos: Sequence[Judged]) -> Values:
         "rho": np.concatenate([np.diagonal(rho) for _, rho in tables]),
     }
     if videos[0].has_segments:
-        chosen = _choices(videos, others)
+        chosen = choices(videos, others)
         values["f1"] = np.concatenate([_left_out_f1(v, c) for v, c in zip(videos, chosen, strict=True)])
     return values
 
@@ -150,11 +151,11 @@ def _summe_pairwise(videos: Sequence[Judged]) -> Values:
             with_others[:, i : i + 1] = crowd.correlate([crowd.ranks[user > 0].sum()], [totals[i]])
         pairs = _off_diagonal(phi(shared, totals, totals, n))
         results.append(summe_overlap(_overlap(video)) | summe_correlation(pairs, *with_others))
-    return {name: np.concatenate([result[name] for result in results]) for name in results[0]}
+    return joined(results)
 
 
 def _summe_left_out(videos: Sequence[Judged]) -> Values:
-    chosen = _choices(videos, [_others(v.user_summary[:, v.video.picks]) for v in videos])
+    chosen = choices(videos, [_others(v.user_summary[:, v.video.picks]) for v in videos])
     f1 = np.concatenate([_left_out_f1(v, c) for v, c in zip(videos, chosen, strict=True)])
     pairs = np.concatenate(
         [
@@ -163,12 +164,6 @@ def _summe_left_out(videos: Sequence[Judged]) -> Values:
         ]
     )
     return {"f1": f1, "f1_mean": f1, "tau_a": pairs, "rho_a": pairs}
-
-
-def _choices(videos: Sequence[Judged], curves: Sequence[Curves]) -> list[NDArray[np.bool_]]:
-    return choose_many(
-        [(v.segments.values(c), v.segments.weights, v.segments.capacity) for v, c in zip(videos, curves, strict=True)]
-    )
 
 
 def _left_out_f1(video: Judged, chosen: NDArray[np.bool_]) -> NDArray[np.float64]:
