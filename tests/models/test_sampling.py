@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from summdiff.errors import ModelError, UsageError
 from summdiff.features.relational import DESCRIPTORS
 from summdiff.models import load_model
 from summdiff.models.sampling import Cells, Model, ModelConfig, Windows
-from summdiff.models.summdiff import NetworkConfig, SummDiff
+from summdiff.models.summdiff import PRESETS, NetworkConfig, SummDiff
 
 
 @pytest.fixture(scope="module")
@@ -127,7 +128,51 @@ def test_guidance_reaches_the_output(model):
     assert np.array_equal(plain, again)
 
 
-def test_a_long_video_has_no_seam(model, monkeypatch):
+def test_guidance_may_only_steer(model):
+    """As in the later code: with one step there is nothing to steer, with more there is."""
+    steered = Model(replace(model.config, guide_final=False), model.network)
+    x = scenes(60)
+
+    def distance(steps):
+        plain, guided = (steered.sample(x, rate=1.0, samples=2, steps=steps, guidance_scale=w) for w in (0.0, 5.0))
+        return np.abs(plain - guided).max()
+
+    assert distance(1) < 1e-6
+    assert distance(10) > 1e-2
+
+
+def untrained(preset, inputs=24, **changes):
+    torch.manual_seed(0)
+    small = {"width": 16, "heads": 2, "feed_forward": 32}
+    return SummDiff(NetworkConfig.preset(preset, inputs=inputs, **small, **changes))
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("w", [0.0, 0.2])
+def test_every_preset_samples_and_encodes_once(preset, w):
+    """The condition is encoded once a video, not once a step or sample."""
+    network = untrained(preset)
+    calls = []
+    for layer in network.encoder:
+        layer.register_forward_hook(lambda *_: calls.append(1))
+    model = Model(ModelConfig(id="own", conditioning="features", eta=1.0), network)
+    curves = model.sample(scenes(40, d=24), rate=1.0, samples=5, steps=7, guidance_scale=w)
+    assert curves.shape == (5, 40)
+    assert (curves >= 0).all()
+    assert (curves <= 1).all()
+    assert np.ptp(curves) > 0
+    assert len(calls) == 2 * (1 if w == 0 else 2)  # layers; the null video once more
+
+
+def test_both_features_and_relations():
+    config = ModelConfig(id="own", conditioning="both")
+    model = Model(config, untrained("joint", inputs=24 + 2 * len(DESCRIPTORS)))
+    assert model.sample(scenes(10, d=24), rate=1.0, samples=2, steps=2).shape == (2, 10)
+    with pytest.raises(ModelError, match="needs features of 24 dimensions, got 32"):
+        model.sample(scenes(10, d=32), rate=1.0)
+
+
+def test_a_long_video_has_no_seam(model):
     """Steps where windows begin or end jump no more than other steps do."""
     n = 900
     x = scenes(n)
@@ -139,15 +184,11 @@ def test_a_long_video_has_no_seam(model, monkeypatch):
     assert jumps[edges].max() < np.quantile(jumps, 0.995)
 
 
-def test_a_window_says_what_the_whole_says(model, monkeypatch):
+def test_a_window_says_what_the_whole_says(model):
     """Cut into windows, a video gets nearly the scores that it gets in one piece."""
     x = scenes(256)
     whole = model.sample(x, rate=1.0).mean(axis=0)
-    monkeypatch.setattr(
-        "summdiff.models.sampling.Windows.over",
-        classmethod(lambda cls, n, original=Windows.over: original(n, size=128, overlap=64)),
-    )
-    parts = model.sample(x, rate=1.0).mean(axis=0)
+    parts = Model(replace(model.config, window=96), model.network).sample(x, rate=1.0).mean(axis=0)
     assert np.corrcoef(whole, parts)[0, 1] > 0.9
 
 

@@ -21,12 +21,11 @@ from summdiff.diffusion.guidance import guide
 from summdiff.diffusion.schedule import ScheduleName
 from summdiff.errors import ModelError, UsageError
 from summdiff.features.relational import describe
-from summdiff.models.summdiff import SummDiff
+from summdiff.models.summdiff import Prepared, SummDiff
 
-Conditioning = Literal["relational", "features"]
+Conditioning = Literal["relational", "features", "both"]
 
-WINDOW = 256  # steps; 47 of the 50 training videos fit in one
-OVERLAP = 64  # steps that neighbouring windows share, at least
+WINDOW = 256  # steps; 47 of TVSum's 50 videos fit in one
 _BATCH = 16  # windows denoised at a time; bounds memory
 
 
@@ -36,13 +35,17 @@ class ModelConfig:
 
     Attributes:
         id: its name.
-        conditioning: "relational" (descriptors of any backbone's features) or "features" (those of one extractor).
+        conditioning: "relational" (descriptors of any backbone's features), "features" (those of one extractor), or
+            "both".
         feature_extractor: the extractor it needs; none where any does.
         schedule, num_train_timesteps: the noise it was trained with.
         guidance_scale: w used unless another is asked for.
         step_seconds: length of the steps it was trained on. Features at a higher rate are averaged into such steps, and
             scores interpolated between them. None: any rate is taken as it comes.
         eta: of the DDIM steps; 0 means that all randomness lies in the initial noise.
+        guide_final: whether guidance also reaches the last prediction, which is the answer. The later code only steers
+            the way there by it, so that with one step it has no effect.
+        window: steps denoised at a time; neighbouring windows share a quarter.
     """
 
     id: str
@@ -53,6 +56,8 @@ class ModelConfig:
     guidance_scale: float = 0.0
     step_seconds: float | None = None
     eta: float = 0.0
+    guide_final: bool = True
+    window: int = WINDOW
 
     def __post_init__(self) -> None:
         """Refuse what cannot be sampled with."""
@@ -62,9 +67,10 @@ class ModelConfig:
             raise ModelError(
                 f"The model '{self.id}' asks for unknown noise: '{self.schedule}', {self.num_train_timesteps} times."
             )
-        if not (self.guidance_scale >= 0 and 0 <= self.eta <= 1):
+        if not (self.guidance_scale >= 0 and 0 <= self.eta <= 1 and self.window >= 8):
             raise ModelError(
-                f"The model '{self.id}' has guidance {self.guidance_scale} or eta {self.eta} out of range."
+                f"The model '{self.id}' has guidance {self.guidance_scale}, eta {self.eta} or window {self.window} out "
+                "of range."
             )
 
 
@@ -126,10 +132,10 @@ class Model:
         x = checked_features(features, rate=rate)
         cells = Cells.over(len(x), rate=rate, seconds=self.config.step_seconds)
         inputs = condition_inputs(cells.average(x), rate=cells.rate, conditioning=self.conditioning)
-        if inputs.shape[1] != self.network.config.inputs:
+        too_many = inputs.shape[1] - self.network.config.inputs
+        if too_many:
             raise ModelError(
-                f"The model '{self.id}' needs features of {self.network.config.inputs} dimensions, "
-                f"got {inputs.shape[1]}."
+                f"The model '{self.id}' needs features of {x.shape[1] - too_many} dimensions, got {x.shape[1]}."
             )
         if samples < 1:
             raise UsageError(f"The number of samples must be at least 1, got {samples}.")
@@ -140,40 +146,44 @@ class Model:
         ddim.set_timesteps(steps)
         report = on_progress or (lambda share: None)
 
-        scale = self.network.config.score_scale
-        windows = Windows.over(len(inputs))
+        network, space = self.network, self.network.config.space
+        windows = Windows.over(len(inputs), size=self.config.window, overlap=self.config.window // 4)
         seconds = torch.arange(windows.size) / cells.rate  # only differences count, so every window may start at 0
         pieces = torch.split(windows.cut(torch.from_numpy(inputs)), _BATCH)
-        condition = windows.cut(windows.blend(self.network.encode(piece, seconds) for piece in pieces))  # (W, L, C)
+        condition = windows.cut(windows.blend(network.encode(piece, seconds) for piece in pieces))  # (W, L, C)
+        null = network.encode_null(seconds) if w > 0 else None
+        groups = [
+            network.prepare(encoded if null is None else torch.cat([encoded, null.expand_as(encoded)]), seconds)
+            for encoded in torch.split(condition, max(1, _BATCH // samples))
+        ]
 
         state = _paired_noise(len(inputs), samples, seed)  # (N, M)
         eta_noise = torch.Generator().manual_seed(seed + 1)
-        per_call = max(1, _BATCH // samples)
         for done, t in enumerate(ddim.timesteps, start=1):
             signal = float(ddim.alphas_cumprod[t]) ** 0.5
-            predicted = windows.blend(
-                self._denoise(noisy, t, signal, encoded, seconds, w)
-                for noisy, encoded in zip(
-                    torch.split(windows.cut(state), per_call), torch.split(condition, per_call), strict=True
-                )
-            )  # (N, M) in [0, 1]
-            state = ddim.step(scale * (2 * predicted - 1), t, state, eta=self.config.eta, generator=eta_noise)
+            steered = w if done < len(ddim.timesteps) or self.config.guide_final else 0.0
+            parts = torch.split(windows.cut(state), max(1, _BATCH // samples))
+            clean = windows.blend(
+                self._clean(noisy, t, signal, group, guided=null is not None, w=steered)
+                for noisy, group in zip(parts, groups, strict=True)
+            )  # (N, M)
+            state = ddim.step(clean, t, state, eta=self.config.eta, generator=eta_noise)
             report(done / len(ddim.timesteps))
-        scores = ((state / scale + 1) / 2).clamp(0, 1).T.numpy()
+        scores = space.to_scores(state).T.numpy()
         return np.stack([cells.interpolate(curve) for curve in scores])
 
-    def _denoise(self, noisy: Tensor, t: int, signal: float, encoded: Tensor, seconds: Tensor, w: float) -> Tensor:
-        """Guided clean scores (W, L, M) of noisy ones (W, L, M), given each window's condition (W, L, C)."""
+    def _clean(self, noisy: Tensor, t: int, signal: float, group: Prepared, *, guided: bool, w: float) -> Tensor:
+        """Clean signals (W, L, M) of noisy ones (W, L, M), each window with its condition; guided, by half of them."""
         noisy = noisy.transpose(1, 2)  # (W, M, L)
-        if w > 0:  # with and without the video, in one batch
+        if guided:  # with and without the video, in one batch
             noisy = torch.cat([noisy, noisy])
-            encoded = torch.cat([encoded, self.network.null.expand_as(encoded)])
         when = torch.full(noisy.shape[:2], t)
-        predicted = self.network.denoise(noisy, when, torch.full(when.shape, signal), encoded, seconds)
-        if w > 0:
-            with_video, without = torch.chunk(predicted, 2)
-            predicted = guide(with_video, without, w).clamp(0, 1)
-        return predicted.transpose(1, 2)
+        predicted = self.network.denoise(noisy, when, torch.full(when.shape, signal), group)
+        clean = self.network.config.space.to_signal(predicted.clamp(0, 1))
+        if guided:
+            with_video, without = torch.chunk(clean, 2)
+            clean = self.network.config.space.bounded(guide(with_video, without, w))
+        return clean.transpose(1, 2)
 
 
 def checked_features(features: ArrayLike, *, rate: float) -> NDArray[np.floating[Any]]:
@@ -195,10 +205,12 @@ def checked_features(features: ArrayLike, *, rate: float) -> NDArray[np.floating
 
 
 def condition_inputs(features: ArrayLike, *, rate: float, conditioning: Conditioning) -> NDArray[np.float32]:
-    """What conditions the network, (N, P): relational descriptors, or the features themselves."""
-    if conditioning == "relational":
-        return describe(features, rate=rate)
-    return np.asarray(features, dtype=np.float32)
+    """What conditions the network, (N, P): relational descriptors, the features themselves, or these and then those."""
+    own = np.asarray(features, dtype=np.float32)
+    if conditioning == "features":
+        return own
+    relations = describe(features, rate=rate)
+    return relations if conditioning == "relational" else np.concatenate([own, relations], axis=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,7 +268,7 @@ class Windows:
     weights: Tensor
 
     @classmethod
-    def over(cls, steps: int, *, size: int = WINDOW, overlap: int = OVERLAP) -> Windows:
+    def over(cls, steps: int, *, size: int = WINDOW, overlap: int = WINDOW // 4) -> Windows:
         """Windows of at most `size` steps, evenly placed, each sharing at least `overlap` steps with the next."""
         size = min(size, steps)
         count = 1 if size == steps else 1 + math.ceil((steps - size) / (size - overlap))

@@ -1,0 +1,132 @@
+"""How SummDiff learns: from noised scores, with and without the video, back to the clean ones (paper §4.4, eq. 3)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import mse_loss
+
+from summdiff.diffusion.schedule import ScheduleName, add_noise, alphas_cumprod
+from summdiff.models.summdiff import SummDiff
+
+
+@dataclass(frozen=True, slots=True)
+class Draws:
+    """What chance decides for B videos.
+
+    Attributes:
+        timestep: (B, S) time t of each noised curve, 0 … T - 1.
+        noise: (B, S, N) standard normal.
+        dropped: (B,) true for videos to learn from without seeing them (guidance).
+    """
+
+    timestep: Tensor
+    noise: Tensor
+    dropped: Tensor
+
+    def to(self, device: torch.device) -> Draws:
+        """The same on another device."""
+        return Draws(self.timestep.to(device), self.noise.to(device), self.dropped.to(device))
+
+
+class Denoising(nn.Module):
+    """The training objective of a network, as a module whose call gives the loss of each video."""
+
+    alphas_cumprod: Tensor
+
+    def __init__(
+        self,
+        network: SummDiff,
+        *,
+        schedule: ScheduleName = "cosine",
+        num_train_timesteps: int = 1000,
+        expected_targets: bool = True,
+        rank_weight: float = 0.0,
+    ) -> None:
+        """Wrap a network.
+
+        Args:
+            network: what learns.
+            schedule, num_train_timesteps: of the noise.
+            expected_targets: whether to learn from `expected_scores` instead of the one curve that was noised.
+            rank_weight: of `correlation_loss` beside the squared error.
+        """
+        super().__init__()
+        self.network = network
+        self.expected_targets = expected_targets
+        self.rank_weight = rank_weight
+        left = alphas_cumprod(schedule, num_train_timesteps=num_train_timesteps)
+        self.register_buffer("alphas_cumprod", left, persistent=False)
+
+    def forward(self, inputs: Tensor, targets: Tensor, seconds: Tensor, mask: Tensor, draws: Draws) -> Tensor:
+        """The loss (B,) of each video; each counts the same, whatever its length.
+
+        Args:
+            inputs: (B, N, P) what conditions the network.
+            targets: (B, U, N) clean scores in [0, 1]; the first S of them are noised.
+            seconds: (B, N) time of each step.
+            mask: (B, N) true where there is a step.
+            draws: times, noise, and the videos to drop.
+        """
+        network, S = self.network, draws.noise.shape[1]
+        everyone = network.config.space.to_signal(targets)  # (B, U, N)
+        noisy = add_noise(everyone[:, :S], draws.noise, draws.timestep, self.alphas_cumprod)
+        left = self.alphas_cumprod[draws.timestep]  # (B, S)
+        wanted = expected_scores(noisy, left, everyone, targets, mask) if self.expected_targets else targets[:, :S]
+
+        condition = network.encode(inputs, seconds, mask, draws.dropped)
+        prepared = network.prepare(condition, seconds, mask)
+        predicted = network.denoise(noisy, draws.timestep, left.sqrt().float(), prepared)  # (B, S, N)
+
+        squared = mse_loss(predicted, wanted, reduction="none").mean(dim=1)  # eq. 3, over real steps only
+        loss = (squared * mask).sum(dim=1) / mask.sum(dim=1)
+        if self.rank_weight:
+            loss = loss + self.rank_weight * correlation_loss(predicted, wanted, mask).mean(dim=1)
+        return loss
+
+
+def expected_scores(noisy: Tensor, left: Tensor, everyone: Tensor, targets: Tensor, mask: Tensor) -> Tensor:
+    """What the best network would predict from noisy scores: the mean of the curves, by how likely each of them is.
+
+    The curve that the noise was added to is but one that the noisy scores may come from. Learning E[S_0 | S_t] over
+    many of a video's curves has the same optimum and much less noise, above all at late times, where little of the
+    curve is left (Xu et al., Stable Target Field, ICLR 2023).
+
+    Args:
+        noisy: (B, S, N) S_t.
+        left: (B, S) abar_t.
+        everyone: (B, U, N) every curve's clean signal S_0, that of `noisy` among them.
+        targets: (B, U, N) the same in [0, 1].
+        mask: (B, N) true where there is a step.
+
+    Returns:
+        (B, S, N) in [0, 1].
+    """
+    left = left[..., None].to(noisy.dtype)
+    real = mask[:, None].to(noisy.dtype)
+    # log N(S_t; sqrt(abar) S_0, 1 - abar) without what all curves share
+    match = (noisy * real) @ (everyone * real).transpose(1, 2)  # (B, S, U)
+    size = ((everyone * real) ** 2).sum(dim=-1)[:, None]  # (B, 1, U)
+    likely = torch.softmax((left.sqrt() * match - left * size / 2) / (1 - left), dim=-1)
+    expected: Tensor = likely @ targets
+    return expected
+
+
+def correlation_loss(predicted: Tensor, wanted: Tensor, mask: Tensor) -> Tensor:
+    """One minus Pearson's correlation over a video's steps, (B, S) in [0, 2]; of ranks it is Spearman's.
+
+    Unlike the squared error it does not mind level and amount, which the judged rank correlations do not see either.
+
+    Args:
+        predicted, wanted: (B, S, N).
+        mask: (B, N) true where there is a step.
+    """
+    real = mask[:, None].to(predicted.dtype)
+    count = real.sum(dim=-1, keepdim=True)
+    a, b = (((x - (x * real).sum(dim=-1, keepdim=True) / count) * real) for x in (predicted, wanted))
+    # The floor keeps the gradient finite where a curve is flat.
+    floor = 1e-6
+    norms = torch.sqrt((a * a).sum(dim=-1) + floor) * torch.sqrt((b * b).sum(dim=-1) + floor)
+    return 1 - (a * b).sum(dim=-1) / norms
