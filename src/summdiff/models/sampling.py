@@ -157,7 +157,7 @@ class Model:
             for encoded in torch.split(condition, max(1, _BATCH // samples))
         ]
 
-        state = _paired_noise(len(inputs), samples, seed)  # (N, M)
+        state = paired_noise(len(inputs), samples=samples, seed=seed)  # (N, M)
         eta_noise = torch.Generator().manual_seed(seed + 1)
         for done, t in enumerate(ddim.timesteps, start=1):
             signal = float(ddim.alphas_cumprod[t]) ** 0.5
@@ -298,7 +298,7 @@ class Windows:
         return blended
 
 
-def _paired_noise(steps: int, samples: int, seed: int) -> Tensor:
+def paired_noise(steps: int, *, samples: int, seed: int) -> Tensor:
     """Standard normal (N, M) in pairs of opposite sign, each pair drawn on its own so that M changes none of them."""
     generator = torch.Generator().manual_seed(seed)
     drawn = [torch.randn(steps, generator=generator) for _ in range((samples + 1) // 2)]
