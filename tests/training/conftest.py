@@ -1,9 +1,16 @@
 """A small data set in TVSum's form whose importance follows a simple rule, and a recipe that learns it in seconds."""
 
+import importlib.util
+from pathlib import Path
+
 import h5py
 import numpy as np
 import pytest
 import yaml
+
+from summdiff.data.splits import Split
+from summdiff.data.tvsum import TVSum
+from summdiff.training.videos import Videos
 
 
 @pytest.fixture(scope="session")
@@ -28,6 +35,23 @@ def data_file(tmp_path_factory):
     return path
 
 
+def _writers():
+    """Those of the tests of `data`, which have a small file of each kind."""
+    spec = importlib.util.spec_from_file_location("data_files", Path(__file__).parents[1] / "data" / "conftest.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.WRITERS
+
+
+WRITERS = _writers()
+
+
+@pytest.fixture(params=sorted(WRITERS))
+def any_file(request, tmp_path):
+    """A file of each kind: (kind, path)."""
+    return request.param, WRITERS[request.param](tmp_path / f"small_{request.param}.h5")
+
+
 @pytest.fixture
 def recipe_file(data_file, tmp_path):
     """A recipe for it."""
@@ -48,3 +72,17 @@ def recipe_file(data_file, tmp_path):
     path = tmp_path / "small.yaml"
     path.write_text(yaml.safe_dump(recipe))
     return path
+
+
+@pytest.fixture
+def held_out(data_file):
+    """Eight videos to train on and two to validate."""
+    data = TVSum(data_file)
+    return Videos(data, Split(train=data.names[:8], validation=data.names[8:], test=()))
+
+
+@pytest.fixture
+def all_train(data_file):
+    """Ten videos to train on."""
+    data = TVSum(data_file)
+    return Videos(data, Split(train=data.names, validation=(), test=()))

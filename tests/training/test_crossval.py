@@ -1,4 +1,5 @@
 import json
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +11,19 @@ from summdiff.data.tvsum import TVSum
 from summdiff.evaluation.evaluate import evaluate
 from summdiff.evaluation.predictions import read_predictions
 from summdiff.training.crossval import cross_validate
+from summdiff.training.logs import Watcher
 from summdiff.training.recipe import read_recipe
+
+
+class Noted(Watcher):
+    """Notes what is said, also in other processes."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def say(self, sentence):
+        with self.path.open("a") as file:
+            file.write(f"{sentence}\n")
 
 
 @pytest.fixture(scope="module")
@@ -18,16 +31,19 @@ def result(data_file, tmp_path_factory):
     folder = tmp_path_factory.mktemp("crossval")
     (folder / "recipe.yaml").write_text(
         f"name: small\ndata: {data_file}\noutput: {folder / 'out'}\nepochs: 1\nfolds: 2\nvalidation: 0.2\n"
+        "other_spaces: true\n"
         "network: {width: 16, heads: 2, encoder_layers: 1, denoiser_layers: 1}\n"
         "diffusion: {samples: 2, steps: 2}\naugmentation: {views: 1}\n"
     )
-    lines = []
-    return cross_validate(read_recipe(folder / "recipe.yaml"), processes=2, on_fold=lines.append), lines
+    watcher = Noted(folder / "said.txt")
+    found = cross_validate(read_recipe(folder / "recipe.yaml"), processes=2, watcher=watcher)
+    return found, watcher.path.read_text().splitlines()
 
 
 def test_every_video_is_predicted_once_by_a_model_that_never_saw_it(result, data_file):
     found, lines = result
-    assert len(lines) == 2
+    assert len([line for line in lines if re.match(r"fold [12]/2 is finished: tau ", line)]) == 2
+    assert lines[0] == "Running fold 1/2, fold 2/2; 0 more to come."
     tested = [name for fold in found.metrics["folds"] for name in fold["split"]["test"]]
     assert sorted(tested) == sorted(TVSum(data_file).names)
     for fold in found.metrics["folds"]:

@@ -1,155 +1,174 @@
 import csv
 from dataclasses import replace
 
-import numpy as np
+import h5py
 import pytest
 import torch
 
+from summdiff.data.splits import Split
 from summdiff.data.tvsum import TVSum
 from summdiff.errors import OutputError, UsageError
+from summdiff.models.store import write_model
 from summdiff.training import loop
-from summdiff.training.loop import MovingAverage, evaluate, expected_scores, fit, variety
+from summdiff.training.average import MovingAverage
+from summdiff.training.logs import Watcher
+from summdiff.training.loop import fit
 from summdiff.training.recipe import read_recipe
+from summdiff.training.state import learning_rate
+from summdiff.training.validation import Quality, validate
+from summdiff.training.videos import Videos
 
 
-@pytest.fixture
-def videos(data_file):
-    data = TVSum(data_file)
-    return [data[name] for name in data.names]
+def weights(trained):
+    return torch.cat([tensor.flatten().float() for tensor in trained.model.network.state_dict().values()])
 
 
-def weights(model):
-    return torch.cat([tensor.flatten().float() for tensor in model.network.state_dict().values()])
+class StopError(Exception):
+    """What a test breaks a run off with."""
 
 
-def test_learns_a_simple_rule(videos, recipe_file, tmp_path):
+class Stopper(Watcher):
+    """Breaks a run off after some epochs or steps, and keeps the rows that it saw."""
+
+    def __init__(self, *, epochs=10**9, steps=10**9):
+        self.epochs, self.steps, self.rows = epochs, steps, []
+
+    def step(self, done, total, loss):
+        if done == self.steps:
+            raise StopError
+
+    def epoch(self, row):
+        self.rows.append(row)
+        if row["epoch"] + 1 == self.epochs:
+            raise StopError
+
+
+def test_learns_a_simple_rule(held_out, recipe_file, tmp_path):
     """On videos that it was not trained on. Chance is 0, the mean annotator reaches 0.75."""
     recipe = read_recipe(recipe_file, ["epochs=60", "validate_every=60", "learning_rate=0.01", "augmentation.views=1"])
-    model = fit(recipe, videos[:8], videos[8:], tmp_path)
-    quality = evaluate(model, videos[8:], recipe)
-    assert quality.rho > 0.35
-    assert quality.spread > 0.05
+    trained = fit(recipe, held_out, tmp_path)
+    found = validate(trained.model, [held_out.data[name] for name in held_out.split.validation], recipe).values
+    assert found["rho"] > 0.35
+    assert found["spread"] > 0.05
 
 
-def test_same_seed_same_weights(videos, recipe_file, tmp_path):
+def test_same_seed_same_weights(all_train, recipe_file, tmp_path):
     recipe = read_recipe(recipe_file)
-    a, b = fit(recipe, videos, [], tmp_path / "a"), fit(recipe, videos, [], tmp_path / "b")
-    other = fit(read_recipe(recipe_file, ["seed=1"]), videos, [], tmp_path / "c")
+    a, b = (fit(recipe, all_train, tmp_path / name) for name in "ab")
+    other = fit(read_recipe(recipe_file, ["seed=1"]), all_train, tmp_path / "c")
     assert torch.equal(weights(a), weights(b))
     assert not torch.equal(weights(a), weights(other))
 
 
-def test_interrupted_and_resumed_equals_uninterrupted(videos, recipe_file, tmp_path):
+@pytest.mark.parametrize("stopper", [{"epochs": 3}, {"epochs": 4}, {"steps": 9}], ids=str)
+def test_interrupted_and_resumed_equals_uninterrupted(held_out, recipe_file, tmp_path, stopper):
+    """After an epoch without and with a checkpoint, and in the middle of one. Two steps an epoch."""
     recipe = read_recipe(recipe_file, ["epochs=6", "select=best"])
-    whole = fit(recipe, videos[:8], videos[8:], tmp_path / "whole")
-
-    class StopError(Exception):
-        pass
-
-    def stop(row):
-        if row["epoch"] == 3:
-            raise StopError
-
+    whole = fit(recipe, held_out, tmp_path / "whole")
     with pytest.raises(StopError):
-        fit(recipe, videos[:8], videos[8:], tmp_path / "parts", on_epoch=stop)
+        fit(recipe, held_out, tmp_path / "parts", watcher=Stopper(**stopper))
     torch.rand(17)  # whatever happens between must not matter
-    seen = []
-    resumed = fit(recipe, videos[:8], videos[8:], tmp_path / "parts", on_epoch=lambda row: seen.append(row["epoch"]))
-    assert seen == [5]
+    watcher = Stopper()
+    resumed = fit(recipe, held_out, tmp_path / "parts", watcher=watcher)
+    assert watcher.rows[0]["epoch"] == (2 if stopper == {"epochs": 3} else 4)
     assert torch.equal(weights(whole), weights(resumed))
+    assert whole.epoch == resumed.epoch
     logs = [(tmp_path / part / "log.csv").read_text() for part in ("whole", "parts")]
     assert logs[0] == logs[1]
-    assert [int(row["epoch"]) for row in csv.DictReader(logs[0].splitlines())] == [1, 3, 5]
+    rows = list(csv.DictReader(logs[0].splitlines()))
+    assert [int(row["epoch"]) for row in rows] == list(range(6))
+    assert [bool(row["tau"]) for row in rows] == [False, True] * 3
 
 
-def test_a_checkpoint_of_something_else_is_refused(videos, recipe_file, tmp_path):
-    fit(read_recipe(recipe_file, ["epochs=2"]), videos, [], tmp_path)
+def test_a_checkpoint_of_something_else_is_refused(all_train, data_file, recipe_file, tmp_path):
+    folder = tmp_path / "run"
+    fit(read_recipe(recipe_file, ["epochs=2"]), all_train, folder)
     with pytest.raises(UsageError, match="another recipe"):
-        fit(read_recipe(recipe_file, ["epochs=2", "seed=5"]), videos, [], tmp_path)
+        fit(read_recipe(recipe_file, ["epochs=2", "seed=5"]), all_train, folder)
+    data = all_train.data
+    fewer = Videos(data, Split(train=data.names[1:], validation=(), test=()))
     with pytest.raises(UsageError, match="another recipe"):
-        fit(read_recipe(recipe_file, ["epochs=2"]), videos[1:], [], tmp_path)
-    louder = [replace(videos[0], features=videos[0].features * 2), *videos[1:]]
+        fit(read_recipe(recipe_file, ["epochs=2"]), fewer, folder)
+    (tmp_path / "louder.h5").write_bytes(data_file.read_bytes())
+    with h5py.File(tmp_path / "louder.h5", "r+") as file:
+        file["video_1/features"][0, 0] = 9
     with pytest.raises(UsageError, match="other data"):
-        fit(read_recipe(recipe_file, ["epochs=2"]), louder, [], tmp_path)
-    fit(read_recipe(recipe_file, ["epochs=2", "seed=5", "resume=never"]), videos, [], tmp_path)
+        fit(read_recipe(recipe_file, ["epochs=2"]), replace(all_train, data=TVSum(tmp_path / "louder.h5")), folder)
+    fit(read_recipe(recipe_file, ["epochs=2", "seed=5", "resume=never"]), all_train, folder)
 
 
-def test_a_damaged_checkpoint_and_other_places_that_cannot_be_used(videos, recipe_file, tmp_path):
-    fit(read_recipe(recipe_file, ["epochs=2"]), videos, [], tmp_path)
-    whole = (tmp_path / "checkpoint.pt").read_bytes()
-    for content in (b"", b"no checkpoint", whole[: len(whole) // 2]):
-        (tmp_path / "checkpoint.pt").write_bytes(content)
-        with pytest.raises(UsageError, match="damaged: remove it"):
-            fit(read_recipe(recipe_file, ["epochs=2"]), videos, [], tmp_path)
+def test_places_that_cannot_be_used(all_train, recipe_file, tmp_path):
+    (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="cannot be made"):
-        fit(read_recipe(recipe_file), videos, [], tmp_path / "log.csv" / "folder")
+        fit(read_recipe(recipe_file), all_train, tmp_path / "file" / "folder")
     if not torch.backends.mps.is_available():
         with pytest.raises(UsageError, match="Accelerator 'mps' cannot be used here"):
-            fit(read_recipe(recipe_file, ["accelerator=mps"]), videos, [], tmp_path)
+            fit(read_recipe(recipe_file, ["accelerator=mps"]), all_train, tmp_path)
 
 
-def test_best_needs_validation_videos_and_takes_the_best_epoch(videos, recipe_file, tmp_path, monkeypatch):
+def test_best_needs_validation_videos_and_takes_the_best_epoch(held_out, all_train, recipe_file, tmp_path, monkeypatch):
     with pytest.raises(UsageError, match="no validation videos"):
-        fit(read_recipe(recipe_file, ["select=best"]), videos, [], tmp_path)
+        fit(read_recipe(recipe_file, ["select=best"]), all_train, tmp_path)
     kept = []
     taus = iter([0.1, 0.5, 0.3])
 
-    def judged(model, held_out, recipe):
-        kept.append(weights(model).clone())
-        return loop.Quality(tau=next(taus), rho=0.0, spread=0.0, coherence=0.0)
+    def judged(model, videos, recipe, on_video):
+        kept.append(torch.cat([tensor.flatten() for tensor in model.network.state_dict().values()]))
+        tau = next(taus)
+        return Quality(tau, {"tau": tau})
 
-    monkeypatch.setattr(loop, "evaluate", judged)
-    model = fit(read_recipe(recipe_file, ["epochs=6", "select=best"]), videos[:8], videos[8:], tmp_path)
-    assert torch.equal(weights(model), kept[1])
-
-
-def test_validation_does_not_change_training(videos, recipe_file, tmp_path):
-    often = read_recipe(recipe_file, ["validate_every=1"])
-    once = read_recipe(recipe_file, ["validate_every=4"])
-    a, b = fit(often, videos[:8], videos[8:], tmp_path / "a"), fit(once, videos[:8], videos[8:], tmp_path / "b")
-    assert torch.equal(weights(a), weights(b))
+    monkeypatch.setattr(loop, "validate", judged)
+    trained = fit(read_recipe(recipe_file, ["epochs=6", "select=best"]), held_out, tmp_path)
+    assert torch.equal(weights(trained), kept[1])
+    assert trained.epoch == 3
 
 
-def test_expected_scores_are_bayes():
-    """Against the posterior mean written with densities, on few steps so that no annotator is certain."""
-    generator = torch.Generator().manual_seed(0)
-    targets = torch.rand(2, 4, 6, generator=generator, dtype=torch.float64)
-    mask = torch.ones(2, 6, dtype=torch.bool)
-    mask[1, 4:] = False
-    everyone = 2 * targets - 1
-    left = torch.tensor([[0.1, 0.5, 0.9], [0.01, 0.3, 0.999]], dtype=torch.float64)
-    noisy = left.sqrt()[..., None] * everyone[:, :3] + (1 - left).sqrt()[..., None] * torch.randn(
-        2, 3, 6, generator=generator, dtype=torch.float64
-    )
-    found = expected_scores(noisy, left, everyone, targets, mask)
-    for b in range(2):
-        for s in range(3):
-            n = int(mask[b].sum())
-            normal = torch.distributions.Normal(left[b, s].sqrt() * everyone[b, :, :n], (1 - left[b, s]).sqrt())
-            likelihood = normal.log_prob(noisy[b, s, :n]).sum(dim=-1).exp()
-            wanted = (likelihood[:, None] * targets[b]).sum(dim=0) / likelihood.sum()
-            assert torch.allclose(found[b, s, :n], wanted[:n], atol=1e-9)
+def test_validation_does_not_change_training(held_out, recipe_file, tmp_path):
+    often = fit(read_recipe(recipe_file, ["validate_every=1"]), held_out, tmp_path / "a")
+    once = fit(read_recipe(recipe_file, ["validate_every=4"]), held_out, tmp_path / "b")
+    assert torch.equal(weights(often), weights(once))
 
 
-def test_expected_scores_at_both_ends_of_the_noise():
-    targets = torch.rand(1, 20, 50, generator=torch.Generator().manual_seed(1))
-    mask = torch.ones(1, 50, dtype=torch.bool)
-    everyone = 2 * targets - 1
-    clean = expected_scores(everyone[:, 3:4], torch.tensor([[0.9999]]), everyone, targets, mask)
-    assert torch.allclose(clean[0, 0], targets[0, 3], atol=1e-5)
-    lost = expected_scores(torch.zeros(1, 1, 50), torch.tensor([[1e-9]]), everyone, targets, mask)
-    assert torch.allclose(lost[0, 0], targets[0].mean(dim=0), atol=1e-3)
+def test_validation_of_some_of_the_videos(data_file, recipe_file, tmp_path, monkeypatch):
+    data, seen = TVSum(data_file), []
+
+    def judged(model, videos, recipe, on_video):
+        seen.append([video.name for video in videos])
+        return Quality(0.0, {"tau": 0.0})
+
+    monkeypatch.setattr(loop, "validate", judged)
+    videos = Videos(data, Split(train=data.names[:4], validation=data.names[4:], test=()))
+    fit(read_recipe(recipe_file, ["epochs=2", "validate_videos=3"]), videos, tmp_path)
+    assert seen == [["video_5", "video_7", "video_9"]]
 
 
-def test_variety_tells_noise_from_views():
-    rng = np.random.default_rng(0)
-    mean = np.sin(np.arange(400) / 20)
-    noise = variety((mean + 0.1 * rng.normal(size=(50, 400))).astype(np.float32))
-    assert noise == pytest.approx((0.1 / mean.std(), 0.0), abs=0.03)
-    slow = np.repeat(rng.normal(size=(50, 40)), 10, axis=1)
-    assert variety((mean + 0.1 * slow).astype(np.float32)) == pytest.approx((0.1 / mean.std(), 0.9), abs=0.05)
-    assert variety(np.ones((1, 5), dtype=np.float32)) == (0.0, 0.0)
-    assert variety(np.ones((2, 1), dtype=np.float32)) == (0.0, 0.0)
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ["optimizer=adam", "learning_rate_schedule=exponential", "ema_decay=0", "clip_norm=0"],
+        ["learning_rate_schedule=constant", "warmup_epochs=1", "rank_weight=0.1", "window=null", "length_buckets=true"],
+        ["targets.people=each", "targets.scale=scores", "targets.clip=[0.05,0.95]", "targets.expected=false"],
+        ["targets.people=mean", "targets.smooth_seconds=4", "conditioning=features"],
+        ["conditioning=both", "network.preset=release", "network.encoder_layers=2"],
+        ["network.preset=paper", "precision=bf16-mixed"],
+    ],
+    ids=lambda overrides: overrides[0],
+)
+def test_every_option_trains(held_out, recipe_file, tmp_path, overrides):
+    recipe = read_recipe(recipe_file, ["epochs=2", *overrides])
+    trained = fit(recipe, held_out, tmp_path)
+    assert torch.isfinite(weights(trained)).all()
+    rows = list(csv.DictReader((tmp_path / "log.csv").read_text().splitlines()))
+    assert len(rows) == 2
+
+
+def test_without_an_average_the_weights_are_the_last_ones():
+    network = torch.nn.Linear(2, 1)
+    average = MovingAverage(network, 0.0)
+    with torch.no_grad():
+        network.weight.fill_(3.0)
+    average.update()
+    assert torch.equal(average.network.weight, network.weight)
 
 
 def test_moving_average_follows_the_weights():
@@ -164,3 +183,41 @@ def test_moving_average_follows_the_weights():
         network.weight.fill_(4.0)
     average.update()
     assert torch.allclose(average.network.weight, torch.full((1, 2), 3.1), atol=1e-3)
+
+
+def test_learning_rates(recipe_file):
+    def rates(*overrides):
+        recipe = read_recipe(recipe_file, ["epochs=4", *overrides])
+        return [learning_rate(recipe, epoch) for epoch in range(4)]
+
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
+    scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=4)
+    known = []
+    for _ in range(4):
+        known.append(scheduler.get_last_lr()[0])
+        optimizer.step()
+        scheduler.step()
+    assert rates() == pytest.approx(known)
+    assert rates("learning_rate_schedule=constant") == [1, 1, 1, 1]
+    exponential = ["learning_rate_schedule=exponential", "learning_rate_factor=0.5"]
+    assert rates(*exponential) == [1, 0.5, 0.25, 0.125]
+    assert rates(*exponential, "warmup_epochs=2") == pytest.approx([1 / 3, 2 / 3, 1, 0.5])
+
+
+def test_starts_from_a_trained_model(all_train, recipe_file, tmp_path):
+    recipe = read_recipe(recipe_file, ["epochs=1"])
+    trained = fit(recipe, all_train, tmp_path / "first")
+    write_model(trained.model, tmp_path / "first", provenance={})
+    # A learning rate this small leaves the weights where they are.
+    near = ["epochs=1", "learning_rate=1e-12", "weight_decay=0", f"init_from={tmp_path / 'first'}"]
+    again = fit(read_recipe(recipe_file, [*near, "seed=3", "network.dropout=0.3"]), all_train, tmp_path / "second")
+    assert torch.allclose(weights(trained), weights(again), atol=1e-6)
+    with pytest.raises(UsageError, match=r"its width differ from the recipe's") as raised:
+        fit(read_recipe(recipe_file, [*near, "network.width=32"]), all_train, tmp_path / "third")
+    assert "\n" not in str(raised.value)
+
+
+def test_a_loss_that_is_not_finite_is_said(all_train, recipe_file, tmp_path):
+    recipe = read_recipe(recipe_file, ["learning_rate=1e30", "clip_norm=0"])
+    with pytest.raises(UsageError, match=r"loss became (nan|inf) in epoch \d: try a lower learning_rate"):
+        fit(recipe, all_train, tmp_path)

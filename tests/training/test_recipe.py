@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 
 from summdiff.errors import DataError, UsageError
-from summdiff.training.recipe import read_recipe
+from summdiff.models.summdiff import PRESETS, NetworkConfig
+from summdiff.training.recipe import Recipe, read_recipe
 
 RECIPES = Path(__file__).parents[2] / "recipes"
 
@@ -55,12 +56,52 @@ def test_missing_recipe(tmp_path):
         read_recipe(tmp_path / "nowhere.yaml")
 
 
-def test_where_the_data_is(recipe_file, monkeypatch, tmp_path):
+@pytest.mark.parametrize(
+    ("kind", "file"),
+    [
+        ("tvsum", "tvsum_i3d.h5"),
+        ("summe", "summe_annotations.h5"),
+        ("mr_hisum", "mr_hisum.h5"),
+        ("youtube_highlights", "youtube_highlights_i3d.h5"),
+    ],
+)
+def test_where_the_data_is(recipe_file, monkeypatch, tmp_path, kind, file):
     named = read_recipe(recipe_file)
     assert named.data_path().name == "small.h5"
-    unnamed = read_recipe(recipe_file, ["data=null"])
+    unnamed = read_recipe(recipe_file, ["data=null", f"kind={kind}"])
     monkeypatch.setenv("SUMMDIFF_DATA", str(tmp_path))
-    assert unnamed.data_path() == tmp_path / "tvsum_i3d.h5"
+    assert unnamed.data_path() == tmp_path / file
     monkeypatch.delenv("SUMMDIFF_DATA")
     with pytest.raises(DataError, match="SUMMDIFF_DATA"):
         unnamed.data_path()
+    with pytest.raises(DataError, match=r"add data=FILE, or kind=tvsum\|summe"):
+        read_recipe(recipe_file, ["data=null"]).data_path()
+
+
+def test_the_network_has_the_fields_of_its_own_config(recipe_file):
+    """Their names, their defaults and what each preset makes of them, with what is given on top."""
+    for preset, changes in PRESETS.items():
+        recipe = read_recipe(recipe_file, [f"network={{preset: {preset}, n_bins: 33}}"])
+        assert recipe.network.config(inputs=7) == NetworkConfig.preset(preset, inputs=7, n_bins=33), changes
+    plain = Recipe(name="plain", output="out").network.config(inputs=7)
+    assert plain == NetworkConfig.preset("joint", inputs=7)
+    described = Recipe.model_fields["network"].default.__class__.model_fields
+    assert all(field.description for field in described.values())
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("network.width=20", r"small.yaml': network: Width 20 must be a multiple of 8"),
+        ("network.kernel=4", r"network: A network cannot have these sizes"),
+        ("network={preset: release, position: rotary}", r"network: A global token has no time to rotate by"),
+        ("network.preset=best", r"network.preset: .*got 'best'"),
+        ("targets.clip=[0.9,0.1]", r"targets: clip must rise, got \[0.9, 0.1\]"),
+        ("diffusion.steps=2000", r"diffusion: steps must be at most num_train_timesteps \(1000\)"),
+        ("diffusion.step_seconds=0", r"diffusion: step_seconds must be above 0"),
+    ],
+)
+def test_what_cannot_be_is_said_in_one_sentence(recipe_file, override, said):
+    with pytest.raises(DataError, match=said) as raised:
+        read_recipe(recipe_file, [override])
+    assert "\n" not in str(raised.value)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+
+from summdiff.errors import UsageError
 
 
 def crossval(
@@ -18,21 +20,64 @@ def crossval(
         typer.Argument(metavar="KEY=VALUE...", help="Fields to change, as for `summdiff train`.", show_default=False),
     ] = None,
     processes: Annotated[int, typer.Option(min=1, metavar="N", help="Folds trained at the same time.")] = 1,
+    seeds: Annotated[
+        list[str] | None,
+        typer.Option(metavar="0,1,2", help="Run with each seed, and print mean ± deviation.", show_default=False),
+    ] = None,
 ) -> None:
     """Cross-validate a recipe: every video is predicted once, by a model that never saw it.
 
-    Writes metrics.json, predictions.h5 (for `summdiff evaluate`) and splits.json to `crossval` in the recipe's output
-    folder, and prints the agreement with annotators beside that of ridge regression on the same inputs, random scores,
-    and the annotators among themselves.
+    Writes metrics.json, predictions.h5 (for `summdiff evaluate`), splits.json, recipe.yaml and each fold's model to
+    `crossval` in the recipe's output folder, with --seeds to a folder in it for each seed; and prints the agreement
+    with annotators beside that of ridge regression on the same inputs, random scores, and the annotators among
+    themselves. Folds that are finished are not trained again.
     """
+    from summdiff.cli.epochs import watcher
     from summdiff.cli.results import print_evaluation
-    from summdiff.training.crossval import cross_validate
+    from summdiff.training.crossval import cross_validate, cross_validate_seeds, over_seeds
     from summdiff.training.recipe import read_recipe
+    from summdiff.training.signals import Interrupted
 
-    result = cross_validate(
-        read_recipe(recipe, overrides or ()),
-        processes=processes,
-        on_fold=lambda line: print(line, file=sys.stderr, flush=True),
-    )
-    print_evaluation(result.evaluation)
-    print(result.path)
+    numbers = read_seeds(seeds or ())
+    checked = read_recipe(recipe, overrides or ())
+    display = watcher(checked.epochs, bar=False)
+    try:
+        if not numbers:
+            result = cross_validate(checked, processes=processes, watcher=display)
+            print_evaluation(result.evaluation)
+            print(result.path)
+            return
+        path, results = cross_validate_seeds(checked, numbers, processes=processes, watcher=display)
+    except Interrupted as stop:
+        print(f"summdiff: {stop}", file=sys.stderr)
+        raise typer.Exit(stop.exit_code) from stop
+    print_evaluation(results[0].evaluation)
+    for line in describe_seeds(over_seeds(numbers, results), checked.name):
+        print(line)
+    print(path)
+
+
+def read_seeds(listed: list[str] | tuple[str, ...]) -> list[int]:
+    """Seeds from words such as "0,1,2" and "3".
+
+    Raises:
+        UsageError: one is no whole number from 0, or given twice.
+    """
+    words = [word.strip() for text in listed for word in text.split(",")]
+    wrong = [word for word in words if not (word.isascii() and word.isdigit())]
+    if wrong:
+        raise UsageError(f"'{wrong[0]}' is no seed: write whole numbers from 0, for instance --seeds 0,1,2.")
+    numbers = [int(word) for word in words]
+    if len(set(numbers)) < len(numbers):
+        raise UsageError(f"A seed is given twice in --seeds {','.join(words)}.")
+    return numbers
+
+
+def describe_seeds(over: dict[str, Any], name: str) -> list[str]:
+    """Mean and deviation of each measure of the model, as lines to read; F1 and MAP from 0 to 1."""
+    seeds = ", ".join(str(seed) for seed in over["seeds"])
+    lines = [f"{name}, mean ± standard deviation over seeds {seeds}:"]
+    for measure, row in over["rows"][name].items():
+        deviation = "" if row["sd"] is None else f" ± {row['sd']:.4f}"
+        lines.append(f"  {measure:<14} {row['mean']:.4f}{deviation}")
+    return lines

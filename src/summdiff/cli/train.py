@@ -21,22 +21,35 @@ def train(
             show_default=False,
         ),
     ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Do everything once, on two batches, and leave nothing behind.")
+    ] = False,
 ) -> None:
-    """Train a model on all videos of the recipe's data and write it to the recipe's output folder.
+    """Train a model on the videos of the recipe's data and write it to the recipe's output folder.
 
-    The data is the recipe's `data` file, or tvsum_i3d.h5 in the folder $SUMMDIFF_DATA. An interrupted run goes on where
-    it was. `summdiff summarize --model FOLDER` uses the result.
+    The data is the recipe's `data` file, or the usual one of its `kind` in the folder $SUMMDIFF_DATA. An interrupted
+    run goes on where it was: Ctrl-C or SIGTERM finish the step, save and leave, a second one leaves at once. Logs are
+    log.csv and, for TensorBoard, tensorboard/. `summdiff summarize --model FOLDER` uses the result.
     """
+    from summdiff.cli.epochs import watcher
     from summdiff.training.recipe import read_recipe
+    from summdiff.training.run import is_first_process
     from summdiff.training.run import train as run
+    from summdiff.training.signals import Interrupted
 
     checked = read_recipe(recipe, overrides or ())
-    print(run(checked, on_epoch=lambda row: print(describe_row(row, checked.epochs), file=sys.stderr, flush=True)))
-
-
-def describe_row(row: dict[str, float], epochs: int) -> str:
-    """A row of the training log as a line to read."""
-    line = f"epoch {row['epoch'] + 1:.0f}/{epochs}  loss {row['loss']:.4f}"
-    if "tau" in row:
-        line += f"  validation tau {row['tau']:.3f} rho {row['rho']:.3f} spread {row['spread']:.2f}"
-    return line
+    display = watcher(checked.epochs)
+    try:
+        folder = run(checked, watcher=display, dry_run=dry_run)
+    except Interrupted as stop:
+        display.close()
+        if not is_first_process():  # a launcher would kill the first process, which may still be saving
+            raise typer.Exit(0) from stop
+        print(f"summdiff: {stop}", file=sys.stderr)
+        raise typer.Exit(stop.exit_code) from stop
+    finally:
+        display.close()
+    if dry_run and is_first_process():
+        print("Everything works.", file=sys.stderr)
+    elif folder is not None:
+        print(folder)

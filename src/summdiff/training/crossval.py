@@ -3,28 +3,47 @@
 from __future__ import annotations
 
 import json
+import math
 import multiprocessing
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import asdict, dataclass, replace
+import signal
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import yaml
 from numpy.typing import NDArray
 
 from summdiff import __version__
 from summdiff.atomic import written_whole
-from summdiff.data.splits import Split, k_fold, write_splits
-from summdiff.data.tvsum import TVSum
+from summdiff.data.splits import describe_splits, write_splits
+from summdiff.data.video import AnnotatedVideo
+from summdiff.errors import DataError
 from summdiff.evaluation.evaluate import Evaluation
 from summdiff.evaluation.evaluate import evaluate as judge_systems
-from summdiff.evaluation.predictions import Predictions, write_predictions
-from summdiff.training.loop import evaluate, fit, make_folder, variety
+from summdiff.evaluation.from_model import predict
+from summdiff.evaluation.predictions import Predictions, read_predictions, write_predictions
+from summdiff.metrics.segments import frame_scores
+from summdiff.models.store import write_model
+from summdiff.training.checkpoint import Checkpoints
+from summdiff.training.logs import Watcher
+from summdiff.training.loop import fit, identity, make_folder
 from summdiff.training.recipe import Recipe
 from summdiff.training.ridge import ridge_curves
+from summdiff.training.run import describe
+from summdiff.training.signals import Interrupted, Signals
+from summdiff.training.targets import ONE_CURVE, panels, targets
 from summdiff.training.transfer import other_spaces
-from summdiff.training.views import panels, ranks
+from summdiff.training.validation import quality, validate, variety
+from summdiff.training.videos import Videos, to_cross_validate
+
+RESULT = "fold.json"
+_RIDGE = 4 * 2**30  # bytes of features up to which ridge regression, which takes all at once, is set beside the model
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +53,7 @@ class CrossValidation:
     Attributes:
         path: the JSON file.
         metrics: what is written there.
-        evaluation: the model, ridge regression and the references on all videos.
+        evaluation: the model, ridge regression and the references on all tested videos.
     """
 
     path: Path
@@ -42,37 +61,265 @@ class CrossValidation:
     evaluation: Evaluation
 
 
-def cross_validate(
-    recipe: Recipe, *, processes: int = 1, on_fold: Callable[[str], None] = lambda line: None
-) -> CrossValidation:
-    """Train and test a recipe on each fold and write `metrics.json`, `predictions.h5` and `splits.json`.
+def cross_validate(recipe: Recipe, *, processes: int = 1, watcher: Watcher | None = None) -> CrossValidation:
+    """Train and test a recipe on each fold and write metrics, predictions, splits, the recipe, and each fold's model.
+
+    A fold that is finished is not trained again, one that was interrupted goes on.
 
     Args:
         recipe: what to train; the files go to `crossval` in its output folder.
         processes: folds trained at the same time, with more than one each in a process of its own, all with
             `recipe.threads` threads.
-        on_fold: told in a line of each fold that is finished.
+        watcher: told how it goes; with several processes it must be possible to pickle.
 
     Raises:
         DataError, UsageError, OutputError: as said in one sentence.
+        Interrupted: by SIGINT or SIGTERM; the same call goes on.
     """
-    data = TVSum(recipe.data_path())
-    videos = {name: data[name] for name in data.names}
-    splits = k_fold(data.names, folds=recipe.folds, validation=recipe.validation, seed=recipe.split_seed)
+    return _all([recipe], [recipe.output / "crossval"], processes, watcher or Watcher())[0]
+
+
+def cross_validate_seeds(
+    recipe: Recipe, seeds: Sequence[int], *, processes: int = 1, watcher: Watcher | None = None
+) -> tuple[Path, list[CrossValidation]]:
+    """Cross-validate with each seed, in `crossval/seed<n>`, and write mean and deviation to `crossval/seeds.json`.
+
+    The folds are the same; the rest is as for `cross_validate`. Returns that path and the results, one a seed.
+    """
     directory = recipe.output / "crossval"
-    make_folder(directory)
+    recipes = [recipe.model_copy(update={"seed": seed}) for seed in seeds]
+    results = _all(recipes, [directory / f"seed{seed}" for seed in seeds], processes, watcher or Watcher())
+    path = directory / "seeds.json"
+    with written_whole(path) as partial:
+        partial.write_text(json.dumps(over_seeds(seeds, results), indent=1) + "\n", encoding="utf-8")
+    return path, results
 
-    results: dict[int, dict[str, Any]] = {}
-    for fold, result in _all_folds(recipe, data.path, splits, directory, processes):
-        results[fold] = result
-        test = result["test"]
-        on_fold(f"fold {fold + 1}/{len(splits)}  tau {test['tau']:.4f} rho {test['rho']:.4f}")
 
-    curves = {name: results[fold]["curves"][name] for fold, split in enumerate(splits) for name in split.test}
+def over_seeds(seeds: Sequence[int], results: Sequence[CrossValidation]) -> dict[str, Any]:
+    """Mean and standard deviation (n - 1; none of one seed) over seeds of each system and measure."""
+    rows: dict[str, dict[str, Any]] = {}
+    for name in results[0].evaluation.means:
+        rows[name] = {}
+        for measure in results[0].evaluation.means[name]:
+            values = [result.evaluation.means[name][measure].value for result in results]
+            deviation = float(np.std(values, ddof=1)) if len(values) > 1 else None
+            rows[name][measure] = {"mean": float(np.mean(values)), "sd": deviation, "values": values}
+    return {"summdiff": __version__, "seeds": list(seeds), "recipe": results[0].metrics["recipe"], "rows": rows}
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """One fold of one seed."""
+
+    recipe: Recipe
+    videos: Videos
+    directory: Path
+    label: str
+    watcher: Watcher
+
+    @property
+    def identity(self) -> str:
+        return identity(self.recipe, self.videos)
+
+
+@dataclass(frozen=True, slots=True)
+class _Fold:
+    """What came of a fold: `fold.json`, and curves (M, N) of its test videos by name."""
+
+    result: dict[str, Any]
+    curves: Mapping[str, NDArray[np.float64]]
+
+
+def _all(
+    recipes: Sequence[Recipe], directories: Sequence[Path], processes: int, watcher: Watcher
+) -> list[CrossValidation]:
+    """Cross-validations that share data and folds, their folds trained side by side."""
+    folds = to_cross_validate(recipes[0], watcher.say)
+    for videos in folds:
+        if not videos.split.test:
+            raise DataError(f"'{recipes[0].splits}' has a split without test videos that have features.")
+    jobs = []
+    for recipe, directory in zip(recipes, directories, strict=True):
+        for number, videos in enumerate(folds):
+            label = f"fold {number + 1}/{len(folds)}"
+            if len(recipes) > 1:
+                label = f"seed {recipe.seed} {label}"
+            jobs.append(_Job(recipe, videos, directory / f"fold{number}", label, watcher.labelled(label)))
+    for directory in directories:
+        make_folder(directory)
+    found: list[_Fold | None] = [None] * len(jobs)
+    for number, fold in _run(jobs, processes, watcher):
+        found[number] = fold
+        main = " ".join(f"{name} {value:.4f}" for name, value in fold.result["test"].items())
+        watcher.say(f"{jobs[number].label} is finished: {main}")
+    done = [fold for fold in found if fold is not None]
+    ridge = _ridge(recipes[0], folds, watcher)
+    return [
+        _summed_up(recipe, folds, done[i * len(folds) : (i + 1) * len(folds)], ridge, directory)
+        for i, (recipe, directory) in enumerate(zip(recipes, directories, strict=True))
+    ]
+
+
+def _run(jobs: Sequence[_Job], processes: int, watcher: Watcher) -> Iterator[tuple[int, _Fold]]:
+    """Number and result of each job, as they are finished; those that were before come first."""
+    waiting = []
+    for number, job in enumerate(jobs):
+        finished = _finished(job)
+        if finished is None:
+            waiting.append(number)
+        else:
+            yield number, finished
+    if processes == 1:
+        for number in waiting:
+            yield number, _one_fold(jobs[number])
+        return
+    # Spawned, not forked: a forked torch may hang on locks of threads that the child does not have.
+    context = multiprocessing.get_context("spawn")
+    running: dict[Future[_Fold], int] = {}
+    with (
+        Signals(on_signal=lambda number: _stop_children()) as signals,
+        ProcessPoolExecutor(processes, mp_context=context, initializer=_leave_ctrl_c_to_the_parent) as pool,
+    ):
+        try:
+            while waiting or running:
+                while waiting and len(running) < processes:
+                    number = waiting.pop(0)
+                    running[pool.submit(_one_fold, jobs[number])] = number
+                labels = ", ".join(jobs[number].label for number in running.values())
+                watcher.say(f"Running {labels}; {len(waiting)} more to come.")
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    yield running.pop(future), future.result()
+        except (Interrupted, BrokenProcessPool) as error:
+            _stop_children()
+            if signals.received:
+                raise Interrupted("Stopped; the same command goes on from there.", signals.received) from error
+            raise
+        except BaseException:
+            _stop_children()  # what is running need not be run to its end first
+            raise
+
+
+def _stop_children() -> None:
+    """Let the processes that train save and leave."""
+    for child in multiprocessing.active_children():
+        child.terminate()
+
+
+def _leave_ctrl_c_to_the_parent() -> None:
+    """Ctrl-C reaches all processes of a terminal; the parent passes on one SIGTERM, for that and for any other."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _finished(job: _Job) -> _Fold | None:
+    """The result of a fold that was finished before with the same recipe and data."""
+    if job.recipe.resume == "never":
+        return None
+    try:
+        result = json.loads((job.directory / RESULT).read_text(encoding="utf-8"))
+        if result.get("identity") != job.identity:
+            return None
+        return _Fold(result, read_predictions(job.directory / "predictions.h5").curves)
+    except (OSError, ValueError, AttributeError, DataError):
+        return None
+
+
+def _one_fold(job: _Job) -> _Fold:
+    """Train on one fold; its quality on validation and test videos, and the curves of the latter."""
+    recipe, videos, directory = job.recipe, job.videos, job.directory
+    data, split = videos.data, videos.split
+    trained = fit(recipe, videos, directory, watcher=job.watcher)
+    assert trained is not None  # noqa: S101 (no dry run)
+    model, how = trained.model, recipe.diffusion
+    validation = validate(model, (data[name] for name in split.validation), recipe) if split.validation else None
+    times = [time.perf_counter()]
+    predictions = predict(
+        *(model, data, split.test),
+        samples=how.samples,
+        steps=how.steps,
+        seed=recipe.seed,
+        on_video=lambda done: times.append(time.perf_counter()),
+    )
+    test = quality((predictions.curves[name], data.annotations(name)) for name in split.test)
+    result = {
+        "identity": job.identity,
+        "epoch": trained.epoch,
+        "validation": validation.values if validation else None,
+        "test": test.values,
+        "other feature spaces": _elsewhere(job, model),
+        "parameters": sum(weight.numel() for weight in model.network.parameters()),
+        "train_seconds": round(trained.seconds, 3),
+        "predict_ms": round(1000 * (times[-1] - times[0]) / len(split.test), 3),
+        "peak_memory_mb": peak_memory(),
+        "split": {part: list(getattr(split, part)) for part in ("train", "validation", "test")},
+    }
+    write_predictions(directory / "predictions.h5", predictions.curves, about=predictions.about)
+    write_model(model, directory, provenance=describe(recipe, videos))
+    with written_whole(directory / RESULT) as partial:
+        partial.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    Checkpoints(directory, job.identity).remove()
+    return _Fold(result, predictions.curves)
+
+
+def _elsewhere(job: _Job, model: Any) -> dict[str, dict[str, float]]:
+    """The quality on the test videos as other backbones might show them; of a relational model only."""
+    recipe, data, split = job.recipe, job.videos.data, job.videos.split
+    if not recipe.other_spaces:
+        return {}
+    spaces = other_spaces([data[name] for name in split.train], seed=recipe.seed)
+    return {
+        space: validate(
+            model, (replace(data[name], features=change(data[name].need_features())) for name in split.test), recipe
+        ).values
+        for space, change in spaces.items()
+    }
+
+
+def _ridge(recipe: Recipe, folds: Sequence[Videos], watcher: Watcher) -> dict[str, NDArray[np.float64]]:
+    """Ridge regression's curves (N,), at the steps that are judged; none where there is too much data."""
+    if _bytes(folds[0]) > _RIDGE:
+        watcher.say("The data is too large to set ridge regression beside the model.")
+        return {}
+    data = folds[0].data
+    names = {
+        name for videos in folds for part in ("train", "validation", "test") for name in getattr(videos.split, part)
+    }
+    videos = {name: data[name] for name in sorted(names)}
+    # A video that several splits test counts as its first one predicts it.
+    curves = ridge_curves(recipe, videos, [fold.split for fold in reversed(folds)])
+    return {name: _at_judged_steps(scores, videos[name], data.annotations(name)) for name, scores in curves.items()}
+
+
+def _at_judged_steps(scores: NDArray[np.float64], seen: AnnotatedVideo, judged: AnnotatedVideo) -> NDArray[np.float64]:
+    """Scores of a video's own steps at the steps that it is judged at, where its features have a grid of their own."""
+    if np.array_equal(seen.picks, judged.picks):
+        return scores
+    every: NDArray[np.float64] = frame_scores(scores, seen.picks, seen.n_frames)[judged.picks]
+    return every
+
+
+def _bytes(videos: Videos) -> int:
+    return 8 * sum(math.prod(videos.data.feature_shape(name) or (0,)) for name in videos.data.names)
+
+
+def _summed_up(
+    recipe: Recipe,
+    folds: Sequence[Videos],
+    results: Sequence[_Fold],
+    ridge: Mapping[str, NDArray[np.float64]],
+    directory: Path,
+) -> CrossValidation:
+    """Judge the folds' predictions together and write everything."""
+    data, splits = folds[0].data, [videos.split for videos in folds]
+    curves: dict[str, NDArray[np.float64]] = {}
+    for fold in reversed(results):
+        curves |= fold.curves
+    names = [name for name in data.names if name in curves]
+    curves = {name: curves[name] for name in names}
+    coverage = describe_splits(splits, names)
     about = {
         "model": recipe.name,
         "selection": {
-            "best": "in each fold the epoch with the best tau on its validation videos",
+            "best": "in each fold the epoch that did best on its validation videos",
             "last": "the last epoch of each fold; its validation videos were held out all the same",
         }[recipe.select],
         "cross-validation": {
@@ -80,102 +327,83 @@ def cross_validate(
             "split_seed": recipe.split_seed,
             "validation": recipe.validation,
             "seed": recipe.seed,
+            "splits": recipe.splits.name if recipe.splits else None,
+            "tested in several": len(coverage.repeated),
         },
-        "data": {"file": data.path.name, "sha256": data.fingerprint(), "videos": len(videos)},
+        "data": folds[0].describe(),
     }
-    ours = Predictions(recipe.name, curves, about)
-    penalty = "the penalty with the best tau on each fold's validation videos"
-    ridge = Predictions(
-        "ridge",
-        {name: scores[None] for name, scores in ridge_curves(recipe, videos, splits).items()},
-        about | {"model": "ridge regression on the same inputs", "selection": penalty},
-    )
-    evaluation = judge_systems(data, [ours, ridge], seed=recipe.seed)
-    metrics = {
+    systems = [Predictions(recipe.name, curves, about)]
+    if ridge:
+        penalty = "the penalty that does best on each fold's validation videos"
+        systems.append(
+            Predictions(
+                "ridge",
+                {name: ridge[name][None] for name in names},
+                about | {"model": "ridge regression on the same inputs", "selection": penalty},
+            )
+        )
+    evaluation = judge_systems(data, systems, names=names, seed=recipe.seed)
+    each = [fold.result for fold in results]
+    metrics: dict[str, Any] = {
         "summdiff": __version__,
-        "recipe": recipe.model_dump(mode="json", exclude={"data", "output", "resume"}),
+        "recipe": recipe.stated(),
         "evaluation": evaluation.to_dict(),
-        "variety": _mean([_variety(curves[name]) for name in data.names]),
-        "variety of the targets": _mean(
-            [
-                _variety(
-                    panels(
-                        ranks(video.need_user_scores()),
-                        size=recipe.targets.panel,
-                        count=1000,
-                        rng=np.random.default_rng(0),
-                    )
-                )
-                for video in videos.values()
-            ]
-        ),
+        "variety": _variety([variety(curves[name]) for name in names]),
+        "variety of the targets": _variety_of_targets(recipe, folds[0], names),
         "other feature spaces": {
-            name: _mean([fold["other feature spaces"][name] for fold in results.values()])
-            for name in results[0]["other feature spaces"]
+            space: _mean([fold["other feature spaces"][space] for fold in each])
+            for space in each[0]["other feature spaces"]
         },
-        "folds": [
-            {key: value for key, value in results[fold].items() if key != "curves"}
-            | {"split": {part: list(names) for part, names in asdict(split).items()}}
-            for fold, split in enumerate(splits)
-        ],
+        "cost": {
+            "parameters": each[0]["parameters"],
+            "train_seconds": round(sum(fold["train_seconds"] for fold in each), 3),
+            "predict_ms": round(
+                sum(fold["predict_ms"] * len(fold["split"]["test"]) for fold in each)
+                / sum(len(fold["split"]["test"]) for fold in each),
+                3,
+            ),
+            "peak_memory_mb": max((fold["peak_memory_mb"] or 0.0 for fold in each), default=0.0) or None,
+        },
+        "folds": [{key: value for key, value in fold.items() if key != "identity"} for fold in each],
     }
     write_predictions(directory / "predictions.h5", curves, about=about)
     write_splits(directory / "splits.json", splits)
+    with written_whole(directory / "recipe.yaml") as partial:
+        partial.write_text(yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False), encoding="utf-8")
     path = directory / "metrics.json"
     with written_whole(path) as partial:
         partial.write_text(json.dumps(metrics, indent=1) + "\n", encoding="utf-8")
     return CrossValidation(path=path, metrics=metrics, evaluation=evaluation)
 
 
-def _all_folds(
-    recipe: Recipe, path: Path, splits: Sequence[Split], directory: Path, processes: int
-) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Number and result of each fold, as they are finished."""
-    if processes == 1:
-        for fold, split in enumerate(splits):
-            yield fold, _one_fold(recipe, path, split, directory / f"fold{fold}")
-        return
-    # Spawned, not forked: a forked torch may hang on locks of threads that the child does not have.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(max_workers=min(processes, len(splits)), mp_context=context) as pool:
-        jobs = {
-            pool.submit(_one_fold, recipe, path, split, directory / f"fold{fold}"): fold
-            for fold, split in enumerate(splits)
-        }
-        for job in as_completed(jobs):
-            yield jobs[job], job.result()
+def peak_memory() -> float | None:
+    """The most memory in MiB that this process has had, None where the system does not say."""
+    if sys.platform == "win32":
+        return None
+    import resource
+
+    unit = 1 if sys.platform == "darwin" else 1024
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20, 1)
 
 
-def _one_fold(recipe: Recipe, path: Path, split: Split, directory: Path) -> dict[str, Any]:
-    """Train on one fold; its quality on validation and test videos, and the curves (M, N) of the latter."""
-    data = TVSum(path)
-    training, validation = ([data[name] for name in names] for names in (split.train, split.validation))
-    model = fit(recipe, training, validation, directory)
-    test = [data[name] for name in split.test]
-    spaces = other_spaces(training, seed=recipe.seed) if recipe.conditioning == "relational" else {}
-    draw = recipe.diffusion
-    return {
-        "validation": asdict(evaluate(model, validation, recipe)) if validation else None,
-        "test": asdict(evaluate(model, test, recipe)),
-        "other feature spaces": {
-            name: asdict(
-                evaluate(model, [replace(video, features=change(video.need_features())) for video in test], recipe)
-            )
-            for name, change in spaces.items()
-        },
-        "curves": {
-            video.name: model.sample(
-                video.need_features(), rate=video.rate, samples=draw.samples, steps=draw.steps, seed=recipe.seed
-            )
-            for video in test
-        },
-    }
+def _variety_of_targets(recipe: Recipe, videos: Videos, names: Sequence[str]) -> dict[str, float] | None:
+    """How different the curves are that the model learned from; None where each video has one."""
+    how = recipe.targets
+    if videos.data.kind in ONE_CURVE or how.people == "mean":
+        return None
+    size = how.panel if how.people == "panels" else 1
+    return _variety(
+        [
+            variety(panels(targets(videos.data[name], how), size=size, count=1000, rng=np.random.default_rng(0)))
+            for name in names
+        ]
+    )
+
+
+def _variety(rows: Sequence[tuple[float, float]]) -> dict[str, float]:
+    spread, coherence = np.mean(rows, axis=0)
+    return {"spread": float(spread), "coherence": float(coherence)}
 
 
 def _mean(rows: Sequence[dict[str, float]]) -> dict[str, float]:
-    return {key: float(np.mean([row[key] for row in rows])) for key in rows[0]}
-
-
-def _variety(curves: NDArray[Any]) -> dict[str, float]:
-    spread, coherence = variety(curves)
-    return {"spread": spread, "coherence": coherence}
+    return {key: float(np.mean([row[key] for row in rows if key in row])) for key in rows[0]}

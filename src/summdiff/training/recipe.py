@@ -4,60 +4,174 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import MISSING, fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, get_type_hints
 
-from summdiff.errors import DataError, UsageError
+from summdiff.data.video import Kind
+from summdiff.diffusion.schedule import ScheduleName
+from summdiff.errors import DataError, ModelError, UsageError
+from summdiff.models.sampling import WINDOW, Conditioning
+from summdiff.models.summdiff import PRESETS, NetworkConfig
 
 try:
     import yaml
-    from pydantic import BaseModel, ConfigDict, Field, ValidationError
+    from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model, model_validator
 except ImportError as error:
     raise UsageError("Training needs more packages: install them with `pip install 'summdiff[train]'`.") from error
+
+# The file of each data set in the folder $SUMMDIFF_DATA.
+USUAL_FILES: dict[Kind, str] = {
+    "tvsum": "tvsum_i3d.h5",
+    "summe": "summe_annotations.h5",
+    "mr_hisum": "mr_hisum.h5",
+    "youtube_highlights": "youtube_highlights_i3d.h5",
+}
+Preset = Literal["paper", "release", "joint"]
+Share = Annotated[float, Field(ge=0, le=1)]
+# Where a run happens and where its files lie, not what it learns: may differ where an interrupted run goes on.
+PLACE = frozenset(
+    {
+        *("data", "annotations", "splits", "output", "resume", "workers", "in_memory", "threads"),
+        *("accelerator", "devices", "strategy", "checkpoint_minutes", "init_from"),
+    }
+)
 
 
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class NetworkRecipe(_Section):
-    """Sizes of the network; see `summdiff.models.summdiff.NetworkConfig`."""
+class _Network(_Section):
+    """The network: a preset, and any field of `summdiff.models.summdiff.NetworkConfig` that is to differ from it."""
 
-    width: int = Field(default=64, ge=8)
-    heads: int = Field(default=4, ge=1)
-    feed_forward: int = Field(default=256, ge=1)
-    encoder_layers: int = Field(default=2, ge=0)
-    denoiser_layers: int = Field(default=2, ge=1)
-    n_bins: int = Field(default=200, ge=2)
-    score_scale: float = Field(default=1.0, gt=0)
-    dropout: float = Field(default=0.1, ge=0, lt=1)
-    input_dropout: float = Field(default=0.0, ge=0, lt=1)
-    cross_attention: bool = True
-    kernel: int = Field(default=5, ge=1)
+    preset: Preset = Field(default="joint", description="whose values the fields have that are not given")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_in(cls, given: Any) -> Any:
+        if not isinstance(given, dict):
+            return given
+        return PRESETS.get(given.get("preset", "joint"), {}) | given
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        try:
+            self.config(inputs=1)
+        except ModelError as error:
+            raise ValueError(str(error)) from error
+        return self
+
+    def config(self, *, inputs: int) -> NetworkConfig:
+        """The network's sizes for P inputs a step.
+
+        Raises:
+            ModelError: sizes that make no network.
+        """
+        return NetworkConfig(inputs=inputs, **self.model_dump(exclude={"preset"}))
+
+
+def _fields_of_network() -> dict[str, Any]:
+    """The fields of the network's own config, so that names and defaults live there only."""
+    hints = get_type_hints(NetworkConfig)
+    about = _described(NetworkConfig.__doc__ or "")
+    return {
+        field.name: (
+            hints[field.name],
+            Field(
+                default=... if field.default is MISSING else field.default,
+                description=about.get(field.name),
+            ),
+        )
+        for field in fields(NetworkConfig)
+        if field.name != "inputs"
+    }
+
+
+def _described(docstring: str) -> dict[str, str]:
+    """What a docstring's list of attributes says of each of them."""
+    about: dict[str, str] = {}
+    names: list[str] = []
+    for line in docstring.partition("Attributes:")[2].splitlines():
+        if not line.strip():
+            continue
+        head, colon, rest = line.strip().partition(": ")
+        listed = head.split(", ")
+        if colon and line[8:9] != " " and all(name.isidentifier() for name in listed):
+            names = listed
+            about |= dict.fromkeys(names, rest)
+        else:
+            about |= {name: f"{about[name]} {line.strip()}" for name in names}
+    return about
+
+
+if TYPE_CHECKING:
+    NetworkRecipe = _Network
+else:
+    NetworkRecipe = create_model("NetworkRecipe", __base__=_Network, __doc__=_Network.__doc__, **_fields_of_network())
 
 
 class DiffusionRecipe(_Section):
     """The noise, and how samples are drawn for validation and by default afterwards."""
 
-    schedule: Literal["cosine", "linear"] = "cosine"
-    num_train_timesteps: int = Field(default=1000, ge=1)
+    schedule: ScheduleName = Field(default="cosine", description="of the noise")
+    num_train_timesteps: int = Field(default=1000, ge=1, description="T")
     p_uncond: float = Field(default=0.1, ge=0, lt=1, description="share of items trained without their video")
-    guidance_scale: float = Field(default=0.0, ge=0)
-    step_seconds: float | None = Field(default=2.0, gt=0, description="of the training data; higher rates are averaged")
-    eta: float = Field(default=0.0, ge=0, le=1)
-    samples: int = Field(default=8, ge=1)
-    steps: int = Field(default=10, ge=1)
+    guidance_scale: float = Field(default=0.0, ge=0, description="w of classifier-free guidance")
+    null_video: Path | None = Field(
+        default=None, description=".npy file (D,) with the features of a black video, what guidance guides away from"
+    )
+    step_seconds: Literal["data"] | float | None = Field(
+        default="data",
+        description='length of a step: higher rates are averaged before sampling; "data": as in the training videos; '
+        "null: any rate as it comes",
+    )
+    eta: float = Field(default=0.0, ge=0, le=1, description="of the DDIM steps")
+    guide_final: bool = Field(default=True, description="whether guidance reaches the last prediction, the answer")
+    window: int = Field(default=WINDOW, ge=8, description="steps denoised at a time; longer videos are blended of such")
+    samples: int = Field(default=8, ge=1, description="curves drawn for a video; their mean is judged")
+    steps: int = Field(default=10, ge=1, description="denoising steps")
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if isinstance(self.step_seconds, float) and not self.step_seconds > 0:
+            raise ValueError(f"step_seconds must be above 0, got {self.step_seconds}.")
+        if self.steps > self.num_train_timesteps:
+            raise ValueError(f"steps must be at most num_train_timesteps ({self.num_train_timesteps}).")
+        return self
 
 
 class TargetRecipe(_Section):
-    """What the clean scores are: ranks in the video, in [0, 1], averaged over random panels of its annotators.
+    """What the clean scores are, in [0, 1].
 
-    Panels rather than single annotators, since 20 curves a video are soon known by heart, thousands of panels are not.
+    Panels rather than single annotators by default, since 20 curves a video are soon known by heart, thousands of
+    panels are not.
     """
 
+    people: Literal["panels", "each", "mean"] = Field(
+        default="panels",
+        description="panels: means of random panels of annotators; each: every annotator of every video is an item of "
+        "an epoch; mean: the mean annotator. Where a data set has one curve a video, all are that curve",
+    )
+    scale: Literal["ranks", "scores"] = Field(
+        default="ranks", description="ranks: each annotator's ranks in the video; scores: as annotated"
+    )
+    clip: tuple[Share, Share] | None = Field(default=None, description="smallest and largest value of a curve")
     panel: int = Field(default=4, ge=1, description="annotators in a panel; the spread falls with its square root")
     panels_per_video: int = Field(default=32, ge=1, description="panels drawn for a video at each step")
-    curves_per_video: int = Field(default=4, ge=1, description="of these, how many are noised and learned from")
+    curves_per_video: int = Field(
+        default=4, ge=1, description="of these, how many are noised and learned from (each: one)"
+    )
+    expected: bool = Field(
+        default=True, description="learn the mean of the drawn curves by how likely each is, instead of the noised one"
+    )
+    smooth_seconds: float = Field(default=0.0, ge=0, description="deviation of the Gaussian that smooths; 0: off")
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.clip is not None and not self.clip[0] < self.clip[1]:
+            raise ValueError(f"clip must rise, got {list(self.clip)}.")
+        return self
 
 
 class AugmentationRecipe(_Section):
@@ -71,33 +185,83 @@ class AugmentationRecipe(_Section):
 class Recipe(_Section):
     """One training run."""
 
-    name: str = Field(min_length=1)
-    data: Path | None = Field(default=None, description="a TVSum file; else tvsum_i3d.h5 in $SUMMDIFF_DATA")
+    name: str = Field(min_length=1, description="of the model")
     output: Path = Field(description="folder for the model, the log and checkpoints")
-    conditioning: Literal["relational", "features"] = "relational"
-    feature_extractor: str | None = None
+
+    data: Path | None = Field(default=None, description="HDF5; null: the usual file of its kind in $SUMMDIFF_DATA")
+    kind: Kind | None = Field(default=None, description="which data set; null: told by the file")
+    annotations: Path | None = Field(
+        default=None, description="TVSum's original annotations, for a file without annotators' scores"
+    )
+    splits: Path | None = Field(default=None, description="file of splits; null: drawn at random")
+    fold: int = Field(default=0, ge=0, description="which split of that file to train on, from 0; not for crossval")
+    hold_out: float = Field(
+        default=0.0, ge=0, lt=1, description="share of the training videos that validates; not for crossval"
+    )
+    folds: int = Field(default=5, ge=2, description="of cross-validation without `splits`")
+    validation: float = Field(default=0.2, ge=0, lt=1, description="share of a fold's training videos held out")
+    other_spaces: bool = Field(
+        default=False, description="cross-validation also tests on features as other backbones might make them"
+    )
+    split_seed: int = Field(default=0, ge=0, description="of the videos held out and of the folds")
+
+    conditioning: Conditioning = Field(
+        default="relational", description="what the network sees of a video: relations of any features, or features"
+    )
+    feature_extractor: str | None = Field(default=None, description="the backbone that the model will need")
     network: NetworkRecipe = NetworkRecipe()
     diffusion: DiffusionRecipe = DiffusionRecipe()
     targets: TargetRecipe = TargetRecipe()
     augmentation: AugmentationRecipe = AugmentationRecipe()
+
     epochs: int = Field(default=200, ge=1)
-    window: int = Field(
-        default=128, ge=8, description="steps that are learned from at a time; descriptors see them all"
+    window: int | None = Field(
+        default=128, ge=8, description="steps learned from at a time (descriptors see them all); null: whole videos"
     )
-    videos_per_batch: int = Field(default=8, ge=1)
+    videos_per_batch: int = Field(default=8, ge=1, description="on all devices together")
+    length_buckets: bool = Field(default=False, description="batches of videos of like length, so with little padding")
+    in_memory: bool | None = Field(
+        default=None, description="keep training videos in memory; null: if they take less than 2 GiB"
+    )
+    workers: int = Field(default=0, ge=0, description="processes that read videos which are not in memory")
+
+    optimizer: Literal["adamw", "adam"] = Field(
+        default="adamw", description="adam: weight decay is added to the gradient (L2)"
+    )
     learning_rate: float = Field(default=1e-3, gt=0)
+    learning_rate_schedule: Literal["cosine", "constant", "exponential"] = Field(
+        default="cosine", description="epoch by epoch, after the warm-up; cosine falls to 0 at the end"
+    )
+    learning_rate_factor: float = Field(default=0.99, gt=0, le=1, description="of an epoch, if exponential")
+    warmup_epochs: int = Field(default=0, ge=0, description="in which the learning rate rises linearly")
     weight_decay: float = Field(default=0.01, ge=0)
-    clip_norm: float = Field(default=1.0, gt=0)
-    ema_decay: float = Field(default=0.99, ge=0, lt=1)
-    validate_every: int = Field(default=20, ge=1, description="epochs")
-    select: Literal["best", "last"] = "last"
+    clip_norm: float = Field(default=1.0, ge=0, description="largest norm of the gradient; 0: off")
+    ema_decay: float = Field(default=0.99, ge=0, lt=1, description="of the weights' moving average; 0: off")
+    rank_weight: float = Field(default=0.0, ge=0, description="of a loss on ranks beside the squared error")
+    init_from: Path | None = Field(default=None, description="folder of a trained model to start from")
+
+    validate_every: int = Field(default=20, ge=1, description="epochs; a checkpoint is written then, too")
+    validate_videos: int | None = Field(default=None, ge=1, description="at most so many, evenly chosen; null: all")
+    select: Literal["best", "last"] = Field(
+        default="last", description="best: the epoch that does best on the validation videos"
+    )
+    checkpoint_minutes: float = Field(default=10.0, gt=0, description="a checkpoint at least so often")
+    resume: Literal["auto", "never"] = Field(default="auto", description="never: start anew in any case")
     seed: int = Field(default=0, ge=0)
+
     threads: int = Field(default=1, ge=1, description="of the processor, for each process")
-    accelerator: Literal["cpu", "cuda", "mps"] = "cpu"
-    resume: Literal["auto", "never"] = "auto"
-    folds: int = Field(default=5, ge=2, description="of cross-validation")
-    validation: float = Field(default=0.2, ge=0, lt=1, description="share of a fold's training videos held out")
-    split_seed: int = Field(default=0, ge=0)
+    accelerator: Literal["cpu", "cuda", "mps", "auto"] = "cpu"
+    devices: int = Field(default=1, ge=1, description="accelerators, or processes on the processor")
+    strategy: Literal["auto", "ddp"] = Field(default="auto", description="how several devices share the work")
+    precision: Literal["32-true", "16-mixed", "bf16-mixed"] = "32-true"
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.splits is not None and self.hold_out > 0 and self.validation == 0:
+            raise ValueError("hold_out needs no splits, or a validation share above 0.")
+        if self.select == "best" and self.validation == 0 and self.hold_out == 0 and self.splits is None:
+            raise ValueError("select: best needs validation videos: set validation or hold_out above 0.")
+        return self
 
     def data_path(self) -> Path:
         """Where the data is.
@@ -107,10 +271,16 @@ class Recipe(_Section):
         """
         if self.data is not None:
             return self.data
+        if self.kind is None:
+            raise DataError(f"Recipe '{self.name}' names no data: add data=FILE, or kind={'|'.join(USUAL_FILES)}.")
         folder = os.environ.get("SUMMDIFF_DATA")
         if not folder:
             raise DataError(f"Recipe '{self.name}' names no data: add data=FILE or set SUMMDIFF_DATA to its folder.")
-        return Path(folder) / "tvsum_i3d.h5"
+        return Path(folder) / USUAL_FILES[self.kind]
+
+    def stated(self) -> dict[str, Any]:
+        """What it says of the training itself, for results: the same on another machine and in another folder."""
+        return self.model_dump(mode="json", exclude=set(PLACE))
 
 
 def read_recipe(path: str | os.PathLike[str], overrides: Sequence[str] = ()) -> Recipe:
@@ -150,6 +320,8 @@ def read_recipe(path: str | os.PathLike[str], overrides: Sequence[str] = ()) -> 
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the recipe"
+        if first["type"] == "value_error":  # one of our own sentences
+            raise DataError(f"Recipe '{os.fspath(path)}': {where}: {first['ctx']['error']}") from error
         raise DataError(
             f"Recipe '{os.fspath(path)}': {where}: {first['msg'].lower()}, got {first['input']!r}."
         ) from error

@@ -2,36 +2,61 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
 from pathlib import Path
+from typing import Any
 
 from summdiff import __version__
-from summdiff.data.tvsum import TVSum
 from summdiff.models.store import write_model
+from summdiff.training.logs import Watcher
 from summdiff.training.loop import fit
 from summdiff.training.recipe import Recipe
+from summdiff.training.videos import Videos, to_train
 
 
-def train(recipe: Recipe, *, on_epoch: Callable[[dict[str, float]], None] | None = None) -> Path:
-    """Train on every video of the recipe's data and write a folder that `load_model` accepts.
+def train(recipe: Recipe, *, watcher: Watcher | None = None, dry_run: bool = False) -> Path | None:
+    """Train as a recipe says and write a folder that `load_model` accepts.
 
-    No video is held out: epochs and settings are chosen before, by cross-validation. Beside the model the folder gets
-    the log and the checkpoint from which an interrupted run goes on.
+    Beside the model the folder gets the logs and the checkpoints from which an interrupted run goes on.
+
+    Args:
+        recipe: what to do.
+        watcher: told how it goes.
+        dry_run: only do everything once, and write nothing.
 
     Returns:
-        The folder, `recipe.output`.
+        The folder, `recipe.output`; None after a dry run, and in every process but the first.
 
     Raises:
-        DataError, UsageError, OutputError: as said in one sentence.
+        DataError, UsageError, ModelError, OutputError: as said in one sentence.
+        Interrupted: by SIGINT or SIGTERM; the run can go on.
     """
-    data = TVSum(recipe.data_path())
-    videos = [data[name] for name in data.names]
-    model = fit(recipe, videos, [], recipe.output, on_epoch=on_epoch)
-    provenance = {
+    first_process = is_first_process()
+    watcher = watcher if watcher is not None and first_process else Watcher()
+    videos = to_train(recipe, watcher.say)
+    trained = fit(recipe, videos, recipe.output, watcher=watcher, dry_run=dry_run)
+    if trained is None or not first_process:
+        return None
+    return write_model(trained.model, recipe.output, provenance=describe(recipe, videos))
+
+
+def describe(recipe: Recipe, videos: Videos) -> dict[str, Any]:
+    """What a model's folder says of how it came about."""
+    split, data = videos.split, videos.data
+    best = recipe.select == "best"
+    return {
         "summdiff": __version__,
-        "recipe": recipe.model_dump(mode="json", exclude={"data", "output"}),
-        "data": {"file": data.path.name, "sha256": data.fingerprint(), "videos": len(videos)},
-        "selection": "the last epoch; settings were chosen before, by cross-validation",
-        "trained_on": [data.identity(name) for name in data.names],
+        "recipe": recipe.stated(),
+        "data": videos.describe(),
+        "selection": f"the epoch that did best on {len(split.validation)} validation videos"
+        if best
+        else "the last epoch; settings were chosen before, by cross-validation",
+        # Videos that chose the epoch are no new ones to it either.
+        "trained_on": [data.identity(name) for name in (*split.train, *(split.validation if best else ()))],
+        "validated_on": [data.identity(name) for name in split.validation],
     }
-    return write_model(model, recipe.output, provenance=provenance)
+
+
+def is_first_process() -> bool:
+    """Whether this process is the one that writes, as launchers of distributed runs say in the environment."""
+    return os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0")) == "0"

@@ -1,0 +1,136 @@
+"""Checkpoints: whole files only, the last two of them, and the newest that is not damaged."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import pickle
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from summdiff import __version__
+from summdiff.atomic import written_whole
+from summdiff.errors import UsageError
+
+_KEPT = 2
+_PREFIX, _SUFFIX = "checkpoint-", ".pt"
+_DIGEST = 32  # bytes at a file's end; torch reads a file with flipped bits without a word
+
+
+class Checkpoints:
+    """The checkpoints in a folder, `checkpoint-00000012.pt` for twelve steps done.
+
+    Each holds what `save` is given, all random states, the versions that wrote it and `identity`; loading runs no code
+    from it.
+    """
+
+    def __init__(self, directory: Path, identity: str, say: Callable[[str], None] = lambda sentence: None) -> None:
+        """Look at nothing yet.
+
+        Args:
+            directory: the folder.
+            identity: of recipe and data; a checkpoint of another is not used.
+            say: told where a damaged one was passed over.
+        """
+        self._directory, self._identity, self._say = directory, identity, say
+
+    def save(self, state: dict[str, Any], step: int) -> Path:
+        """Write a checkpoint beside its final name, then rename it, then remove all but the last two.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        path = self._directory / f"{_PREFIX}{step:08d}{_SUFFIX}"
+        write(path, state | {"identity": self._identity, "random": random_states(), "versions": versions()})
+        for old in self.paths()[:-_KEPT]:
+            old.unlink(missing_ok=True)
+        return path
+
+    def newest(self) -> dict[str, Any] | None:
+        """The newest whole checkpoint, None where there is none at all.
+
+        Raises:
+            UsageError: all are damaged, or it is of another recipe or data.
+        """
+        paths = self.paths()
+        for path in reversed(paths):
+            state = read(path)
+            if state is None:
+                self._say(f"'{path}' is damaged; the run goes on from the checkpoint before.")
+                continue
+            if state["identity"] != self._identity:
+                raise UsageError(f"'{path}' is of another recipe or other data: remove it or set resume=never.")
+            return state
+        if paths:
+            raise UsageError(f"All checkpoints in '{self._directory}' are damaged: remove them or set resume=never.")
+        return None
+
+    def remove(self) -> None:
+        """Remove them all, and what a killed run left half-written."""
+        for path in (*self.paths(), *self._directory.glob(f".{_PREFIX}*.tmp")):
+            path.unlink(missing_ok=True)
+
+    def paths(self) -> list[Path]:
+        """The files, oldest first."""
+        return sorted(self._directory.glob(f"{_PREFIX}*{_SUFFIX}"))
+
+
+def write(path: Path, state: dict[str, Any]) -> None:
+    """Write a file that `read` takes, so that it is there whole or not at all, even where the power fails.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    content = io.BytesIO()
+    torch.save(state, content)
+    whole = content.getbuffer()
+    with written_whole(path) as partial, partial.open("wb") as file:
+        file.write(whole)
+        file.write(hashlib.sha256(whole).digest())
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def read(path: Path) -> dict[str, Any] | None:
+    """What such a file holds, on the processor; None if it is damaged."""
+    try:
+        whole = path.read_bytes()
+        content, digest = whole[:-_DIGEST], whole[-_DIGEST:]
+        if hashlib.sha256(content).digest() != digest:
+            return None
+        state = torch.load(io.BytesIO(content), weights_only=True, map_location="cpu")
+    except (OSError, EOFError, RuntimeError, pickle.UnpicklingError):
+        return None
+    return state if isinstance(state, dict) else None
+
+
+def random_states() -> dict[str, Any]:
+    """The states of all global generators, in types that can be read without running code."""
+    kind, keys, *rest = np.random.get_state()
+    return {
+        "torch": torch.get_rng_state(),
+        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+        "numpy": [kind, np.asarray(keys).tolist(), *rest],
+        "python": random.getstate(),
+    }
+
+
+def set_random_states(states: dict[str, Any]) -> None:
+    """Set all global generators to such states; those of accelerators where there are as many."""
+    torch.set_rng_state(states["torch"])
+    if states["cuda"] and len(states["cuda"]) == torch.cuda.device_count():
+        torch.cuda.set_rng_state_all(states["cuda"])
+    kind, keys, *rest = states["numpy"]
+    np.random.set_state((kind, np.array(keys, dtype=np.uint32), *rest))
+    random.setstate(states["python"])
+
+
+def versions() -> dict[str, str]:
+    """Of what decides the numbers."""
+    return {"summdiff": __version__, "torch": str(torch.__version__), "numpy": np.__version__}

@@ -1,0 +1,223 @@
+"""The items of an epoch: which view, window, curves, times and noise, and how they become batches.
+
+All that chance decides of an item comes from a generator seeded by the recipe's seed, the epoch and the item's number.
+So a run that goes on needs no state of a loader, and several processes draw just what one would.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from summdiff.data.batches import Batch, Example, collate, length_buckets
+from summdiff.models.denoising import Draws
+from summdiff.training.recipe import Recipe
+from summdiff.training.targets import ONE_CURVE, count_noised, draw, one_curve
+from summdiff.training.videos import Videos
+from summdiff.training.views import view
+
+_VIEWS, _ITEMS, _ORDER = 0, 1, 2  # what a generator is for, so that no two share their numbers
+_MEMORY = 2 * 2**30  # bytes of training videos that are kept in memory
+_LOOKED_AT = 1024  # views that mean and deviation of the inputs are taken from
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One video, or one annotator of a video, at one time.
+
+    Attributes:
+        example: inputs (N, P) and curves (K, N), those that are noised first.
+        timestep: (S,) int64.
+        noise: (S, N) float32.
+        dropped: whether to learn without seeing the video.
+    """
+
+    example: Example
+    timestep: NDArray[np.int64]
+    noise: NDArray[np.float32]
+    dropped: bool
+
+
+class Examples(Dataset[Item]):
+    """What a run trains on. An index is a pair of epoch and item; the items are videos, or their annotators.
+
+    Attributes:
+        lengths: (items,) steps of each, a window at most.
+    """
+
+    def __init__(self, videos: Videos, recipe: Recipe) -> None:
+        """Look how long the videos are; nothing else is read yet."""
+        self._recipe, self._data, self._names = recipe, videos.data, videos.split.train
+        self._how = one_curve(recipe.targets) if self._data.kind in ONE_CURVE else recipe.targets
+        shapes = [self._data.feature_shape(name) or (0, 0) for name in self._names]
+        size = 4 * sum(n * d for n, d in shapes) * recipe.augmentation.views
+        self.in_memory = recipe.in_memory if recipe.in_memory is not None else size <= _MEMORY
+        self._kept: dict[tuple[int, int], Example] = {}
+        self._items: list[tuple[int, int | None]] = [(video, None) for video in range(len(self._names))]
+        if self._how.people == "each":
+            people = [len(self.view(video, 0).targets) for video in range(len(self._names))]
+            self._items = [(video, annotator) for video, count in enumerate(people) for annotator in range(count)]
+        longest = recipe.window or max(n for n, _ in shapes)
+        self.lengths = np.array([min(shapes[video][0], longest) for video, _ in self._items], dtype=np.int64)
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __getitem__(self, at: tuple[int, int]) -> Item:
+        epoch, index = at
+        recipe = self._recipe
+        rng = np.random.default_rng([recipe.seed, _ITEMS, epoch, index])
+        video, annotator = self._items[index]
+        seen = self.view(video, int(rng.integers(recipe.augmentation.views)))
+        n = len(seen.inputs)
+        window = recipe.window or n
+        start = int(rng.integers(max(1, n - window + 1)))
+        part = slice(start, start + window)
+        curves = draw(seen.targets[:, part], self._how, annotator=annotator, rng=rng)
+        count = count_noised(self._how)
+        return Item(
+            example=Example(inputs=seen.inputs[part], targets=curves, rate=seen.rate),
+            timestep=rng.integers(recipe.diffusion.num_train_timesteps, size=count),
+            noise=rng.standard_normal((count, curves.shape[1]), dtype=np.float32),
+            dropped=bool(rng.random() < recipe.diffusion.p_uncond),
+        )
+
+    @property
+    def expected(self) -> bool:
+        """Whether items have more curves than are noised, to learn the mean of."""
+        return self._how.expected
+
+    def view(self, video: int, number: int) -> Example:
+        """A view of a video with all annotators' curves: the same whenever it is asked for, kept or made anew."""
+        kept = self._kept.get((video, number))
+        if kept is None:
+            rng = np.random.default_rng([self._recipe.seed, _VIEWS, video, number])
+            kept = view(self._data[self._names[video]], self._recipe, number, rng)
+            if self.in_memory:
+                self._kept[video, number] = kept
+        return kept
+
+    def look(self) -> dict[str, Any]:
+        """What a network has to know of the data: of at most 1024 views, evenly chosen.
+
+        `mean` and `deviation` of the P inputs as lists of numbers, and `step_seconds`, the usual length of a step.
+        """
+        views = self._recipe.augmentation.views
+        count = len(self._names) * views
+        total, squares, steps = np.zeros(()), np.zeros(()), 0
+        seconds = []
+        for at in np.unique(np.linspace(0, count - 1, min(count, _LOOKED_AT)).round().astype(int)).tolist():
+            seen = self.view(at // views, at % views)
+            x = seen.inputs.astype(np.float64)
+            total, squares, steps = total + x.sum(axis=0), squares + (x * x).sum(axis=0), steps + len(x)
+            seconds.append(1 / seen.rate)
+        mean = total / steps
+        deviation = np.sqrt(np.maximum(squares / steps - mean * mean, 0))
+        return {"mean": mean.tolist(), "deviation": deviation.tolist(), "step_seconds": float(np.median(seconds))}
+
+    def order(self, epoch: int) -> list[list[int]]:
+        """The batches of an epoch, each item in exactly one."""
+        recipe = self._recipe
+        size = recipe.videos_per_batch
+        if recipe.length_buckets:
+            return length_buckets(self.lengths, batch_size=size, seed=recipe.seed, epoch=epoch)
+        order = np.random.default_rng([recipe.seed, _ORDER, epoch]).permutation(len(self)).tolist()
+        return [order[first : first + size] for first in range(0, len(order), size)]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One process's part of one update.
+
+    Attributes:
+        batch, draws: its items.
+        share: what the mean of its losses counts in the mean over all processes, so that this is the batch's mean loss
+            however the items were shared out.
+    """
+
+    batch: Batch
+    draws: Draws
+    share: float
+
+
+class Batches:
+    """Steps of an epoch for one of `world` processes, each of which gets every `world`-th item of a batch."""
+
+    def __init__(self, examples: Examples, recipe: Recipe, *, rank: int = 0, world: int = 1) -> None:
+        """Start no process yet; those that read, if any, stay from one epoch to the next."""
+        self._examples, self._rank, self._world = examples, rank, world
+        self._plan = _Plan()
+        workers = 0 if examples.in_memory else recipe.workers
+        self._loader = DataLoader(
+            examples,
+            batch_sampler=self._plan,
+            collate_fn=_collated,
+            num_workers=workers,
+            persistent_workers=workers > 0,
+            # Spawned, not forked: a forked torch may hang on locks of threads that the child does not have.
+            multiprocessing_context="spawn" if workers else None,
+            worker_init_fn=_leave_signals_to_the_loop if workers else None,
+        )
+
+    @property
+    def count(self) -> int:
+        """Steps of an epoch, the same of each."""
+        return len(self._examples.order(0))
+
+    def of(self, epoch: int, *, first: int = 0) -> Generator[Step]:
+        """The steps of an epoch from the `first` on."""
+        whole = self._examples.order(epoch)[first:]
+        mine = [batch[self._rank :: self._world] for batch in whole]
+        # Who has nothing in a last, small batch still takes part in the update, with an item that counts nothing.
+        self._plan.batches = [
+            [(epoch, index) for index in part or batch[:1]] for part, batch in zip(mine, whole, strict=True)
+        ]
+        for (batch, draws), part, everyone in zip(self._loader, mine, whole, strict=True):
+            yield Step(batch, draws, share=len(part) / len(everyone) * self._world)
+
+    def largest(self, epoch: int) -> Step:
+        """The step of an epoch that takes most memory."""
+        order, lengths = self._examples.order(epoch), self._examples.lengths
+        batch = max(order, key=lambda batch: int(lengths[batch].max()) * len(batch))
+        part = batch[self._rank :: self._world] or batch[:1]
+        return Step(*_collated([self._examples[epoch, index] for index in part]), share=1.0)
+
+
+class _Plan(Sampler[list[tuple[int, int]]]):
+    """The batches that the loader is to give next."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[tuple[int, int]]] = []
+
+    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
+        return iter(self.batches)
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+
+def _collated(items: Sequence[Item]) -> tuple[Batch, Draws]:
+    """Items padded to one batch."""
+    batch = collate([item.example for item in items])
+    noise = torch.zeros(len(items), len(items[0].noise), batch.mask.shape[1])
+    for i, item in enumerate(items):
+        noise[i, :, : item.noise.shape[1]] = torch.from_numpy(item.noise)
+    draws = Draws(
+        timestep=torch.from_numpy(np.stack([item.timestep for item in items])),
+        noise=noise,
+        dropped=torch.tensor([item.dropped for item in items]),
+    )
+    return batch, draws
+
+
+def _leave_signals_to_the_loop(worker: int) -> None:
+    """Ctrl-C reaches reading processes too; they must live until the loop has saved, and end with it."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)

@@ -1,0 +1,241 @@
+"""Everything that changes while a run trains: what a checkpoint holds, and what one update does to it."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from summdiff.errors import DataError, ModelError, UsageError
+from summdiff.models import load_model
+from summdiff.models.denoising import Denoising, Draws
+from summdiff.models.sampling import Model, ModelConfig
+from summdiff.models.summdiff import NetworkConfig, SummDiff
+from summdiff.training.average import MovingAverage
+from summdiff.training.examples import Examples, Step
+from summdiff.training.logs import Row
+from summdiff.training.recipe import Recipe
+from summdiff.training.validation import Quality
+
+try:
+    from lightning_fabric import Fabric
+except ImportError as error:
+    raise UsageError("Training needs more packages: install them with `pip install 'summdiff[train]'`.") from error
+
+
+class Run:
+    """A run's weights and where it stands.
+
+    Attributes:
+        network, average: the weights, and their moving average.
+        epoch, step: the next epoch or the present one, and steps done in it.
+        done: steps done in all.
+        losses: of the epoch's steps so far, each the mean over its whole batch.
+        rows: of the log, one for each epoch done.
+        best: value, epoch and weights of the best epoch on the validation videos.
+        seconds: that the epochs done have taken.
+    """
+
+    def __init__(self, recipe: Recipe, examples: Examples, fabric: Fabric, saved: dict[str, Any] | None = None) -> None:
+        """Start from random weights or those of `init_from`, or go on from what was saved.
+
+        Raises:
+            UsageError, DataError: the model or null video to start from does not fit.
+        """
+        self._recipe, self._fabric = recipe, fabric
+        torch.manual_seed(recipe.seed)
+        self._look = examples.look() if saved is None else saved["look"]
+        self.network = _new_network(recipe, self._look)
+        learner = _Learner(
+            Denoising(
+                self.network,
+                schedule=recipe.diffusion.schedule,
+                num_train_timesteps=recipe.diffusion.num_train_timesteps,
+                expected_targets=examples.expected,
+                rank_weight=recipe.rank_weight,
+            )
+        )
+        kind = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}[recipe.optimizer]
+        weights = [weight for weight in self.network.parameters() if weight.requires_grad]
+        optimizer = kind(weights, lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
+        self._scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda epoch: learning_rate(recipe, epoch))
+        self._learner, self._optimizer = fabric.setup(learner, optimizer)
+        self.average = MovingAverage(self.network, recipe.ema_decay)
+        self.epoch = self.step = self.done = 0
+        self.losses: list[float] = []
+        self.rows: list[Row] = []
+        self.best: dict[str, Any] = {"value": -math.inf, "epoch": -1, "weights": {}}
+        self.seconds = 0.0
+        if saved is not None:
+            self.load_state_dict(saved)
+
+    def update(self, step: Step) -> Tensor:
+        """One step of the optimizer. Returns this process's part of the loss."""
+        recipe, fabric = self._recipe, self._fabric
+        # Dropout is the only thing left to chance here; of each process and step its own.
+        torch.manual_seed(_number(recipe.seed, self.epoch, self.step, fabric.global_rank))
+        self._learner.train()
+        batch, draws = step.batch.to(fabric.device), step.draws.to(fabric.device)
+        loss: Tensor = (
+            step.share
+            * self._learner(
+                *(batch.inputs, batch.targets, batch.seconds, batch.mask), *(draws.timestep, draws.noise, draws.dropped)
+            ).mean()
+        )
+        self._optimizer.zero_grad()
+        fabric.backward(loss)
+        if recipe.clip_norm:
+            fabric.clip_gradients(self._learner, self._optimizer, max_norm=recipe.clip_norm)
+        self._optimizer.step()
+        self.average.update()
+        return loss.detach()
+
+    def count_step(self, loss: float) -> None:
+        """One more step of the epoch is done.
+
+        Raises:
+            UsageError: the loss is not finite any more.
+        """
+        if not math.isfinite(loss):
+            raise UsageError(
+                f"The loss became {loss} in epoch {self.epoch + 1}: try a lower learning_rate, or a clip_norm."
+            )
+        self.losses.append(loss)
+        self.step, self.done = self.step + 1, self.done + 1
+
+    def count_epoch(self, quality: Quality | None) -> None:
+        """The epoch is done, and was validated or not."""
+        row: Row = {
+            "epoch": self.epoch,
+            "learning_rate": float(self._scheduler.get_last_lr()[0]),
+            "loss": float(np.mean(self.losses)),
+        }
+        if quality is not None:
+            row |= quality.values
+            if quality.main > self.best["value"]:
+                weights = {name: tensor.detach().clone() for name, tensor in self.average.network.state_dict().items()}
+                self.best = {"value": quality.main, "epoch": self.epoch, "weights": weights}
+        self.rows.append(row)
+        self._scheduler.step()
+        self.epoch, self.step, self.losses = self.epoch + 1, 0, []
+
+    def model(self) -> Model:
+        """The moving average as a model that samples as the recipe says, on the processor."""
+        return self._as_model(self.average.copied())
+
+    def selected_model(self) -> Model:
+        """The same, or with `select: best` that of the best epoch."""
+        network = self.average.copied()
+        if self._recipe.select == "best":
+            network.load_state_dict(self.best["weights"])
+        return self._as_model(network)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that `load_state_dict` needs."""
+        return {
+            "network": self.network.state_dict(),
+            "average": self.average.state_dict(),
+            "optimizer": self._optimizer.state_dict(),
+            "scheduler": self._scheduler.state_dict(),
+            "precision": self._fabric.strategy.precision.state_dict(),
+            "recipe": self._recipe.model_dump_json(),
+            "look": self._look,
+            **{name: getattr(self, name) for name in ("epoch", "step", "done", "losses", "rows", "best", "seconds")},
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Be as another was."""
+        self.network.load_state_dict(state["network"])
+        self.average.load_state_dict(state["average"])
+        self._optimizer.load_state_dict(state["optimizer"])
+        self._scheduler.load_state_dict(state["scheduler"])
+        self._fabric.strategy.precision.load_state_dict(state["precision"])
+        self.epoch, self.step, self.done = state["epoch"], state["step"], state["done"]
+        self.seconds = state["seconds"]
+        self.losses, self.rows, self.best = list(state["losses"]), list(state["rows"]), dict(state["best"])
+
+    def _as_model(self, network: SummDiff) -> Model:
+        recipe, how = self._recipe, self._recipe.diffusion
+        config = ModelConfig(
+            id=recipe.name,
+            conditioning=recipe.conditioning,
+            feature_extractor=recipe.feature_extractor,
+            schedule=how.schedule,
+            num_train_timesteps=how.num_train_timesteps,
+            guidance_scale=how.guidance_scale,
+            step_seconds=self._look["step_seconds"] if how.step_seconds == "data" else how.step_seconds,
+            eta=how.eta,
+            guide_final=how.guide_final,
+            window=how.window,
+        )
+        return Model(config, network)
+
+
+class _Learner(nn.Module):
+    """What the strategy wraps: gradients are shared out only of what passes its forward."""
+
+    def __init__(self, denoising: Denoising) -> None:
+        super().__init__()
+        self.denoising = denoising
+
+    def forward(self, *tensors: Tensor) -> Tensor:
+        """The loss (B,) of each video, from the tensors of a batch and of its draws."""
+        inputs, targets, seconds, mask, timestep, noise, dropped = tensors
+        loss: Tensor = self.denoising(inputs, targets, seconds, mask, Draws(timestep, noise, dropped))
+        return loss
+
+
+def learning_rate(recipe: Recipe, epoch: int) -> float:
+    """What the learning rate is multiplied by in an epoch, from 0."""
+    warm = recipe.warmup_epochs
+    if epoch < warm:
+        return (epoch + 1) / (warm + 1)
+    if recipe.learning_rate_schedule == "cosine":
+        return (1 + math.cos(math.pi * (epoch - warm) / max(1, recipe.epochs - warm))) / 2
+    if recipe.learning_rate_schedule == "exponential":
+        return recipe.learning_rate_factor ** (epoch - warm)
+    return 1.0
+
+
+def _new_network(recipe: Recipe, look: dict[str, Any]) -> SummDiff:
+    """A network that knows mean and deviation of the inputs; with random weights, or those of another model."""
+    mean, deviation = torch.tensor(look["mean"]), torch.tensor(look["deviation"])
+    network = SummDiff(recipe.network.config(inputs=len(mean)))
+    network.input_mean.copy_(mean)
+    network.input_std.copy_(deviation.clamp(min=1e-4))
+    if recipe.diffusion.null_video is not None:
+        path = recipe.diffusion.null_video
+        try:
+            network.set_null_video(np.load(path, allow_pickle=False))
+        except (OSError, ValueError) as error:
+            raise DataError(f"The null video '{path}' cannot be read: {error}.") from error
+        except ModelError as error:
+            raise UsageError(f"The null video '{path}' cannot be used: {error}") from error
+    if recipe.init_from is not None:
+        given = load_model(recipe.init_from)
+        ours, theirs = (_shape_of(each.config) for each in (network, given.network))
+        other = [name for name in ours if ours[name] != theirs[name]]
+        if given.config.conditioning != recipe.conditioning:
+            other = ["conditioning", *other]
+        if other:
+            raise UsageError(
+                f"The model in '{recipe.init_from}' cannot be started from: its {', '.join(other)} differ from the "
+                "recipe's."
+            )
+        network.load_state_dict(given.network.state_dict())
+    return network
+
+
+def _shape_of(config: NetworkConfig) -> dict[str, Any]:
+    """What must be the same for weights to mean the same."""
+    return {
+        name: getattr(config, name) for name in config.__dataclass_fields__ if name not in {"dropout", "input_dropout"}
+    }
+
+
+def _number(*seeds: int) -> int:
+    """One seed made of several."""
+    return int(np.random.SeedSequence(seeds).generate_state(1, np.uint64)[0])

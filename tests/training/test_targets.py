@@ -1,0 +1,86 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.ndimage import gaussian_filter1d
+from scipy.stats import rankdata
+
+from summdiff.data.registry import open_dataset
+from summdiff.training.recipe import TargetRecipe
+from summdiff.training.targets import count_noised, curves, draw, one_curve, panels, ranks, smooth, targets
+
+RNG = np.random.default_rng
+
+
+@pytest.fixture
+def video(data_file):
+    return open_dataset(data_file, "tvsum")["video_5"]
+
+
+def test_ranks_are_each_annotators_own(video):
+    n = video.user_scores.shape[1]
+    found = ranks(video.user_scores)
+    assert np.allclose(found, (rankdata(video.user_scores, axis=1) - 0.5) / n, atol=1e-6)
+    assert (found > 0).all()
+    assert (found < 1).all()
+
+
+def test_panels_are_means_of_different_annotators(video):
+    own = ranks(video.user_scores)
+    pairs = panels(own, size=2, count=200, rng=RNG(0))
+    expected = {tuple(((own[i] + own[j]) / 2).round(5)) for i in range(5) for j in range(i)}
+    assert {tuple(curve.round(5)) for curve in pairs} == expected
+    for size in (5, 9):
+        assert np.allclose(panels(own, size=size, count=3, rng=RNG(0)), own.mean(axis=0), atol=1e-6)
+
+
+def test_scores_as_annotated_and_their_mean(video):
+    how = TargetRecipe(scale="scores", people="mean", curves_per_video=3)
+    every = targets(video, how)
+    assert np.allclose(every, (video.user_scores - 1) / 4)
+    drawn = draw(every, how, annotator=None, rng=RNG(0))
+    assert np.allclose(drawn, np.tile(video.gtscore, (3, 1)), atol=1e-6)
+    assert count_noised(how) == 3
+
+
+def test_each_annotator_is_an_item(video):
+    every = targets(video, TargetRecipe(people="each"))
+    alone = TargetRecipe(people="each", expected=False, clip=(0.2, 0.8))
+    for annotator in range(5):
+        found = draw(every, alone, annotator=annotator, rng=RNG(0))
+        assert np.array_equal(found, every[[annotator]].clip(0.2, 0.8))
+    among = draw(every, TargetRecipe(people="each", panels_per_video=6), annotator=2, rng=RNG(0))
+    assert np.array_equal(among[0], every[2])
+    assert {tuple(row) for row in among[1:]} <= {tuple(row) for row in every}
+    assert among.shape == (6, every.shape[1])
+    assert count_noised(alone) == 1
+
+
+def test_what_is_noised_is_drawn(video):
+    how = TargetRecipe(panels_per_video=2, curves_per_video=7)
+    assert count_noised(how) == len(draw(targets(video, how), how, annotator=None, rng=RNG(0))) == 2
+
+
+@given(st.integers(1, 60), st.floats(0.2, 8), st.integers(0, 10**6))
+def test_smoothing(n, deviation, seed):
+    values = RNG(seed).random((3, n)).astype(np.float32)
+    found = smooth(values, deviation)
+    assert found.shape == values.shape
+    ones = gaussian_filter1d(np.ones(n), deviation, mode="constant", truncate=4 + 1 / deviation)
+    known = gaussian_filter1d(values.astype(float), deviation, mode="constant", truncate=4 + 1 / deviation) / ones
+    assert np.allclose(found, known, atol=2e-3)
+    assert np.allclose(smooth(np.full((1, n), 0.3, np.float32), deviation), 0.3, atol=1e-6)
+
+
+def test_every_kind_gives_curves_from_0_to_1(any_file):
+    kind, path = any_file
+    data = open_dataset(path, kind)
+    for name in data.names:
+        video = data.annotations(name)
+        found = curves(video)
+        people = {"tvsum": 20, "summe": 15}.get(kind, 1)
+        assert found.shape == (people, len(video.picks))
+        assert found.min() >= 0
+        assert found.max() <= 1
+        assert np.allclose(found.mean(axis=0), video.gtscore, atol=1e-6)
+    assert one_curve(TargetRecipe(people="each")).people == "mean"
