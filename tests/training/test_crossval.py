@@ -1,18 +1,26 @@
 import json
 import re
+import signal
+import subprocess
+import sys
+import time
 from dataclasses import replace
 
+import h5py
 import numpy as np
 import pytest
 from scipy import stats
 
 from summdiff.data.splits import read_splits
+from summdiff.data.synthetic import make_synthetic
 from summdiff.data.tvsum import TVSum
 from summdiff.evaluation.evaluate import evaluate
 from summdiff.evaluation.predictions import read_predictions
-from summdiff.training.crossval import cross_validate
+from summdiff.models import load_model
+from summdiff.training import crossval
+from summdiff.training.crossval import cross_validate, cross_validate_seeds
 from summdiff.training.logs import Watcher
-from summdiff.training.recipe import read_recipe
+from summdiff.training.recipe import Recipe, read_recipe
 
 
 class Noted(Watcher):
@@ -87,3 +95,178 @@ def test_references_are_in_order(result):
     assert abs(tau["random"]) < 0.15
     assert tau["random"] < tau["ridge"] < tau["oracle"]
     assert max(tau["annotator with another"], tau["mean of the others"]) < tau["oracle"]
+
+
+def test_the_recipe_beside_it_does_the_same_again(result):
+    found, _ = result
+    again = read_recipe(found.path.with_name("recipe.yaml"))
+    assert again.stated() == found.metrics["recipe"]
+    assert again.data_path().exists()
+
+
+def test_what_it_cost(result):
+    found, _ = result
+    cost = found.metrics["cost"]
+    model = load_model(found.path.with_name("fold0"))
+    assert cost["parameters"] == sum(weight.numel() for weight in model.network.parameters())
+    assert cost["train_seconds"] == pytest.approx(
+        sum(fold["train_seconds"] for fold in found.metrics["folds"]), abs=1e-2
+    )
+    assert cost["predict_ms"] > 0
+    assert 50 < cost["peak_memory_mb"] < 10_000
+    assert set(model.provenance["trained_on"]).isdisjoint(
+        f"tvsum/{name}" for name in found.metrics["folds"][0]["split"]["test"]
+    )
+    for fold in found.metrics["folds"]:
+        assert {"tau", "rho", "spread"} <= set(fold["validation"]) & set(fold["test"])
+
+
+def small(data_file, folder, **changes):
+    """A recipe that takes a second a fold."""
+    fields = {
+        "name": "small",
+        "data": data_file,
+        "output": folder,
+        "epochs": 1,
+        "folds": 2,
+        "network": {"width": 16, "heads": 2, "encoder_layers": 1, "denoiser_layers": 1},
+        "diffusion": {"samples": 2, "steps": 2},
+        "augmentation": {"views": 1},
+    }
+    return Recipe.model_validate(fields | changes)
+
+
+class Fits:
+    """Counts trainings, and can break one off."""
+
+    def __init__(self, monkeypatch, fail_at=None):
+        self.labels, self._fit, self._fail_at = [], crossval.fit, fail_at
+        monkeypatch.setattr(crossval, "fit", self)
+
+    def __call__(self, recipe, videos, directory, **options):
+        self.labels.append(f"{directory.parent.name}/{directory.name}")
+        if len(self.labels) == self._fail_at:
+            self._fail_at = None
+            raise KeyboardInterrupt
+        return self._fit(recipe, videos, directory, **options)
+
+
+def test_a_finished_fold_is_read_back(data_file, tmp_path, monkeypatch):
+    fits = Fits(monkeypatch, fail_at=2)
+    with pytest.raises(KeyboardInterrupt):
+        cross_validate(small(data_file, tmp_path / "parts"))
+    assert not list((tmp_path / "parts" / "crossval" / "fold0").glob("checkpoint-*"))
+    parts = cross_validate(small(data_file, tmp_path / "parts"))
+    assert fits.labels == ["crossval/fold0", "crossval/fold1", "crossval/fold1"]
+    whole = cross_validate(small(data_file, tmp_path / "whole"))
+    assert parts.evaluation.means == whole.evaluation.means
+    del fits.labels[:]
+    again = cross_validate(small(data_file, tmp_path / "whole"))
+    assert fits.labels == []
+    assert again.metrics == whole.metrics
+    other = cross_validate(small(data_file, tmp_path / "whole", learning_rate=0.01))  # is not mixed up with the first
+    assert len(fits.labels) == 2
+    assert other.evaluation.means["small"] != whole.evaluation.means["small"]
+    cross_validate(small(data_file, tmp_path / "whole", learning_rate=0.01, resume="never"))
+    assert len(fits.labels) == 4
+
+
+def test_seeds(data_file, tmp_path, monkeypatch):
+    path, results = cross_validate_seeds(small(data_file, tmp_path), [3, 5])
+    written = json.loads(path.read_text())
+    taus = [found.evaluation.means["small"]["tau"].value for found in results]
+    assert taus[0] != taus[1]
+    assert written["rows"]["small"]["tau"] == {
+        "mean": pytest.approx(np.mean(taus)),
+        "sd": pytest.approx(np.std(taus, ddof=1)),
+        "values": taus,
+    }
+    assert [found.metrics["recipe"]["seed"] for found in results] == [3, 5]
+    assert written["rows"]["ridge"]["tau"]["sd"] == 0
+    fits = Fits(monkeypatch)
+    alone = cross_validate(small(data_file, tmp_path / "alone", seed=5))
+    assert alone.evaluation.means["small"]["tau"].value == taus[1]
+    del fits.labels[:]
+    cross_validate_seeds(small(data_file, tmp_path), [5, 3, 6])
+    assert fits.labels == ["seed6/fold0", "seed6/fold1"]
+
+
+@pytest.mark.parametrize("kind", ["summe", "youtube_highlights", "mr_hisum"])
+def test_other_data_sets(kind, tmp_path):
+    """With features on a grid of their own (SumMe), and with domains."""
+    rng = np.random.default_rng(0)
+    path = tmp_path / "data.h5"
+    if kind == "mr_hisum":
+        make_synthetic(path, videos=6, dimension=8, min_seconds=20, max_seconds=30)
+    with h5py.File(path, "a") as file:
+        for number in range(6 if kind != "mr_hisum" else 0):
+            group = file.create_group(f"video_{number + 1}")
+            n = 24 + number
+            picks, n_frames = np.arange(n) * 15, n * 15 - 4
+            group["picks"], group["n_frames"] = picks, n_frames
+            group.attrs["fps"] = 30.0
+            if kind == "summe":
+                starts = np.arange(0, n_frames, 25)
+                segments = np.stack([starts, np.append(starts[1:], n_frames) - 1], axis=1)
+                users = np.repeat(rng.integers(0, 2, (15, n)), 15, axis=1)[:, :n_frames]
+                group["user_summary"], group["change_points"] = users, segments
+                group["gtscore"] = users[:, picks].mean(axis=0)
+                group["video_name"] = "Jumps"
+                if number < 5:  # one has no features
+                    own = np.arange(0, n_frames, 6)
+                    group["features_dino"], group["features_dino_picks"] = rng.random((len(own), 8)), own
+            else:
+                match = rng.integers(-1, 2, n)
+                group["match"], group["clips"] = match, np.stack([picks, picks + 10], axis=1)
+                group["features"] = rng.random((n, 8))
+                group.attrs["category"] = "dog" if number % 2 else "surfing"
+    watcher = Noted(tmp_path / "said.txt")
+    found = cross_validate(small(path, tmp_path / "out", kind=kind, conditioning="features"), watcher=watcher)
+    rows = found.evaluation.means
+    assert {"small", "ridge", "random", "oracle"} <= set(rows)
+    measure = {"summe": "tau_b", "youtube_highlights": "map", "mr_hisum": "tau"}[kind]
+    assert rows["random"][measure].value < rows["oracle"][measure].value
+    assert len(found.evaluation.names) == (5 if kind == "summe" else 6)
+    assert ("1 of 6 videos" in watcher.path.read_text()) == (kind == "summe")
+    if kind == "youtube_highlights":
+        assert {"map_dog", "map_surfing"} <= set(found.metrics["folds"][0]["test"])
+
+
+def test_published_splits(data_file, tmp_path):
+    """Without validation videos, and with one video that is tested twice."""
+    names = TVSum(data_file).names
+    splits = [
+        {
+            "train_keys": [f"old.h5/{name}" for name in names if name not in test] + ["ovp.h5/video_1"],
+            "test_keys": [f"old.h5/{name}" for name in test],
+        }
+        for test in (names[:2], names[1:3])
+    ]
+    (tmp_path / "splits.json").write_text(json.dumps(splits))
+    watcher = Noted(tmp_path / "said.txt")
+    recipe = small(data_file, tmp_path / "out", splits=tmp_path / "splits.json", validation=0.25)
+    found = cross_validate(recipe, watcher=watcher)
+    assert found.evaluation.names == names[:3]
+    assert [len(fold["split"]["validation"]) for fold in found.metrics["folds"]] == [2, 2]
+    assert "1 videos of other files" in watcher.path.read_text()
+    first = read_predictions(found.path.with_name("fold0") / "predictions.h5").curves["video_2"]
+    assert np.array_equal(read_predictions(found.path.with_name("predictions.h5")).curves["video_2"], first)
+
+
+def test_sigterm_stops_all_processes_and_a_second_call_goes_on(data_file, recipe_file, tmp_path):
+    overrides = ["epochs=300", "folds=2", "validate_every=300", f"output={tmp_path / 'out'}"]
+    command = [sys.executable, "-m", "summdiff", "crossval", str(recipe_file), *overrides, "--processes", "2"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        logs = [tmp_path / "out" / "crossval" / f"fold{number}" / "log.csv" for number in range(2)]
+        while process.poll() is None and not all(log.exists() for log in logs):
+            time.sleep(0.02)
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == 143, errors
+    assert "the same command goes on from there" in errors
+    assert "Traceback" not in errors
+    assert all(list(log.parent.glob("checkpoint-*.pt")) for log in logs)
+    rows = [log.read_text() for log in logs]
+    assert all(text.count("\n") < 300 for text in rows)
+    cross_validate(read_recipe(recipe_file, overrides))
+    assert all(log.read_text().startswith(text) for log, text in zip(logs, rows, strict=True))

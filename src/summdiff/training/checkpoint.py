@@ -72,8 +72,13 @@ class Checkpoints:
         return None
 
     def remove(self) -> None:
-        """Remove them all, and what a killed run left half-written."""
-        for path in (*self.paths(), *self._directory.glob(f".{_PREFIX}*.tmp")):
+        """Remove them all."""
+        for path in self.paths():
+            path.unlink(missing_ok=True)
+
+    def tidy(self) -> None:
+        """Remove what killed runs left half-written."""
+        for path in self._directory.glob(".*.tmp"):
             path.unlink(missing_ok=True)
 
     def paths(self) -> list[Path]:

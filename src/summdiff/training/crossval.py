@@ -189,13 +189,12 @@ def _run(jobs: Sequence[_Job], processes: int, watcher: Watcher) -> Iterator[tup
                 watcher.say(f"Running {labels}; {len(waiting)} more to come.")
                 for future in wait(running, return_when=FIRST_COMPLETED).done:
                     yield running.pop(future), future.result()
-        except (Interrupted, BrokenProcessPool) as error:
-            _stop_children()
-            if signals.received:
-                raise Interrupted("Stopped; the same command goes on from there.", signals.received) from error
-            raise
-        except BaseException:
-            _stop_children()  # what is running need not be run to its end first
+        except BaseException as error:
+            if signals.received:  # they know already; a second signal would not let them save
+                if isinstance(error, Interrupted | BrokenProcessPool):
+                    raise Interrupted("Stopped; the same command goes on from there.", signals.received) from error
+            else:
+                _stop_children()  # what is running need not be run to its end first
             raise
 
 

@@ -25,7 +25,7 @@ from summdiff.training.views import view
 
 _VIEWS, _ITEMS, _ORDER = 0, 1, 2  # what a generator is for, so that no two share their numbers
 _MEMORY = 2 * 2**30  # bytes of training videos that are kept in memory
-_LOOKED_AT = 1024  # views that mean and deviation of the inputs are taken from
+_LOOKED_AT = 1024  # views that are enough to know the inputs by
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,22 +105,21 @@ class Examples(Dataset[Item]):
         return kept
 
     def look(self) -> dict[str, Any]:
-        """What a network has to know of the data: of at most 1024 views, evenly chosen.
+        """What has to be known to build a network: `inputs` (P) and `step_seconds`, the usual length of a step."""
+        seconds = [1 / self.view(video, 0).rate for video in self._looked_at(1)]
+        return {"inputs": self.view(0, 0).inputs.shape[1], "step_seconds": float(np.median(seconds))}
 
-        `mean` and `deviation` of the P inputs as lists of numbers, and `step_seconds`, the usual length of a step.
-        """
+    def inputs_and_means(self) -> Iterator[tuple[NDArray[np.floating], NDArray[np.floating]]]:
+        """Inputs (N, P) and mean curve (N,) of all views, or of 1024 evenly chosen ones."""
         views = self._recipe.augmentation.views
-        count = len(self._names) * views
-        total, squares, steps = np.zeros(()), np.zeros(()), 0
-        seconds = []
-        for at in np.unique(np.linspace(0, count - 1, min(count, _LOOKED_AT)).round().astype(int)).tolist():
+        for at in self._looked_at(views):
             seen = self.view(at // views, at % views)
-            x = seen.inputs.astype(np.float64)
-            total, squares, steps = total + x.sum(axis=0), squares + (x * x).sum(axis=0), steps + len(x)
-            seconds.append(1 / seen.rate)
-        mean = total / steps
-        deviation = np.sqrt(np.maximum(squares / steps - mean * mean, 0))
-        return {"mean": mean.tolist(), "deviation": deviation.tolist(), "step_seconds": float(np.median(seconds))}
+            yield seen.inputs, seen.targets.mean(axis=0)
+
+    def _looked_at(self, views: int) -> list[int]:
+        count = len(self._names) * views
+        places: list[int] = np.unique(np.linspace(0, count - 1, min(count, _LOOKED_AT)).round().astype(int)).tolist()
+        return places
 
     def order(self, epoch: int) -> list[list[int]]:
         """The batches of an epoch, each item in exactly one."""

@@ -87,6 +87,8 @@ def fit(
         set_random_states(saved["random"])
     elif first_process:
         checkpoints.remove()
+    if first_process:
+        checkpoints.tidy()
 
     def save() -> None:
         if first_process:

@@ -57,18 +57,18 @@ class _Network(_Section):
     @model_validator(mode="after")
     def _check(self) -> Self:
         try:
-            self.config(inputs=1)
+            self.config(inputs=1, relations=0)
         except ModelError as error:
             raise ValueError(str(error)) from error
         return self
 
-    def config(self, *, inputs: int) -> NetworkConfig:
-        """The network's sizes for P inputs a step.
+    def config(self, *, inputs: int, relations: int) -> NetworkConfig:
+        """The network's sizes for P inputs a step, of which the last so many are relational.
 
         Raises:
             ModelError: sizes that make no network.
         """
-        return NetworkConfig(inputs=inputs, **self.model_dump(exclude={"preset"}))
+        return NetworkConfig(inputs=inputs, relations=relations, **self.model_dump(exclude={"preset"}))
 
 
 def _fields_of_network() -> dict[str, Any]:
@@ -84,7 +84,7 @@ def _fields_of_network() -> dict[str, Any]:
             ),
         )
         for field in fields(NetworkConfig)
-        if field.name != "inputs"
+        if field.name not in ("inputs", "relations")
     }
 
 
@@ -238,6 +238,7 @@ class Recipe(_Section):
     clip_norm: float = Field(default=1.0, ge=0, description="largest norm of the gradient; 0: off")
     ema_decay: float = Field(default=0.99, ge=0, lt=1, description="of the weights' moving average; 0: off")
     rank_weight: float = Field(default=0.0, ge=0, description="of a loss on ranks beside the squared error")
+    linear_penalty: float = Field(default=10.0, gt=0, description="of the network's ridge regression, for each video")
     init_from: Path | None = Field(default=None, description="folder of a trained model to start from")
 
     validate_every: int = Field(default=20, ge=1, description="epochs; a checkpoint is written then, too")

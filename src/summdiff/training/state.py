@@ -10,7 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from summdiff.errors import DataError, ModelError, UsageError
+from summdiff.features.relational import DESCRIPTORS
 from summdiff.models import load_model
+from summdiff.models.closed_form import fit_closed_form
 from summdiff.models.denoising import Denoising, Draws
 from summdiff.models.sampling import Model, ModelConfig
 from summdiff.models.summdiff import NetworkConfig, SummDiff
@@ -48,7 +50,7 @@ class Run:
         self._recipe, self._fabric = recipe, fabric
         torch.manual_seed(recipe.seed)
         self._look = examples.look() if saved is None else saved["look"]
-        self.network = _new_network(recipe, self._look)
+        self.network = _new_network(recipe, self._look, examples if saved is None else None)
         learner = _Learner(
             Denoising(
                 self.network,
@@ -61,7 +63,6 @@ class Run:
         kind = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}[recipe.optimizer]
         weights = [weight for weight in self.network.parameters() if weight.requires_grad]
         optimizer = kind(weights, lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
-        self._scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda epoch: learning_rate(recipe, epoch))
         self._learner, self._optimizer = fabric.setup(learner, optimizer)
         self.average = MovingAverage(self.network, recipe.ema_decay)
         self.epoch = self.step = self.done = 0
@@ -78,6 +79,8 @@ class Run:
         # Dropout is the only thing left to chance here; of each process and step its own.
         torch.manual_seed(_number(recipe.seed, self.epoch, self.step, fabric.global_rank))
         self._learner.train()
+        for group in self._optimizer.param_groups:
+            group["lr"] = self._learning_rate
         batch, draws = step.batch.to(fabric.device), step.draws.to(fabric.device)
         loss: Tensor = (
             step.share
@@ -110,7 +113,7 @@ class Run:
         """The epoch is done, and was validated or not."""
         row: Row = {
             "epoch": self.epoch,
-            "learning_rate": float(self._scheduler.get_last_lr()[0]),
+            "learning_rate": self._learning_rate,
             "loss": float(np.mean(self.losses)),
         }
         if quality is not None:
@@ -119,7 +122,6 @@ class Run:
                 weights = {name: tensor.detach().clone() for name, tensor in self.average.network.state_dict().items()}
                 self.best = {"value": quality.main, "epoch": self.epoch, "weights": weights}
         self.rows.append(row)
-        self._scheduler.step()
         self.epoch, self.step, self.losses = self.epoch + 1, 0, []
 
     def model(self) -> Model:
@@ -139,7 +141,6 @@ class Run:
             "network": self.network.state_dict(),
             "average": self.average.state_dict(),
             "optimizer": self._optimizer.state_dict(),
-            "scheduler": self._scheduler.state_dict(),
             "precision": self._fabric.strategy.precision.state_dict(),
             "recipe": self._recipe.model_dump_json(),
             "look": self._look,
@@ -151,11 +152,15 @@ class Run:
         self.network.load_state_dict(state["network"])
         self.average.load_state_dict(state["average"])
         self._optimizer.load_state_dict(state["optimizer"])
-        self._scheduler.load_state_dict(state["scheduler"])
         self._fabric.strategy.precision.load_state_dict(state["precision"])
         self.epoch, self.step, self.done = state["epoch"], state["step"], state["done"]
         self.seconds = state["seconds"]
         self.losses, self.rows, self.best = list(state["losses"]), list(state["rows"]), dict(state["best"])
+
+    @property
+    def _learning_rate(self) -> float:
+        """Of the epoch: a function of its number, so that the schedule has no state of its own."""
+        return self._recipe.learning_rate * learning_rate(self._recipe, self.epoch)
 
     def _as_model(self, network: SummDiff) -> Model:
         recipe, how = self._recipe, self._recipe.diffusion
@@ -200,12 +205,16 @@ def learning_rate(recipe: Recipe, epoch: int) -> float:
     return 1.0
 
 
-def _new_network(recipe: Recipe, look: dict[str, Any]) -> SummDiff:
-    """A network that knows mean and deviation of the inputs; with random weights, or those of another model."""
-    mean, deviation = torch.tensor(look["mean"]), torch.tensor(look["deviation"])
-    network = SummDiff(recipe.network.config(inputs=len(mean)))
-    network.input_mean.copy_(mean)
-    network.input_std.copy_(deviation.clamp(min=1e-4))
+def _new_network(recipe: Recipe, look: dict[str, Any], examples: Examples | None) -> SummDiff:
+    """A network with random weights or those of another model, and what it takes over from the examples, if given."""
+    inputs = look["inputs"]
+    relations = {"features": 0, "relational": inputs, "both": 2 * len(DESCRIPTORS)}[recipe.conditioning]
+    network = SummDiff(recipe.network.config(inputs=inputs, relations=relations))
+    if examples is not None:
+        try:
+            fit_closed_form(network, examples.inputs_and_means(), penalty=recipe.linear_penalty)
+        except ModelError as error:
+            raise UsageError(f"Recipe '{recipe.name}': {error}") from error
     if recipe.diffusion.null_video is not None:
         path = recipe.diffusion.null_video
         try:

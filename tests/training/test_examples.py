@@ -1,0 +1,143 @@
+import numpy as np
+import pytest
+import torch
+
+from summdiff.data.mr_hisum import MrHiSum
+from summdiff.data.registry import open_dataset
+from summdiff.data.splits import Split
+from summdiff.data.synthetic import make_synthetic
+from summdiff.training.examples import Batches, Examples
+from summdiff.training.loop import fit
+from summdiff.training.recipe import Recipe, read_recipe
+from summdiff.training.videos import Videos
+
+
+def same(a, b):
+    return all(
+        torch.equal(getattr(x, name), getattr(y, name))
+        for x, y, names in (
+            (a.batch, b.batch, ("inputs", "targets", "seconds", "mask")),
+            (a.draws, b.draws, ("timestep", "noise", "dropped")),
+        )
+        for name in names
+    )
+
+
+def test_an_item_depends_on_seed_epoch_and_number_only(all_train, recipe_file):
+    recipe = read_recipe(recipe_file, ["window=16"])
+    first, second = Examples(all_train, recipe), Examples(all_train, recipe)
+    _ = [second[epoch, index] for epoch in range(3) for index in range(10)]
+    item, again, later = first[1, 4], second[1, 4], first[2, 4]
+    assert np.array_equal(item.example.inputs, again.example.inputs)
+    assert np.array_equal(item.example.targets, again.example.targets)
+    assert np.array_equal(item.noise, again.noise)
+    assert not np.array_equal(item.noise, later.noise)
+    assert item.example.inputs.shape[0] == 16
+    assert item.example.targets.shape == (8, 16)
+    assert item.noise.shape == (2, 16)
+    other = Examples(all_train, recipe.model_copy(update={"seed": 9}))[1, 4]
+    assert not np.array_equal(item.noise, other.noise)
+
+
+def test_an_epoch_can_be_gone_on_with(all_train, recipe_file):
+    batches = Batches(Examples(all_train, read_recipe(recipe_file)), read_recipe(recipe_file))
+    whole = list(batches.of(3))
+    rest = list(batches.of(3, first=1))
+    assert len(whole) == batches.count == 3
+    assert len(rest) == 2
+    assert all(same(a, b) for a, b in zip(whole[1:], rest, strict=True))
+
+
+@pytest.mark.parametrize("world", [2, 3, 4])
+def test_processes_share_a_batch_so_that_its_mean_loss_is_theirs(all_train, recipe_file, world):
+    """Ten videos in batches of 4, 4 and 2."""
+    recipe = read_recipe(recipe_file, ["augmentation.views=1"])
+    examples = Examples(all_train, recipe)
+    whole = list(Batches(examples, recipe).of(0))
+    parts = [list(Batches(examples, recipe, rank=rank, world=world).of(0)) for rank in range(world)]
+    for number, step in enumerate(whole):
+        losses = step.draws.noise.square().sum(dim=(1, 2))  # anything that differs by item
+        shared = [part[number] for part in parts]
+        mean = sum(part.share * part.draws.noise.square().sum(dim=(1, 2)).mean() for part in shared) / world
+        assert mean == pytest.approx(float(losses.mean()), rel=1e-5)
+
+
+def test_each_annotator_is_an_item_of_an_epoch(all_train, recipe_file):
+    recipe = read_recipe(recipe_file, ["targets={people: each, expected: false, scale: scores}"])
+    recipe = recipe.model_copy(update={"augmentation": recipe.augmentation.model_copy(update={"views": 1})})
+    examples = Examples(all_train, recipe)
+    assert len(examples) == 50
+    found = np.stack([examples[0, index].example.targets[0][:30] for index in range(5)])
+    assert np.allclose(found, (all_train.data["video_1"].user_scores[:, :30] - 1) / 4)
+    assert not examples.expected
+
+
+def test_batches_of_like_length(all_train, recipe_file):
+    recipe = read_recipe(recipe_file, ["length_buckets=true", "videos_per_batch=5"])
+    examples = Examples(all_train, recipe)
+    lengths = [sorted(examples.lengths[batch]) for batch in examples.order(0)]
+    assert sorted(lengths) == [[30, 32, 34, 36, 38], [40, 42, 44, 46, 48]]
+    assert sorted(index for batch in examples.order(1) for index in batch) == list(range(10))
+
+
+@pytest.fixture
+def synthetic(tmp_path):
+    """Twelve videos in Mr.HiSum's form, and a recipe that reads them lazily."""
+    make_synthetic(tmp_path / "large.h5", videos=12, dimension=8, min_seconds=20, max_seconds=40)
+    recipe = Recipe(
+        name="large",
+        output=tmp_path / "out",
+        data=tmp_path / "large.h5",
+        conditioning="features",
+        network={"width": 16, "heads": 2, "feed_forward": 16, "encoder_layers": 1, "denoiser_layers": 1},
+        diffusion={"samples": 2, "steps": 2},
+        augmentation={"views": 3},
+        epochs=2,
+        videos_per_batch=4,
+        length_buckets=True,
+    )
+    data = MrHiSum(tmp_path / "large.h5")
+    return Videos(data, Split(train=data.names[:10], validation=data.names[10:], test=())), recipe
+
+
+def test_large_files_are_read_as_they_are_needed(synthetic, tmp_path):
+    """By this process or by others: the same batches as from memory, and no video is kept."""
+    videos, recipe = synthetic
+    lazy = recipe.model_copy(update={"in_memory": False, "workers": 2})
+    examples = Examples(videos, lazy)
+    batches = Batches(examples, lazy)
+    for epoch in range(2):
+        kept = list(Batches(Examples(videos, recipe), recipe).of(epoch))
+        assert all(same(a, b) for a, b in zip(kept, batches.of(epoch), strict=True))
+    assert examples._kept == {}
+    a = fit(recipe, videos, tmp_path / "a")
+    b = fit(lazy.model_copy(update={"workers": 0}), videos, tmp_path / "b")
+    assert all(map(torch.equal, a.model.network.state_dict().values(), b.model.network.state_dict().values()))
+
+
+def test_what_is_known_of_the_data(synthetic):
+    videos, recipe = synthetic
+    look = Examples(
+        videos, recipe.model_copy(update={"augmentation": recipe.augmentation.model_copy(update={"views": 1})})
+    ).look()
+    every = np.concatenate([videos.data[name].need_features() for name in videos.split.train]).astype(np.float64)
+    assert np.allclose(look["mean"], every.mean(axis=0))
+    assert np.allclose(look["deviation"], every.std(axis=0))
+    assert look["step_seconds"] == 1.0
+
+
+def test_every_kind_gives_items(any_file, tmp_path):
+    kind, path = any_file
+    data = open_dataset(path, kind)
+    names = tuple(name for name in data.names if data.feature_shape(name))
+    recipe = Recipe(name="any", output=tmp_path, augmentation={"views": 2})
+    for people in ("panels", "each", "mean"):
+        how = recipe.model_copy(update={"targets": recipe.targets.model_copy(update={"people": people})})
+        examples = Examples(Videos(data, Split(names, (), ())), how)
+        annotators = {"tvsum": 20, "summe": 15}.get(kind, 1)
+        assert len(examples) == len(names) * (annotators if people == "each" else 1)
+        for step in Batches(examples, how).of(0):
+            assert torch.isfinite(step.batch.inputs).all()
+            assert float(step.batch.targets.min()) >= 0
+            assert float(step.batch.targets.max()) <= 1
+            assert step.draws.noise.shape[1] == step.draws.timestep.shape[1] <= step.batch.targets.shape[1]

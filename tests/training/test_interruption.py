@@ -1,0 +1,200 @@
+"""Runs that are stopped by real signals, or killed anywhere, end with the weights of one that was left alone."""
+
+import multiprocessing
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from summdiff.training.recipe import read_recipe
+from summdiff.training.run import train
+from summdiff.training.signals import Interrupted, Signals
+
+# A checkpoint after every step.
+OFTEN = ["epochs=12", "hold_out=0.2", "validate_every=3", "checkpoint_minutes=1e-9", "select=best"]
+
+
+def result(folder):
+    return (folder / "model.safetensors").read_bytes(), (folder / "log.csv").read_text()
+
+
+def leftovers(folder):
+    return [path.name for path in folder.iterdir() if path.name.startswith(".")]
+
+
+def run(recipe_file, overrides):
+    """In a process of its own."""
+    train(read_recipe(recipe_file, overrides))
+
+
+def run_and_die(recipe_file, overrides, at):
+    """Dies in the `at`-th writing of a checkpoint, when half of it is written."""
+    written = 0
+    sync = os.fsync
+
+    def cut(handle):
+        nonlocal written
+        written += 1
+        if written == at:
+            os.ftruncate(handle, os.fstat(handle).st_size // 2)
+            os.kill(os.getpid(), signal.SIGKILL)
+        sync(handle)
+
+    os.fsync = cut
+    train(read_recipe(recipe_file, overrides))
+
+
+@pytest.fixture(scope="module")
+def processes():
+    """Starts processes that have torch already, within milliseconds."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["summdiff.training.run"])
+    return context
+
+
+@pytest.fixture
+def whole(recipe_file, tmp_path):
+    """Model and log of a run that was left alone, and the seconds that it took."""
+    started = time.monotonic()
+    train(read_recipe(recipe_file, [*OFTEN, f"output={tmp_path / 'whole'}"]))
+    return result(tmp_path / "whole"), time.monotonic() - started
+
+
+def killed(processes, target, *arguments, after=None):
+    """Whether a process was killed, after some seconds or by itself."""
+    process = processes.Process(target=target, args=arguments)
+    process.start()
+    process.join(after)
+    if process.is_alive():
+        process.kill()
+    process.join()
+    assert process.exitcode in (0, -signal.SIGKILL)
+    return process.exitcode != 0
+
+
+def kill_often(processes, recipe_file, folder, times, seconds):
+    """Kill a run at random moments, `times` times; it is started anew where it came to its end before."""
+    rng, kills, resumed = random.Random(times), 0, 0
+    while kills < times:
+        if (folder / "model.safetensors").exists():
+            for path in folder.glob("*.*"):
+                path.unlink()
+        resumed += bool(list(folder.glob("checkpoint-*")))
+        kills += killed(
+            processes, run, recipe_file, [*OFTEN, f"output={folder}"], after=0.3 + rng.random() * seconds / 2
+        )
+    return resumed
+
+
+def test_killed_at_random_moments(processes, whole, recipe_file, tmp_path):
+    known, seconds = whole
+    folder = tmp_path / "killed"
+    folder.mkdir()
+    assert kill_often(processes, recipe_file, folder, 8, seconds) > 2
+    assert not killed(processes, run, recipe_file, [*OFTEN, f"output={folder}"])
+    assert result(folder) == known
+
+
+@pytest.mark.slow
+def test_killed_at_many_random_moments(processes, whole, recipe_file, tmp_path):
+    known, seconds = whole
+    folder = tmp_path / "killed"
+    folder.mkdir()
+    assert kill_often(processes, recipe_file, folder, 50, seconds) > 20
+    assert not killed(processes, run, recipe_file, [*OFTEN, f"output={folder}"])
+    assert result(folder) == known
+
+
+def test_killed_while_saving(processes, whole, recipe_file, tmp_path):
+    """The first checkpoint is that of the rehearsal."""
+    known, _ = whole
+    overrides = [*OFTEN, f"output={tmp_path / 'killed'}"]
+    for at in (1, 2, 9, 3):
+        assert killed(processes, run_and_die, recipe_file, overrides, at)
+    assert not killed(processes, run, recipe_file, overrides)
+    assert result(tmp_path / "killed") == known
+    assert len(list((tmp_path / "killed").glob("checkpoint-*.pt"))) == 2
+    assert leftovers(tmp_path / "killed") == []
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_saves_and_leaves(recipe_file, tmp_path, number, code):
+    """`summdiff train` as a user runs it."""
+    command = [sys.executable, "-m", "summdiff", "train", str(recipe_file), "hold_out=0.2", "validate_every=50"]
+    overrides = ["epochs=150", f"output={tmp_path / 'out'}"]
+    with subprocess.Popen([*command, *overrides], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        wait_for(tmp_path / "out" / "log.csv", process)
+        process.send_signal(number)
+        said, errors = process.communicate(timeout=60)
+    assert process.returncode == code, errors
+    assert said == ""
+    assert "the same command goes on from there" in errors
+    assert "Traceback" not in errors
+    train(read_recipe(recipe_file, [*command[5:], *overrides]))
+    train(read_recipe(recipe_file, [*command[5:], *overrides, f"output={tmp_path / 'whole'}"]))
+    assert result(tmp_path / "out") == result(tmp_path / "whole")
+
+
+def test_a_signal_during_validation(recipe_file, tmp_path, held_out, monkeypatch):
+    """Is not left waiting until all videos are judged."""
+    from summdiff.models.sampling import Model
+
+    sample = Model.sample
+    calls = []
+
+    def sample_and_signal(self, *arguments, **options):
+        calls.append(1)
+        if len(calls) == 4:  # two in the rehearsal, then the first of two
+            signal.raise_signal(signal.SIGTERM)
+        return sample(self, *arguments, **options)
+
+    monkeypatch.setattr(Model, "sample", sample_and_signal)
+    overrides = ["epochs=2", "hold_out=0.4", "validate_every=1"]
+    with pytest.raises(Interrupted, match="Stopped in epoch 1 after 2 steps") as raised:
+        train(read_recipe(recipe_file, overrides))
+    assert raised.value.exit_code == 143
+    assert len(calls) == 4
+    train(read_recipe(recipe_file, overrides))
+    train(read_recipe(recipe_file, [*overrides, f"output={tmp_path / 'whole'}"]))
+    assert result(tmp_path / "out") == result(tmp_path / "whole")
+
+
+def test_the_second_signal_is_not_caught():
+    code = (
+        "import signal; from summdiff.training.signals import Signals\n"
+        "with Signals() as signals:\n"
+        "    signal.raise_signal(signal.SIGINT)\n"
+        "    print(signals.received, flush=True)\n"
+        "    signal.raise_signal(signal.SIGINT)\n"
+        "    print('still here', flush=True)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == -signal.SIGINT
+    assert done.stdout == f"{int(signal.SIGINT)}\n"
+
+
+def test_handlers_are_put_back_and_ignored_signals_stay_so():
+    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    try:
+        old = signal.getsignal(signal.SIGINT)
+        with Signals() as signals:
+            signal.raise_signal(signal.SIGTERM)
+            assert signals.received == 0
+            assert signal.getsignal(signal.SIGINT) != old
+        assert signal.getsignal(signal.SIGINT) == old
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def wait_for(path, process):
+    until = time.monotonic() + 60
+    while not path.exists():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    assert isinstance(path, Path)

@@ -1,0 +1,92 @@
+"""What is wrong comes up before the long run, and the rehearsal leaves no trace in its results."""
+
+import errno
+import os
+
+import numpy as np
+import pytest
+import torch
+
+from summdiff.errors import ModelError, OutputError
+from summdiff.training import loop, rehearsal
+from summdiff.training.checkpoint import write
+from summdiff.training.loop import fit
+from summdiff.training.recipe import read_recipe
+from summdiff.training.run import train
+
+
+def weights(trained):
+    return torch.cat([tensor.flatten().float() for tensor in trained.model.network.state_dict().values()])
+
+
+def test_leaves_no_trace(held_out, recipe_file, tmp_path, monkeypatch):
+    recipe = read_recipe(recipe_file)
+    rehearsed = fit(recipe, held_out, tmp_path / "a")
+    monkeypatch.setattr(loop, "rehearse", lambda *arguments, **options: None)
+    plain = fit(recipe, held_out, tmp_path / "b")
+    assert torch.equal(weights(rehearsed), weights(plain))
+    assert (tmp_path / "a" / "log.csv").read_text() == (tmp_path / "b" / "log.csv").read_text()
+    assert not [path for path in (tmp_path / "a").iterdir() if path.name.startswith(".")]
+
+
+def test_a_dry_run_writes_nothing_and_leaves_checkpoints_alone(held_out, recipe_file, tmp_path):
+    recipe = read_recipe(recipe_file)
+    assert fit(recipe, held_out, tmp_path / "run", dry_run=True) is None
+    assert list((tmp_path / "run").iterdir()) == []
+    assert train(read_recipe(recipe_file, [f"output={tmp_path / 'run'}"]), dry_run=True) is None
+    whole = fit(recipe, held_out, tmp_path / "run")
+    before = {path: path.read_bytes() for path in (tmp_path / "run").glob("*.*")}
+    assert fit(recipe, held_out, tmp_path / "run", dry_run=True) is None
+    assert {path: path.read_bytes() for path in (tmp_path / "run").glob("*.*")} == before
+    assert torch.equal(weights(whole), weights(fit(recipe, held_out, tmp_path / "run")))
+
+
+def test_a_full_disk_is_said_before_the_first_epoch(held_out, recipe_file, tmp_path, monkeypatch):
+    def full(handle):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OutputError, match=r"cannot be written: No space left on device"):
+        fit(read_recipe(recipe_file), held_out, tmp_path)
+    assert list(tmp_path.iterdir()) == [recipe_file]
+
+
+def test_a_disk_that_garbles_is_said(held_out, recipe_file, tmp_path, monkeypatch):
+    def garble(path, state):
+        write(path, state)
+        content = bytearray(path.read_bytes())
+        content[1000] ^= 1
+        path.write_bytes(bytes(content))
+
+    monkeypatch.setattr(rehearsal, "write", garble)
+    with pytest.raises(OutputError, match="comes back changed"):
+        fit(read_recipe(recipe_file), held_out, tmp_path)
+
+
+def test_validation_is_rehearsed(held_out, recipe_file, tmp_path, monkeypatch):
+    """It would first come up after many epochs."""
+
+    def judged(model, videos, recipe):
+        assert len(list(videos)) == 2
+        raise ModelError("No.")
+
+    monkeypatch.setattr(rehearsal, "validate", judged)
+    with pytest.raises(ModelError, match="No"):
+        fit(read_recipe(recipe_file, ["validate_every=4"]), held_out, tmp_path)
+    assert not (tmp_path / "log.csv").exists()
+
+
+def test_the_largest_batch_is_tried(held_out, recipe_file, tmp_path, monkeypatch):
+    steps = []
+    update = rehearsal.Run.update
+
+    def noted(self, step):
+        steps.append(step.batch.mask.shape)
+        return update(self, step)
+
+    monkeypatch.setattr(rehearsal.Run, "update", noted)
+    fit(read_recipe(recipe_file, ["window=null", "augmentation.views=1"]), held_out, tmp_path, dry_run=True)
+    longest = max(held_out.data.n_steps(name) for name in held_out.split.train)
+    assert steps[1] == (4, longest)
+    assert len(steps) == 2
+    assert np.isfinite(longest)
