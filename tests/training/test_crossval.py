@@ -7,13 +7,11 @@ import sys
 import time
 from dataclasses import replace
 
-import h5py
 import numpy as np
 import pytest
 from scipy import stats
 
 from summdiff.data.splits import read_splits
-from summdiff.data.synthetic import make_synthetic
 from summdiff.data.tvsum import TVSum
 from summdiff.evaluation.evaluate import evaluate
 from summdiff.evaluation.predictions import read_predictions
@@ -193,34 +191,9 @@ def test_seeds(data_file, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("kind", ["summe", "youtube_highlights", "mr_hisum"])
-def test_other_data_sets(kind, tmp_path):
+def test_other_data_sets(kind, small_files, tmp_path):
     """With features on a grid of their own (SumMe), and with domains."""
-    rng = np.random.default_rng(0)
-    path = tmp_path / "data.h5"
-    if kind == "mr_hisum":
-        make_synthetic(path, videos=6, dimension=8, min_seconds=20, max_seconds=30)
-    with h5py.File(path, "a") as file:
-        for number in range(6 if kind != "mr_hisum" else 0):
-            group = file.create_group(f"video_{number + 1}")
-            n = 24 + number
-            picks, n_frames = np.arange(n) * 15, n * 15 - 4
-            group["picks"], group["n_frames"] = picks, n_frames
-            group.attrs["fps"] = 30.0
-            if kind == "summe":
-                starts = np.arange(0, n_frames, 25)
-                segments = np.stack([starts, np.append(starts[1:], n_frames) - 1], axis=1)
-                users = np.repeat(rng.integers(0, 2, (15, n)), 15, axis=1)[:, :n_frames]
-                group["user_summary"], group["change_points"] = users, segments
-                group["gtscore"] = users[:, picks].mean(axis=0)
-                group["video_name"] = "Jumps"
-                if number < 5:  # one has no features
-                    own = np.arange(0, n_frames, 6)
-                    group["features_dino"], group["features_dino_picks"] = rng.random((len(own), 8)), own
-            else:
-                match = rng.integers(-1, 2, n)
-                group["match"], group["clips"] = match, np.stack([picks, picks + 10], axis=1)
-                group["features"] = rng.random((n, 8))
-                group.attrs["category"] = "dog" if number % 2 else "surfing"
+    path = small_files(kind)
     watcher = Noted(tmp_path / "said.txt")
     found = cross_validate(small(path, tmp_path / "out", kind=kind, conditioning="features"), watcher=watcher)
     rows = found.evaluation.means
@@ -255,7 +228,7 @@ def test_published_splits(data_file, tmp_path):
 
 
 def test_sigterm_stops_all_processes_and_a_second_call_goes_on(data_file, recipe_file, tmp_path):
-    overrides = ["epochs=300", "folds=2", "validate_every=300", f"output={tmp_path / 'out'}"]
+    overrides = ["epochs=100", "folds=2", "validate_every=100", f"output={tmp_path / 'out'}"]
     command = [sys.executable, "-m", "summdiff", "crossval", str(recipe_file), *overrides, "--processes", "2"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         logs = [tmp_path / "out" / "crossval" / f"fold{number}" / "log.csv" for number in range(2)]
@@ -268,11 +241,11 @@ def test_sigterm_stops_all_processes_and_a_second_call_goes_on(data_file, recipe
     assert "Traceback" not in errors
     assert all(list(log.parent.glob("checkpoint-*.pt")) for log in logs)
     before = [losses(log) for log in logs]
-    assert all(1 <= len(rows) < 300 for rows in before)
+    assert all(1 <= len(rows) < 100 for rows in before)
     cross_validate(read_recipe(recipe_file, overrides))
     for log, rows in zip(logs, before, strict=True):
         assert losses(log)[: len(rows)] == rows
-        assert len(losses(log)) == 300
+        assert len(losses(log)) == 100
 
 
 def losses(log):

@@ -6,9 +6,11 @@ from summdiff.data.mr_hisum import MrHiSum
 from summdiff.data.registry import open_dataset
 from summdiff.data.splits import Split
 from summdiff.data.synthetic import make_synthetic
+from summdiff.training import loop
 from summdiff.training.examples import Batches, Examples
 from summdiff.training.loop import fit
 from summdiff.training.recipe import Recipe, read_recipe
+from summdiff.training.state import Run
 from summdiff.training.videos import Videos
 
 
@@ -117,13 +119,16 @@ def test_large_files_are_read_as_they_are_needed(synthetic, tmp_path):
 
 def test_what_is_known_of_the_data(synthetic):
     videos, recipe = synthetic
-    look = Examples(
-        videos, recipe.model_copy(update={"augmentation": recipe.augmentation.model_copy(update={"views": 1})})
-    ).look()
-    every = np.concatenate([videos.data[name].need_features() for name in videos.split.train]).astype(np.float64)
-    assert np.allclose(look["mean"], every.mean(axis=0))
-    assert np.allclose(look["deviation"], every.std(axis=0))
-    assert look["step_seconds"] == 1.0
+    plain = recipe.augmentation.model_copy(update={"views": 1})
+    examples = Examples(videos, recipe.model_copy(update={"augmentation": plain}))
+    assert examples.look() == {"inputs": 8, "step_seconds": 1.0}
+    for (inputs, curve), name in zip(examples.inputs_and_means(), videos.split.train, strict=True):
+        assert np.array_equal(inputs, videos.data[name].need_features())
+        assert len(curve) == len(inputs)
+    every = np.concatenate([inputs for inputs, _ in examples.inputs_and_means()]).astype(np.float64)
+    with_units = Run(recipe, examples, loop.launch(recipe)).network
+    assert np.allclose(with_units.input_mean, every.mean(axis=0), atol=1e-5)
+    assert np.allclose(with_units.input_std, every.std(axis=0), atol=1e-5)
 
 
 def test_every_kind_gives_items(any_file, tmp_path):
