@@ -1,0 +1,91 @@
+"""How a training run is shown at a terminal and elsewhere, and the verbs' own options."""
+
+import os
+import pty
+import subprocess
+import sys
+
+import pytest
+
+from summdiff.cli.crossval import describe_seeds, read_seeds
+from summdiff.cli.epochs import Lines, clock, describe_row
+from summdiff.errors import UsageError
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [(0, "0:00"), (59.6, "1:00"), (75, "1:15"), (3599, "59:59"), (3600, "1:00:00"), (36061, "10:01:01")],
+)
+def test_clock(seconds, shown):
+    assert clock(seconds) == shown
+
+
+def test_rows():
+    assert describe_row({"epoch": 0, "loss": 0.5}, 20) == "epoch 1/20  loss 0.5000"
+    row = {"epoch": 19, "loss": 0.01234, "map": 0.5, "map_dog": 0.4, "tau": 0.1, "rho": 0.2, "spread": 0.3}
+    shown = "epoch 20/20  loss 0.0123  validation map 0.500 tau 0.100 rho 0.200 spread 0.300"
+    assert describe_row(row, 20) == shown
+
+
+def test_lines_are_few(capsys):
+    """Of 100 quick epochs: the first, those that were validated, and the last."""
+    lines = Lines(100).labelled("fold 2/5")
+    lines.begin(0, 200)
+    for epoch in range(100):
+        for step in (1, 2):
+            lines.step(2 * epoch + step, 200, 0.5)
+        lines.epoch({"epoch": epoch, "loss": 0.5} | ({"tau": 0.1} if epoch == 49 else {}))
+    shown = capsys.readouterr().err.splitlines()
+    assert [line.split("  ")[0] for line in shown] == [f"fold 2/5: epoch {epoch}/100" for epoch in (1, 50, 100)]
+    assert all("steps/s" in line for line in shown)
+    assert shown[-1].endswith("0:00 left")
+
+
+def test_a_terminal_gets_a_bar_that_is_taken_away(tmp_path):
+    code = (
+        "import time\n"
+        "from summdiff.cli.epochs import watcher\n"
+        "bar = watcher(2)\n"
+        "bar.begin(0, 4)\n"
+        "for epoch in range(2):\n"
+        "    for step in (1, 2):\n"
+        "        bar.step(2 * epoch + step, 4, 0.25)\n"
+        "        time.sleep(0.15)\n"
+        "    bar.epoch({'epoch': epoch, 'loss': 0.25} | ({'tau': 0.125} if epoch == 0 else {}))\n"
+        "bar.close()\n"
+    )
+    ours, theirs = pty.openpty()
+    environment = os.environ | {"TERM": "xterm", "COLUMNS": "120"}
+    with subprocess.Popen([sys.executable, "-c", code], stderr=theirs, stdout=theirs, env=environment) as process:
+        os.close(theirs)
+        shown = b""
+        while True:
+            try:
+                part = os.read(ours, 4096)
+            except OSError:  # the other end is closed
+                break
+            if not part:
+                break
+            shown += part
+    os.close(ours)
+    assert process.returncode == 0, shown
+    text = shown.decode()
+    assert "epoch 1/2  loss 0.2500  validation tau 0.125" in text
+    assert "━" in text
+    assert "steps/s" in text
+    assert text.rstrip().endswith("\x1b[2K") or "\x1b[?25h" in text  # the bar is cleared, the cursor back
+
+
+def test_seeds():
+    assert read_seeds(["0,1", "7"]) == [0, 1, 7]
+    assert read_seeds([]) == []
+    with pytest.raises(UsageError, match="'x' is no seed: write whole numbers from 0"):
+        read_seeds(["0,x"])
+    with pytest.raises(UsageError, match="given twice"):
+        read_seeds(["0,1", "1"])
+    over = {"seeds": [0, 1], "rows": {"ours": {"tau": {"mean": 0.2, "sd": 0.01}, "rho": {"mean": 0.3, "sd": None}}}}
+    assert describe_seeds(over, "ours") == [
+        "ours, mean ± standard deviation over seeds 0, 1:",
+        "  tau            0.2000 ± 0.0100",
+        "  rho            0.3000",
+    ]
