@@ -6,7 +6,8 @@ import pytest
 from summdiff.data.video import Kind
 from summdiff.errors import DataError, UsageError
 from summdiff.models.summdiff import PRESETS, NetworkConfig
-from summdiff.training.recipe import Recipe, read_recipe
+from summdiff.training.fields import with_tables
+from summdiff.training.recipe import Recipe, TargetRecipe, read_recipe
 from summdiff.training.run import train
 
 RECIPES = Path(__file__).parents[2] / "recipes"
@@ -99,7 +100,9 @@ def test_the_network_has_the_fields_of_its_own_config(recipe_file):
     """Their names, their defaults and what each preset makes of them, with what is given on top."""
     for preset, changes in PRESETS.items():
         recipe = read_recipe(recipe_file, [f"network={{preset: {preset}, n_bins: 33}}"])
-        assert recipe.network.config(inputs=7, relations=0) == NetworkConfig.preset(preset, inputs=7, n_bins=33), changes
+        assert recipe.network.config(inputs=7, relations=0) == NetworkConfig.preset(preset, inputs=7, n_bins=33), (
+            changes
+        )
     plain = Recipe(name="plain", output="out").network.config(inputs=7, relations=0)
     assert plain == NetworkConfig.preset("joint", inputs=7)
     described = Recipe.model_fields["network"].default.__class__.model_fields
@@ -122,3 +125,19 @@ def test_what_cannot_be_is_said_in_one_sentence(recipe_file, override, said):
     with pytest.raises(DataError, match=said) as raised:
         read_recipe(recipe_file, [override])
     assert "\n" not in str(raised.value)
+
+
+def test_the_tables_of_fields_are_those_of_the_models():
+    """`python -m summdiff.training.fields docs/training.md` writes them anew."""
+    path = RECIPES.parent / "docs" / "training.md"
+    text = path.read_text(encoding="utf-8")
+    assert with_tables(text, path) == text
+    assert "| `window` | whole number from 8, `null` | `128` |" in text
+    assert all(f"| `{name}` |" in text for name in TargetRecipe.model_fields)
+    described = [
+        field.description or name in ("network", "diffusion", "targets", "augmentation")
+        for name, field in Recipe.model_fields.items()
+    ]
+    assert all(described)
+    with pytest.raises(DataError, match="needs the lines"):
+        with_tables("no marks", path)

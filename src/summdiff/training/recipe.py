@@ -206,7 +206,8 @@ class Recipe(_Section):
     split_seed: int = Field(default=0, ge=0, description="of the videos held out and of the folds")
 
     conditioning: Conditioning = Field(
-        default="relational", description="what the network sees of a video: relations of any features, or features"
+        default="relational",
+        description="what the network sees of a video: how its steps relate in any features, the features, or both",
     )
     feature_extractor: str | None = Field(default=None, description="the backbone that the model will need")
     network: NetworkRecipe = NetworkRecipe()
@@ -214,7 +215,7 @@ class Recipe(_Section):
     targets: TargetRecipe = TargetRecipe()
     augmentation: AugmentationRecipe = AugmentationRecipe()
 
-    epochs: int = Field(default=200, ge=1)
+    epochs: int = Field(default=200, ge=1, description="each item is learned from once in each")
     window: int | None = Field(
         default=128, ge=8, description="steps learned from at a time (descriptors see them all); null: whole videos"
     )
@@ -228,13 +229,13 @@ class Recipe(_Section):
     optimizer: Literal["adamw", "adam"] = Field(
         default="adamw", description="adam: weight decay is added to the gradient (L2)"
     )
-    learning_rate: float = Field(default=1e-3, gt=0)
+    learning_rate: float = Field(default=1e-3, gt=0, description="the highest")
     learning_rate_schedule: Literal["cosine", "constant", "exponential"] = Field(
         default="cosine", description="epoch by epoch, after the warm-up; cosine falls to 0 at the end"
     )
     learning_rate_factor: float = Field(default=0.99, gt=0, le=1, description="of an epoch, if exponential")
     warmup_epochs: int = Field(default=0, ge=0, description="in which the learning rate rises linearly")
-    weight_decay: float = Field(default=0.01, ge=0)
+    weight_decay: float = Field(default=0.01, ge=0, description="of all weights")
     clip_norm: float = Field(default=1.0, ge=0, description="largest norm of the gradient; 0: off")
     ema_decay: float = Field(default=0.99, ge=0, lt=1, description="of the weights' moving average; 0: off")
     rank_weight: float = Field(default=0.0, ge=0, description="of a loss on ranks beside the squared error")
@@ -248,13 +249,17 @@ class Recipe(_Section):
     )
     checkpoint_minutes: float = Field(default=10.0, gt=0, description="a checkpoint at least so often")
     resume: Literal["auto", "never"] = Field(default="auto", description="never: start anew in any case")
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, description="of everything random but the splits")
 
     threads: int = Field(default=1, ge=1, description="of the processor, for each process")
-    accelerator: Literal["cpu", "cuda", "mps", "auto"] = "cpu"
+    accelerator: Literal["cpu", "cuda", "mps", "auto"] = Field(
+        default="cpu", description="where the network learns; samples are drawn on the processor"
+    )
     devices: int = Field(default=1, ge=1, description="accelerators, or processes on the processor")
     strategy: Literal["auto", "ddp"] = Field(default="auto", description="how several devices share the work")
-    precision: Literal["32-true", "16-mixed", "bf16-mixed"] = "32-true"
+    precision: Literal["32-true", "16-mixed", "bf16-mixed"] = Field(
+        default="32-true", description="of the computation, as Lightning Fabric has it"
+    )
 
     @model_validator(mode="after")
     def _check(self) -> Self:

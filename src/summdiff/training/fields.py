@@ -1,0 +1,114 @@
+"""The tables of all recipe fields in docs/training.md.
+
+    python -m summdiff.training.fields docs/training.md
+
+writes them anew, between the two marks in that file.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import types
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal, Union, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from summdiff.atomic import written_whole
+from summdiff.errors import DataError
+from summdiff.training.recipe import Recipe
+
+BEGIN, END = "<!-- fields: begin -->", "<!-- fields: end -->"
+
+
+def field_tables() -> str:
+    """A table of the recipe's own fields, and one of each section."""
+    sections = {
+        name: field.default for name, field in Recipe.model_fields.items() if isinstance(field.default, BaseModel)
+    }
+    plain = {name: field for name, field in Recipe.model_fields.items() if name not in sections}
+    parts = ["### The recipe\n\n" + _table(plain)]
+    for name, section in sections.items():
+        about = " ".join((type(section).__doc__ or "").split())
+        parts.append(f"### `{name}`\n\n{about}\n\n" + _table(type(section).model_fields))
+    return "\n\n".join(parts)
+
+
+def with_tables(text: str, path: Path) -> str:
+    """A document's text with the tables between its marks.
+
+    Raises:
+        DataError: the marks are not there.
+    """
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise DataError(f"'{path}' needs the lines '{BEGIN}' and '{END}', with the tables in between.")
+    return f"{before}{BEGIN}\n\n{field_tables()}\n\n{END}{after}"
+
+
+def _table(fields: dict[str, FieldInfo]) -> str:
+    rows = [f"| `{name}` | {_values(field)} | {_default(field)} | {_about(field)} |" for name, field in fields.items()]
+    return "\n".join(["| field | values | default | |", "|---|---|---|---|", *rows])
+
+
+def _about(field: FieldInfo) -> str:
+    return (field.description or "").rstrip(".").replace("|", "\\|")
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "needed"
+    value: Any = field.default
+    if value is None or isinstance(value, bool):
+        return f"`{json.dumps(value)}`"
+    return f"`{value}`"
+
+
+def _values(field: FieldInfo) -> str:
+    kinds = list(dict.fromkeys(_kinds(field.annotation)))
+    without = [kind for kind in kinds if kind != "`null`"]
+    return ", ".join(without) + _bounds(field.metadata) + ("" if len(without) == len(kinds) else ", `null`")
+
+
+def _kinds(annotation: Any) -> Iterator[str]:
+    """The words for what a field takes."""
+    origin = get_origin(annotation)
+    if origin is Literal:
+        yield from (f"`{value}`" for value in get_args(annotation))
+    elif origin in (Union, types.UnionType):
+        for kind in get_args(annotation):
+            yield from _kinds(kind)
+    elif origin is tuple:
+        yield "two numbers"
+    elif annotation is types.NoneType:
+        yield "`null`"
+    elif hasattr(annotation, "__metadata__"):
+        yield from _kinds(get_args(annotation)[0])
+    else:
+        yield {int: "whole number", float: "number", bool: "`true`, `false`", str: "text", Path: "path"}[annotation]
+
+
+def _bounds(metadata: list[Any]) -> str:
+    """What pydantic holds a number to."""
+    said = []
+    for bound in metadata:
+        for name, words in (("ge", "from"), ("gt", "above"), ("le", "to"), ("lt", "below")):
+            if getattr(bound, name, None) is not None:
+                said.append(f"{words} {getattr(bound, name):g}")
+    return f" {' '.join(said)}" if said else ""
+
+
+def main() -> None:
+    """Write the tables into the document that is named."""
+    path = Path(sys.argv[1])
+    text = with_tables(path.read_text(encoding="utf-8"), path)
+    with written_whole(path) as partial:
+        partial.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
