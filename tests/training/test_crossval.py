@@ -13,6 +13,7 @@ from scipy import stats
 
 from summdiff.data.splits import read_splits
 from summdiff.data.tvsum import TVSum
+from summdiff.errors import UsageError
 from summdiff.evaluation.evaluate import evaluate
 from summdiff.evaluation.predictions import read_predictions
 from summdiff.models import load_model
@@ -204,6 +205,11 @@ def test_other_data_sets(kind, small_files, tmp_path):
     assert ("1 of 6 videos" in watcher.path.read_text()) == (kind == "summe")
     if kind == "youtube_highlights":
         assert {"map_dog", "map_surfing"} <= set(found.metrics["folds"][0]["test"])
+
+
+def test_folds_are_shared_out_not_batches(data_file, tmp_path):
+    with pytest.raises(UsageError, match="set devices=1 and use --processes"):
+        cross_validate(small(data_file, tmp_path, devices=2))
 
 
 def test_published_splits(data_file, tmp_path):

@@ -125,8 +125,8 @@ def test_killed_while_saving(processes, whole, recipe_file, tmp_path):
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_saves_and_leaves(recipe_file, tmp_path, number, code):
     """`summdiff train` as a user runs it."""
-    command = [sys.executable, "-m", "summdiff", "train", str(recipe_file), "hold_out=0.2", "validate_every=50"]
-    overrides = ["epochs=150", f"output={tmp_path / 'out'}"]
+    command = [sys.executable, "-m", "summdiff", "train", str(recipe_file), "hold_out=0.2", "validate_every=20"]
+    overrides = ["epochs=60", f"output={tmp_path / 'out'}"]
     with subprocess.Popen([*command, *overrides], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         wait_for(tmp_path / "out" / "log.csv", process)
         process.send_signal(number)

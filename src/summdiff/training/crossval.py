@@ -23,7 +23,7 @@ from summdiff import __version__
 from summdiff.atomic import written_whole
 from summdiff.data.splits import describe_splits, write_splits
 from summdiff.data.video import AnnotatedVideo
-from summdiff.errors import DataError
+from summdiff.errors import DataError, UsageError
 from summdiff.evaluation.evaluate import Evaluation
 from summdiff.evaluation.evaluate import evaluate as judge_systems
 from summdiff.evaluation.from_model import predict
@@ -134,6 +134,8 @@ def _all(
     recipes: Sequence[Recipe], directories: Sequence[Path], processes: int, watcher: Watcher
 ) -> list[CrossValidation]:
     """Cross-validations that share data and folds, their folds trained side by side."""
+    if recipes[0].devices > 1:
+        raise UsageError("Cross-validation shares out folds, not batches: set devices=1 and use --processes.")
     folds = to_cross_validate(recipes[0], watcher.say)
     for videos in folds:
         if not videos.split.test:
@@ -333,7 +335,7 @@ def _summed_up(
     }
     systems = [Predictions(recipe.name, curves, about)]
     if ridge:
-        penalty = "the penalty that does best on each fold's validation videos"
+        penalty = "the penalty that does best in a cross-validation among each fold's training videos"
         systems.append(
             Predictions(
                 "ridge",

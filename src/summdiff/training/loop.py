@@ -184,7 +184,7 @@ class _Clock:
         self._last = time.monotonic()
 
     def is_due(self) -> bool:
-        """Whether so many minutes have gone by since it last was; a process that does not write is never asked."""
+        """Whether so many minutes have gone by since it last was."""
         due = time.monotonic() - self._last >= self._seconds
         if due:
             self._last = time.monotonic()

@@ -106,7 +106,12 @@ def _described(docstring: str) -> dict[str, str]:
 
 
 if TYPE_CHECKING:
-    NetworkRecipe = _Network
+
+    class NetworkRecipe(_Network):
+        """With the fields that are made below."""
+
+        def __getattr__(self, name: str) -> Any: ...
+
 else:
     NetworkRecipe = create_model("NetworkRecipe", __base__=_Network, __doc__=_Network.__doc__, **_fields_of_network())
 
