@@ -237,3 +237,17 @@ def test_a_model_of_features_refuses_other_dimensions():
 def test_the_shipped_model_takes_any_features(model):
     assert (model.id, model.conditioning, model.feature_extractor) == ("default", "relational", None)
     assert model.network.config.inputs == 2 * len(DESCRIPTORS)
+
+
+def test_samples_around_a_mean_curve_have_it_as_their_mean():
+    """Whatever the seed: pairs from opposite noise are mirror images, so their mean has no noise of its own."""
+    network = untrained("joint", mean_head=True, squash=False, mean_gain=0.1)
+    with torch.no_grad():
+        network.head.weight.mul_(0.1)  # departures that leave scores within 0 and 1
+    model = Model(ModelConfig(id="own", conditioning="features"), network)
+    x = scenes(300, d=24)  # more than a window
+    one, other = (model.sample(x, rate=1.0, samples=4, seed=seed) for seed in (0, 1))
+    assert not np.allclose(one[0], other[0], atol=0.02)
+    # Rounding may put a score on the edge between two levels to either of them, in one of the two images.
+    assert np.quantile(np.abs(one.mean(axis=0) - other.mean(axis=0)), 0.9) < 1e-4
+    assert np.ptp(one.mean(axis=0)) > 0.1

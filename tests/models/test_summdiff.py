@@ -247,7 +247,12 @@ def test_presets_differ_and_have_the_papers_sizes():
     [
         ({"width": 60}, "Width 60 must be a multiple of twice"),
         ({"width": 20, "heads": 5}, "multiple of 8"),
-        ({"kernel": 4}, "sizes"),
+        ({"kernel": 4}, "odd number of steps, not 4 or 1"),
+        ({"encoder_kernel": 2}, "odd number of steps"),
+        ({"components": -1}, "sizes"),
+        ({"relations": 9}, "numbers"),
+        ({"linear_share": 0.5}, "needs mean_head"),
+        ({"mean_head": True}, "squash=false"),
         ({"n_bins": 1}, "sizes"),
         ({"score_scale": 0.0}, "numbers"),
         ({"dropout": 1.0}, "numbers"),
@@ -263,3 +268,31 @@ def test_says_what_makes_no_network(changes, said):
         NetworkConfig.preset("joint", inputs=8, **changes)
     with pytest.raises(ModelError, match="no preset 'ours': use paper, release, joint"):
         NetworkConfig.preset("ours", inputs=8)
+
+
+MEAN = {"mean_head": True, "linear_share": 0.5, "squash": False, "encoder_kernel": 3}
+
+
+@torch.inference_mode()
+def test_around_a_mean_curve_predictions_are_mirror_images(video):
+    """f = mu + D with D odd: opposite noise gives opposite departures."""
+    network, (inputs, seconds) = small(**MEAN), video
+    network.linear_weights.normal_()
+    condition = torch.stack([network.settle(one) for one in network.encode(inputs, seconds)])
+    assert condition.shape == (2, 12, 17)
+    ready = network.prepare(condition, seconds)
+    mean, t = condition[..., -1], torch.full((2, 3), 600)
+    center = left(t)[..., None] * (2 * mean[:, None] - 1)
+    apart = noise(2, 3, 12)
+    up, down = (network.denoise(center + sign * apart, t, left(t), ready) for sign in (1, -1))
+    assert torch.allclose((up + down) / 2, mean[:, None].expand_as(up), atol=1e-5)
+    assert (up - down).abs().max() > 1e-3
+    assert torch.allclose(network.denoise(center, t, left(t), ready), mean[:, None].expand_as(up), atol=1e-5)
+
+
+@torch.inference_mode()
+def test_a_flat_mean_curve_is_the_middle(video):
+    network = small(**MEAN)
+    settled = network.settle(torch.cat([torch.randn(12, 16), torch.ones(12, 2)], dim=1))
+    assert torch.allclose(settled[:, -1], torch.full((12,), 0.5))
+    assert torch.equal(network.encode_null(video[1])[0, :, -1], torch.full((12,), 0.5))

@@ -11,6 +11,8 @@ from torch.nn.functional import mse_loss
 from summdiff.diffusion.schedule import ScheduleName, add_noise, alphas_cumprod
 from summdiff.models.summdiff import SummDiff
 
+_DEPARTURES = 10.0  # brings their squared error, about 0.01, to the size of the mean curve's loss
+
 
 @dataclass(frozen=True, slots=True)
 class Draws:
@@ -51,7 +53,8 @@ class Denoising(nn.Module):
             network: what learns.
             schedule, num_train_timesteps: of the noise.
             expected_targets: whether to learn from `expected_scores` instead of the one curve that was noised.
-            rank_weight: of `correlation_loss` beside the squared error.
+            rank_weight: of `correlation_loss` beside the squared error; with a `mean_head` the mean is learned by that
+                alone.
         """
         super().__init__()
         self.network = network
@@ -77,14 +80,43 @@ class Denoising(nn.Module):
         wanted = expected_scores(noisy, left, everyone, targets, mask) if self.expected_targets else targets[:, :S]
 
         condition = network.encode(inputs, seconds, mask, draws.dropped)
+        if network.config.mean_head:
+            return self._around_the_mean(condition, noisy, left, wanted, targets, seconds, mask, draws)
         prepared = network.prepare(condition, seconds, mask)
         predicted = network.denoise(noisy, draws.timestep, left.sqrt().float(), prepared)  # (B, S, N)
-
-        squared = mse_loss(predicted, wanted, reduction="none").mean(dim=1)  # eq. 3, over real steps only
-        loss = (squared * mask).sum(dim=1) / mask.sum(dim=1)
+        loss = squared_error(predicted, wanted, mask).mean(dim=1)  # eq. 3
         if self.rank_weight:
             loss = loss + self.rank_weight * correlation_loss(predicted, wanted, mask).mean(dim=1)
         return loss
+
+    def _around_the_mean(
+        self,
+        condition: Tensor,
+        noisy: Tensor,
+        left: Tensor,
+        wanted: Tensor,
+        targets: Tensor,
+        seconds: Tensor,
+        mask: Tensor,
+        draws: Draws,
+    ) -> Tensor:
+        """The loss (B,) of the mean curve, whose scale is free, and of departures from the true one.
+
+        The encoder learns from the mean alone; departures are noisy and would only make it learn videos by heart.
+        """
+        network, truth = self.network, targets.mean(dim=1)  # (B, N)
+        own, head = torch.split(condition, [network.config.width, condition.shape[-1] - network.config.width], dim=-1)
+        settled = torch.cat([own.detach(), truth[..., None]], dim=-1)
+        prepared = network.prepare(settled, seconds, mask)
+        predicted = network.denoise(noisy, draws.timestep, left.sqrt().float(), prepared)
+        departures = squared_error(predicted, wanted, mask).mean(dim=1)
+        return correlation_loss(head[..., :1].transpose(1, 2), truth[:, None], mask)[:, 0] + _DEPARTURES * departures
+
+
+def squared_error(predicted: Tensor, wanted: Tensor, mask: Tensor) -> Tensor:
+    """The mean squared error (B, S) of curves (B, S, N) over real steps, mask (B, N); each video counts the same."""
+    squared = mse_loss(predicted, wanted, reduction="none") * mask[:, None]
+    return squared.sum(dim=-1) / mask.sum(dim=-1, keepdim=True)
 
 
 def expected_scores(noisy: Tensor, left: Tensor, everyone: Tensor, targets: Tensor, mask: Tensor) -> Tensor:

@@ -150,7 +150,8 @@ class Model:
         windows = Windows.over(len(inputs), size=self.config.window, overlap=self.config.window // 4)
         seconds = torch.arange(windows.size) / cells.rate  # only differences count, so every window may start at 0
         pieces = torch.split(windows.cut(torch.from_numpy(inputs)), _BATCH)
-        condition = windows.cut(windows.blend(network.encode(piece, seconds) for piece in pieces))  # (W, L, C)
+        whole = network.settle(windows.blend(network.encode(piece, seconds) for piece in pieces))
+        condition = windows.cut(whole)  # (W, L, C)
         null = network.encode_null(seconds) if w > 0 else None
         groups = [
             network.prepare(encoded if null is None else torch.cat([encoded, null.expand_as(encoded)]), seconds)
@@ -179,7 +180,9 @@ class Model:
             noisy = torch.cat([noisy, noisy])
         when = torch.full(noisy.shape[:2], t)
         predicted = self.network.denoise(noisy, when, torch.full(when.shape, signal), group)
-        clean = self.network.config.space.to_signal(predicted.clamp(0, 1))
+        if not self.network.config.mean_head:  # a clamp on one side would pull the mean of a mirrored pair off
+            predicted = predicted.clamp(0, 1)
+        clean = self.network.config.space.to_signal(predicted)
         if guided:
             with_video, without = torch.chunk(clean, 2)
             clean = self.network.config.space.bounded(guide(with_video, without, w))

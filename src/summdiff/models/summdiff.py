@@ -10,6 +10,10 @@ One network, three presets:
   rotations of queries and keys by time in seconds (Su et al. 2021), so that only differences count and any frame rate
   fits.
 
+With `mean_head`, a video's mean curve and the departures from it are two things to learn: f(S_t, t, F) = mu(F) + D,
+where D is odd in what S_t departs from mu by. Then two samples that start from opposite noise stay mirror images around
+mu, and their mean is mu, whatever the noise (as in residual diffusion, Mardani et al. 2023).
+
 Shapes: B videos, S samples a video, N steps, P inputs a step, C width, H heads, d = C / H.
 """
 
@@ -29,6 +33,8 @@ from torch import Tensor, nn
 from summdiff.diffusion.space import ScoreSpace, SpaceName
 from summdiff.errors import ModelError
 
+MEAN_SMOOTHING = 0.7  # steps, deviation of the Gaussian
+
 Position = Literal["sinusoidal", "relative", "rotary"]
 ScoreEmbedding = Literal["learnable", "fixed_uniform", "fixed_fourier"]
 Norm = Literal["pre", "post", "adaptive"]
@@ -42,6 +48,9 @@ class NetworkConfig:
 
     Attributes:
         inputs: P, numbers a step that condition it.
+        relations: how many of them, the last ones, are relational descriptors; the others are features.
+        power: of the features' size, their signs kept; 1 for as they are.
+        components: principal components that the features are reduced to, half-whitened; 0 for none of it.
         width, heads, feed_forward: of every transformer layer.
         encoder_layers, denoiser_layers: how many.
         n_bins: K, levels of the quantised score (§4.3).
@@ -58,6 +67,11 @@ class NetworkConfig:
         cross_attention: whether score tokens look at all steps' condition (eq. 2).
         self_attention: whether score tokens look at each other.
         kernel: steps that the convolution over time of a score token spans, odd; 1 for none.
+        encoder_kernel: the same of the encoder's tokens.
+        mean_head: whether to predict a mean curve and denoise only what departs from it, see above.
+        linear_share: weight of ridge regression, fitted in closed form, in the mean curve.
+        mean_gain: deviation of mean curves over time, relative to that of people's. What cannot be foreseen makes it
+            less than 1, and leaves room for departures.
         norm: layer norm before each sublayer, after it, or before it with shift, scale and gate that depend on time and
             position (zero at first; the encoder then has it after).
         activation: between the two layers of an MLP.
@@ -71,6 +85,9 @@ class NetworkConfig:
     """
 
     inputs: int
+    relations: int = 0
+    power: float = 1.0
+    components: int = 0
     width: int = 64
     heads: int = 4
     feed_forward: int = 256
@@ -86,6 +103,10 @@ class NetworkConfig:
     cross_attention: bool = True
     self_attention: bool = True
     kernel: int = 5
+    encoder_kernel: int = 1
+    mean_head: bool = False
+    linear_share: float = 0.0
+    mean_gain: float = 0.7
     norm: Norm = "pre"
     activation: Activation = "gelu"
     deep_mlps: bool = False
@@ -98,9 +119,13 @@ class NetworkConfig:
     def __post_init__(self) -> None:
         """Refuse what makes no network."""
         sizes = (self.inputs, self.width, self.heads, self.feed_forward, self.denoiser_layers)
-        if min(sizes) < 1 or self.encoder_layers < 0 or self.n_bins < 2 or self.kernel < 1 or self.kernel % 2 != 1:
+        if min(sizes) < 1 or self.encoder_layers < 0 or self.n_bins < 2 or self.components < 0:
             raise ModelError(f"A network cannot have these sizes: {self}.")
-        if not (self.score_scale > 0 and 0 <= self.dropout < 1 and 0 <= self.input_dropout < 1):
+        if any(kernel < 1 or kernel % 2 != 1 for kernel in (self.kernel, self.encoder_kernel)):
+            raise ModelError(f"A convolution spans an odd number of steps, not {self.kernel} or {self.encoder_kernel}.")
+        if not (self.score_scale > 0 and self.power > 0 and 0 <= self.dropout < 1 and 0 <= self.input_dropout < 1):
+            raise ModelError(f"A network cannot have these numbers: {self}.")
+        if not (0 <= self.relations <= self.inputs and 0 <= self.linear_share <= 1 and self.mean_gain > 0):
             raise ModelError(f"A network cannot have these numbers: {self}.")
         if self.width % (2 * self.heads):
             raise ModelError(f"Width {self.width} must be a multiple of twice the number of heads, {self.heads}.")
@@ -118,6 +143,10 @@ class NetworkConfig:
                 raise ModelError(f"A network has no option '{value}': use {' or '.join(get_args(known))}.")
         if self.global_token and self.position == "rotary":
             raise ModelError("A global token has no time to rotate by: use another position with it.")
+        if self.linear_share > 0 and not self.mean_head:
+            raise ModelError("A linear share is one of the mean curve: it needs mean_head.")
+        if self.mean_head and (self.squash or self.score_space != "linear"):
+            raise ModelError("A mean curve with departures needs squash=false and the linear score space.")
         if self.score_space == "logit" and not self.squash:
             raise ModelError("In logit space predictions must lie between 0 and 1: squash them.")
 
@@ -135,6 +164,11 @@ class NetworkConfig:
         except TypeError as error:
             unknown = [field for field in changes if field not in cls.__dataclass_fields__]
             raise ModelError(f"A network has no option '{', '.join(unknown)}'.") from error
+
+    @property
+    def seen(self) -> int:
+        """Numbers a step that are left of the inputs when features are reduced to components."""
+        return self.components + self.relations if self.components else self.inputs
 
     @property
     def space(self) -> ScoreSpace:
@@ -178,19 +212,30 @@ class SummDiff(nn.Module):
 
     input_mean: Tensor
     input_std: Tensor
+    input_components: Tensor
+    linear_weights: Tensor
+    curve_std: Tensor
 
     def __init__(self, config: NetworkConfig) -> None:
         """Build it with random weights."""
         super().__init__()
         self.config = c = config
-        self.register_buffer("input_mean", torch.zeros(c.inputs))  # set from the training videos
+        # From the training videos, in closed form: see `summdiff.models.closed_form`
+        self.register_buffer("input_mean", torch.zeros(c.inputs))
         self.register_buffer("input_std", torch.ones(c.inputs))
+        if c.components:
+            self.register_buffer("input_components", torch.zeros(c.inputs - c.relations, c.components))
+        if c.linear_share:
+            self.register_buffer("linear_weights", torch.zeros(c.inputs))
+        if c.mean_head:
+            self.register_buffer("curve_std", torch.ones(()))
         self.embed = projection(c)
         self.summary = nn.Parameter(torch.randn(2, c.width) * 0.02) if c.global_token else None  # token, position
         self.encoder = nn.ModuleList(Layer(c, denoises=False) for _ in range(c.encoder_layers))
         self.encoder_norm = nn.LayerNorm(c.width) if c.norm == "pre" else nn.Identity()
+        self.mean_head = nn.Sequential(nn.LayerNorm(c.width), nn.Linear(c.width, 1)) if c.mean_head else None
         # The condition when there is none; as a video in standardised units
-        self.null = nn.Parameter(torch.zeros(c.width if c.null == "condition" else c.inputs))
+        self.null = nn.Parameter(torch.zeros(c.width if c.null == "condition" else c.seen))
 
         self.levels = score_embedding(c)
         self.level_mlp = mlp(c, c.width, c.width) if c.deep_mlps else nn.Identity()
@@ -205,8 +250,20 @@ class SummDiff(nn.Module):
         self.head = mlp(c, c.width, 1) if c.deep_mlps else nn.Linear(c.width, 1)
 
     def standardise(self, inputs: Tensor) -> Tensor:
-        """Inputs (..., P) in the training videos' units; far-off ones must not carry the network away."""
-        return ((inputs - self.input_mean) / self.input_std).clamp(-5, 5)
+        """Inputs (..., P) in the training videos' units."""
+        c = self.config
+        if c.power != 1:
+            features, relations = torch.split(inputs, [c.inputs - c.relations, c.relations], dim=-1)
+            inputs = torch.cat([features.sign() * features.abs() ** c.power, relations], dim=-1)
+        return (inputs - self.input_mean) / self.input_std
+
+    def reduce(self, x: Tensor) -> Tensor:
+        """What the network sees of standardised inputs; far-off ones must not carry it away."""
+        c = self.config
+        if c.components:
+            features, relations = torch.split(x, [c.inputs - c.relations, c.relations], dim=-1)
+            x = torch.cat([features @ self.input_components, relations], dim=-1)
+        return x.clamp(-5, 5)
 
     @torch.no_grad()
     def set_null_video(self, features: ArrayLike) -> None:
@@ -218,12 +275,12 @@ class SummDiff(nn.Module):
             ModelError: a network whose null is not a video, or another number of inputs.
         """
         vector = torch.as_tensor(features, dtype=torch.float32)
-        if self.config.null != "video" or vector.shape != self.null.shape:
+        if self.config.null != "video" or vector.shape != self.input_mean.shape:
             raise ModelError(
                 f"A null video of shape {tuple(vector.shape)} does not fit: the network needs null='video' and "
                 f"({self.config.inputs},)."
             )
-        self.null.copy_(self.standardise(vector))
+        self.null.copy_(self.reduce(self.standardise(vector)))
         self.null.requires_grad_(False)
 
     def encode(
@@ -238,10 +295,11 @@ class SummDiff(nn.Module):
             dropped: (B,), true for videos to be taken for the null video (guidance).
 
         Returns:
-            (B, N, C).
+            (B, N, C), and with `mean_head` one or two numbers more, see `mean_curves` and `settle`.
         """
         c = self.config
-        x = self.standardise(inputs)
+        standardised = self.standardise(inputs)
+        x = self.reduce(standardised)
         if dropped is not None and c.null == "video":
             x = torch.where(dropped[:, None, None], self.null, x)
         z = self.embed(x)
@@ -257,20 +315,49 @@ class SummDiff(nn.Module):
             z = layer(z, steps)
         z = z[:, 0, 1:] if self.summary is not None else z[:, 0]
         encoded: Tensor = self.encoder_norm(z)
+        curves = self.mean_curves(encoded, standardised)  # before the video is dropped: the mean can always be learned
         if dropped is not None and c.null == "condition":
             encoded = torch.where(dropped[:, None, None], self.null, encoded)
-        return encoded
+        return torch.cat([encoded, *curves], dim=-1) if curves else encoded
+
+    def mean_curves(self, encoded: Tensor, standardised: Tensor) -> list[Tensor]:
+        """What the mean curve is made of, each (B, N, 1) on a scale of its own: the head's, and the linear one."""
+        curves = [self.mean_head(encoded)] if self.mean_head is not None else []
+        if self.config.linear_share:
+            curves.append((standardised @ self.linear_weights)[..., None])
+        return curves
+
+    def settle(self, condition: Tensor) -> Tensor:
+        """The condition (N, C) or (N, C + 1) of a whole video, from what `encode` gave, put together from its windows.
+
+        With `mean_head` the last number is the mean curve in units of scores: the head's and the linear curve, each
+        smoothed and standardised over the video, since neither has a scale that could be trusted; then as wide as
+        people's mean curves are, less what cannot be foreseen.
+        """
+        c = self.config
+        if not c.mean_head:
+            return condition
+        own, curves = condition[:, : c.width], condition[:, c.width :].T  # (1 or 2, N)
+        shares = curves.new_tensor([1 - c.linear_share, c.linear_share] if len(curves) == 2 else [1.0])
+        both = standardised_curves(smoothed(curves, MEAN_SMOOTHING)).T @ shares
+        mean = 0.5 + c.mean_gain * self.curve_std * standardised_curves(both[None])[0]
+        return torch.cat([own, mean[:, None]], dim=1)
 
     def encode_null(self, seconds: Tensor) -> Tensor:
-        """The condition (1, N, C) of the null video at given times (N,)."""
+        """The settled condition (1, N, C) or (1, N, C + 1) of the null video at given times (N,)."""
         inputs = self.input_mean.expand(1, len(seconds), -1)
-        return self.encode(inputs, seconds, dropped=torch.ones(1, dtype=torch.bool, device=seconds.device))
+        encoded = self.encode(inputs, seconds, dropped=torch.ones(1, dtype=torch.bool, device=seconds.device))
+        own = encoded[..., : self.config.width]
+        return F.pad(own, (0, 1), value=0.5) if self.config.mean_head else own
 
     def prepare(self, condition: Tensor, seconds: Tensor, mask: Tensor | None = None) -> Prepared:
-        """What of the condition (B, N, C) is the same at every time of the diffusion and for every sample."""
+        """What of a settled condition (B, N, C) or (B, N, C + 1) is the same for every time and every sample."""
         steps = Steps.of(self.config, seconds, mask)
+        mean = condition[..., self.config.width] if self.config.mean_head else None
+        condition = condition[..., : self.config.width]
         return Prepared(
             steps=steps,
+            mean=mean,
             own=self.own(condition) if self.own is not None else None,
             memory=[layer.remember(condition, steps) for layer in self.denoiser if isinstance(layer, Layer)],
         )
@@ -287,6 +374,18 @@ class SummDiff(nn.Module):
         Returns:
             (B, S, N), in (0, 1) if predictions are squashed.
         """
+        if condition.mean is None:
+            predicted = self._predict(noisy, timestep, signal, condition)
+            return torch.sigmoid(predicted) if self.config.squash else predicted
+        mean = condition.mean[:, None]  # (B, 1, N)
+        apart = noisy - signal[..., None] * self.config.space.to_signal(mean)
+        # The odd part of what is predicted, by asking for both signs
+        both, when, left = torch.cat([apart, -apart], dim=1), timestep.repeat(1, 2), signal.repeat(1, 2)
+        up, down = self._predict(both, when, left, condition).chunk(2, dim=1)
+        return mean + (up - down) / 2
+
+    def _predict(self, noisy: Tensor, timestep: Tensor, signal: Tensor, condition: Prepared) -> Tensor:
+        """What the denoiser's layers make of noisy signals (B, S, N), on any scale."""
         c = self.config
         steps = condition.steps
         scores = c.space.to_scores(noisy)
@@ -306,7 +405,7 @@ class SummDiff(nn.Module):
         for layer, memory in zip(self.denoiser, condition.memory, strict=True):
             q = layer(q, steps, memory, what)
         predicted: Tensor = self.head(self.head_norm(q))[..., 0]
-        return torch.sigmoid(predicted) if c.squash else predicted
+        return predicted
 
 
 @dataclass(frozen=True, slots=True)
@@ -347,11 +446,13 @@ class Prepared:
 
     Attributes:
         steps: where its steps are.
+        mean: (B, N) the mean curve in units of scores, with `mean_head`.
         own: (B, N, C) what each score token gets of its own step, or none.
         memory: keys and values (B, H, N, d) for each denoiser layer, or none where it does not look at them.
     """
 
     steps: Steps
+    mean: Tensor | None
     own: Tensor | None
     memory: list[tuple[Tensor, Tensor] | None]
 
@@ -364,7 +465,8 @@ class Layer(nn.Module):
         c = config
         norm: Norm = "post" if c.norm == "adaptive" and not denoises else c.norm
 
-        self.nearby = Sublayer(c, Nearby(c), norm) if denoises and c.kernel > 1 else None
+        kernel = c.kernel if denoises else c.encoder_kernel
+        self.nearby = Sublayer(c, Nearby(c, kernel), norm) if kernel > 1 else None
         self.attend = Sublayer(c, Attention(c), norm) if not denoises or c.self_attention else None
         self.look = Sublayer(c, Attention(c), norm) if denoises and c.cross_attention else None
         self.feed_forward = Sublayer(c, mlp(c, c.feed_forward, c.width), norm)
@@ -427,11 +529,11 @@ class Sublayer(nn.Module, Generic[Part]):
 class Nearby(nn.Module):
     """What the next few steps on both sides say, by a convolution over time: attention finds such neighbours late."""
 
-    def __init__(self, config: NetworkConfig) -> None:
+    def __init__(self, config: NetworkConfig, kernel: int) -> None:
         super().__init__()
-        c = config
-        self.over_time = nn.Conv1d(c.width, c.width, c.kernel, padding=c.kernel // 2, groups=c.width)
-        self.out = nn.Linear(c.width, c.width)
+        C = config.width
+        self.over_time = nn.Conv1d(C, C, kernel, padding=kernel // 2, groups=C)
+        self.out = nn.Linear(C, C)
 
     def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
         """X (B, S, N, C)."""
@@ -489,14 +591,14 @@ class Attention(nn.Module):
 
 
 def projection(config: NetworkConfig) -> nn.Module:
-    """From P inputs to C numbers a step: an MLP (§4.2), or the later code's three normalised layers."""
+    """From the inputs to C numbers a step: an MLP (§4.2), or the later code's three normalised layers."""
     c = config
     if not c.deep_mlps:
         return nn.Sequential(
-            nn.Dropout(c.input_dropout), nn.Linear(c.inputs, c.width), activation(c), nn.Linear(c.width, c.width)
+            nn.Dropout(c.input_dropout), nn.Linear(c.seen, c.width), activation(c), nn.Linear(c.width, c.width)
         )
     layers: list[nn.Module] = []
-    for number, size in enumerate((c.inputs, c.width, c.width)):
+    for number, size in enumerate((c.seen, c.width, c.width)):
         layers += [nn.ReLU()] if number else []
         layers += [nn.LayerNorm(size), nn.Dropout(c.input_dropout), nn.Linear(size, c.width)]
     return nn.Sequential(*layers)
@@ -548,6 +650,19 @@ def time_encoding(config: NetworkConfig, timestep: Tensor) -> Tensor:
     if config.position == "sinusoidal":
         return F.pad(sinusoid(timestep, C // 4), (C // 2, C // 4))
     return sinusoid(timestep, C)
+
+
+def smoothed(curves: Tensor, deviation: float) -> Tensor:
+    """Curves (K, N) smoothed by a Gaussian over two steps on each side; the ends count on."""
+    weights = torch.exp(-((torch.arange(-2.0, 3.0, device=curves.device) / deviation) ** 2) / 2)
+    padded = F.pad(curves[:, None], (2, 2), mode="replicate")
+    return F.conv1d(padded, (weights / weights.sum())[None, None])[:, 0]
+
+
+def standardised_curves(curves: Tensor) -> Tensor:
+    """Curves (K, N) with mean 0 and deviation 1 over their steps; 0 where a curve is flat."""
+    spread, mean = torch.std_mean(curves, dim=1, correction=0, keepdim=True)
+    return (curves - mean) / spread.clamp(min=1e-6)
 
 
 def sinusoid(values: Tensor, width: int) -> Tensor:

@@ -10,7 +10,6 @@ import torch
 from torch import Tensor, nn
 
 from summdiff.errors import DataError, ModelError, UsageError
-from summdiff.features.relational import DESCRIPTORS
 from summdiff.models import load_model
 from summdiff.models.closed_form import fit_closed_form
 from summdiff.models.denoising import Denoising, Draws
@@ -20,6 +19,7 @@ from summdiff.training.average import MovingAverage
 from summdiff.training.examples import Examples, Step
 from summdiff.training.logs import Row
 from summdiff.training.recipe import Recipe
+from summdiff.training.ridge import count_relations
 from summdiff.training.validation import Quality
 
 try:
@@ -208,7 +208,7 @@ def learning_rate(recipe: Recipe, epoch: int) -> float:
 def _new_network(recipe: Recipe, look: dict[str, Any], examples: Examples | None) -> SummDiff:
     """A network with random weights or those of another model, and what it takes over from the examples, if given."""
     inputs = look["inputs"]
-    relations = {"features": 0, "relational": inputs, "both": 2 * len(DESCRIPTORS)}[recipe.conditioning]
+    relations = count_relations(recipe.conditioning, inputs)
     network = SummDiff(recipe.network.config(inputs=inputs, relations=relations))
     if examples is not None:
         try:

@@ -1,0 +1,146 @@
+"""What a network takes over from its training videos in closed form: units, principal components, ridge regression."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from summdiff.errors import ModelError
+from summdiff.models.summdiff import SummDiff
+
+RELATION_WEIGHT = 3.0  # how much less ridge regression shrinks relational descriptors than the many more features
+
+
+@torch.no_grad()
+def fit_closed_form(
+    network: SummDiff, videos: Iterable[tuple[NDArray[np.floating], NDArray[np.floating]]], *, penalty: float = 10.0
+) -> None:
+    """Set a network's units, components, linear weights and the width of its mean curves from videos, in one pass.
+
+    Memory grows with P², or with P where neither components nor linear weights are asked for.
+
+    Args:
+        network: what they are set in, as far as its config has them.
+        videos: inputs (N, P) and mean curve (N,) of each.
+        penalty: of ridge regression, for each video.
+
+    Raises:
+        ModelError: more components than features or steps.
+    """
+    c = network.config
+    moments = Moments(c.inputs, pairs=bool(c.components or c.linear_share))
+    spreads = []
+    for inputs, curve in videos:
+        moments.add(powered(inputs, power=c.power, relations=c.relations), curve)
+        spreads.append(curve.std())
+    mean, std = moments.mean, moments.std
+    network.input_mean.copy_(torch.from_numpy(mean))
+    network.input_std.copy_(torch.from_numpy(std))
+    features = c.inputs - c.relations
+    if c.components:
+        if c.components > min(features, moments.steps):
+            raise ModelError(
+                f"{c.components} components cannot be found in {features} features of {moments.steps} steps."
+            )
+        network.input_components.copy_(
+            torch.from_numpy(half_whitened(moments.correlations()[:features, :features], c.components))
+        )
+    if c.mean_head:
+        network.curve_std.fill_(float(np.mean(spreads)))
+    if c.linear_share:
+        network.linear_weights.copy_(torch.from_numpy(moments.ridge(penalty, favours(c.inputs, c.relations))))
+
+
+def powered(inputs: NDArray[np.floating], *, power: float, relations: int) -> NDArray[np.float64]:
+    """Inputs (N, P) with the features among them raised to a power, signs kept, as `SummDiff.standardise` has it."""
+    x: NDArray[np.float64] = np.asarray(inputs, dtype=np.float64)
+    if power != 1:
+        x = x.copy()
+        own = x[:, : x.shape[1] - relations]
+        own[:] = np.sign(own) * np.abs(own) ** power
+    return x
+
+
+def favours(inputs: int, relations: int) -> NDArray[np.float64]:
+    """What ridge regression multiplies standardised inputs (P,) by, so that it shrinks relational ones less."""
+    return np.concatenate([np.ones(inputs - relations), np.full(relations, RELATION_WEIGHT)])
+
+
+class Moments:
+    """First and second moments of inputs (N, P) and curves (N,), video by video.
+
+    Attributes:
+        steps, videos: how many were added.
+    """
+
+    def __init__(self, inputs: int, *, pairs: bool) -> None:
+        """Start from none; `pairs` also keeps products of different inputs, for components and ridge regression."""
+        self.steps = self.videos = 0
+        self._pairs = pairs
+        size = (inputs, inputs) if pairs else (inputs,)
+        self._sum = np.zeros(inputs)
+        self._products = np.zeros(size)
+        self._within = np.zeros(size)  # centred in each video, each video counting the same
+        self._with_curve = np.zeros(inputs)
+
+    def add(self, x: NDArray[np.float64], curve: NDArray[np.floating]) -> None:
+        """One more video."""
+        n, mean = len(x), x.mean(axis=0)
+        centred = x - mean
+        own = centred.T @ centred if self._pairs else (centred * centred).sum(axis=0)
+        self.steps, self.videos = self.steps + n, self.videos + 1
+        self._sum += x.sum(axis=0)
+        self._products += own + n * (np.outer(mean, mean) if self._pairs else mean * mean)
+        self._within += own / n
+        self._with_curve += centred.T @ (curve - curve.mean()) / n
+
+    def __add__(self, other: Moments) -> Moments:
+        """Those of both sets of videos."""
+        both = Moments(len(self._sum), pairs=self._pairs)
+        both.steps, both.videos = self.steps + other.steps, self.videos + other.videos
+        for name in ("_sum", "_products", "_within", "_with_curve"):
+            setattr(both, name, getattr(self, name) + getattr(other, name))
+        return both
+
+    @property
+    def mean(self) -> NDArray[np.float64]:
+        """(P,) over all steps."""
+        return self._sum / self.steps
+
+    @property
+    def std(self) -> NDArray[np.float64]:
+        """(P,) over all steps, not quite 0 anywhere."""
+        squares = np.diag(self._products) if self._pairs else self._products
+        spread: NDArray[np.float64] = np.sqrt(np.maximum(squares / self.steps - self.mean**2, 0)).clip(1e-4)
+        return spread
+
+    def correlations(self) -> NDArray[np.float64]:
+        """(P, P) over all steps."""
+        covariance = self._products / self.steps - np.outer(self.mean, self.mean)
+        return covariance / np.outer(self.std, self.std)
+
+    def ridge(self, penalty: float, favour: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Weights (P,) of standardised inputs that predict how curves depart from their video's level.
+
+        Args:
+            penalty: for each video.
+            favour: (P,) what standardised inputs are multiplied by before they are shrunk.
+        """
+        unit = favour / self.std
+        gram = unit[:, None] * self._within * unit + penalty * self.videos * np.eye(len(unit))
+        weights: NDArray[np.float64] = favour * np.linalg.solve(gram, unit * self._with_curve)
+        return weights
+
+
+def half_whitened(correlations: NDArray[np.float64], count: int) -> NDArray[np.float64]:
+    """Directions (P, count) of the largest principal components, each shrunk by the fourth root of its variance.
+
+    Full whitening makes small components, mostly noise, as large as great ones. All together have mean square 1.
+    """
+    variances, directions = np.linalg.eigh(correlations)
+    variances, directions = variances[::-1][:count].clip(1e-9), directions[:, ::-1][:, :count]
+    scaled: NDArray[np.float64] = directions / variances**0.25 / np.sqrt((variances**0.5).mean())
+    return scaled
