@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Self
@@ -56,7 +57,9 @@ class Logs:
         self._board = None
         if enabled:
             purge = {"purge_step": epochs_done} if epochs_done else {}
-            self._board = SummaryWriter(str(directory / BOARD), **purge)
+            # Files are named by the second, and one that is there would be written over.
+            own = f".{os.getpid()}.{epochs_done}"
+            self._board = SummaryWriter(str(directory / BOARD), filename_suffix=own, **purge)
 
     def __enter__(self) -> Self:
         return self
