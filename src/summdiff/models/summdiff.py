@@ -68,7 +68,7 @@ class NetworkConfig:
         self_attention: whether score tokens look at each other.
         kernel: steps that the convolution over time of a score token spans, odd; 1 for none.
         encoder_kernel: the same of the encoder's tokens.
-        mean_head: whether to predict a mean curve and denoise only what departs from it, see above.
+        mean_head: whether to predict a mean curve and denoise only what departs from it.
         linear_share: weight of ridge regression, fitted in closed form, in the mean curve.
         mean_gain: deviation of mean curves over time, relative to that of people's. What cannot be foreseen makes it
             less than 1, and leaves room for departures.

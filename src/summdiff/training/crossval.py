@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from summdiff import __version__
 from summdiff.atomic import written_whole
-from summdiff.data.splits import describe_splits, write_splits
+from summdiff.data.splits import Split, describe_splits, write_splits
 from summdiff.data.video import AnnotatedVideo
 from summdiff.errors import DataError, UsageError
 from summdiff.evaluation.evaluate import Evaluation
@@ -319,10 +319,7 @@ def _summed_up(
     coverage = describe_splits(splits, names)
     about = {
         "model": recipe.name,
-        "selection": {
-            "best": "in each fold the epoch that did best on its validation videos",
-            "last": "the last epoch of each fold; its validation videos were held out all the same",
-        }[recipe.select],
+        "selection": _selection(recipe, splits),
         "cross-validation": {
             "folds": len(splits),
             "split_seed": recipe.split_seed,
@@ -375,6 +372,14 @@ def _summed_up(
     with written_whole(path) as partial:
         partial.write_text(json.dumps(metrics, indent=1) + "\n", encoding="utf-8")
     return CrossValidation(path=path, metrics=metrics, evaluation=evaluation)
+
+
+def _selection(recipe: Recipe, splits: Sequence[Split]) -> str:
+    if recipe.select == "best":
+        return "in each fold the epoch that did best on its validation videos"
+    if any(split.validation for split in splits):
+        return "the last epoch of each fold; its validation videos were held out all the same"
+    return "the last epoch of each fold, trained on all of its other videos; settings were chosen before"
 
 
 def peak_memory() -> float | None:
