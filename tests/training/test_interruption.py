@@ -65,29 +65,40 @@ def whole(recipe_file, tmp_path):
     return result(tmp_path / "whole"), time.monotonic() - started
 
 
-def killed(processes, target, *arguments, after=None):
-    """Whether a process was killed, after some seconds or by itself."""
+def killed(processes, target, *arguments):
+    """Whether a process was killed."""
     process = processes.Process(target=target, args=arguments)
     process.start()
-    process.join(after)
-    if process.is_alive():
-        process.kill()
     process.join()
     assert process.exitcode in (0, -signal.SIGKILL)
     return process.exitcode != 0
 
 
 def kill_often(processes, recipe_file, folder, times, seconds):
-    """Kill a run at random moments, `times` times; it is started anew where it came to its end before."""
+    """Kill a run at random moments, `times` times; it is started anew where it came to its end before.
+
+    Every other time the moment is counted from when the run has written one more checkpoint, so that some runs get that
+    far however slow the machine is.
+    """
     rng, kills, resumed = random.Random(times), 0, 0
     while kills < times:
         if (folder / "model.safetensors").exists():
             for path in folder.glob("*.*"):
                 path.unlink()
-        resumed += bool(list(folder.glob("checkpoint-*")))
-        kills += killed(
-            processes, run, recipe_file, [*OFTEN, f"output={folder}"], after=0.3 + rng.random() * seconds / 2
-        )
+        before = set(folder.glob("checkpoint-*"))
+        resumed += bool(before)
+        process = processes.Process(target=run, args=(recipe_file, [*OFTEN, f"output={folder}"]))
+        process.start()
+        if kills % 2 == 0:
+            while process.is_alive() and not set(folder.glob("checkpoint-*")) - before:
+                time.sleep(0.005)
+            process.join(rng.random() * seconds / 8)
+        else:
+            process.join(0.3 + rng.random() * seconds / 2)
+        process.kill()
+        process.join()
+        assert process.exitcode in (0, -signal.SIGKILL)
+        kills += process.exitcode != 0
     return resumed
 
 
