@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from summdiff.diffusion.ddim import DDIM
 from summdiff.diffusion.guidance import guide
-from summdiff.models.sampling import Model, ModelConfig, paired_noise
+from summdiff.models.sampling import SamplingConfig, SamplingModel, paired_noise
 from summdiff.models.summdiff import PRESETS, NetworkConfig, SummDiff
 
 INPUTS, RATE, GUIDANCE = 1024, 1.0, 0.2
@@ -64,7 +64,7 @@ def main() -> None:
         torch.manual_seed(0)
         network = SummDiff(NetworkConfig.preset(preset, inputs=INPUTS))
         # One window over the whole video, since the plain way knows none
-        model = Model(ModelConfig(id=preset, conditioning="features", window=max(8, asked.steps)), network)
+        model = SamplingModel(SamplingConfig(id=preset, conditioning="features", window=max(8, asked.steps)), network)
         for samples in (1, 8):
             noise = paired_noise(asked.steps, samples=samples, seed=0).T
             times: list[tuple[float, float]] = []

@@ -28,7 +28,7 @@ from summdiff.timeline import Interval, Scores, Shot, Summary, merge
 from summdiff.video import Step, VideoReader
 
 if TYPE_CHECKING:
-    from summdiff.models.sampling import Model
+    from summdiff.models.model import Model
 
 Stage = Literal["look", "score", "cut"]
 

@@ -3,8 +3,8 @@ import pytest
 import torch
 
 from summdiff.diffusion.ddim import DDIM
-from summdiff.models.denoising import Denoising, Draws, correlation_loss, expected_scores
-from summdiff.models.sampling import Model, ModelConfig
+from summdiff.models.denoising import Denoising, correlation_loss, expected_scores
+from summdiff.models.sampling import SamplingConfig, SamplingModel
 from summdiff.models.summdiff import PRESETS, NetworkConfig, SummDiff
 
 
@@ -14,34 +14,28 @@ def small(preset="joint", **changes):
     return SummDiff(NetworkConfig.preset(preset, inputs=6, **{**sizes, **changes}))
 
 
-def batch(videos=3, curves=2, steps=10, seed=0):
-    """Inputs, targets, seconds, mask (the second video is shorter), and draws."""
+def batch(videos=3, steps=10, seed=0):
+    """Inputs, targets, seconds, mask (the second video is shorter), and seeds."""
     rng = torch.Generator().manual_seed(seed)
     mask = torch.ones(videos, steps, dtype=torch.bool)
     mask[1, 6:] = False
-    draws = Draws(
-        timestep=torch.randint(1000, (videos, curves), generator=rng),
-        noise=torch.randn(videos, curves, steps, generator=rng),
-        dropped=torch.zeros(videos, dtype=torch.bool),
-    )
     targets = torch.rand(videos, 4, steps, generator=rng)
     return (
         torch.randn(videos, steps, 6, generator=rng),
         targets,
         torch.arange(steps).expand(videos, -1) * 2.0,
         mask,
-        draws,
+        torch.arange(videos) + 7,
     )
 
 
 @pytest.mark.parametrize("preset", PRESETS)
 @pytest.mark.parametrize("expected", [False, True])
 def test_a_video_costs_the_same_alone_as_in_a_padded_batch(preset, expected):
-    learner = Denoising(small(preset), expected_targets=expected, rank_weight=0.3).eval()
-    inputs, targets, seconds, mask, draws = batch()
-    losses = learner(inputs, targets, seconds, mask, draws)
-    alone = Draws(draws.timestep[1:2], draws.noise[1:2, :, :6], draws.dropped[1:2])
-    own = learner(inputs[1:2, :6], targets[1:2, :, :6], seconds[1:2, :6], mask[1:2, :6], alone)
+    learner = Denoising(small(preset), curves=2, expected_targets=expected, rank_weight=0.3).eval()
+    inputs, targets, seconds, mask, seeds = batch()
+    losses = learner(inputs, targets, seconds, mask, seeds)
+    own = learner(inputs[1:2, :6], targets[1:2, :, :6], seconds[1:2, :6], mask[1:2, :6], seeds[1:2])
     assert losses.shape == (3,)
     assert torch.allclose(losses[1], own[0], atol=1e-5)
 
@@ -49,26 +43,40 @@ def test_a_video_costs_the_same_alone_as_in_a_padded_batch(preset, expected):
 def test_is_the_mean_squared_error_of_the_prediction():
     """Eq. 3, written out for one video and one curve."""
     network = small("paper").eval()
-    inputs, targets, seconds, mask, draws = batch(curves=1)
-    losses = Denoising(network, expected_targets=False)(inputs, targets, seconds, mask, draws)
-    left = DDIM().alphas_cumprod[draws.timestep[0, 0]]
-    noisy = (left.sqrt() * (2 * targets[0, 0] - 1) + (1 - left).sqrt() * draws.noise[0, 0]).float()
+    inputs, targets, seconds, mask, seeds = batch()
+    learner = Denoising(network, curves=1, p_uncond=0, expected_targets=False)
+    losses = learner(inputs, targets, seconds, mask, seeds)
+    timestep, noise, _ = learner.draw(seeds.tolist(), curves=1, steps=10)
+    left = DDIM().alphas_cumprod[timestep[0, 0]]
+    noisy = (left.sqrt() * (2 * targets[0, 0] - 1) + (1 - left).sqrt() * noise[0, 0]).float()
     condition = network.prepare(network.encode(inputs[:1], seconds[0]), seconds[0])
     signal = left.sqrt().view(1, 1).float()
-    predicted = network.denoise(noisy[None, None], draws.timestep[:1], signal, condition)
+    predicted = network.denoise(noisy[None, None], timestep[:1], signal, condition)
     wanted = ((predicted[0, 0] - targets[0, 0]) ** 2).mean()
     assert torch.allclose(losses[0], wanted, atol=1e-6)
 
 
 def test_dropped_videos_are_not_seen():
-    learner = Denoising(small("paper")).eval()
-    inputs, targets, seconds, mask, draws = batch()
-    unseen = Draws(draws.timestep, draws.noise, torch.tensor([True, False, False]))
-    changed = inputs.clone()
-    changed[0] += 1
-    before, after = (learner(x, targets, seconds, mask, unseen) for x in (inputs, changed))
-    assert torch.equal(before, after)
-    assert not torch.allclose(learner(inputs, targets, seconds, mask, draws)[0], before[0])
+    """Half of them: which ones, their seeds say."""
+    learner = Denoising(small("paper"), p_uncond=0.5).eval()
+    inputs, targets, seconds, mask, seeds = batch(videos=8)
+    _, _, dropped = learner.draw(seeds.tolist(), curves=4, steps=10)
+    assert 0 < int(dropped.sum()) < 8
+    before, after = (learner(x, targets, seconds, mask, seeds) for x in (inputs, inputs + 1))
+    assert torch.equal(before == after, dropped)
+
+
+def test_what_chance_decides_follows_the_schedule():
+    """Times are even over T, noise is standard normal, and p_uncond of the videos are dropped; each seed draws anew."""
+    learner = Denoising(small("paper"), p_uncond=0.3, num_train_timesteps=50)
+    timestep, noise, dropped = learner.draw(range(400), curves=3, steps=20)
+    assert timestep.shape == (400, 3)
+    assert noise.shape == (400, 3, 20)
+    assert (int(timestep.min()), int(timestep.max())) == (0, 49)
+    assert float(timestep.float().mean()) == pytest.approx(24.5, abs=1.5)
+    assert float(noise.std()) == pytest.approx(1, abs=0.03)
+    assert float(dropped.float().mean()) == pytest.approx(0.3, abs=0.08)
+    assert not torch.equal(noise[0], noise[1])
 
 
 @pytest.mark.parametrize("preset", PRESETS)
@@ -78,22 +86,16 @@ def test_overfits_one_video(preset):
     rng = np.random.default_rng(0)
     features = rng.normal(size=(24, 6)).astype(np.float32)
     truth = rng.permutation(24) / 23 * 0.8 + 0.1
-    learner = Denoising(network, expected_targets=False)
+    learner = Denoising(network, p_uncond=0, expected_targets=False)
     optimizer = torch.optim.AdamW(learner.parameters(), weight_decay=0.0)
     updates = 600
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=3e-3, total_steps=updates)
-    chance = torch.Generator().manual_seed(0)
     S = 16
     inputs, targets = torch.tensor(features)[None], torch.tensor(truth, dtype=torch.float32).expand(1, S, -1)
     seconds, mask = 2 * torch.arange(24.0)[None], torch.ones(1, 24, dtype=torch.bool)
     recent = []
-    for _ in range(updates):
-        draws = Draws(
-            torch.randint(1000, (1, S), generator=chance),
-            torch.randn(1, S, 24, generator=chance),
-            torch.zeros(1, dtype=torch.bool),
-        )
-        loss = learner(inputs, targets, seconds, mask, draws).mean()
+    for update in range(updates):
+        loss = learner(inputs, targets, seconds, mask, torch.tensor([update])).mean()
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(learner.parameters(), 1.0)
@@ -101,7 +103,7 @@ def test_overfits_one_video(preset):
         schedule.step()
         recent.append(float(loss.detach()))
     assert np.mean(recent[-20:]) < 1e-3
-    model = Model(ModelConfig(id="own", conditioning="features"), network)
+    model = SamplingModel(SamplingConfig(id="own", conditioning="features"), network)
     curves = model.sample(features, rate=0.5, samples=4, steps=10)
     for curve in curves:
         assert np.corrcoef(curve.argsort().argsort(), truth.argsort().argsort())[0, 1] > 0.95

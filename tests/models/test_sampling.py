@@ -8,8 +8,10 @@ import torch
 from summdiff.errors import ModelError, UsageError
 from summdiff.features.relational import DESCRIPTORS
 from summdiff.models import load_model
-from summdiff.models.sampling import Cells, Model, ModelConfig, Windows
+from summdiff.models.inputs import Cells
+from summdiff.models.sampling import SamplingConfig, SamplingModel
 from summdiff.models.summdiff import PRESETS, NetworkConfig, SummDiff
+from summdiff.models.windows import Windows
 
 
 @pytest.fixture(scope="module")
@@ -130,7 +132,7 @@ def test_guidance_reaches_the_output(model):
 
 def test_guidance_may_only_steer(model):
     """As in the later code: with one step there is nothing to steer, with more there is."""
-    steered = Model(replace(model.config, guide_final=False), model.network)
+    steered = SamplingModel(replace(model.config, guide_final=False), model.network)
     x = scenes(60)
 
     def distance(steps):
@@ -155,7 +157,7 @@ def test_every_preset_samples_and_encodes_once(preset, w):
     calls = []
     for layer in network.encoder:
         layer.register_forward_hook(lambda *_: calls.append(1))
-    model = Model(ModelConfig(id="own", conditioning="features", eta=1.0), network)
+    model = SamplingModel(SamplingConfig(id="own", conditioning="features", eta=1.0), network)
     curves = model.sample(scenes(40, d=24), rate=1.0, samples=5, steps=7, guidance_scale=w)
     assert curves.shape == (5, 40)
     assert (curves >= 0).all()
@@ -165,8 +167,8 @@ def test_every_preset_samples_and_encodes_once(preset, w):
 
 
 def test_both_features_and_relations():
-    config = ModelConfig(id="own", conditioning="both")
-    model = Model(config, untrained("joint", inputs=24 + 2 * len(DESCRIPTORS)))
+    config = SamplingConfig(id="own", conditioning="both")
+    model = SamplingModel(config, untrained("joint", inputs=24 + 2 * len(DESCRIPTORS)))
     assert model.sample(scenes(10, d=24), rate=1.0, samples=2, steps=2).shape == (2, 10)
     with pytest.raises(ModelError, match="needs features of 24 dimensions, got 32"):
         model.sample(scenes(10, d=32), rate=1.0)
@@ -188,7 +190,7 @@ def test_a_window_says_what_the_whole_says(model):
     """Cut into windows, a video gets nearly the scores that it gets in one piece."""
     x = scenes(256)
     whole = model.sample(x, rate=1.0).mean(axis=0)
-    parts = Model(replace(model.config, window=96), model.network).sample(x, rate=1.0).mean(axis=0)
+    parts = SamplingModel(replace(model.config, window=96), model.network).sample(x, rate=1.0).mean(axis=0)
     assert np.corrcoef(whole, parts)[0, 1] > 0.9
 
 
@@ -225,8 +227,8 @@ def test_says_what_is_wrong(model, features, options, error, said):
 
 
 def test_a_model_of_features_refuses_other_dimensions():
-    config = ModelConfig(id="own", conditioning="features", feature_extractor="some_net")
-    model = Model(config, SummDiff(NetworkConfig(inputs=24, width=16, heads=2)))
+    config = SamplingConfig(id="own", conditioning="features", feature_extractor="some_net")
+    model = SamplingModel(config, SummDiff(NetworkConfig(inputs=24, width=16, heads=2)))
     assert model.sample(scenes(10, d=24), rate=1.0, samples=2, steps=2).shape == (2, 10)
     with pytest.raises(ModelError, match="needs features of 24 dimensions, got 32"):
         model.sample(scenes(10, d=32), rate=1.0)
@@ -244,7 +246,7 @@ def test_samples_around_a_mean_curve_have_it_as_their_mean():
     network = untrained("joint", mean_head=True, squash=False, mean_gain=0.1)
     with torch.no_grad():
         network.head.weight.mul_(0.1)  # departures that leave scores within 0 and 1
-    model = Model(ModelConfig(id="own", conditioning="features"), network)
+    model = SamplingModel(SamplingConfig(id="own", conditioning="features"), network)
     x = scenes(300, d=24)  # more than a window
     one, other = (model.sample(x, rate=1.0, samples=4, seed=seed) for seed in (0, 1))
     assert not np.allclose(one[0], other[0], atol=0.02)

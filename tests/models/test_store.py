@@ -8,7 +8,7 @@ from safetensors.torch import load_file, save_file
 
 from summdiff.errors import ModelError, OutputError
 from summdiff.models import load_model
-from summdiff.models.sampling import Model, ModelConfig
+from summdiff.models.sampling import SamplingConfig, SamplingModel
 from summdiff.models.store import write_model
 from summdiff.models.summdiff import NetworkConfig, SummDiff
 
@@ -16,8 +16,8 @@ from summdiff.models.summdiff import NetworkConfig, SummDiff
 @pytest.fixture
 def model():
     torch.manual_seed(0)
-    return Model(
-        ModelConfig(id="tiny", conditioning="features", feature_extractor="net", guidance_scale=0.3),
+    return SamplingModel(
+        SamplingConfig(id="tiny", conditioning="features", feature_extractor="net", guidance_scale=0.3),
         SummDiff(NetworkConfig(inputs=5, width=16, heads=2, feed_forward=16)),
     )
 

@@ -11,18 +11,13 @@ from summdiff.training.examples import Batches, Examples
 from summdiff.training.loop import fit
 from summdiff.training.recipe import Recipe, read_recipe
 from summdiff.training.state import Run
+from summdiff.training.targets import count_noised
 from summdiff.training.videos import Videos
 
 
 def same(a, b):
-    return all(
-        torch.equal(getattr(x, name), getattr(y, name))
-        for x, y, names in (
-            (a.batch, b.batch, ("inputs", "targets", "seconds", "mask")),
-            (a.draws, b.draws, ("timestep", "noise", "dropped")),
-        )
-        for name in names
-    )
+    names = ("inputs", "targets", "seconds", "mask", "seeds")
+    return all(torch.equal(getattr(a.batch, name), getattr(b.batch, name)) for name in names)
 
 
 def test_an_item_depends_on_seed_epoch_and_number_only(all_train, recipe_file):
@@ -30,15 +25,13 @@ def test_an_item_depends_on_seed_epoch_and_number_only(all_train, recipe_file):
     first, second = Examples(all_train, recipe), Examples(all_train, recipe)
     _ = [second[epoch, index] for epoch in range(3) for index in range(10)]
     item, again, later = first[1, 4], second[1, 4], first[2, 4]
-    assert np.array_equal(item.example.inputs, again.example.inputs)
-    assert np.array_equal(item.example.targets, again.example.targets)
-    assert np.array_equal(item.noise, again.noise)
-    assert not np.array_equal(item.noise, later.noise)
-    assert item.example.inputs.shape[0] == 16
-    assert item.example.targets.shape == (8, 16)
-    assert item.noise.shape == (2, 16)
+    assert np.array_equal(item.inputs, again.inputs)
+    assert np.array_equal(item.targets, again.targets)
+    assert item.seed == again.seed != later.seed
+    assert item.inputs.shape[0] == 16
+    assert item.targets.shape == (8, 16)
     other = Examples(all_train, recipe.model_copy(update={"seed": 9}))[1, 4]
-    assert not np.array_equal(item.noise, other.noise)
+    assert item.seed != other.seed
 
 
 def test_an_epoch_can_be_gone_on_with(all_train, recipe_file):
@@ -58,9 +51,9 @@ def test_processes_share_a_batch_so_that_its_mean_loss_is_theirs(all_train, reci
     whole = list(Batches(examples, recipe).of(0))
     parts = [list(Batches(examples, recipe, rank=rank, world=world).of(0)) for rank in range(world)]
     for number, step in enumerate(whole):
-        losses = step.draws.noise.square().sum(dim=(1, 2))  # anything that differs by item
+        losses = step.batch.targets.square().sum(dim=(1, 2))  # anything that differs by item
         shared = [part[number] for part in parts]
-        mean = sum(part.share * part.draws.noise.square().sum(dim=(1, 2)).mean() for part in shared) / world
+        mean = sum(part.share * part.batch.targets.square().sum(dim=(1, 2)).mean() for part in shared) / world
         assert mean == pytest.approx(float(losses.mean()), rel=1e-5)
 
 
@@ -69,9 +62,9 @@ def test_each_annotator_is_an_item_of_an_epoch(all_train, recipe_file):
     recipe = recipe.model_copy(update={"augmentation": recipe.augmentation.model_copy(update={"views": 1})})
     examples = Examples(all_train, recipe)
     assert len(examples) == 50
-    found = np.stack([examples[0, index].example.targets[0][:30] for index in range(5)])
+    found = np.stack([examples[0, index].targets[0][:30] for index in range(5)])
     assert np.allclose(found, (all_train.data["video_1"].user_scores[:, :30] - 1) / 4)
-    assert not examples.expected
+    assert not examples.how.expected
 
 
 def test_batches_of_like_length(all_train, recipe_file):
@@ -145,4 +138,4 @@ def test_every_kind_gives_items(any_file, tmp_path):
             assert torch.isfinite(step.batch.inputs).all()
             assert float(step.batch.targets.min()) >= 0
             assert float(step.batch.targets.max()) <= 1
-            assert step.draws.noise.shape[1] == step.draws.timestep.shape[1] <= step.batch.targets.shape[1]
+            assert count_noised(examples.how) <= step.batch.targets.shape[1]

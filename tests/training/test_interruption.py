@@ -153,9 +153,9 @@ def test_a_signal_saves_and_leaves(recipe_file, tmp_path, number, code):
 
 def test_a_signal_during_validation(recipe_file, tmp_path, held_out, monkeypatch):
     """Is not left waiting until all videos are judged."""
-    from summdiff.models.sampling import Model
+    from summdiff.models.sampling import SamplingModel
 
-    sample = Model.sample
+    sample = SamplingModel.sample
     calls = []
 
     def sample_and_signal(self, *arguments, **options):
@@ -164,7 +164,7 @@ def test_a_signal_during_validation(recipe_file, tmp_path, held_out, monkeypatch
             signal.raise_signal(signal.SIGTERM)
         return sample(self, *arguments, **options)
 
-    monkeypatch.setattr(Model, "sample", sample_and_signal)
+    monkeypatch.setattr(SamplingModel, "sample", sample_and_signal)
     overrides = ["epochs=2", "hold_out=0.4", "validate_every=1"]
     with pytest.raises(Interrupted, match="Stopped in epoch 1 after 2 steps") as raised:
         train(read_recipe(recipe_file, overrides))

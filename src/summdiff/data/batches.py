@@ -26,11 +26,13 @@ class Example:
         inputs: (N, P) float32 or float16, what conditions the network.
         targets: (S, N) float32 clean scores in [0, 1], one row for each annotator to learn from.
         rate: steps per second.
+        seed: of what the loss draws at random for it, dropout aside.
     """
 
     inputs: NDArray[np.float32] | NDArray[np.float16]
     targets: NDArray[np.float32]
     rate: float
+    seed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +44,21 @@ class Batch:
         targets: (B, S, N).
         seconds: (B, N) time of each step, in the padding too.
         mask: (B, N) true where there is a step.
+        seeds: (B,) int64; always on the processor, where generators are seeded.
     """
 
     inputs: Tensor
     targets: Tensor
     seconds: Tensor
     mask: Tensor
+    seeds: Tensor
 
     def to(self, device: torch.device) -> Batch:
         """The same on another device."""
-        return Batch(*(tensor.to(device) for tensor in (self.inputs, self.targets, self.seconds, self.mask)))
+        inputs, targets, seconds, mask = (
+            tensor.to(device) for tensor in (self.inputs, self.targets, self.seconds, self.mask)
+        )
+        return Batch(inputs, targets, seconds, mask, self.seeds)
 
 
 def collate(examples: Sequence[Example]) -> Batch:
@@ -66,7 +73,13 @@ def collate(examples: Sequence[Example]) -> Batch:
         targets[i, :, :length] = torch.from_numpy(example.targets)
     steps = torch.arange(n)
     rates = torch.tensor([example.rate for example in examples])
-    return Batch(inputs, targets, seconds=steps / rates[:, None], mask=steps < torch.tensor(lengths)[:, None])
+    return Batch(
+        inputs,
+        targets,
+        seconds=steps / rates[:, None],
+        mask=steps < torch.tensor(lengths)[:, None],
+        seeds=torch.tensor([example.seed for example in examples], dtype=torch.int64),
+    )
 
 
 class VideoDataset(Dataset[Example]):

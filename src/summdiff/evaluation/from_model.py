@@ -11,7 +11,7 @@ from summdiff import __version__
 from summdiff.data.h5 import AnnotatedFile
 from summdiff.evaluation.predictions import Predictions
 from summdiff.metrics.segments import frame_scores
-from summdiff.models.sampling import Model
+from summdiff.models.model import Model
 
 
 def predict(
@@ -22,6 +22,7 @@ def predict(
     samples: int = 8,
     steps: int = 10,
     seed: int = 0,
+    readout: str = "scores",
     on_video: Callable[[int], None] = lambda done: None,
 ) -> Predictions:
     """Draw curves for videos of a data set, on the steps that the data set is judged on.
@@ -30,7 +31,7 @@ def predict(
         model: the model.
         data: the data set.
         names: its videos to predict.
-        samples, steps, seed: as for `Model.sample`.
+        samples, steps, seed, readout: as for `Model.sample`.
         on_video: told how many videos are done.
 
     Raises:
@@ -40,7 +41,9 @@ def predict(
     curves = {}
     for done, name in enumerate(names, start=1):
         video = data[name]
-        drawn = model.sample(video.need_features(), rate=video.rate, samples=samples, steps=steps, seed=seed)
+        drawn = model.sample(
+            video.need_features(), rate=video.rate, samples=samples, steps=steps, seed=seed, readout=readout
+        )
         judged_at = data.annotations(name).picks
         if len(judged_at) != len(video.picks) or (judged_at != video.picks).any():  # features on a grid of their own
             drawn = np.stack([frame_scores(curve, video.picks, video.n_frames)[judged_at] for curve in drawn])

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from summdiff.errors import ModelError
 
 if TYPE_CHECKING:
-    from summdiff.models.sampling import Model
+    from summdiff.models.model import Model
 
 _SHIPPED = Path(__file__).parent
 SHIPPED_MODELS = ("default",)

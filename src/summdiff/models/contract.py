@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -37,11 +37,20 @@ class ScorerConfig:
             raise ModelError(f"A network needs at least 1 input a step, got {self.inputs}.")
 
 
-class Scorer(nn.Module, ABC):
+class Network(nn.Module):
+    """Weights that a trainer trains and a model's folder holds.
+
+    Attributes:
+        config: a dataclass of sizes and options, from which alone it is made: `type(network)(network.config)`.
+    """
+
+    config: Any
+
+
+class Scorer(Network, ABC):
     """A network that gives each step of a video one score.
 
     Attributes:
-        config: sizes and options, from which alone it is made: `type(network)(network.config)`.
         learns: what its targets are: "importance", a curve in [0, 1], or "keyshots", a curve that is 1 in the shots of
             a summary and 0 elsewhere, so that each run of ones is a segment to find.
     """

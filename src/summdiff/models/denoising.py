@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import mse_loss
@@ -12,25 +13,6 @@ from summdiff.diffusion.schedule import ScheduleName, add_noise, alphas_cumprod
 from summdiff.models.summdiff import SummDiff
 
 _DEPARTURES = 10.0  # brings their squared error, about 0.01, to the size of the mean curve's loss
-
-
-@dataclass(frozen=True, slots=True)
-class Draws:
-    """What chance decides for B videos.
-
-    Attributes:
-        timestep: (B, S) time t of each noised curve, 0 … T - 1.
-        noise: (B, S, N) standard normal.
-        dropped: (B,) true for videos to learn from without seeing them (guidance).
-    """
-
-    timestep: Tensor
-    noise: Tensor
-    dropped: Tensor
-
-    def to(self, device: torch.device) -> Draws:
-        """The same on another device."""
-        return Draws(self.timestep.to(device), self.noise.to(device), self.dropped.to(device))
 
 
 class Denoising(nn.Module):
@@ -44,6 +26,8 @@ class Denoising(nn.Module):
         *,
         schedule: ScheduleName = "cosine",
         num_train_timesteps: int = 1000,
+        p_uncond: float = 0.1,
+        curves: int | None = None,
         expected_targets: bool = True,
         rank_weight: float = 0.0,
     ) -> None:
@@ -52,18 +36,21 @@ class Denoising(nn.Module):
         Args:
             network: what learns.
             schedule, num_train_timesteps: of the noise.
+            p_uncond: share of videos to learn from without seeing them (guidance).
+            curves: S, how many of a video's curves are noised, the first ones; none: all.
             expected_targets: whether to learn from `expected_scores` instead of the one curve that was noised.
             rank_weight: of `correlation_loss` beside the squared error; with a `mean_head` the mean is learned by that
                 alone.
         """
         super().__init__()
         self.network = network
+        self.p_uncond, self.curves = p_uncond, curves
         self.expected_targets = expected_targets
         self.rank_weight = rank_weight
         left = alphas_cumprod(schedule, num_train_timesteps=num_train_timesteps)
         self.register_buffer("alphas_cumprod", left, persistent=False)
 
-    def forward(self, inputs: Tensor, targets: Tensor, seconds: Tensor, mask: Tensor, draws: Draws) -> Tensor:
+    def forward(self, inputs: Tensor, targets: Tensor, seconds: Tensor, mask: Tensor, seeds: Tensor) -> Tensor:
         """The loss (B,) of each video; each counts the same, whatever its length.
 
         Args:
@@ -71,34 +58,51 @@ class Denoising(nn.Module):
             targets: (B, U, N) clean scores in [0, 1]; the first S of them are noised.
             seconds: (B, N) time of each step.
             mask: (B, N) true where there is a step.
-            draws: times, noise, and the videos to drop.
+            seeds: (B,) int64, one a video: of its times, its noise, and whether it is seen.
         """
-        network, S = self.network, draws.noise.shape[1]
+        network, S = self.network, self.curves or targets.shape[1]
+        timestep, noise, dropped = (
+            drawn.to(inputs.device) for drawn in self.draw(seeds.tolist(), curves=S, steps=targets.shape[2])
+        )
         everyone = network.config.space.to_signal(targets)  # (B, U, N)
-        noisy = add_noise(everyone[:, :S], draws.noise, draws.timestep, self.alphas_cumprod)
-        left = self.alphas_cumprod[draws.timestep]  # (B, S)
+        noisy = add_noise(everyone[:, :S], noise, timestep, self.alphas_cumprod)
+        left = self.alphas_cumprod[timestep]  # (B, S)
         wanted = expected_scores(noisy, left, everyone, targets, mask) if self.expected_targets else targets[:, :S]
 
-        condition = network.encode(inputs, seconds, mask, draws.dropped)
+        condition = network.encode(inputs, seconds, mask, dropped)
         if network.config.mean_head:
-            return self._around_the_mean(condition, noisy, left, wanted, targets, seconds, mask, draws)
+            return self._around_the_mean(condition, noisy, timestep, left, wanted, targets, seconds, mask)
         prepared = network.prepare(condition, seconds, mask)
-        predicted = network.denoise(noisy, draws.timestep, left.sqrt().float(), prepared)  # (B, S, N)
+        predicted = network.denoise(noisy, timestep, left.sqrt().float(), prepared)  # (B, S, N)
         loss = squared_error(predicted, wanted, mask).mean(dim=1)  # eq. 3
         if self.rank_weight:
             loss = loss + self.rank_weight * correlation_loss(predicted, wanted, mask).mean(dim=1)
         return loss
 
+    def draw(self, seeds: Sequence[int], *, curves: int, steps: int) -> tuple[Tensor, Tensor, Tensor]:
+        """What chance decides for B videos, for each from a generator of its own, whatever it is padded to.
+
+        Returns:
+            timestep (B, S), time t of each noised curve, 0 … T - 1; noise (B, S, N), standard normal; dropped (B,),
+            true for videos to learn from without seeing them.
+        """
+        generators = [np.random.default_rng(seed) for seed in seeds]
+        T = len(self.alphas_cumprod)
+        timestep = torch.from_numpy(np.stack([each.integers(T, size=curves) for each in generators]))
+        dropped = torch.tensor([bool(each.random() < self.p_uncond) for each in generators])
+        noise = np.stack([each.standard_normal((steps, curves), dtype=np.float32) for each in generators])
+        return timestep, torch.from_numpy(noise).transpose(1, 2), dropped
+
     def _around_the_mean(
         self,
         condition: Tensor,
         noisy: Tensor,
+        timestep: Tensor,
         left: Tensor,
         wanted: Tensor,
         targets: Tensor,
         seconds: Tensor,
         mask: Tensor,
-        draws: Draws,
     ) -> Tensor:
         """The loss (B,) of the mean curve, whose scale is free, and of departures from the true one.
 
@@ -108,7 +112,7 @@ class Denoising(nn.Module):
         own, head = torch.split(condition, [network.config.width, condition.shape[-1] - network.config.width], dim=-1)
         settled = torch.cat([own.detach(), truth[..., None]], dim=-1)
         prepared = network.prepare(settled, seconds, mask)
-        predicted = network.denoise(noisy, draws.timestep, left.sqrt().float(), prepared)
+        predicted = network.denoise(noisy, timestep, left.sqrt().float(), prepared)
         departures = squared_error(predicted, wanted, mask).mean(dim=1)
         return correlation_loss(head[..., :1].transpose(1, 2), truth[:, None], mask)[:, 0] + _DEPARTURES * departures
 

@@ -18,8 +18,8 @@ from safetensors.torch import load, save
 
 from summdiff.atomic import written_whole
 from summdiff.errors import ModelError, OutputError
-from summdiff.models.sampling import Model, ModelConfig
-from summdiff.models.summdiff import NetworkConfig, SummDiff
+from summdiff.models.model import Model
+from summdiff.models.registry import ARCHITECTURES, architecture_of
 
 FORMAT = "summdiff.model/1"
 WEIGHTS = "model.safetensors"
@@ -43,15 +43,17 @@ def read_model(directory: Path) -> Model:
     if hashlib.sha256(weights).hexdigest() != document.get("sha256"):
         raise ModelError(f"'{directory / WEIGHTS}' is damaged or belongs to another config: its checksum differs.")
     try:
-        config = ModelConfig(**document["model"])
-        network = SummDiff(NetworkConfig(**document["network"]))
+        architecture = ARCHITECTURES[document.get("architecture", "summdiff")]
+        network = architecture.network(architecture.config(**document["network"]))
         network.load_state_dict(load(weights))
+        config = architecture.model_config(**document["model"])
     except (KeyError, TypeError, ValueError, ZeroDivisionError, SafetensorError, RuntimeError) as error:
         raise ModelError(f"Config and weights in '{directory}' do not fit together; train the model anew.") from error
     if not all(bool(torch.isfinite(tensor).all()) for tensor in network.state_dict().values()):
         raise ModelError(f"'{directory / WEIGHTS}' holds numbers that are not finite.")
     provenance = document.get("provenance")
-    return Model(config, network, provenance=provenance if isinstance(provenance, dict) else None)
+    model: Model = architecture.model(config, network, provenance=provenance if isinstance(provenance, dict) else None)
+    return model
 
 
 def write_model(model: Model, directory: str | os.PathLike[str], *, provenance: dict[str, Any]) -> Path:
@@ -69,6 +71,7 @@ def write_model(model: Model, directory: str | os.PathLike[str], *, provenance: 
     weights = save({name: tensor.contiguous().cpu() for name, tensor in model.network.state_dict().items()})
     document = {
         "format": FORMAT,
+        "architecture": architecture_of(model.network),
         "model": asdict(model.config),
         "network": asdict(model.network.config),
         "sha256": hashlib.sha256(weights).hexdigest(),

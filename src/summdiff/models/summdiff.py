@@ -32,6 +32,7 @@ from torch import Tensor, nn
 
 from summdiff.diffusion.space import ScoreSpace, SpaceName
 from summdiff.errors import ModelError
+from summdiff.models.contract import Network
 
 MEAN_SMOOTHING = 0.7  # steps, deviation of the Gaussian
 
@@ -207,9 +208,10 @@ PRESETS: MappingProxyType[str, dict[str, Any]] = MappingProxyType(
 """What each preset changes in the defaults of `NetworkConfig`."""
 
 
-class SummDiff(nn.Module):
+class SummDiff(Network):
     """The network: `encode` a video and `prepare` it once, then `denoise` its scores at each time of the diffusion."""
 
+    config: NetworkConfig
     input_mean: Tensor
     input_std: Tensor
     input_components: Tensor

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from summdiff.models.summdiff import SummDiff
+from summdiff.models.contract import Network
 
 
 class MovingAverage:
@@ -18,7 +18,7 @@ class MovingAverage:
         network: a copy that holds the average, on the same device.
     """
 
-    def __init__(self, network: SummDiff, decay: float) -> None:
+    def __init__(self, network: Network, decay: float) -> None:
         """Start from the network's present weights; a decay of 0 follows them without delay."""
         self.network = copy.deepcopy(network).requires_grad_(False)
         self._source, self._decay, self._updates = network, decay, 0
@@ -32,9 +32,12 @@ class MovingAverage:
         sources: list[Tensor] = [*self._source.parameters()]
         torch._foreach_lerp_(averages, sources, 1 - decay)  # one call on an accelerator instead of one a tensor
 
-    def copied(self) -> SummDiff:
-        """The average as a network of its own, on the processor."""
-        return copy.deepcopy(self.network).cpu()
+    def copied(self) -> Network:
+        """The average as a network of its own, on the processor, with weights that may be trained on."""
+        copied = copy.deepcopy(self.network).cpu()
+        for ours, theirs in zip(copied.parameters(), self._source.parameters(), strict=True):
+            ours.requires_grad_(theirs.requires_grad)
+        return copied
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that it is."""

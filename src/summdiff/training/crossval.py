@@ -124,10 +124,10 @@ class _Job:
 
 @dataclass(frozen=True, slots=True)
 class _Fold:
-    """What came of a fold: `fold.json`, and curves (M, N) of its test videos by name."""
+    """What came of a fold: `fold.json`, and by readout and name the curves (M, N) of its test videos."""
 
     result: dict[str, Any]
-    curves: Mapping[str, NDArray[np.float64]]
+    curves: Mapping[str, Mapping[str, NDArray[np.float64]]]
 
 
 def _all(
@@ -219,8 +219,12 @@ def _finished(job: _Job) -> _Fold | None:
         result = json.loads((job.directory / RESULT).read_text(encoding="utf-8"))
         if result.get("identity") != job.identity:
             return None
-        return _Fold(result, read_predictions(job.directory / "predictions.h5").curves)
-    except (OSError, ValueError, AttributeError, DataError):
+        curves = {
+            readout: read_predictions(job.directory / _predictions_file(readout)).curves
+            for readout in result["readouts"]
+        }
+        return _Fold(result, curves)
+    except (OSError, ValueError, AttributeError, KeyError, DataError):
         return None
 
 
@@ -232,33 +236,45 @@ def _one_fold(job: _Job) -> _Fold:
     assert trained is not None  # noqa: S101 (no dry run)
     model, how = trained.model, recipe.diffusion
     validation = validate(model, (data[name] for name in split.validation), recipe) if split.validation else None
-    times = [time.perf_counter()]
-    predictions = predict(
-        *(model, data, split.test),
-        samples=how.samples,
-        steps=how.steps,
-        seed=recipe.seed,
-        on_video=lambda done: times.append(time.perf_counter()),
-    )
-    test = quality((predictions.curves[name], data.annotations(name)) for name in split.test)
+    found: dict[str, Predictions] = {}
+    milliseconds = []
+    for readout in model.readouts:
+        started = time.perf_counter()
+        found[readout] = predict(
+            *(model, data, split.test), samples=how.samples, steps=how.steps, seed=recipe.seed, readout=readout
+        )
+        milliseconds.append(1000 * (time.perf_counter() - started) / len(split.test))
+    curves = {readout: predictions.curves for readout, predictions in found.items()}
+    test = quality((curves[model.readouts[0]][name], data.annotations(name)) for name in split.test)
     result = {
         "identity": job.identity,
+        "readouts": list(model.readouts),
         "epoch": trained.epoch,
         "validation": validation.values if validation else None,
         "test": test.values,
         "other feature spaces": _elsewhere(job, model),
-        "parameters": sum(weight.numel() for weight in model.network.parameters()),
+        "parameters": sum(weight.numel() for weight in model.network.parameters() if weight.requires_grad),
         "train_seconds": round(trained.seconds, 3),
-        "predict_ms": round(1000 * (times[-1] - times[0]) / len(split.test), 3),
+        "predict_ms": round(milliseconds[0], 3),
         "peak_memory_mb": peak_memory(),
         "split": {part: list(getattr(split, part)) for part in ("train", "validation", "test")},
     }
-    write_predictions(directory / "predictions.h5", predictions.curves, about=predictions.about)
+    for readout, predictions in found.items():
+        write_predictions(directory / _predictions_file(readout), predictions.curves, about=predictions.about)
     write_model(model, directory, provenance=describe(recipe, videos))
     with written_whole(directory / RESULT) as partial:
         partial.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     Checkpoints(directory, job.identity).remove()
-    return _Fold(result, predictions.curves)
+    return _Fold(result, curves)
+
+
+def _predictions_file(readout: str) -> str:
+    return "predictions.h5" if readout == "scores" else f"predictions_{readout}.h5"
+
+
+def system_name(recipe: Recipe, readout: str) -> str:
+    """What a recipe's row is called, by how its model is read."""
+    return recipe.name if readout == "scores" else f"{recipe.name} by {readout}"
 
 
 def _elsewhere(job: _Job, model: Any) -> dict[str, dict[str, float]]:
@@ -311,11 +327,13 @@ def _summed_up(
 ) -> CrossValidation:
     """Judge the folds' predictions together and write everything."""
     data, splits = folds[0].data, [videos.split for videos in folds]
-    curves: dict[str, NDArray[np.float64]] = {}
+    readouts = results[0].result["readouts"]
+    everything: dict[str, dict[str, NDArray[np.float64]]] = {readout: {} for readout in readouts}
     for fold in reversed(results):
-        curves |= fold.curves
+        for readout in readouts:
+            everything[readout] |= fold.curves[readout]
+    curves = everything[readouts[0]]
     names = [name for name in data.names if name in curves]
-    curves = {name: curves[name] for name in names}
     coverage = describe_splits(splits, names)
     about = {
         "model": recipe.name,
@@ -330,7 +348,10 @@ def _summed_up(
         },
         "data": folds[0].describe(),
     }
-    systems = [Predictions(recipe.name, curves, about)]
+    systems = [
+        Predictions(system_name(recipe, readout), {name: found[name] for name in names}, about)
+        for readout, found in everything.items()
+    ]
     if ridge:
         penalty = "the penalty that does best in a cross-validation among each fold's training videos"
         systems.append(
@@ -364,7 +385,8 @@ def _summed_up(
         },
         "folds": [{key: value for key, value in fold.items() if key != "identity"} for fold in each],
     }
-    write_predictions(directory / "predictions.h5", curves, about=about)
+    for readout, predictions in zip(readouts, systems, strict=False):  # ridge regression comes after them
+        write_predictions(directory / _predictions_file(readout), predictions.curves, about=about)
     write_splits(directory / "splits.json", splits)
     with written_whole(directory / "recipe.yaml") as partial:
         partial.write_text(yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False), encoding="utf-8")

@@ -7,19 +7,18 @@ So a run that goes on needs no state of a loader, and several processes draw jus
 from __future__ import annotations
 
 import signal
-from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from summdiff.data.batches import Batch, Example, collate, length_buckets
-from summdiff.models.denoising import Draws
-from summdiff.training.recipe import Recipe
-from summdiff.training.targets import ONE_CURVE, count_noised, draw, one_curve
+from summdiff.data.video import AnnotatedVideo
+from summdiff.training.recipe import Recipe, TargetRecipe
+from summdiff.training.targets import ONE_CURVE, draw, one_curve
 from summdiff.training.videos import Videos
 from summdiff.training.views import view
 
@@ -28,25 +27,10 @@ _MEMORY = 2 * 2**30  # bytes of training videos that are kept in memory
 _LOOKED_AT = 1024  # views that are enough to know the inputs by
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
-    """One video, or one annotator of a video, at one time.
-
-    Attributes:
-        example: inputs (N, P) and curves (K, N), those that are noised first.
-        timestep: (S,) int64.
-        noise: (S, N) float32.
-        dropped: whether to learn without seeing the video.
-    """
-
-    example: Example
-    timestep: NDArray[np.int64]
-    noise: NDArray[np.float32]
-    dropped: bool
-
-
-class Examples(Dataset[Item]):
+class Examples(Dataset[Example]):
     """What a run trains on. An index is a pair of epoch and item; the items are videos, or their annotators.
+
+    Its examples have curves (K, N), those that are noised first.
 
     Attributes:
         lengths: (items,) steps of each, a window at most.
@@ -70,7 +54,7 @@ class Examples(Dataset[Item]):
     def __len__(self) -> int:
         return len(self._items)
 
-    def __getitem__(self, at: tuple[int, int]) -> Item:
+    def __getitem__(self, at: tuple[int, int]) -> Example:
         epoch, index = at
         recipe = self._recipe
         rng = np.random.default_rng([recipe.seed, _ITEMS, epoch, index])
@@ -81,18 +65,16 @@ class Examples(Dataset[Item]):
         start = int(rng.integers(max(1, n - window + 1)))
         part = slice(start, start + window)
         curves = draw(seen.targets[:, part], self._how, annotator=annotator, rng=rng)
-        count = count_noised(self._how)
-        return Item(
-            example=Example(inputs=seen.inputs[part], targets=curves, rate=seen.rate),
-            timestep=rng.integers(recipe.diffusion.num_train_timesteps, size=count),
-            noise=rng.standard_normal((count, curves.shape[1]), dtype=np.float32),
-            dropped=bool(rng.random() < recipe.diffusion.p_uncond),
-        )
+        return replace(seen, inputs=seen.inputs[part], targets=curves, seed=int(rng.integers(2**63)))
 
     @property
-    def expected(self) -> bool:
-        """Whether items have more curves than are noised, to learn the mean of."""
-        return self._how.expected
+    def how(self) -> TargetRecipe:
+        """What the curves are: the recipe's section, as far as it applies to the data."""
+        return self._how
+
+    def videos(self) -> dict[str, AnnotatedVideo]:
+        """The training videos as they are, by name."""
+        return {name: self._data[name] for name in self._names}
 
     def view(self, video: int, number: int) -> Example:
         """A view of a video with all annotators' curves: the same whenever it is asked for, kept or made anew."""
@@ -136,13 +118,12 @@ class Step:
     """One process's part of one update.
 
     Attributes:
-        batch, draws: its items.
+        batch: its items.
         share: what the mean of its losses counts in the mean over all processes, so that this is the batch's mean loss
             however the items were shared out.
     """
 
     batch: Batch
-    draws: Draws
     share: float
 
 
@@ -157,7 +138,7 @@ class Batches:
         self._loader = DataLoader(
             examples,
             batch_sampler=self._plan,
-            collate_fn=_collated,
+            collate_fn=collate,
             num_workers=workers,
             persistent_workers=workers > 0,
             # Spawned, not forked: a forked torch may hang on locks of threads that the child does not have.
@@ -178,15 +159,15 @@ class Batches:
         self._plan.batches = [
             [(epoch, index) for index in part or batch[:1]] for part, batch in zip(mine, whole, strict=True)
         ]
-        for (batch, draws), part, everyone in zip(self._loader, mine, whole, strict=True):
-            yield Step(batch, draws, share=len(part) / len(everyone) * self._world)
+        for batch, part, everyone in zip(self._loader, mine, whole, strict=True):
+            yield Step(batch, share=len(part) / len(everyone) * self._world)
 
     def largest(self, epoch: int) -> Step:
         """The step of an epoch that takes most memory."""
         order, lengths = self._examples.order(epoch), self._examples.lengths
         batch = max(order, key=lambda batch: int(lengths[batch].max()) * len(batch))
         part = batch[self._rank :: self._world] or batch[:1]
-        return Step(*_collated([self._examples[epoch, index] for index in part]), share=1.0)
+        return Step(collate([self._examples[epoch, index] for index in part]), share=1.0)
 
 
 class _Plan(Sampler[list[tuple[int, int]]]):
@@ -200,20 +181,6 @@ class _Plan(Sampler[list[tuple[int, int]]]):
 
     def __len__(self) -> int:
         return len(self.batches)
-
-
-def _collated(items: Sequence[Item]) -> tuple[Batch, Draws]:
-    """Items padded to one batch."""
-    batch = collate([item.example for item in items])
-    noise = torch.zeros(len(items), len(items[0].noise), batch.mask.shape[1])
-    for i, item in enumerate(items):
-        noise[i, :, : item.noise.shape[1]] = torch.from_numpy(item.noise)
-    draws = Draws(
-        timestep=torch.from_numpy(np.stack([item.timestep for item in items])),
-        noise=noise,
-        dropped=torch.tensor([item.dropped for item in items]),
-    )
-    return batch, draws
 
 
 def _leave_signals_to_the_loop(worker: int) -> None:

@@ -19,6 +19,7 @@ from pydantic.fields import FieldInfo
 
 from summdiff.atomic import written_whole
 from summdiff.errors import DataError
+from summdiff.training.network_recipe import SECTIONS
 from summdiff.training.recipe import Recipe
 
 BEGIN, END = "<!-- fields: begin -->", "<!-- fields: end -->"
@@ -27,13 +28,15 @@ BEGIN, END = "<!-- fields: begin -->", "<!-- fields: end -->"
 def field_tables() -> str:
     """A table of the recipe's own fields, and one of each section."""
     sections = {
-        name: field.default for name, field in Recipe.model_fields.items() if isinstance(field.default, BaseModel)
+        name: type(field.default) for name, field in Recipe.model_fields.items() if isinstance(field.default, BaseModel)
     }
     plain = {name: field for name, field in Recipe.model_fields.items() if name not in sections}
     parts = ["### The recipe\n\n" + _table(plain)]
     for name, section in sections.items():
-        about = " ".join((type(section).__doc__ or "").split())
-        parts.append(f"### `{name}`\n\n{about}\n\n" + _table(type(section).model_fields))
+        choices = {f"{name}` with `model: {model}": each for model, each in SECTIONS.items()}
+        for title, each in (choices if name == "network" else {name: section}).items():
+            about = " ".join((each.__doc__ or "").split())
+            parts.append(f"### `{title}`\n\n{about}\n\n" + _table(each.model_fields))
     return "\n\n".join(parts)
 
 

@@ -16,12 +16,14 @@ import torch
 from torch import Tensor
 
 from summdiff.errors import OutputError, UsageError
-from summdiff.models.sampling import Model
+from summdiff.models.model import Model
+from summdiff.training.build import as_model
 from summdiff.training.checkpoint import Checkpoints, set_random_states
 from summdiff.training.examples import Batches, Examples
 from summdiff.training.logs import Logs, Watcher
 from summdiff.training.recipe import Recipe
 from summdiff.training.rehearsal import rehearse
+from summdiff.training.ridge import fit_ridge
 from summdiff.training.signals import Interrupted, Signals
 from summdiff.training.state import Run
 from summdiff.training.validation import Quality, validate
@@ -77,6 +79,8 @@ def fit(
     checkpoints = Checkpoints(directory, identity(recipe, videos), watcher.say)
     saved = checkpoints.newest() if recipe.resume == "auto" else None
     examples = Examples(videos, recipe)
+    if recipe.network.model == "ridge":
+        return _fitted(recipe, examples, dry_run)
     run = Run(recipe, examples, fabric, saved)
     batches = Batches(examples, recipe, rank=fabric.global_rank, world=fabric.world_size)
     if saved is None or dry_run:
@@ -132,6 +136,13 @@ def fit(
             watcher.epoch(run.rows[-1])
     epoch = run.best["epoch"] if recipe.select == "best" else recipe.epochs - 1
     return Trained(run.selected_model(), epoch, run.seconds)
+
+
+def _fitted(recipe: Recipe, examples: Examples, dry_run: bool) -> Trained | None:
+    """What has no weights to train but a solution in closed form."""
+    started = time.perf_counter()
+    model = as_model(recipe, examples.look(), fit_ridge(recipe, examples.videos()))
+    return None if dry_run else Trained(model, 0, time.perf_counter() - started)
 
 
 def launch(recipe: Recipe) -> Fabric:

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import MISSING, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, get_type_hints
+from typing import Annotated, Any, Literal, Self, cast
 
 from summdiff.data.video import Kind
 from summdiff.diffusion.schedule import ScheduleName
-from summdiff.errors import DataError, ModelError, UsageError
-from summdiff.models.sampling import WINDOW, Conditioning
-from summdiff.models.summdiff import PRESETS, NetworkConfig
+from summdiff.errors import DataError, UsageError
+from summdiff.models.inputs import Conditioning
+from summdiff.models.windows import WINDOW
 
 try:
     import yaml
-    from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model, model_validator
+    from pydantic import Field, ValidationError, model_validator
+
+    from summdiff.training.network_recipe import SECTIONS, AnyNetwork, Section
 except ImportError as error:
     raise UsageError("Training needs more packages: install them with `pip install 'summdiff[train]'`.") from error
 
@@ -27,7 +28,6 @@ USUAL_FILES: dict[Kind, str] = {
     "mr_hisum": "mr_hisum.h5",
     "youtube_highlights": "youtube_highlights_i3d.h5",
 }
-Preset = Literal["paper", "release", "joint"]
 Share = Annotated[float, Field(ge=0, le=1)]
 # Where a run happens and where its files lie, not what it learns: may differ where an interrupted run goes on.
 PLACE = frozenset(
@@ -38,85 +38,7 @@ PLACE = frozenset(
 )
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class _Network(_Section):
-    """The network: a preset, and any field of `summdiff.models.summdiff.NetworkConfig` that is to differ from it."""
-
-    preset: Preset = Field(default="joint", description="whose values the fields have that are not given")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _fill_in(cls, given: Any) -> Any:
-        if not isinstance(given, dict):
-            return given
-        return PRESETS.get(given.get("preset", "joint"), {}) | given
-
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        try:
-            self.config(inputs=1, relations=0)
-        except ModelError as error:
-            raise ValueError(str(error)) from error
-        return self
-
-    def config(self, *, inputs: int, relations: int) -> NetworkConfig:
-        """The network's sizes for P inputs a step, of which the last so many are relational.
-
-        Raises:
-            ModelError: sizes that make no network.
-        """
-        return NetworkConfig(inputs=inputs, relations=relations, **self.model_dump(exclude={"preset"}))
-
-
-def _fields_of_network() -> dict[str, Any]:
-    """The fields of the network's own config, so that names and defaults live there only."""
-    hints = get_type_hints(NetworkConfig)
-    about = _described(NetworkConfig.__doc__ or "")
-    return {
-        field.name: (
-            hints[field.name],
-            Field(
-                default=... if field.default is MISSING else field.default,
-                description=about.get(field.name),
-            ),
-        )
-        for field in fields(NetworkConfig)
-        if field.name not in ("inputs", "relations")
-    }
-
-
-def _described(docstring: str) -> dict[str, str]:
-    """What a docstring's list of attributes says of each of them."""
-    about: dict[str, str] = {}
-    names: list[str] = []
-    for line in docstring.partition("Attributes:")[2].splitlines():
-        if not line.strip():
-            continue
-        head, colon, rest = line.strip().partition(": ")
-        listed = head.split(", ")
-        if colon and line[8:9] != " " and all(name.isidentifier() for name in listed):
-            names = listed
-            about |= dict.fromkeys(names, rest)
-        else:
-            about |= {name: f"{about[name]} {line.strip()}" for name in names}
-    return about
-
-
-if TYPE_CHECKING:
-
-    class NetworkRecipe(_Network):
-        """With the fields that are made below."""
-
-        def __getattr__(self, name: str) -> Any: ...
-
-else:
-    NetworkRecipe = create_model("NetworkRecipe", __base__=_Network, __doc__=_Network.__doc__, **_fields_of_network())
-
-
-class DiffusionRecipe(_Section):
+class DiffusionRecipe(Section):
     """The noise, and how samples are drawn for validation and by default afterwards."""
 
     schedule: ScheduleName = Field(default="cosine", description="of the noise")
@@ -146,20 +68,23 @@ class DiffusionRecipe(_Section):
         return self
 
 
-class TargetRecipe(_Section):
+class TargetRecipe(Section):
     """What the clean scores are, in [0, 1].
 
     Panels rather than single annotators by default, since 20 curves a video are soon known by heart, thousands of
     panels are not.
     """
 
-    people: Literal["panels", "each", "mean"] = Field(
+    people: Literal["panels", "each", "mean", "gtscore", "keyshots"] = Field(
         default="panels",
         description="panels: means of random panels of annotators; each: every annotator of every video is an item of "
-        "an epoch; mean: the mean annotator. Where a data set has one curve a video, all are that curve",
+        "an epoch; mean: the mean annotator; gtscore: the file's own ground truth; keyshots: 1 in the shots that a "
+        "knapsack fills 15 % of the video with by it, what detectors learn. Where a data set has one curve a video, "
+        "the first three are that curve",
     )
-    scale: Literal["ranks", "scores"] = Field(
-        default="ranks", description="ranks: each annotator's ranks in the video; scores: as annotated"
+    scale: Literal["ranks", "scores", "minmax"] = Field(
+        default="ranks",
+        description="ranks: each annotator's ranks in the video; scores: as annotated; minmax: stretched to 0 to 1",
     )
     clip: tuple[Share, Share] | None = Field(default=None, description="smallest and largest value of a curve")
     panel: int = Field(default=4, ge=1, description="annotators in a panel; the spread falls with its square root")
@@ -174,12 +99,16 @@ class TargetRecipe(_Section):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
+        if self.people == "keyshots" and (self.scale == "ranks" or self.smooth_seconds > 0):
+            raise ValueError(
+                "keyshots are of the scores themselves: set scale to scores or minmax, smooth_seconds to 0."
+            )
         if self.clip is not None and not self.clip[0] < self.clip[1]:
             raise ValueError(f"clip must rise, got {list(self.clip)}.")
         return self
 
 
-class AugmentationRecipe(_Section):
+class AugmentationRecipe(Section):
     """Changed copies ("views") of each training video; their descriptors are computed anew."""
 
     views: int = Field(default=16, ge=1, description="copies of each video, the first one unchanged")
@@ -187,7 +116,7 @@ class AugmentationRecipe(_Section):
     metric: float = Field(default=0.5, ge=0, le=1, description="share of the views with another feature space")
 
 
-class Recipe(_Section):
+class Recipe(Section):
     """One training run."""
 
     name: str = Field(min_length=1, description="of the model")
@@ -215,7 +144,7 @@ class Recipe(_Section):
         description="what the network sees of a video: how its steps relate in any features, the features, or both",
     )
     feature_extractor: str | None = Field(default=None, description="the backbone that the model will need")
-    network: NetworkRecipe = NetworkRecipe()
+    network: AnyNetwork = cast("AnyNetwork", SECTIONS["summdiff"](model="summdiff"))
     diffusion: DiffusionRecipe = DiffusionRecipe()
     targets: TargetRecipe = TargetRecipe()
     augmentation: AugmentationRecipe = AugmentationRecipe()
@@ -268,6 +197,14 @@ class Recipe(_Section):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
+        learns, cut = self.network.learns, self.augmentation.views > 1 and self.augmentation.crop > 0
+        if learns == "keyshots" and (self.targets.people != "keyshots" or cut):
+            raise ValueError(
+                f"{self.network.model} looks for key-shots: set targets.people=keyshots, targets.scale=minmax and "
+                "augmentation.crop=0."
+            )
+        if learns == "importance" and self.targets.people == "keyshots":
+            raise ValueError(f"{self.network.model} learns importance: set targets.people=gtscore.")
         if self.splits is not None and self.hold_out > 0 and self.validation == 0:
             raise ValueError("hold_out needs no splits, or a validation share above 0.")
         if self.select == "best" and self.validation == 0 and self.hold_out == 0 and self.splits is None:
@@ -330,7 +267,9 @@ def read_recipe(path: str | os.PathLike[str], overrides: Sequence[str] = ()) -> 
         return Recipe.model_validate(document)
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the recipe"
+        # The section of the network that was meant is no part of the field's name.
+        shown = [part for i, part in enumerate(first["loc"]) if not (i == 1 and first["loc"][0] == "network")]
+        where = ".".join(str(part) for part in shown) or "the recipe"
         if first["type"] == "value_error":  # one of our own sentences
             raise DataError(f"Recipe '{os.fspath(path)}': {where}: {first['ctx']['error']}") from error
         raise DataError(

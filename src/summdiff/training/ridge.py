@@ -1,19 +1,21 @@
-"""Ridge regression on a recipe's inputs: what a model has to beat before it is worth its trouble."""
+"""Ridge regression on a recipe's inputs: a system of its own, and what every other has to beat."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import reduce
 from operator import add
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from summdiff.data.splits import Split
 from summdiff.data.video import AnnotatedVideo
 from summdiff.features.relational import DESCRIPTORS
-from summdiff.models.closed_form import Moments, favours, powered
-from summdiff.models.sampling import Conditioning, condition_inputs
+from summdiff.models.inputs import Conditioning, condition_inputs
+from summdiff.models.ridge import Ridge, RidgeConfig
 from summdiff.training.recipe import Recipe
 from summdiff.training.targets import targets
 from summdiff.training.validation import MAIN, agreement
@@ -27,47 +29,77 @@ def count_relations(conditioning: Conditioning, inputs: int) -> int:
     return {"features": 0, "relational": inputs, "both": 2 * len(DESCRIPTORS)}[conditioning]
 
 
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A video with its inputs (N, P) and the curve (N,) to learn."""
+
+    video: AnnotatedVideo
+    inputs: NDArray[np.float32]
+    wanted: NDArray[np.float64]
+
+
+def fit_ridge(recipe: Recipe, videos: Mapping[str, AnnotatedVideo]) -> Ridge:
+    """Ridge regression on videos, with the recipe's inputs and the mean of its target curves.
+
+    Each video counts the same. The penalty is the one that does best in a cross-validation among the videos. Scores are
+    about as great as the curves that they learned from: a knapsack never takes what is worth 0 or less, so F1 depends
+    on where 0 is.
+    """
+    return _fit(_config(recipe, seen := _look(recipe, videos)), list(seen.values()))
+
+
 def ridge_curves(
     recipe: Recipe, videos: Mapping[str, AnnotatedVideo], splits: Sequence[Split]
 ) -> dict[str, NDArray[np.float64]]:
-    """Scores (N,) of each split's test videos by ridge regression on the same inputs and the same mean of curves.
-
-    Each video counts the same. The penalty is the one that does best in a cross-validation among the split's training
-    videos. Scores are about as great as the curves that they learned from: a knapsack never takes what is worth 0 or
-    less, so F1 depends on where 0 is.
-    """
-    inputs, wanted = {}, {}
-    relations, power = 0, recipe.network.config(inputs=1, relations=0).power
-    for name, video in videos.items():
-        x = condition_inputs(video.need_features(), rate=video.rate, conditioning=recipe.conditioning)
-        relations = count_relations(recipe.conditioning, x.shape[1])
-        inputs[name] = powered(x, power=power, relations=relations)
-        wanted[name] = targets(video, recipe.targets).mean(axis=0, dtype=np.float64)
-
-    def moments(names: Sequence[str]) -> Moments:
-        found = Moments(next(iter(inputs.values())).shape[1], pairs=True)
-        for name in names:
-            found.add(inputs[name], wanted[name])
-        return found
-
+    """Scores (N,) of each split's test videos by `fit_ridge` on its training videos."""
+    seen = _look(recipe, videos)
+    config = _config(recipe, seen)
     curves: dict[str, NDArray[np.float64]] = {}
     for split in splits:
-        held_out = [
-            split.train[start :: min(_PARTS, len(split.train))] for start in range(min(_PARTS, len(split.train)))
-        ]
-        parts = [moments(names) for names in held_out]
-        everything = reduce(add, parts)
-        favour = favours(len(everything.mean), relations)
-        values = np.zeros(len(_PENALTIES))
-        for number, names in enumerate(held_out):
-            rest = reduce(add, [part for i, part in enumerate(parts) if i != number] or parts)
-            for i, penalty in enumerate(_PENALTIES):
-                weights = rest.ridge(penalty, favour)
-                values[i] += sum(
-                    agreement(inputs[name] / rest.std @ weights, videos[name])[MAIN[videos[name].kind]]
-                    for name in names
-                )
-        weights = everything.ridge(_PENALTIES[int(values.argmax())], favour)
-        level = float(np.mean([wanted[name].mean() for name in split.train]))
-        curves |= {name: level + (inputs[name] - everything.mean) / everything.std @ weights for name in split.test}
+        ridge = _fit(config, [seen[name] for name in split.train])
+        curves |= {name: _predict(ridge, seen[name].inputs) for name in split.test}
     return curves
+
+
+def _look(recipe: Recipe, videos: Mapping[str, AnnotatedVideo]) -> dict[str, _Seen]:
+    return {
+        name: _Seen(
+            video,
+            condition_inputs(video.need_features(), rate=video.rate, conditioning=recipe.conditioning),
+            targets(video, recipe.targets).mean(axis=0, dtype=np.float64),
+        )
+        for name, video in videos.items()
+    }
+
+
+def _config(recipe: Recipe, seen: Mapping[str, _Seen]) -> RidgeConfig:
+    inputs = next(iter(seen.values())).inputs.shape[1]
+    relations = count_relations(recipe.conditioning, inputs)
+    return RidgeConfig(inputs=inputs, relations=relations, power=recipe.network.features_power)
+
+
+def _fit(config: RidgeConfig, seen: Sequence[_Seen]) -> Ridge:
+    ridge = Ridge(config)
+    parts = [seen[start :: min(_PARTS, len(seen))] for start in range(min(_PARTS, len(seen)))]
+    moments = [ridge.moments([(each.inputs, each.wanted) for each in part]) for part in parts]
+    values = np.zeros(len(_PENALTIES))
+    for number, part in enumerate(parts):
+        rest = reduce(add, [other for i, other in enumerate(moments) if i != number] or moments)
+        for i, penalty in enumerate(_PENALTIES):
+            ridge.fit(rest, penalty=penalty, level=_level(seen))
+            values[i] += sum(
+                agreement(_predict(ridge, each.inputs), each.video)[MAIN[each.video.kind]] for each in part
+            )
+    ridge.fit(reduce(add, moments), penalty=_PENALTIES[int(values.argmax())], level=_level(seen))
+    return ridge
+
+
+def _level(seen: Iterable[_Seen]) -> float:
+    return float(np.mean([each.wanted.mean() for each in seen]))
+
+
+@torch.inference_mode()
+def _predict(ridge: Ridge, inputs: NDArray[np.float32]) -> NDArray[np.float64]:
+    x = torch.from_numpy(inputs)[None]
+    scores: NDArray[np.float64] = ridge.predict(x, torch.ones(x.shape[:2], dtype=torch.bool))[0].double().numpy()
+    return scores

@@ -7,19 +7,15 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from summdiff.errors import DataError, ModelError, UsageError
-from summdiff.models import load_model
-from summdiff.models.closed_form import fit_closed_form
-from summdiff.models.denoising import Denoising, Draws
-from summdiff.models.sampling import Model, ModelConfig
-from summdiff.models.summdiff import NetworkConfig, SummDiff
+from summdiff.errors import UsageError
+from summdiff.models.model import Model
 from summdiff.training.average import MovingAverage
+from summdiff.training.build import as_model, new_network, objective
 from summdiff.training.examples import Examples, Step
 from summdiff.training.logs import Row
 from summdiff.training.recipe import Recipe
-from summdiff.training.ridge import count_relations
 from summdiff.training.validation import Quality
 
 try:
@@ -50,16 +46,8 @@ class Run:
         self._recipe, self._fabric = recipe, fabric
         torch.manual_seed(recipe.seed)
         self._look = examples.look() if saved is None else saved["look"]
-        self.network = _new_network(recipe, self._look, examples if saved is None else None)
-        learner = _Learner(
-            Denoising(
-                self.network,
-                schedule=recipe.diffusion.schedule,
-                num_train_timesteps=recipe.diffusion.num_train_timesteps,
-                expected_targets=examples.expected,
-                rank_weight=recipe.rank_weight,
-            )
-        )
+        self.network = new_network(recipe, self._look, examples if saved is None else None)
+        learner = objective(recipe, self.network, examples)
         kind = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}[recipe.optimizer]
         weights = [weight for weight in self.network.parameters() if weight.requires_grad]
         optimizer = kind(weights, lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
@@ -81,13 +69,9 @@ class Run:
         self._learner.train()
         for group in self._optimizer.param_groups:
             group["lr"] = self._learning_rate
-        batch, draws = step.batch.to(fabric.device), step.draws.to(fabric.device)
-        loss: Tensor = (
-            step.share
-            * self._learner(
-                *(batch.inputs, batch.targets, batch.seconds, batch.mask), *(draws.timestep, draws.noise, draws.dropped)
-            ).mean()
-        )
+        batch = step.batch.to(fabric.device)
+        losses = self._learner(batch.inputs, batch.targets, batch.seconds, batch.mask, batch.seeds)
+        loss: Tensor = step.share * losses.mean()
         self._optimizer.zero_grad()
         fabric.backward(loss)
         if recipe.clip_norm:
@@ -126,14 +110,14 @@ class Run:
 
     def model(self) -> Model:
         """The moving average as a model that samples as the recipe says, on the processor."""
-        return self._as_model(self.average.copied())
+        return as_model(self._recipe, self._look, self.average.copied())
 
     def selected_model(self) -> Model:
         """The same, or with `select: best` that of the best epoch."""
         network = self.average.copied()
         if self._recipe.select == "best":
             network.load_state_dict(self.best["weights"])
-        return self._as_model(network)
+        return as_model(self._recipe, self._look, network)
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that `load_state_dict` needs."""
@@ -162,36 +146,6 @@ class Run:
         """Of the epoch: a function of its number, so that the schedule has no state of its own."""
         return self._recipe.learning_rate * learning_rate(self._recipe, self.epoch)
 
-    def _as_model(self, network: SummDiff) -> Model:
-        recipe, how = self._recipe, self._recipe.diffusion
-        config = ModelConfig(
-            id=recipe.name,
-            conditioning=recipe.conditioning,
-            feature_extractor=recipe.feature_extractor,
-            schedule=how.schedule,
-            num_train_timesteps=how.num_train_timesteps,
-            guidance_scale=how.guidance_scale,
-            step_seconds=self._look["step_seconds"] if how.step_seconds == "data" else how.step_seconds,
-            eta=how.eta,
-            guide_final=how.guide_final,
-            window=how.window,
-        )
-        return Model(config, network)
-
-
-class _Learner(nn.Module):
-    """What the strategy wraps: gradients are shared out only of what passes its forward."""
-
-    def __init__(self, denoising: Denoising) -> None:
-        super().__init__()
-        self.denoising = denoising
-
-    def forward(self, *tensors: Tensor) -> Tensor:
-        """The loss (B,) of each video, from the tensors of a batch and of its draws."""
-        inputs, targets, seconds, mask, timestep, noise, dropped = tensors
-        loss: Tensor = self.denoising(inputs, targets, seconds, mask, Draws(timestep, noise, dropped))
-        return loss
-
 
 def learning_rate(recipe: Recipe, epoch: int) -> float:
     """What the learning rate is multiplied by in an epoch, from 0."""
@@ -203,46 +157,6 @@ def learning_rate(recipe: Recipe, epoch: int) -> float:
     if recipe.learning_rate_schedule == "exponential":
         return recipe.learning_rate_factor ** (epoch - warm)
     return 1.0
-
-
-def _new_network(recipe: Recipe, look: dict[str, Any], examples: Examples | None) -> SummDiff:
-    """A network with random weights or those of another model, and what it takes over from the examples, if given."""
-    inputs = look["inputs"]
-    relations = count_relations(recipe.conditioning, inputs)
-    network = SummDiff(recipe.network.config(inputs=inputs, relations=relations))
-    if examples is not None:
-        try:
-            fit_closed_form(network, examples.inputs_and_means(), penalty=recipe.linear_penalty)
-        except ModelError as error:
-            raise UsageError(f"Recipe '{recipe.name}': {error}") from error
-    if recipe.diffusion.null_video is not None:
-        path = recipe.diffusion.null_video
-        try:
-            network.set_null_video(np.load(path, allow_pickle=False))
-        except (OSError, ValueError) as error:
-            raise DataError(f"The null video '{path}' cannot be read: {error}.") from error
-        except ModelError as error:
-            raise UsageError(f"The null video '{path}' cannot be used: {error}") from error
-    if recipe.init_from is not None:
-        given = load_model(recipe.init_from)
-        ours, theirs = (_shape_of(each.config) for each in (network, given.network))
-        other = [name for name in ours if ours[name] != theirs[name]]
-        if given.config.conditioning != recipe.conditioning:
-            other = ["conditioning", *other]
-        if other:
-            raise UsageError(
-                f"The model in '{recipe.init_from}' cannot be started from: its {', '.join(other)} differ from the "
-                "recipe's."
-            )
-        network.load_state_dict(given.network.state_dict())
-    return network
-
-
-def _shape_of(config: NetworkConfig) -> dict[str, Any]:
-    """What must be the same for weights to mean the same."""
-    return {
-        name: getattr(config, name) for name in config.__dataclass_fields__ if name not in {"dropout", "input_dropout"}
-    }
 
 
 def _number(*seeds: int) -> int:

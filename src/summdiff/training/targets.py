@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import numpy as np
 from numpy.typing import NDArray
 
+from summdiff.data.registry import KINDS
 from summdiff.data.video import AnnotatedVideo
 from summdiff.metrics.rank import average_ranks
+from summdiff.metrics.segments import ConventionName, summary_from_scores
 from summdiff.training.recipe import TargetRecipe
 
 ONE_CURVE = frozenset({"mr_hisum", "youtube_highlights"})  # kinds without single annotators
@@ -25,8 +29,17 @@ def curves(video: AnnotatedVideo) -> NDArray[np.float32]:
 
 
 def targets(video: AnnotatedVideo, how: TargetRecipe) -> NDArray[np.float32]:
-    """The annotators' curves (U, N) in [0, 1] as the recipe wants them."""
-    wanted = curves(video)
+    """The annotators' curves (U, N) in [0, 1] as the recipe wants them; of `gtscore` and `keyshots` there is one.
+
+    Raises:
+        DataError: key-shots of a video without segments.
+    """
+    one = how.people in ("gtscore", "keyshots")
+    wanted = video.gtscore[None].astype(np.float32) if one else curves(video)
+    if how.scale == "minmax":
+        wanted = stretched(wanted)
+    if how.people == "keyshots":
+        return keyshots(video, wanted[0])[None]
     if how.scale == "ranks":
         wanted = ranks(wanted)
     if how.smooth_seconds > 0:
@@ -66,6 +79,8 @@ def count_noised(how: TargetRecipe) -> int:
 
 def one_curve(how: TargetRecipe) -> TargetRecipe:
     """The same for a data set with one curve a video: whatever people it asks for, they are that curve."""
+    if how.people in ("gtscore", "keyshots"):
+        return how
     return how.model_copy(update={"people": "mean", "expected": False})
 
 
@@ -77,6 +92,21 @@ def ranks(scores: NDArray[np.floating]) -> NDArray[np.float32]:
     """
     found: NDArray[np.float32] = ((average_ranks(scores) - 0.5) / scores.shape[1]).astype(np.float32)
     return found
+
+
+def stretched(scores: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Each row (U, N) from 0 to 1, a flat one at 0."""
+    low, high = scores.min(axis=1, keepdims=True), scores.max(axis=1, keepdims=True)
+    found: NDArray[np.float32] = ((scores - low) / np.where(high > low, high - low, 1)).astype(np.float32)
+    return found
+
+
+def keyshots(video: AnnotatedVideo, scores: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(N,) 1 at the steps that lie in the summary that scores (N,) give under a budget of 15 %, else 0."""
+    rule = cast(ConventionName, KINDS[video.kind].convention)
+    change_points = video.need_change_points()
+    summary = summary_from_scores(scores, video.picks, video.n_frames, change_points, convention=rule)
+    return summary[video.picks].astype(np.float32)
 
 
 def panels(user_ranks: NDArray[np.float32], *, size: int, count: int, rng: np.random.Generator) -> NDArray[np.float32]:

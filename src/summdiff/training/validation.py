@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from summdiff.data.video import AnnotatedVideo, Kind
 from summdiff.metrics.highlight_map import average_precision, domain_map
 from summdiff.metrics.rank import kendall_tau, spearman_rho
-from summdiff.models.sampling import Model
+from summdiff.models.model import Model
 from summdiff.training.recipe import Recipe
 from summdiff.training.targets import curves
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from summdiff.data.batches import Example
 from summdiff.data.video import AnnotatedVideo
-from summdiff.models.sampling import condition_inputs
+from summdiff.models.inputs import condition_inputs
 from summdiff.training.recipe import Recipe
 from summdiff.training.targets import targets
 

@@ -1,0 +1,147 @@
+"""What every trained model offers, whatever network is in it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, get_args
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from summdiff.errors import ModelError, UsageError
+from summdiff.models.contract import Network
+from summdiff.models.inputs import Cells, Conditioning, checked_features, condition_inputs
+from summdiff.models.windows import WINDOW
+
+
+@dataclass(frozen=True, slots=True)
+class ModelConfig:
+    """What a model is, beside its network.
+
+    Attributes:
+        id: its name.
+        conditioning: "relational" (descriptors of any backbone's features), "features" (those of one extractor), or
+            "both".
+        feature_extractor: the extractor it needs; none where any does.
+        step_seconds: length of the steps it was trained on. Features at a higher rate are averaged into such steps, and
+            scores interpolated between them. None: any rate is taken as it comes.
+        window: steps looked at a time; neighbouring windows share a quarter.
+    """
+
+    id: str
+    conditioning: Conditioning = "relational"
+    feature_extractor: str | None = None
+    step_seconds: float | None = None
+    window: int = WINDOW
+
+    def __post_init__(self) -> None:
+        """Refuse what no video can be shown to."""
+        if self.conditioning not in get_args(Conditioning):
+            raise ModelError(f"The model '{self.id}' asks for unknown conditioning '{self.conditioning}'.")
+        if self.window < 8:
+            raise ModelError(f"The model '{self.id}' has a window of {self.window} steps, out of range.")
+
+
+class Model(ABC):
+    """A trained model, which gives importance curves.
+
+        model = load_model("default")
+        importance_scores = model.sample(features, rate=1.0)  # (8, N)
+
+    Attributes:
+        id, conditioning, feature_extractor: see `ModelConfig`; with `feature_extractor` None any features will do.
+        network: the weights.
+        readouts: the ways in which it gives curves, the usual one first.
+        provenance: how it was trained: recipe, data, and `trained_on`, the videos as `tvsum/video_1`.
+    """
+
+    readouts: tuple[str, ...] = ("scores",)
+
+    def __init__(self, config: ModelConfig, network: Network, *, provenance: Mapping[str, Any] | None = None) -> None:
+        """Wrap a network; it is put into evaluation mode."""
+        self.provenance = dict(provenance or {})
+        self.config = config
+        self.network = network.eval()
+        self.id = config.id
+        self.conditioning = config.conditioning
+        self.feature_extractor = config.feature_extractor
+
+    @abstractmethod
+    def sample(
+        self,
+        features: ArrayLike,
+        *,
+        rate: float,
+        samples: int = 8,
+        steps: int = 10,
+        seed: int = 0,
+        guidance_scale: float | None = None,
+        readout: str = "scores",
+        on_progress: Callable[[float], None] | None = None,
+    ) -> NDArray[np.float32]:
+        """Importance curves of one video, of which the mean is what the model says.
+
+        A model that has but one opinion gives one curve, whatever is asked for, and has no use for the other numbers.
+
+        Args:
+            features: (N, D), N >= 1, any float type.
+            rate: steps per second.
+            samples: M, curves to draw.
+            steps: denoising steps.
+            seed: of the noise.
+            guidance_scale: w of classifier-free guidance; none takes the model's own.
+            readout: one of `readouts`.
+            on_progress: called with the share that is done, rising to 1.
+
+        Returns:
+            (M, N) float32 in [0, 1].
+
+        Raises:
+            ModelError: features that are not finite or not (N, D), or that have another D than the model was made for.
+            UsageError: `samples` or `steps` out of range, a guidance scale that is not a number from 0, or an unknown
+                readout.
+        """
+
+    def predict(
+        self, features: ArrayLike, mask: ArrayLike | None = None, *, rate: float | None = None, **how: Any
+    ) -> NDArray[np.float32]:
+        """One curve of each of several videos: the mean of what `sample` gives.
+
+        Args:
+            features: (B, N, D), padded at the end to the longest.
+            mask: (B, N) true where there is a step; none: everywhere.
+            rate: steps per second; none: as the model was trained, or 1.
+            how: what else `sample` takes.
+
+        Returns:
+            (B, N) float32 in [0, 1], 0 in the padding.
+        """
+        x = np.asarray(features)
+        real = np.ones(x.shape[:2], dtype=bool) if mask is None else np.asarray(mask, dtype=bool)
+        if x.ndim != 3 or real.shape != x.shape[:2]:
+            raise ModelError(f"Features must be (videos, steps, dimensions) and fit their mask, got shape {x.shape}.")
+        each = rate if rate is not None else 1 / (self.config.step_seconds or 1.0)
+        scores = np.zeros(real.shape, dtype=np.float32)
+        for video, steps, row in zip(x, real, scores, strict=True):
+            row[steps] = self.sample(video[steps], rate=each, **how).mean(axis=0)
+        return scores
+
+    def look(self, features: ArrayLike, *, rate: float, readout: str, inputs: int) -> tuple[Cells, NDArray[np.float32]]:
+        """What the network sees of features, (C, P), and which of the given steps lie in each of its C steps.
+
+        Raises:
+            ModelError, UsageError: as `sample`.
+        """
+        if readout not in self.readouts:
+            raise UsageError(f"The model '{self.id}' has no readout '{readout}': use {' or '.join(self.readouts)}.")
+        x = checked_features(features, rate=rate)
+        cells = Cells.over(len(x), rate=rate, seconds=self.config.step_seconds)
+        seen = condition_inputs(cells.average(x), rate=cells.rate, conditioning=self.conditioning)
+        too_many = seen.shape[1] - inputs
+        if too_many:
+            raise ModelError(
+                f"The model '{self.id}' needs features of {x.shape[1] - too_many} dimensions, got {x.shape[1]}."
+            )
+        return cells, seen

@@ -1,0 +1,39 @@
+"""Which networks there are, by the name that recipes and model folders use."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from summdiff.models.contract import Network
+from summdiff.models.model import ModelConfig
+from summdiff.models.ridge import Ridge, RidgeConfig
+from summdiff.models.sampling import SamplingConfig, SamplingModel
+from summdiff.models.scoring import ScoringModel
+from summdiff.models.summdiff import NetworkConfig, SummDiff
+
+
+@dataclass(frozen=True, slots=True)
+class Architecture:
+    """A kind of network, and the model that is made of it.
+
+    Attributes:
+        network, config: `network(config(inputs=P, ...))`.
+        model, model_config: `model(model_config(id=...), network)`.
+    """
+
+    network: type[Any]
+    config: type[Any]
+    model: type[Any] = ScoringModel
+    model_config: type[ModelConfig] = ModelConfig
+
+
+ARCHITECTURES: dict[str, Architecture] = {
+    "summdiff": Architecture(SummDiff, NetworkConfig, SamplingModel, SamplingConfig),
+    "ridge": Architecture(Ridge, RidgeConfig),
+}
+
+
+def architecture_of(network: Network) -> str:
+    """The name of a network's architecture."""
+    return next(name for name, kind in ARCHITECTURES.items() if type(network) is kind.network)
