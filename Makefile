@@ -43,7 +43,7 @@ bench: $(VENV)/.installed-dev $(VIDEO) ## measure speed against named alternativ
 	$(BIN)/python benchmarks/evaluation.py
 
 train-default: $(VENV)/.installed-dev ## train the shipped model again from TVSum (see docs/default-model.md)
-	$(BIN)/summdiff train recipes/default.yaml
+	$(BIN)/summdiff train default
 
 clean: ## remove the environments and the demo
 	rm -rf $(VENV) $(VENV)-backbones $(DEMO)

@@ -2,19 +2,21 @@
 
 import json
 import re
-from pathlib import Path
 
 import h5py
 import pytest
 import typer
+import yaml
 from typer.testing import CliRunner
 
 from summdiff.cli.crossval import crossval
+from summdiff.cli.recipes import recipes
 from summdiff.cli.train import train
 from summdiff.errors import DataError, UsageError
 from summdiff.models import load_model
+from summdiff.training.recipe import shipped_recipes
 
-RECIPE = Path(__file__).parents[2] / "recipes" / "default.yaml"
+RECIPE = "default"
 SMALL = [
     "epochs=1",
     "window=16",
@@ -78,3 +80,14 @@ def test_mistakes_are_said(tmp_path, monkeypatch):
         with pytest.raises(DataError, match="no data file"):
             verb(RECIPE, [f"data={tmp_path / 'gone.h5'}", f"output={tmp_path / 'out'}"])
     assert list(tmp_path.iterdir()) == []
+
+
+def test_recipes_are_listed_and_printed():
+    listed = invoke(recipes)
+    assert listed.exit_code == 0
+    assert {line.split()[0] for line in listed.output.splitlines()} == set(shipped_recipes())
+    assert all(line.endswith(".") for line in listed.output.splitlines())
+    printed = invoke(recipes, "summdiff_joint_tvsum")
+    assert yaml.safe_load(printed.output)["name"] == "summdiff_joint_tvsum"
+    with pytest.raises(DataError, match=r"no recipe 'x'"):
+        raise invoke(recipes, "x").exception

@@ -38,7 +38,7 @@ def recipes(small_tvsum, tmp_path):
     paths = []
     for variant, network in (("paper", {"preset": "paper"}), ("joint", {"preset": "joint"})):
         recipe = {
-            "name": f"small_{variant}",
+            "name": f"summdiff_{variant}",
             "data": str(small_tvsum),
             "output": str(tmp_path / variant),
             "network": network | {"width": 16, "heads": 2, "feed_forward": 16},

@@ -54,8 +54,8 @@ def test_the_table_has_what_cross_validation_found(recipes, small_tvsum, tmp_pat
     said = json.loads(output.with_suffix(".json").read_text())
     assert said["seeds"] == [0, 1]
     assert said["data"]["sha256"] == TVSum(small_tvsum).fingerprint()
-    assert "small_paper" in said["systems"]
-    assert "last epoch" in said["systems"]["small_joint"]["about"]["selection"]
+    assert "summdiff_paper" in said["systems"]
+    assert "last epoch" in said["systems"]["summdiff_joint"]["about"]["selection"]
     assert "tau_sd" in capsys.readouterr().out
 
     steps = tmp_path / "results" / "steps.csv"

@@ -7,29 +7,43 @@ from summdiff.data.video import Kind
 from summdiff.errors import DataError, UsageError
 from summdiff.models.summdiff import PRESETS, NetworkConfig
 from summdiff.training.fields import with_tables
-from summdiff.training.recipe import Recipe, TargetRecipe, read_recipe
+from summdiff.training.recipe import Recipe, TargetRecipe, read_recipe, shipped_recipes
 from summdiff.training.run import train
 
-RECIPES = Path(__file__).parents[2] / "recipes"
+RECIPES = shipped_recipes()
 
 
-@pytest.mark.parametrize("path", sorted(RECIPES.glob("*.yaml")), ids=lambda path: path.name)
-def test_our_recipes_are_valid(path):
-    assert read_recipe(path).name == path.stem
+@pytest.mark.parametrize("name", RECIPES)
+def test_our_recipes_are_valid(name):
+    recipe = read_recipe(name)
+    assert recipe.name == name
+    assert recipe.output == Path("runs") / name
+    if name != "default":
+        assert name.startswith(recipe.network.model) or name.startswith("relational_ridge")
+        assert name.endswith(recipe.kind)
 
 
-@pytest.mark.parametrize("path", sorted(RECIPES.glob("*.yaml")), ids=lambda path: path.name)
-def test_our_recipes_run(path, small_files, tmp_path):
+@pytest.mark.parametrize("name", RECIPES)
+def test_our_recipes_run(name, small_files, tmp_path):
     """With the network that they say, on a small file of their kind."""
-    kind = read_recipe(path).kind
+    kind = read_recipe(name).kind
     data = small_files(kind, dimension=70)
     overrides = [f"data={data}", f"output={tmp_path / 'out'}", "hold_out=0.2", "accelerator=cpu", "workers=0"]
-    assert train(read_recipe(path, overrides), dry_run=True) is None
+    assert train(read_recipe(name, overrides), dry_run=True) is None
 
 
 def test_every_kind_has_its_recipes():
-    names = {path.stem for path in RECIPES.glob("*.yaml")}
-    assert {f"{kind}_{preset}" for kind in get_args(Kind) for preset in ("paper", "release")} <= names
+    assert {f"summdiff_{preset}_{kind}" for kind in get_args(Kind) for preset in ("paper", "release")} <= set(RECIPES)
+
+
+def test_a_recipe_is_a_name_or_a_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DataError, match=r"no recipe 'sumdiff_joint_tvsum': there are summdiff_joint_tvsum,"):
+        read_recipe("sumdiff_joint_tvsum")
+    with pytest.raises(DataError, match=r"missing\.yaml' cannot be read"):
+        read_recipe("missing.yaml")
+    (tmp_path / "default").write_text("name: mine\noutput: here\n")  # a file comes before what is shipped
+    assert read_recipe("default").name == "mine"
 
 
 def test_overrides(recipe_file):
@@ -129,7 +143,7 @@ def test_what_cannot_be_is_said_in_one_sentence(recipe_file, override, said):
 
 def test_the_tables_of_fields_are_those_of_the_models():
     """`python -m summdiff.training.fields docs/training.md` writes them anew."""
-    path = RECIPES.parent / "docs" / "training.md"
+    path = Path(__file__).parents[2] / "docs" / "training.md"
     text = path.read_text(encoding="utf-8")
     assert with_tables(text, path) == text
     assert "| `window` | whole number from 8, `null` | `128` |" in text

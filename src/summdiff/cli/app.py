@@ -12,6 +12,7 @@ from summdiff.cli.crossval import crossval
 from summdiff.cli.data import data
 from summdiff.cli.evaluate import evaluate
 from summdiff.cli.fit_pca import fit_pca
+from summdiff.cli.recipes import recipes
 from summdiff.cli.summarize import summarize
 from summdiff.cli.train import train
 from summdiff.errors import SummdiffError, UsageError
@@ -29,6 +30,7 @@ app = typer.Typer(
 app.command()(summarize)
 app.command()(train)
 app.command()(crossval)
+app.command()(recipes)
 app.command()(evaluate)
 app.command(name="fit-pca")(fit_pca)
 app.add_typer(data)

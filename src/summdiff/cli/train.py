@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,7 +10,10 @@ import typer
 
 def train(
     recipe: Annotated[
-        Path, typer.Argument(help="A YAML recipe, for instance recipes/default.yaml.", show_default=False)
+        str,
+        typer.Argument(
+            help="A recipe: one of those that `summdiff recipes` lists, or a YAML file.", show_default=False
+        ),
     ],
     overrides: Annotated[
         list[str] | None,

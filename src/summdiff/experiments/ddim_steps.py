@@ -1,6 +1,6 @@
 """Quality over the number of DDIM steps (the paper's figure 3), with models that cross-validation trained.
 
-    python -m summdiff.experiments.ddim_steps recipes/tvsum_paper.yaml recipes/tvsum_joint.yaml [--seeds 0,1,2]
+    python -m summdiff.experiments.ddim_steps summdiff_paper_tvsum summdiff_joint_tvsum [--seeds 0,1,2]
         [--steps 1,2,5,10,20,50] [--output results/tvsum_ddim_steps.csv]
 
 What `summdiff.experiments.systems` has trained is used again; each fold's model predicts its own test videos with each

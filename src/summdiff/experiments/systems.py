@@ -1,7 +1,7 @@
 """Systems side by side: trained, selected and judged alike on the same folds, as one table.
 
-    python -m summdiff.experiments.systems recipes/tvsum_paper.yaml recipes/tvsum_joint.yaml [--seeds 0,1,2]
-        [--processes 2] [--output results/tvsum_systems.csv]
+    python -m summdiff.experiments.systems summdiff_joint_tvsum pgl_sum_tvsum [--seeds 0,1,2] [--processes 2]
+        [--output results/tvsum_systems.csv]
 
 Each recipe is cross-validated with each seed (folds that are finished are read back) and becomes one row; ridge
 regression on the same inputs, chance, people and the oracle follow, judged by the same code. Means are over seeds,
@@ -27,14 +27,15 @@ import torch
 from summdiff import __version__
 from summdiff.atomic import written_whole
 from summdiff.errors import SummdiffError, UsageError
-from summdiff.training.crossval import CrossValidation, cross_validate_seeds
+from summdiff.models.registry import ARCHITECTURES
+from summdiff.training.crossval import CrossValidation, cross_validate_seeds, system_name
 from summdiff.training.logs import Watcher
 from summdiff.training.recipe import Recipe, read_recipe
 from summdiff.training.signals import Interrupted
 
 COLUMNS = (
     *("system", "variant", "seeds", "tau", "tau_sd", "rho", "rho_sd"),
-    *("f1", "map50", "map15", "params", "train_seconds", "predict_ms"),
+    *("f1", "map50", "map15", "params", "train_seconds", "predict_ms", "note"),
 )
 Row = dict[str, str | int | float]
 
@@ -48,8 +49,15 @@ class System:
 
     @property
     def variant(self) -> str:
-        """The recipe's name without that of the data set."""
-        return self.recipe.name.partition("_")[2] or self.recipe.name
+        """What the recipe's name says beside the network and the data set, else the network's variant."""
+        network = self.recipe.network
+        said = self.recipe.name.removesuffix(f"_{self.recipe.kind}").replace(network.model, "").strip("_")
+        return said or str(getattr(network, "variant", ""))
+
+    @property
+    def readouts(self) -> Sequence[str]:
+        """How its model is read, the usual way first; each is a row."""
+        return [str(readout) for readout in self.results[0].metrics["folds"][0]["readouts"]]
 
 
 def run_systems(
@@ -78,8 +86,13 @@ def run_systems(
 
 def table(systems: Sequence[System], seeds: Sequence[int]) -> list[Row]:
     """One row for each system, for ridge regression on each kind of input, and for each reference."""
-    rows = [_row(system, system.recipe.name, "summdiff", system.variant, seeds, cost=True) for system in systems]
-    seen = set()
+    rows = []
+    for system in systems:
+        for readout in system.readouts:
+            variant = system.variant if readout == "scores" else f"{system.variant} by {readout}".strip()
+            name = system_name(system.recipe, readout)
+            rows.append(_row(system, name, system.recipe.network.model, variant, seeds, cost=True))
+    seen = {system.recipe.conditioning for system in systems if system.recipe.network.model == "ridge"}
     for system in systems:
         inputs = system.recipe.conditioning
         if inputs not in seen and "ridge" in system.results[0].evaluation.means:
@@ -101,6 +114,8 @@ def _row(system: System, name: str, label: str, variant: str, seeds: Sequence[in
             row[f"{measure}_sd"] = round(float(np.std(values, ddof=1)), 4)
     if cost:
         costs = [result.metrics["cost"] for result in results]
+        note = ARCHITECTURES[system.recipe.network.model].network.note
+        row["note"] = note
         row["params"] = costs[0]["parameters"]
         row["train_seconds"] = round(float(np.mean([c["train_seconds"] for c in costs])), 1)
         row["predict_ms"] = round(float(np.mean([c["predict_ms"] for c in costs])), 1)
@@ -172,7 +187,7 @@ def print_table(rows: Sequence[Row], columns: Sequence[str] = COLUMNS) -> None:
 def parser(about: str | None, output: Path) -> argparse.ArgumentParser:
     """The options that experiments over recipes and seeds share."""
     made = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
-    made.add_argument("recipes", nargs="+", help="YAML recipes")
+    made.add_argument("recipes", nargs="+", help="names of shipped recipes, or YAML files")
     made.add_argument("--seeds", default="0,1,2", help="comma-separated (default: 0,1,2)")
     made.add_argument("--processes", type=int, default=1, help="folds at the same time (default: 1)")
     made.add_argument("--output", type=Path, default=output, help=f"CSV file (default: {output})")

@@ -42,8 +42,10 @@ class Network(nn.Module):
 
     Attributes:
         config: a dataclass of sizes and options, from which alone it is made: `type(network)(network.config)`.
+        note: what has to be said beside its numbers.
     """
 
+    note: ClassVar[str] = ""
     config: Any
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, cast
 
@@ -21,6 +22,7 @@ try:
 except ImportError as error:
     raise UsageError("Training needs more packages: install them with `pip install 'summdiff[train]'`.") from error
 
+RECIPES = Path(__file__).parents[1] / "recipes"
 # The file of each data set in the folder $SUMMDIFF_DATA.
 USUAL_FILES: dict[Kind, str] = {
     "tvsum": "tvsum_i3d.h5",
@@ -231,19 +233,33 @@ class Recipe(Section):
         return self.model_dump(mode="json", exclude=set(PLACE))
 
 
+def shipped_recipes() -> dict[str, Path]:
+    """The recipes that come with the package, by name."""
+    return {path.stem: path for path in sorted(RECIPES.glob("*.yaml"))}
+
+
 def read_recipe(path: str | os.PathLike[str], overrides: Sequence[str] = ()) -> Recipe:
     """Read and check a recipe.
 
     Args:
-        path: a YAML file with the fields of `Recipe`.
+        path: a YAML file with the fields of `Recipe`, or the name of one of `shipped_recipes`.
         overrides: `key=value` or `section.key=value`, value as in YAML; later ones win.
 
     Raises:
         DataError: the file is missing, not YAML, or a field is unknown or has a value that cannot be used.
         UsageError: an override is not of the form key=value, or goes through something that is not a section.
     """
+    file = Path(path)
+    if not file.exists():
+        shipped = shipped_recipes()
+        file = shipped.get(os.fspath(path), file)
+        if file.suffix not in (".yaml", ".yml"):
+            near = get_close_matches(os.fspath(path), shipped, cutoff=0.5) or list(shipped)
+            raise DataError(
+                f"There is no recipe '{os.fspath(path)}': there are {', '.join(near)}, or name a YAML file."
+            )
     try:
-        document = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        document = yaml.safe_load(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         reason = str(error).replace("\n", " ")
         raise DataError(f"Recipe '{os.fspath(path)}' cannot be read: {reason}.") from error
