@@ -49,14 +49,18 @@ class Attention(nn.Module):
         """Build it with the framework's random weights."""
         super().__init__()
         inner = width if inner is None else inner
-        if heads < 1 or inner < 1 or inner % heads:
-            raise ModelError(f"A width of {inner} cannot be shared by {heads} attention heads: use a divisor of it.")
+        self.check(inner, heads)
         self.heads, self.dropout, self.transposed = heads, dropout, transposed
         self.scale = (inner // heads) ** -0.5 if scale is None else scale
         self.query = nn.Linear(width, inner, bias=bias)
         self.key = nn.Linear(width, inner, bias=bias)
         self.value = nn.Linear(width, inner, bias=bias)
         self.out = nn.Linear(inner, width, bias=out_bias)
+
+    @staticmethod
+    def check(inner: int, heads: int) -> None:
+        """Refuse a width that heads cannot share; for configs, which say so before anything is built."""
+        check_heads(inner, heads)
 
     def forward(self, x: Tensor, mask: Tensor | None = None, energies: Tensor | None = None) -> Tensor:
         """What each step gathers, (B, N, C); in the padding finite, but of no meaning.
@@ -86,6 +90,16 @@ class Attention(nn.Module):
             gathered = F.scaled_dot_product_attention(q, k, v, attn_mask=allowed, dropout_p=dropout, scale=self.scale)
         y: Tensor = self.out(gathered.transpose(1, 2).flatten(-2))
         return y
+
+
+def check_heads(inner: int, heads: int) -> None:
+    """Say if so many heads cannot share a width.
+
+    Raises:
+        ModelError: they do not divide it, or there are none.
+    """
+    if heads < 1 or inner < 1 or inner % heads:
+        raise ModelError(f"A width of {inner} cannot be shared by {heads} attention heads: use a divisor of it.")
 
 
 def bias_of(mask: Tensor | None, energies: Tensor | None, *, like: Tensor) -> Tensor | None:
