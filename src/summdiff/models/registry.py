@@ -6,11 +6,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from summdiff.models.contract import Network
+from summdiff.models.mlp import MLP, MLPConfig
 from summdiff.models.model import ModelConfig
+from summdiff.models.pgl_sum import PGLSum, PGLSumConfig
 from summdiff.models.ridge import Ridge, RidgeConfig
 from summdiff.models.sampling import SamplingConfig, SamplingModel
 from summdiff.models.scoring import ScoringModel
+from summdiff.models.sl_module import SLModule, SLModuleConfig
 from summdiff.models.summdiff import NetworkConfig, SummDiff
+from summdiff.models.vasnet import VASNet, VASNetConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +34,10 @@ class Architecture:
 
 ARCHITECTURES: dict[str, Architecture] = {
     "summdiff": Architecture(SummDiff, NetworkConfig, SamplingModel, SamplingConfig),
+    "vasnet": Architecture(VASNet, VASNetConfig),
+    "pgl_sum": Architecture(PGLSum, PGLSumConfig),
+    "sl_module": Architecture(SLModule, SLModuleConfig),
+    "mlp": Architecture(MLP, MLPConfig),
     "ridge": Architecture(Ridge, RidgeConfig),
 }
 

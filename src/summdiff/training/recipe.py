@@ -162,8 +162,8 @@ class Recipe(Section):
     )
     workers: int = Field(default=0, ge=0, description="processes that read videos which are not in memory")
 
-    optimizer: Literal["adamw", "adam"] = Field(
-        default="adamw", description="adam: weight decay is added to the gradient (L2)"
+    optimizer: Literal["adamw", "adam", "sgd"] = Field(
+        default="adamw", description="adam, sgd: weight decay is added to the gradient (L2); sgd: with momentum 0.9"
     )
     learning_rate: float = Field(default=1e-3, gt=0, description="the highest")
     learning_rate_schedule: Literal["cosine", "constant", "exponential"] = Field(

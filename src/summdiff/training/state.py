@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -48,9 +49,13 @@ class Run:
         self._look = examples.look() if saved is None else saved["look"]
         self.network = new_network(recipe, self._look, examples if saved is None else None)
         learner = objective(recipe, self.network, examples)
-        kind = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}[recipe.optimizer]
+        kind: dict[str, Any] = {
+            "adamw": torch.optim.AdamW,
+            "adam": torch.optim.Adam,
+            "sgd": partial(torch.optim.SGD, momentum=0.9),
+        }
         weights = [weight for weight in self.network.parameters() if weight.requires_grad]
-        optimizer = kind(weights, lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
+        optimizer = kind[recipe.optimizer](weights, lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
         self._learner, self._optimizer = fabric.setup(learner, optimizer)
         self.average = MovingAverage(self.network, recipe.ema_decay)
         self.epoch = self.step = self.done = 0
