@@ -35,7 +35,7 @@ from summdiff.training.signals import Interrupted
 
 COLUMNS = (
     *("system", "variant", "seeds", "tau", "tau_sd", "rho", "rho_sd"),
-    *("f1", "map50", "map15", "params", "train_seconds", "predict_ms", "note"),
+    *("f1", "map50", "map15", "params", "train_seconds", "predict_ms"),
 )
 Row = dict[str, str | int | float]
 
@@ -49,10 +49,11 @@ class System:
 
     @property
     def variant(self) -> str:
-        """What the recipe's name says beside the network and the data set, else the network's variant."""
+        """What the recipe's name says beside network and data set, else its variant, and what is to be noted."""
         network = self.recipe.network
         said = self.recipe.name.removesuffix(f"_{self.recipe.kind}").replace(network.model, "").strip("_")
-        return said or str(getattr(network, "variant", ""))
+        note = ARCHITECTURES[network.model].network.note
+        return "; ".join(filter(None, (said or str(getattr(network, "variant", "")), note)))
 
     @property
     def readouts(self) -> Sequence[str]:
@@ -114,8 +115,6 @@ def _row(system: System, name: str, label: str, variant: str, seeds: Sequence[in
             row[f"{measure}_sd"] = round(float(np.std(values, ddof=1)), 4)
     if cost:
         costs = [result.metrics["cost"] for result in results]
-        note = ARCHITECTURES[system.recipe.network.model].network.note
-        row["note"] = note
         row["params"] = costs[0]["parameters"]
         row["train_seconds"] = round(float(np.mean([c["train_seconds"] for c in costs])), 1)
         row["predict_ms"] = round(float(np.mean([c["predict_ms"] for c in costs])), 1)
