@@ -1,15 +1,10 @@
-import os
-
 import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from torch.utils.data import DataLoader
 
-from summdiff.data.batches import Example, VideoDataset, collate, length_buckets
-from summdiff.data.registry import open_dataset
-from summdiff.data.synthetic import make_synthetic
+from summdiff.data.batches import Example, collate, length_buckets
 from summdiff.errors import UsageError
 
 
@@ -80,33 +75,3 @@ def test_little_is_padding():
     assert padding(lengths, by_chance) > 0.25
     assert padding(lengths, length_buckets(lengths, batch_size=32, seed=0)) < 0.02
     assert padding(lengths, length_buckets(lengths, batch_size=32)) < 0.002
-
-
-def to_example(video):
-    """In a worker process: the process's number is handed back as a target."""
-    return Example(
-        inputs=video.features, targets=np.full((1, len(video.picks)), os.getpid(), np.float32), rate=video.rate
-    )
-
-
-@pytest.mark.parametrize("method", ["fork", "spawn"])
-def test_worker_processes_read_one_file(tmp_path, method):
-    path = tmp_path / "synthetic.h5"
-    make_synthetic(path, videos=24, dimension=8, min_seconds=20, max_seconds=40)
-    data = open_dataset(path)
-    names = data.names[::-1]
-    dataset = VideoDataset(data, names, to_example)
-    assert dataset.lengths().tolist() == [len(data[name].picks) for name in names]  # and the handle is open
-    batches = length_buckets(dataset.lengths(), batch_size=4, seed=0)
-    loader = DataLoader(
-        dataset, batch_sampler=batches, collate_fn=collate, num_workers=2, multiprocessing_context=method
-    )
-    processes = set()
-    for batch, indices in zip(loader, batches, strict=True):
-        for row, index in enumerate(indices):
-            features = data[names[index]].need_features()
-            assert int(batch.mask[row].sum()) == len(features)
-            assert np.array_equal(batch.inputs[row, : len(features)].numpy(), features)
-        processes |= set(batch.targets[batch.mask[:, None]].tolist())
-    assert len(processes) == 2
-    assert os.getpid() not in processes

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import Dataset
 
-from summdiff.data.h5 import AnnotatedFile
-from summdiff.data.video import AnnotatedVideo
 from summdiff.errors import UsageError
 
 _BATCHES_IN_A_CHUNK = 50  # of which the videos are sorted by length
@@ -80,39 +77,6 @@ def collate(examples: Sequence[Example]) -> Batch:
         mask=steps < torch.tensor(lengths)[:, None],
         seeds=torch.tensor([example.seed for example in examples], dtype=torch.int64),
     )
-
-
-class VideoDataset(Dataset[Example]):
-    """Videos of a file as examples for torch's `DataLoader`, which may read them in worker processes.
-
-        dataset = VideoDataset(data, split.train, to_example)
-        batches = length_buckets(dataset.lengths(), batch_size=32, seed=0, epoch=epoch)
-        loader = DataLoader(dataset, batch_sampler=batches, collate_fn=collate, num_workers=2)
-
-    An index is the place of a video in the names given.
-    """
-
-    def __init__(
-        self, data: AnnotatedFile, names: Sequence[str], to_example: Callable[[AnnotatedVideo], Example]
-    ) -> None:
-        """Nothing is read yet.
-
-        Args:
-            data: the file.
-            names: the videos to take, in this order.
-            to_example: what a video gives to training; a function of a module, so that it reaches worker processes.
-        """
-        self._data, self._names, self._to_example = data, tuple(names), to_example
-
-    def __len__(self) -> int:
-        return len(self._names)
-
-    def __getitem__(self, index: int) -> Example:
-        return self._to_example(self._data[self._names[index]])
-
-    def lengths(self) -> NDArray[np.int64]:
-        """(videos,) steps of each video, without reading it."""
-        return np.array([self._data.n_steps(name) for name in self._names], dtype=np.int64)
 
 
 def length_buckets(

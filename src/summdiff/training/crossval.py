@@ -4,14 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-import multiprocessing
-import signal
-import sys
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,23 +20,17 @@ from summdiff.data.video import AnnotatedVideo
 from summdiff.errors import DataError, UsageError
 from summdiff.evaluation.evaluate import Evaluation
 from summdiff.evaluation.evaluate import evaluate as judge_systems
-from summdiff.evaluation.from_model import predict
-from summdiff.evaluation.predictions import Predictions, read_predictions, write_predictions
+from summdiff.evaluation.predictions import Predictions, write_predictions
 from summdiff.metrics.segments import frame_scores
-from summdiff.models.store import write_model
-from summdiff.training.checkpoint import Checkpoints
+from summdiff.training.folds import Fold, FoldJob, predictions_file, run_folds
 from summdiff.training.logs import Watcher
-from summdiff.training.loop import fit, identity, make_folder
+from summdiff.training.loop import make_folder
 from summdiff.training.recipe import Recipe
 from summdiff.training.ridge import ridge_curves
-from summdiff.training.run import describe
-from summdiff.training.signals import Interrupted, Signals
 from summdiff.training.targets import ONE_CURVE, panels, targets
-from summdiff.training.transfer import other_spaces
-from summdiff.training.validation import quality, validate, variety
+from summdiff.training.validation import variety
 from summdiff.training.videos import Videos, to_cross_validate
 
-RESULT = "fold.json"
 _RIDGE = 4 * 2**30  # bytes of features up to which ridge regression, which takes all at once, is set beside the model
 
 
@@ -107,29 +95,6 @@ def over_seeds(seeds: Sequence[int], results: Sequence[CrossValidation]) -> dict
     return {"summdiff": __version__, "seeds": list(seeds), "recipe": results[0].metrics["recipe"], "rows": rows}
 
 
-@dataclass(frozen=True, slots=True)
-class _Job:
-    """One fold of one seed."""
-
-    recipe: Recipe
-    videos: Videos
-    directory: Path
-    label: str
-    watcher: Watcher
-
-    @property
-    def identity(self) -> str:
-        return identity(self.recipe, self.videos)
-
-
-@dataclass(frozen=True, slots=True)
-class _Fold:
-    """What came of a fold: `fold.json`, and by readout and name the curves (M, N) of its test videos."""
-
-    result: dict[str, Any]
-    curves: Mapping[str, Mapping[str, NDArray[np.float64]]]
-
-
 def _all(
     recipes: Sequence[Recipe], directories: Sequence[Path], processes: int, watcher: Watcher
 ) -> list[CrossValidation]:
@@ -146,11 +111,11 @@ def _all(
             label = f"fold {number + 1}/{len(folds)}"
             if len(recipes) > 1:
                 label = f"seed {recipe.seed} {label}"
-            jobs.append(_Job(recipe, videos, directory / f"fold{number}", label, watcher.labelled(label)))
+            jobs.append(FoldJob(recipe, videos, directory / f"fold{number}", label, watcher.labelled(label)))
     for directory in directories:
         make_folder(directory)
-    found: list[_Fold | None] = [None] * len(jobs)
-    for number, fold in _run(jobs, processes, watcher):
+    found: list[Fold | None] = [None] * len(jobs)
+    for number, fold in run_folds(jobs, processes, watcher):
         found[number] = fold
         main = " ".join(f"{name} {value:.4f}" for name, value in fold.result["test"].items())
         watcher.say(f"{jobs[number].label} is finished: {main}")
@@ -162,133 +127,9 @@ def _all(
     ]
 
 
-def _run(jobs: Sequence[_Job], processes: int, watcher: Watcher) -> Iterator[tuple[int, _Fold]]:
-    """Number and result of each job, as they are finished; those that were before come first."""
-    waiting = []
-    for number, job in enumerate(jobs):
-        finished = _finished(job)
-        if finished is None:
-            waiting.append(number)
-        else:
-            yield number, finished
-    if processes == 1:
-        for number in waiting:
-            yield number, _one_fold(jobs[number])
-        return
-    # Spawned, not forked: a forked torch may hang on locks of threads that the child does not have.
-    context = multiprocessing.get_context("spawn")
-    running: dict[Future[_Fold], int] = {}
-    with (
-        Signals(on_signal=lambda number: _stop_children()) as signals,
-        ProcessPoolExecutor(processes, mp_context=context, initializer=_leave_ctrl_c_to_the_parent) as pool,
-    ):
-        try:
-            while waiting or running:
-                while waiting and len(running) < processes:
-                    number = waiting.pop(0)
-                    running[pool.submit(_one_fold, jobs[number])] = number
-                labels = ", ".join(jobs[number].label for number in running.values())
-                watcher.say(f"Running {labels}; {len(waiting)} more to come.")
-                for future in wait(running, return_when=FIRST_COMPLETED).done:
-                    yield running.pop(future), future.result()
-        except BaseException as error:
-            if signals.received:  # they know already; a second signal would not let them save
-                if isinstance(error, Interrupted | BrokenProcessPool):
-                    raise Interrupted("Stopped; the same command goes on from there.", signals.received) from error
-            else:
-                _stop_children()  # what is running need not be run to its end first
-            raise
-
-
-def _stop_children() -> None:
-    """Let the processes that train save and leave."""
-    for child in multiprocessing.active_children():
-        child.terminate()
-
-
-def _leave_ctrl_c_to_the_parent() -> None:
-    """Ctrl-C reaches all processes of a terminal; the parent passes on one SIGTERM, for that and for any other."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-def _finished(job: _Job) -> _Fold | None:
-    """The result of a fold that was finished before with the same recipe and data."""
-    if job.recipe.resume == "never":
-        return None
-    try:
-        result = json.loads((job.directory / RESULT).read_text(encoding="utf-8"))
-        if result.get("identity") != job.identity:
-            return None
-        curves = {
-            readout: read_predictions(job.directory / _predictions_file(readout)).curves
-            for readout in result["readouts"]
-        }
-        return _Fold(result, curves)
-    except (OSError, ValueError, AttributeError, KeyError, DataError):
-        return None
-
-
-def _one_fold(job: _Job) -> _Fold:
-    """Train on one fold; its quality on validation and test videos, and the curves of the latter."""
-    recipe, videos, directory = job.recipe, job.videos, job.directory
-    data, split = videos.data, videos.split
-    trained = fit(recipe, videos, directory, watcher=job.watcher)
-    assert trained is not None  # noqa: S101 (no dry run)
-    model, how = trained.model, recipe.diffusion
-    validation = validate(model, (data[name] for name in split.validation), recipe) if split.validation else None
-    found: dict[str, Predictions] = {}
-    milliseconds = []
-    for readout in model.readouts:
-        started = time.perf_counter()
-        found[readout] = predict(
-            *(model, data, split.test), samples=how.samples, steps=how.steps, seed=recipe.seed, readout=readout
-        )
-        milliseconds.append(1000 * (time.perf_counter() - started) / len(split.test))
-    curves = {readout: predictions.curves for readout, predictions in found.items()}
-    test = quality((curves[model.readouts[0]][name], data.annotations(name)) for name in split.test)
-    result = {
-        "identity": job.identity,
-        "readouts": list(model.readouts),
-        "epoch": trained.epoch,
-        "validation": validation.values if validation else None,
-        "test": test.values,
-        "other feature spaces": _elsewhere(job, model),
-        "parameters": sum(weight.numel() for weight in model.network.parameters() if weight.requires_grad),
-        "train_seconds": round(trained.seconds, 3),
-        "predict_ms": round(milliseconds[0], 3),
-        "peak_memory_mb": peak_memory(),
-        "split": {part: list(getattr(split, part)) for part in ("train", "validation", "test")},
-    }
-    for readout, predictions in found.items():
-        write_predictions(directory / _predictions_file(readout), predictions.curves, about=predictions.about)
-    write_model(model, directory, provenance=describe(recipe, videos))
-    with written_whole(directory / RESULT) as partial:
-        partial.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    Checkpoints(directory, job.identity).remove()
-    return _Fold(result, curves)
-
-
-def _predictions_file(readout: str) -> str:
-    return "predictions.h5" if readout == "scores" else f"predictions_{readout}.h5"
-
-
 def system_name(recipe: Recipe, readout: str) -> str:
     """What a recipe's row is called, by how its model is read."""
     return recipe.name if readout == "scores" else f"{recipe.name} by {readout}"
-
-
-def _elsewhere(job: _Job, model: Any) -> dict[str, dict[str, float]]:
-    """The quality on the test videos as other backbones might show them; of a relational model only."""
-    recipe, data, split = job.recipe, job.videos.data, job.videos.split
-    if not recipe.other_spaces:
-        return {}
-    spaces = other_spaces([data[name] for name in split.train], seed=recipe.seed)
-    return {
-        space: validate(
-            model, (replace(data[name], features=change(data[name].need_features())) for name in split.test), recipe
-        ).values
-        for space, change in spaces.items()
-    }
 
 
 def _ridge(recipe: Recipe, folds: Sequence[Videos], watcher: Watcher) -> dict[str, NDArray[np.float64]]:
@@ -321,7 +162,7 @@ def _bytes(videos: Videos) -> int:
 def _summed_up(
     recipe: Recipe,
     folds: Sequence[Videos],
-    results: Sequence[_Fold],
+    results: Sequence[Fold],
     ridge: Mapping[str, NDArray[np.float64]],
     directory: Path,
 ) -> CrossValidation:
@@ -386,7 +227,7 @@ def _summed_up(
         "folds": [{key: value for key, value in fold.items() if key != "identity"} for fold in each],
     }
     for readout, predictions in zip(readouts, systems, strict=False):  # ridge regression comes after them
-        write_predictions(directory / _predictions_file(readout), predictions.curves, about=about)
+        write_predictions(directory / predictions_file(readout), predictions.curves, about=about)
     write_splits(directory / "splits.json", splits)
     with written_whole(directory / "recipe.yaml") as partial:
         partial.write_text(yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False), encoding="utf-8")
@@ -402,16 +243,6 @@ def _selection(recipe: Recipe, splits: Sequence[Split]) -> str:
     if any(split.validation for split in splits):
         return "the last epoch of each fold; its validation videos were held out all the same"
     return "the last epoch of each fold, trained on all of its other videos; settings were chosen before"
-
-
-def peak_memory() -> float | None:
-    """The most memory in MiB that this process has had, None where the system does not say."""
-    if sys.platform == "win32":
-        return None
-    import resource
-
-    unit = 1 if sys.platform == "darwin" else 1024
-    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20, 1)
 
 
 def _variety_of_targets(recipe: Recipe, videos: Videos, names: Sequence[str]) -> dict[str, float] | None:
