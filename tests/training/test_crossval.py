@@ -17,7 +17,7 @@ from summdiff.errors import UsageError
 from summdiff.evaluation.evaluate import evaluate
 from summdiff.evaluation.predictions import read_predictions
 from summdiff.models import load_model
-from summdiff.training import crossval
+from summdiff.training import folds
 from summdiff.training.crossval import cross_validate, cross_validate_seeds
 from summdiff.training.logs import Watcher
 from summdiff.training.recipe import Recipe, read_recipe
@@ -140,8 +140,8 @@ class Fits:
     """Counts trainings, and can break one off."""
 
     def __init__(self, monkeypatch, fail_at=None):
-        self.labels, self._fit, self._fail_at = [], crossval.fit, fail_at
-        monkeypatch.setattr(crossval, "fit", self)
+        self.labels, self._fit, self._fail_at = [], folds.fit, fail_at
+        monkeypatch.setattr(folds, "fit", self)
 
     def __call__(self, recipe, videos, directory, **options):
         self.labels.append(f"{directory.parent.name}/{directory.name}")
