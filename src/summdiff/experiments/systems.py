@@ -1,9 +1,9 @@
 """Systems side by side: trained, selected and judged alike on the same folds, as one table.
 
-    python -m summdiff.experiments.systems summdiff_joint_tvsum pgl_sum_tvsum [--seeds 0,1,2] [--processes 2]
+    python -m summdiff.experiments.systems [summdiff_joint_tvsum pgl_sum_tvsum ...] [--seeds 0,1,2] [--processes 2]
         [--output results/tvsum_systems.csv]
 
-Each recipe is cross-validated with each seed (folds that are finished are read back) and becomes one row; ridge
+Without names these are all recipes for TVSum that come with summdiff. Each is cross-validated with each seed (folds that are finished are read back) and becomes one row; ridge
 regression on the same inputs, chance, people and the oracle follow, judged by the same code. Means are over seeds,
 `_sd` is the deviation over them (n - 1), F1 and MAP are in per cent, `train_seconds` is for all folds and `predict_ms`
 for one video with all its samples. Beside the CSV, a JSON file says how it came about.
@@ -30,7 +30,7 @@ from summdiff.errors import SummdiffError, UsageError
 from summdiff.models.registry import ARCHITECTURES
 from summdiff.training.crossval import CrossValidation, cross_validate_seeds, system_name
 from summdiff.training.logs import Watcher
-from summdiff.training.recipe import Recipe, read_recipe
+from summdiff.training.recipe import Recipe, read_recipe, shipped_recipes
 from summdiff.training.signals import Interrupted
 
 COLUMNS = (
@@ -186,7 +186,7 @@ def print_table(rows: Sequence[Row], columns: Sequence[str] = COLUMNS) -> None:
 def parser(about: str | None, output: Path) -> argparse.ArgumentParser:
     """The options that experiments over recipes and seeds share."""
     made = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
-    made.add_argument("recipes", nargs="+", help="names of shipped recipes, or YAML files")
+    made.add_argument("recipes", nargs="*", help="names of shipped recipes, or YAML files (default: all for TVSum)")
     made.add_argument("--seeds", default="0,1,2", help="comma-separated (default: 0,1,2)")
     made.add_argument("--processes", type=int, default=1, help="folds at the same time (default: 1)")
     made.add_argument("--output", type=Path, default=output, help=f"CSV file (default: {output})")
@@ -206,7 +206,7 @@ def run(asked: argparse.Namespace) -> tuple[list[System], list[int]]:
     """The systems that were asked for. Leaves with a sentence where it cannot."""
     try:
         seeds = whole_numbers(asked.seeds)
-        recipes = [read_recipe(path, asked.set) for path in asked.recipes]
+        recipes = [read_recipe(path, asked.set) for path in asked.recipes or every_recipe("tvsum")]
         asked.output.parent.mkdir(parents=True, exist_ok=True)
         return run_systems(recipes, seeds, processes=asked.processes, watcher=Said()), seeds
     except Interrupted as stop:
@@ -214,6 +214,12 @@ def run(asked: argparse.Namespace) -> tuple[list[System], list[int]]:
         sys.exit(stop.exit_code)
     except (SummdiffError, OSError) as error:
         sys.exit(str(error))
+
+
+def every_recipe(kind: str) -> list[str]:
+    """Names of the shipped recipes for a data set, SummDiff's first."""
+    names = [name for name in shipped_recipes() if name.endswith(f"_{kind}")]
+    return sorted(names, key=lambda name: not name.startswith("summdiff"))
 
 
 def whole_numbers(words: str) -> list[int]:
