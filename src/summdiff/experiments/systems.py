@@ -3,7 +3,7 @@
     python -m summdiff.experiments.systems [summdiff_joint_tvsum pgl_sum_tvsum ...] [--seeds 0,1,2] [--processes 2]
         [--output results/tvsum_systems.csv]
 
-Without names these are all recipes for TVSum that come with summdiff. Each is cross-validated with each seed (folds that
+Without names these are all shipped recipes for TVSum. Each is cross-validated with each seed (folds that
 are finished are read back) and becomes one row, a detector one for each way of reading it; ridge regression on the same
 inputs, chance, people and the oracle follow, judged by the same code. Means are over seeds, `_sd` is the deviation over
 them (n - 1), F1 and MAP are in per cent, `train_seconds` is for all folds and `predict_ms` for one video with all its
