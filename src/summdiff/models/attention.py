@@ -1,6 +1,6 @@
 """Multi-head self-attention over a video's steps, as the baselines use it, and how several of them start.
 
-Facts of the published code are those of the brief (shared/reference/baselines.md §0.3, §0.4, §1 to §4).
+What is said of published code was read in it by others; this is written from such descriptions and the papers.
 
 Shapes: B videos, N steps, C width, H heads, d = inner / H.
 """
@@ -14,6 +14,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from summdiff.errors import ModelError
+
+WAVES = 1024  # PGL-SUM's width; its table of positions is of steps by steps, and no wider where channels are
 
 
 class Attention(nn.Module):
@@ -114,7 +116,7 @@ def bias_of(mask: Tensor | None, energies: Tensor | None, *, like: Tensor) -> Te
 
 
 def start_xavier(network: nn.Module, *, per_head: bool = False, norms: bool = False) -> None:
-    """Give all linear maps Xavier's uniform weights of gain sqrt(2) and biases of 0.1 (§0.3).
+    """Give all linear maps Xavier's uniform weights of gain sqrt(2) and biases of 0.1.
 
     Args:
         network: what is changed.
@@ -135,3 +137,21 @@ def start_xavier(network: nn.Module, *, per_head: bool = False, norms: bool = Fa
             for of in (module.query, module.key, module.value):
                 for head in of.weight.detach().chunk(module.heads):
                     nn.init.xavier_uniform_(head, gain)
+
+
+def position_table(steps: int, *, device: torch.device, published: bool = False) -> Tensor:
+    """Position of a query as sines (even columns) and cosines (odd columns) of falling frequencies, (steps, steps).
+
+    Added to the products of queries and keys by PGL-SUM. A longer video's table begins with a shorter one's.
+
+    Args:
+        steps: of the video.
+        device: where it is wanted.
+        published: leave the last column 0 where the number of steps is odd, as public code does.
+    """
+    rates = torch.exp(torch.arange(0, steps, 2, device=device) * (-math.log(10_000) / WAVES))
+    angles = torch.arange(steps, device=device)[:, None] * rates
+    table = torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(-2)[:, :steps]
+    if published and steps % 2:
+        table[:, -1] = 0
+    return table

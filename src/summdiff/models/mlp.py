@@ -1,4 +1,4 @@
-"""A perceptron for each step by itself: SimpleMLP of the Mr.HiSum repository (brief §7).
+"""A perceptron for each step by itself: SimpleMLP of the Mr.HiSum repository.
 
 It sees neither a step's neighbours nor its place, so that what it reaches is what features alone say of importance. It
 starts with the framework's random weights.

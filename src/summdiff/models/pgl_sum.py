@@ -1,6 +1,6 @@
 """PGL-SUM: attention over the whole video and within its quarters, with positions (Apostolidis et al., ISM 2021).
 
-All facts are those of the brief (§2), which read them in the public code. "published" is the copy of the Mr.HiSum
+"published" is the copy of the Mr.HiSum
 benchmark, with its faults:
 
 - values are combined by the columns of the weights (`Attention.transposed`; the original does not);
@@ -12,25 +12,22 @@ benchmark, with its faults:
   in a batch some are normalised after parts were added to them, and those beyond the last segment never.
 
 "corrected" cuts each video on its own steps, fills the table, and normalises every step before the addition. That both
-attentions of the copy are masked is taken from the brief's words on VASNet's and DSNet's copies.
+attentions of the copy are masked is known of its copies of VASNet and DSNet, and taken to be so here.
 
 Shapes: B videos, N steps, P inputs a step, C width.
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from summdiff.models.attention import Attention, check_heads, start_xavier
+from summdiff.models.attention import Attention, check_heads, position_table, start_xavier
 from summdiff.models.contract import ScorerConfig, Variant
 from summdiff.models.regressor import Regressor, embedding, refuse, score_head
-
-WAVES = 1024  # the published width; the table is of steps by steps, and no wider where channels are
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +72,7 @@ class PGLSum(Regressor):
     config: PGLSumConfig
 
     def __init__(self, config: PGLSumConfig) -> None:
-        """Build it with random weights: Xavier's, each head by itself, and all biases 0.1 (brief §2)."""
+        """Build it with random weights: Xavier's, each head by itself, and all biases 0.1."""
         super().__init__()
         self.config = c = config
         self.published = c.variant == "published"
@@ -128,10 +125,7 @@ class PGLSum(Regressor):
 
     def positions(self, steps: int, *, like: Tensor) -> Tensor:
         """What is added to the products of queries and keys of so many steps, (steps, steps); see `position_table`."""
-        table = position_table(steps, device=like.device)
-        if self.published and steps % 2:
-            table[:, -1] = 0
-        return table
+        return position_table(steps, device=like.device, published=self.published)
 
     def added_by_segments(self, wide: Tensor, near: Tensor) -> Tensor:
         """Normalise `wide` (B, N, C) and add `near`, as the benchmark's code does: see above."""
@@ -141,13 +135,3 @@ class PGLSum(Regressor):
             wide = torch.where((start <= videos) & (videos < start + size), F.normalize(wide, dim=-1), wide)
             wide = wide + near * ((start <= steps) & (steps < start + size))[:, 0]
         return wide
-
-
-def position_table(steps: int, *, device: torch.device) -> Tensor:
-    """Position of a query as sines (even columns) and cosines (odd columns) of falling frequencies, (steps, steps).
-
-    A longer video's table begins with a shorter one's.
-    """
-    rates = torch.exp(torch.arange(0, steps, 2, device=device) * (-math.log(10_000) / WAVES))
-    angles = torch.arange(steps, device=device)[:, None] * rates
-    return torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(-2)[:, :steps]

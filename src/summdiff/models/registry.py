@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from summdiff.models.a2summ import A2Summ, A2SummConfig
 from summdiff.models.contract import Network
+from summdiff.models.dsnet import DSNet, DSNetConfig
+from summdiff.models.iptnet import IPTNet, IPTNetConfig
 from summdiff.models.mlp import MLP, MLPConfig
 from summdiff.models.model import ModelConfig
 from summdiff.models.pgl_sum import PGLSum, PGLSumConfig
@@ -37,6 +40,9 @@ ARCHITECTURES: dict[str, Architecture] = {
     "vasnet": Architecture(VASNet, VASNetConfig),
     "pgl_sum": Architecture(PGLSum, PGLSumConfig),
     "sl_module": Architecture(SLModule, SLModuleConfig),
+    "dsnet": Architecture(DSNet, DSNetConfig),
+    "a2summ": Architecture(A2Summ, A2SummConfig),
+    "iptnet": Architecture(IPTNet, IPTNetConfig),
     "mlp": Architecture(MLP, MLPConfig),
     "ridge": Architecture(Ridge, RidgeConfig),
 }

@@ -1,8 +1,8 @@
 """SL-module: a transformer without positions over the set of a video's steps, then a perceptron (Xu et al., ICCV 2021).
 
-All facts are those of the brief (§3). It is the version of the Mr.HiSum benchmark, which learns the curve by its
-squared error over a whole video; the paper ranks sets of at most 20 clips, with larger layers. That code has two
-faults, which the variant "published" keeps:
+It is the version of the Mr.HiSum benchmark, which learns the curve by its squared error over a whole video; the paper
+ranks sets of at most 20 clips, with larger layers. The benchmark's code has two faults, which the variant "published"
+keeps:
 
 - attention takes padding for steps, so that scores depend on the longest video of the batch;
 - products of queries and keys are scaled by the whole width's root, not a head's.
@@ -19,9 +19,10 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from summdiff.models.attention import Attention, check_heads
+from summdiff.models.attention import check_heads
 from summdiff.models.contract import ScorerConfig, Variant
 from summdiff.models.regressor import Regressor, embedding, refuse
+from summdiff.models.transformer import TransformerLayer
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,34 +57,6 @@ class SLModuleConfig(ScorerConfig):
         check_heads(self.width, self.heads)
 
 
-class Layer(nn.Module):
-    """Attention and a perceptron, each with a layer norm before it and a residual around it."""
-
-    def __init__(self, c: SLModuleConfig) -> None:
-        """Build it with random weights."""
-        super().__init__()
-        self.published = c.variant == "published"
-        self.attention_norm = nn.LayerNorm(c.width)
-        self.attention = Attention(
-            c.width, heads=c.heads, scale=c.width**-0.5 if self.published else None, out_bias=True
-        )
-        self.dropout = nn.Dropout(c.dropout)
-        self.mlp = nn.Sequential(
-            nn.LayerNorm(c.width),
-            nn.Linear(c.width, c.feed_forward),
-            nn.GELU(),
-            nn.Dropout(c.dropout),
-            nn.Linear(c.feed_forward, c.width),
-            nn.Dropout(c.dropout),
-        )
-
-    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
-        """X (B, N, C) in the context of the video."""
-        x = x + self.dropout(self.attention(self.attention_norm(x), None if self.published else mask))
-        y: Tensor = x + self.mlp(x)
-        return y
-
-
 class SLModule(Regressor):
     """The network."""
 
@@ -94,7 +67,18 @@ class SLModule(Regressor):
         super().__init__()
         self.config = c = config
         self.embed = embedding(c.inputs, c.width)
-        self.layers = nn.ModuleList(Layer(c) for _ in range(c.layers))
+        self.published = c.variant == "published"
+        self.layers = nn.ModuleList(
+            TransformerLayer(
+                c.width,
+                heads=c.heads,
+                feed_forward=c.feed_forward,
+                activation=nn.GELU(),
+                dropout=c.dropout,
+                scale=c.width**-0.5 if self.published else None,
+            )
+            for _ in range(c.layers)
+        )
         self.head = nn.Sequential(
             nn.Linear(c.width, c.hidden),
             nn.ReLU(),
@@ -110,6 +94,6 @@ class SLModule(Regressor):
         """Scores (B, N); see `Regressor.score`."""
         x = self.embed(features) * mask[..., None]
         for layer in self.layers:
-            x = layer(x, mask)
+            x = layer(x, None if self.published else mask)
         scores: Tensor = self.head(x)[..., 0]
         return scores

@@ -2,7 +2,7 @@
 
 There are no positions: but for rounding, steps in another order get the same scores in that order.
 
-All facts are those of the brief (§1), which read them in the public code. That code has two faults, which the variant
+The public code has two faults, which the variant
 "published" keeps:
 
 - values are combined by the columns of the weights (`Attention.transposed`);
@@ -73,7 +73,7 @@ class VASNet(Regressor):
     config: VASNetConfig
 
     def __init__(self, config: VASNetConfig) -> None:
-        """Build it with random weights: Xavier's, and biases of 0.1 (brief §0.3)."""
+        """Build it with random weights: Xavier's, and biases of 0.1."""
         super().__init__()
         self.config = c = config
         published = c.variant == "published"
