@@ -94,15 +94,19 @@ class AnchorFree(SegmentHead):
 
     def scores(self, x: Tensor, mask: Tensor) -> Tensor:
         """Probability of lying in a key-shot times centreness, divided by the video's greatest, as published."""
-        seen = self.trunk(x)
-        scores = (self.inside(seen).sigmoid() * self.centre(seen).sigmoid())[..., 0] * mask
-        relative: Tensor = scores / scores.amax(dim=1, keepdim=True).clamp(min=1e-8)
-        return relative
+        return self.judge(self.trunk(x), mask)
 
     def boxes(self, x: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """One box for each step; see `SegmentHead.boxes`."""
-        left, right = self.distances(self.trunk(x))
-        return detection.boxes_around(left, right, mask.sum(dim=1)), self.scores(x, mask)
+        seen = self.trunk(x)
+        left, right = self.distances(seen)
+        return detection.boxes_around(left, right, mask.sum(dim=1)), self.judge(seen, mask)
+
+    def judge(self, seen: Tensor, mask: Tensor) -> Tensor:
+        """The scores (B, N) of what the trunk made of the steps; see `scores`."""
+        scores = (self.inside(seen).sigmoid() * self.centre(seen).sigmoid())[..., 0] * mask
+        relative: Tensor = scores / scores.amax(dim=1, keepdim=True).clamp(min=1e-8)
+        return relative
 
     def distances(self, seen: Tensor) -> tuple[Tensor, Tensor]:
         """How far each step is from both ends of its segment, (B, N) each, in steps."""
