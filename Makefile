@@ -7,7 +7,7 @@ DEMO   := demo
 VIDEO  ?= $(DEMO)/big_buck_bunny.mp4
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow test-backbones lint format bench train-default clean
+.PHONY: help demo test test-slow test-backbones lint format bench train-default table clean
 
 help: ## show this help
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -44,6 +44,9 @@ bench: $(VENV)/.installed-dev $(VIDEO) ## measure speed against named alternativ
 
 train-default: $(VENV)/.installed-dev ## train the shipped model again from TVSum (see docs/default-model.md)
 	$(BIN)/summdiff train default
+
+table: $(VENV)/.installed-dev ## train and compare all systems on TVSum (some four hours; goes on where it stopped)
+	$(BIN)/python -m summdiff.experiments.systems --set select=best --seeds 0,1,2 --processes 2
 
 clean: ## remove the environments and the demo
 	rm -rf $(VENV) $(VENV)-backbones $(DEMO)

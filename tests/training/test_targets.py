@@ -1,3 +1,6 @@
+from dataclasses import replace
+from itertools import combinations
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -6,6 +9,8 @@ from scipy.ndimage import gaussian_filter1d
 from scipy.stats import rankdata
 
 from summdiff.data.registry import open_dataset
+from summdiff.data.video import AnnotatedVideo
+from summdiff.errors import DataError
 from summdiff.training.recipe import TargetRecipe
 from summdiff.training.targets import count_noised, curves, draw, one_curve, panels, ranks, smooth, targets
 
@@ -84,3 +89,53 @@ def test_every_kind_gives_curves_from_0_to_1(any_file):
         assert found.max() <= 1
         assert np.allclose(found.mean(axis=0), video.gtscore, atol=1e-6)
     assert one_curve(TargetRecipe(people="each")).people == "mean"
+
+
+def test_the_curve_of_the_file_stretched(video):
+    """`scale: minmax` of one video is from 0 to 1, of a flat one 0; each annotator has a range of their own."""
+    found = targets(video, TargetRecipe(people="gtscore", scale="minmax"))
+    low, high = video.gtscore.min(), video.gtscore.max()
+    assert found.shape == (1, len(video.gtscore))
+    assert np.allclose(found[0], (video.gtscore - low) / (high - low), atol=1e-6)
+    as_it_is = targets(video, TargetRecipe(people="gtscore", scale="scores"))
+    assert np.array_equal(as_it_is[0], video.gtscore)
+    flat = replace(video, gtscore=np.full_like(video.gtscore, 0.4))
+    assert not targets(flat, TargetRecipe(people="gtscore", scale="minmax")).any()
+    each = targets(video, TargetRecipe(people="each", scale="minmax"))
+    assert (each.min(axis=1) == 0).all()
+    assert (each.max(axis=1) == 1).all()
+
+
+def test_keyshots_are_the_best_filling_of_the_budget():
+    """Against all subsets of six shots of different lengths: 1 at the steps of the best that fits in 15 %."""
+    rng = RNG(3)
+    lengths = np.array([5, 3, 8, 2, 14, 9, 20, 4, 11, 6])
+    ends = np.cumsum(lengths) * 15
+    change_points = np.stack([np.r_[0, ends[:-1]], ends - 1], axis=1)
+    steps = int(lengths.sum())
+    scores = rng.random(steps).astype(np.float32)
+    video = AnnotatedVideo(
+        name="made",
+        kind="tvsum",
+        features=None,
+        gtscore=scores,
+        picks=np.arange(steps) * 15,
+        n_frames=steps * 15,
+        fps=30.0,
+        change_points=change_points,
+    )
+    how = TargetRecipe(people="keyshots", scale="scores")
+    found = targets(video, how)
+    shot_of = np.repeat(np.arange(len(lengths)), lengths)
+    worth = np.array([scores[shot_of == shot].mean() for shot in range(len(lengths))])
+    best, chosen = -1.0, ()
+    for count in range(len(lengths) + 1):
+        for shots in combinations(range(len(lengths)), count):
+            if lengths[list(shots)].sum() * 15 <= int(0.15 * steps * 15) and worth[list(shots)].sum() > best:
+                best, chosen = worth[list(shots)].sum(), shots
+    assert len(chosen) > 1
+    assert found.dtype == np.float32
+    assert np.array_equal(found[0], np.isin(shot_of, chosen).astype(np.float32))
+    assert np.array_equal(draw(found, how, annotator=None, rng=RNG(0))[0], found[0])
+    with pytest.raises(DataError, match="made"):
+        targets(replace(video, change_points=None), how)

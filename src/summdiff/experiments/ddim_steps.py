@@ -62,7 +62,7 @@ def over_steps(system: System, counts: Sequence[int]) -> list[Row]:
             milliseconds.append(1000 * (time.perf_counter() - began) / len(curves))
             judged = evaluate(data, [Predictions(recipe.name, curves, {})], names=list(curves), seed=seed)
             found.append({name: mean.value for name, mean in judged.means[recipe.name].items()})
-        row: Row = {"system": "summdiff", "variant": system.variant, "seeds": len(found), "steps": count}
+        row: Row = {"system": "summdiff", "variant": system.variant("scores"), "seeds": len(found), "steps": count}
         for name in ("tau", "rho", "f1", "map50", "map15"):
             if name in found[0]:
                 factor, digits = (1, 4) if name in ("tau", "rho") else (100, 2)

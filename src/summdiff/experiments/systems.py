@@ -6,8 +6,9 @@
 Without names these are all shipped recipes for TVSum. Each is cross-validated with each seed (folds that
 are finished are read back) and becomes one row, a detector one for each way of reading it; ridge regression on the same
 inputs, chance, people and the oracle follow, judged by the same code. Means are over seeds, `_sd` is the deviation over
-them (n - 1), F1 and MAP are in per cent, `train_seconds` is for all folds and `predict_ms` for one video with all its
-samples. Beside the CSV, a JSON file says how it came about.
+them (n - 1), F1 and MAP are in per cent, `params` are those that gradients train (none of ridge regression, which is
+fitted in closed form), `train_seconds` is for all folds and `predict_ms` for one video with all its samples. Beside the
+CSV, a JSON file says how it came about.
 """
 
 from __future__ import annotations
@@ -48,13 +49,13 @@ class System:
     recipe: Recipe
     results: Sequence[CrossValidation]
 
-    @property
-    def variant(self) -> str:
-        """What the recipe's name says beside network and data set, else its variant, and what is to be noted."""
+    def variant(self, readout: str) -> str:
+        """What the recipe's name says beside network and data set, else variant or inputs; how it is read; a note."""
         network = self.recipe.network
         said = self.recipe.name.removesuffix(f"_{self.recipe.kind}").replace(network.model, "").strip("_")
-        note = ARCHITECTURES[network.model].network.note
-        return "; ".join(filter(None, (said or str(getattr(network, "variant", "")), note)))
+        kind = said or str(getattr(network, "variant", "")) or self.recipe.conditioning
+        read = "" if readout == "scores" else f" by {readout}"
+        return "; ".join(filter(None, (kind + read, ARCHITECTURES[network.model].network.note)))
 
     @property
     def readouts(self) -> Sequence[str]:
@@ -91,8 +92,7 @@ def table(systems: Sequence[System], seeds: Sequence[int]) -> list[Row]:
     rows = []
     for system in systems:
         for readout in system.readouts:
-            variant = system.variant if readout == "scores" else f"{system.variant} by {readout}".strip()
-            name = system_name(system.recipe, readout)
+            name, variant = system_name(system.recipe, readout), system.variant(readout)
             rows.append(_row(system, name, system.recipe.network.model, variant, seeds, cost=True))
     seen = {system.recipe.conditioning for system in systems if system.recipe.network.model == "ridge"}
     for system in systems:

@@ -1,0 +1,113 @@
+"""Every network goes the whole way: recipe, cross-validation or training, model folder, summary of a real video."""
+
+import json
+import shutil
+
+import h5py
+import numpy as np
+import pytest
+
+from summdiff.data.tvsum import TVSum
+from summdiff.evaluation.evaluate import evaluate
+from summdiff.evaluation.predictions import read_predictions
+from summdiff.experiments import systems
+from summdiff.models import load_model
+from summdiff.models.registry import ARCHITECTURES
+from summdiff.pipeline import summarize
+from summdiff.training.crossval import cross_validate
+from summdiff.training.recipe import Recipe
+from summdiff.training.run import train
+
+SMALL = {
+    "summdiff": {"preset": "joint", "width": 16, "heads": 2, "feed_forward": 16},
+    "ridge": {},
+    "mlp": {"width": 16},
+    "vasnet": {"width": 16},
+    "pgl_sum": {"width": 16, "heads": 2, "segment_width": 8, "segment_heads": 2},
+    "sl_module": {"width": 16, "layers": 1, "heads": 2, "feed_forward": 16, "hidden": 16},
+    "dsnet": {"head": "anchor_free", "width": 16, "heads": 2, "hidden": 16},
+    "a2summ": {"width": 16, "heads": 2, "feed_forward": 16, "hidden": 16},
+    "iptnet": {"width": 16, "heads": 2, "feed_forward": 16, "hidden": 16, "layers": 1},
+}
+KEYSHOTS = ("dsnet", "a2summ", "iptnet")
+
+
+@pytest.fixture(scope="module")
+def shots_file(data_file, tmp_path_factory):
+    """The small data set with shots of six steps, which key-shots are made of."""
+    path = tmp_path_factory.mktemp("shots") / "small.h5"
+    shutil.copy(data_file, path)
+    with h5py.File(path, "r+") as file:
+        for group in file.values():
+            frames = len(group["picks"]) * 60
+            starts = np.arange(0, frames, 360)
+            ends = np.r_[starts[1:], frames] - 1
+            group["change_points"] = np.stack([starts, ends], axis=1)
+            group["n_frame_per_seg"] = ends - starts + 1
+    return path
+
+
+def recipe(name, data, output, **changes):
+    people = {"people": "keyshots", "scale": "minmax"} if name in KEYSHOTS else {"people": "mean"}
+    fields = {
+        "name": f"{name}_small",
+        "data": data,
+        "output": output,
+        "conditioning": "relational",
+        "network": {"model": name} | SMALL[name],
+        "targets": people,
+        "augmentation": {"views": 1},
+        "epochs": 2,
+        "folds": 2,
+    }
+    return Recipe.model_validate(fields | changes)
+
+
+def test_all_are_here():
+    assert set(SMALL) == set(ARCHITECTURES)
+
+
+@pytest.fixture(scope="module")
+def film(make_video):
+    return make_video(scenes=[(3.0, look) for look in ("red", "blue", "green", "red", "white")]).path
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_summarises_a_real_video_after_training_on_relations(name, shots_file, film, tmp_path):
+    """Relations fit features of another extractor than those that it was trained on."""
+    folder = train(recipe(name, shots_file, tmp_path / "run"))
+    summary = summarize(film, model=folder, budget=0.4)
+    assert len(summary.scores.mean) == 15
+    assert np.isfinite(summary.scores.mean).all()
+    assert min(summary.scores.mean) >= 0
+    assert max(summary.scores.mean) <= 1
+    assert 0 < sum(shot.end - shot.start for shot in summary.shots if shot.selected) <= 0.4 * 15 + 1e-6
+    assert load_model(folder).id == f"{name}_small"
+
+
+def test_a_detector_is_judged_by_its_scores_and_by_its_segments(shots_file, tmp_path, capsys):
+    asked = recipe("dsnet", shots_file, tmp_path / "run", conditioning="features")
+    found = cross_validate(asked)
+    folder, data = found.path.parent, TVSum(shots_file)
+    names = ("dsnet_small", "dsnet_small by segments")
+    assert set(names) <= set(found.evaluation.means)
+    both = [read_predictions(folder / file).curves for file in ("predictions.h5", "predictions_segments.h5")]
+    assert set(both[0]) == set(both[1]) == set(data.names)
+    assert any(not np.array_equal(both[0][name], both[1][name]) for name in data.names)
+    for name, file in zip(names, ("predictions.h5", "predictions_segments.h5"), strict=True):
+        predictions = read_predictions(folder / file)
+        again = evaluate(data, [predictions]).means[predictions.name]["tau"]
+        assert again.value == pytest.approx(found.evaluation.means[name]["tau"].value, abs=1e-9)
+    model = load_model(folder / "fold0")
+    video = found.metrics["folds"][0]["split"]["test"][0]
+    scores = model.sample(data[video].need_features(), rate=data[video].rate, readout="segments")
+    assert np.allclose(scores, both[1][video], atol=1e-6)
+
+    rows = systems.table([systems.System(asked, [found])], [0])
+    assert [(row["system"], row["variant"]) for row in rows[:2]] == [
+        ("dsnet", "small"),
+        ("dsnet", "small by segments"),
+    ]
+    assert rows[0]["params"] == rows[1]["params"] > 1000
+    written = json.loads(found.path.read_text())
+    assert {"dsnet_small", "dsnet_small by segments"} <= set(written["evaluation"]["systems"])
