@@ -41,6 +41,8 @@ bench: $(VENV)/.installed-dev $(VIDEO) ## measure speed against named alternativ
 	$(BIN)/python benchmarks/segmentation.py
 	$(BIN)/python benchmarks/backbone.py
 	$(BIN)/python benchmarks/evaluation.py
+	$(BIN)/python benchmarks/sampling.py
+	$(BIN)/python benchmarks/nms.py
 
 train-default: $(VENV)/.installed-dev ## train the shipped model again from TVSum (see docs/default-model.md)
 	$(BIN)/summdiff train default

@@ -1,0 +1,73 @@
+"""Non-maximum suppression of one video's segments, against plain Python, in turns.
+
+    python benchmarks/nms.py [--steps 1300] [--rounds 7]
+
+Boxes are as DSNet with four anchors a step has them: `random` around each step with random scores, `apart` the worst
+case, in which none overlaps another and all are kept. Both ways must keep the same. Times are medians over rounds, the
+ratio the median of each round's ratio.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+
+import torch
+from torch import Tensor
+
+from summdiff.models.detection import suppress
+
+WIDTHS, THRESHOLD = (4.0, 8.0, 16.0, 32.0), 0.5
+
+
+def plain(boxes: Tensor, scores: Tensor) -> list[int]:
+    """The best box that is left, then the next that overlaps none of those kept."""
+    found, values = boxes.tolist(), scores.tolist()
+    kept: list[int] = []
+    for i in sorted(range(len(values)), key=lambda i: -values[i]):
+        start, end = found[i]
+        for j in kept:
+            shared = min(end, found[j][1]) - max(start, found[j][0])
+            if shared > 0 and shared > THRESHOLD * (end - start + found[j][1] - found[j][0] - shared):
+                break
+        else:
+            kept.append(i)
+    return kept
+
+
+def cases(steps: int) -> dict[str, Tensor]:
+    """Boxes (4 * steps, 2) by name."""
+    generator = torch.Generator().manual_seed(0)
+    centres = torch.arange(steps, dtype=torch.float32)[:, None] + torch.randn(steps, 4, generator=generator)
+    widths = torch.tensor(WIDTHS) * torch.exp(0.3 * torch.randn(steps, 4, generator=generator))
+    around = torch.stack([centres - widths / 2, centres + widths / 2], dim=-1).flatten(0, 1)
+    starts = 2 * torch.arange(4 * steps, dtype=torch.float32)
+    return {"random": around, "apart": torch.stack([starts, starts + 1], dim=-1)}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--steps", type=int, default=1300, help="of the video; there are four boxes for each")
+    parser.add_argument("--rounds", type=int, default=7)
+    asked = parser.parse_args()
+    print(f"{'boxes':>8}{'':>8}{'kept':>7}{'plain, ms':>11}{'ours, ms':>10}{'ratio':>7}")
+    for name, boxes in cases(asked.steps).items():
+        scores = torch.rand(len(boxes), generator=torch.Generator().manual_seed(1))
+        times: list[tuple[float, float]] = []
+        for _ in range(asked.rounds + 1):
+            began = time.perf_counter()
+            slow = plain(boxes, scores)
+            between = time.perf_counter()
+            ours = suppress(boxes, scores, THRESHOLD)
+            times.append((between - began, time.perf_counter() - between))
+            if ours.tolist() != slow:
+                raise SystemExit(f"{name}: the two ways keep different boxes")
+        times = times[1:]  # the first round warms up
+        a, b = (1000 * statistics.median(column) for column in zip(*times, strict=True))
+        ratio = statistics.median(x / y for x, y in times)
+        print(f"{len(boxes):>8}{name:>8}{len(ours):>7}{a:11.1f}{b:10.1f}{ratio:7.1f}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
