@@ -49,6 +49,8 @@ train-default: $(VENV)/.installed-dev ## train the shipped model again from TVSu
 
 table: $(VENV)/.installed-dev ## train and compare all systems on TVSum (some four hours; goes on where it stopped)
 	$(BIN)/python -m summdiff.experiments.systems --set select=best --seeds 0,1,2 --processes 2
+	$(BIN)/python -m summdiff.experiments.paired --set select=best --seeds 0,1,2 --processes 2
+	$(BIN)/python -m summdiff.experiments.f1_offset --set select=best --seeds 0,1,2 --processes 2
 
 clean: ## remove the environments and the demo
 	rm -rf $(VENV) $(VENV)-backbones $(DEMO)

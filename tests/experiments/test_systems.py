@@ -9,7 +9,7 @@ from summdiff.data.tvsum import TVSum
 from summdiff.errors import UsageError
 from summdiff.evaluation.evaluate import evaluate
 from summdiff.evaluation.predictions import read_predictions
-from summdiff.experiments import ddim_steps, systems
+from summdiff.experiments import ddim_steps, f1_offset, paired, systems
 from summdiff.training.recipe import read_recipe
 
 
@@ -77,3 +77,32 @@ def test_recipes_that_do_not_compare_are_refused(recipes, tmp_path):
         run(systems, tmp_path / "none.yaml", "--output", tmp_path / "x.csv")
     with pytest.raises(SystemExit, match="no list of different whole numbers"):
         run(ddim_steps, recipes[0], "--steps", "few", "--output", tmp_path / "x.csv")
+
+
+def test_differences_are_those_of_the_two_rows(recipes, small_tvsum, tmp_path):
+    """And an offset changes F1 at most: ranks stay."""
+    output = tmp_path / "paired.csv"
+    run(paired, *recipes, "--seeds", "0,1", "--output", output)
+    rows = {(row["system"], row["variant"], row["measure"]): row for row in rows_of(output)}
+    assert {key[:2] for key in rows} == {("summdiff", "joint"), ("ridge", "relational; the first's own input")}
+    judged = []
+    for variant in ("paper", "joint"):
+        for seed in (0, 1):
+            folder = tmp_path / variant / "crossval" / f"seed{seed}"
+            judged.append(evaluate(TVSum(small_tvsum), [read_predictions(folder / "predictions.h5")]).systems[0].values)
+    per_video = np.mean([one["tau"] for one in judged[:2]], axis=0) - np.mean(
+        [one["tau"] for one in judged[2:]], axis=0
+    )
+    row = rows["summdiff", "joint", "tau"]
+    assert float(row["difference"]) == pytest.approx(per_video.mean(), abs=6e-5)
+    assert float(row["low"]) < float(row["difference"]) < float(row["high"])
+    assert (int(row["better"]), int(row["worse"])) == ((per_video > 0).sum(), (per_video < 0).sum())
+
+    offset = tmp_path / "offset.csv"
+    run(f1_offset, recipes[1], "--seeds", "0,1", "--offset", "0", "--output", offset)
+    (row,) = rows_of(offset)
+    assert row["f1"] == row["f1_offset"]
+    run(f1_offset, recipes[1], "--seeds", "0,1", "--offset=-1000", "--output", offset)
+    (moved,) = rows_of(offset)
+    assert (moved["tau"], moved["f1"]) == (row["tau"], row["f1"])
+    assert float(moved["f1_offset"]) == 0  # nothing is worth choosing
