@@ -28,7 +28,7 @@ def test_our_recipes_run(name, small_files, tmp_path):
     """With the network that they say, on a small file of their kind: two updates, validation, writing and reading."""
     kind, network = read_recipe(name).kind, read_recipe(name).network
     data = small_files(kind, dimension=70)
-    overrides = [f"data={data}", f"output={tmp_path / 'out'}", "hold_out=0.2", "accelerator=cpu", "workers=0"]
+    overrides = [f"data={data}", f"output={tmp_path / 'out'}", "accelerator=cpu", "workers=0"]
     if "layers" in type(network).model_fields:  # one of a large network is enough
         overrides.append("network.layers=1")
     assert train(read_recipe(name, overrides), dry_run=True) is None

@@ -55,6 +55,8 @@ def open_data(recipe: Recipe) -> AnnotatedFile:
 def to_train(recipe: Recipe, say: Callable[[str], None]) -> Videos:
     """The recipe's videos for one run: a fold of its `splits`, or all of the file, with `hold_out` of them to validate.
 
+    A run that keeps the best epoch has to have some: without `hold_out` it holds out `validation`, as a fold would.
+
     Raises:
         DataError: no video has features, or the splits do not fit the file.
         UsageError: the file of splits has no such fold, or nothing is left to train on.
@@ -68,8 +70,10 @@ def to_train(recipe: Recipe, say: Callable[[str], None]) -> Videos:
         if recipe.fold >= len(splits):
             raise UsageError(f"'{recipe.splits}' has {len(splits)} splits, so fold is from 0 to {len(splits) - 1}.")
         split = replace(splits[recipe.fold], test=())
-    if recipe.hold_out and not split.validation:
-        split = with_validation(split, recipe.hold_out, recipe.split_seed)
+    share = recipe.hold_out or (recipe.validation if recipe.select == "best" else 0)
+    if share and not split.validation:
+        split = with_validation(split, share, recipe.split_seed)
+        say(f"{len(split.validation)} of {len(names)} videos are held out to validate on.")
     _need_training_videos(split)
     return Videos(data, split)
 
