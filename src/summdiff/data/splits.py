@@ -90,6 +90,8 @@ def k_fold(videos: Sequence[str], *, folds: int = 5, validation: float = 0.2, se
 def with_validation(split: Split, share: float, seed: int = 0) -> Split:
     """Move a share of the training videos, at random, to the validation part that published splits lack.
 
+    A share above 0 moves one at least, if that leaves one to train on.
+
     Raises:
         UsageError: there is a validation part already, or the share is not in [0, 1).
     """
@@ -98,7 +100,7 @@ def with_validation(split: Split, share: float, seed: int = 0) -> Split:
     if not 0 <= share < 1:
         raise UsageError(f"The validation share must be in [0, 1), got {share}.")
     shuffled = [str(name) for name in np.random.default_rng(seed).permutation(sorted(split.train))]
-    held = round(share * len(shuffled))
+    held = round(share * len(shuffled)) or int(share > 0 and len(shuffled) > 1)
     return replace(split, train=tuple(sorted(shuffled[held:])), validation=tuple(sorted(shuffled[:held])))
 
 
