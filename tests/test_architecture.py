@@ -25,6 +25,7 @@ LEVEL = {room: level for level, layer in enumerate(LAYERS) for room in layer}
 SAME_LEVEL = {
     ("timeline", "errors"),
     ("options", "errors"),
+    ("options", "timeline"),  # wishes are intervals
     ("atomic", "errors"),
     ("models", "features"),  # relational descriptors are the model's condition
     ("training", "data"),

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from summdiff.errors import DataError
-from summdiff.timeline import Interval, Scores, Shot, Summary, VideoInfo, merge
+from summdiff.errors import DataError, UsageError
+from summdiff.timeline import Alternative, Interval, Scores, Shot, Summary, VideoInfo, merge
 
 SCHEMA = json.loads((Path(__file__).parents[1] / "docs" / "summary.schema.json").read_text(encoding="utf-8"))
 
@@ -19,12 +19,16 @@ def summary():
     return Summary(
         video=VideoInfo("/films/Öl & “quotes”.mp4", 12.5, 25.0, 640, 360, 90, True),
         model={"id": "default", "conditioning": "relational", "backbone": "efficientnet_lite0", "version": "0"},
-        settings={"rate": 1.0, "samples": 2, "steps": 10, "value": "sum", "min_shot": 2.0, "max_shot": 30.0},
+        settings={
+            **{"rate": 1.0, "samples": 2, "steps": 10, "value": "sum", "min_shot": 2.0, "max_shot": 30.0},
+            **{"keep": [{"start": 5.0, "end": 6.0}], "drop": [], "loss": 0.1},
+        },
         budget=0.4,
         seed=3,
         scores=Scores((0.0, 1.0), (0.25, 0.5), (0.0, 0.125)),
-        shots=(Shot(0.0, 4.0, 0.25, False), Shot(4.0, 8.0, 0.5, True), Shot(8.0, 12.5, 0.1, False)),
+        shots=(Shot(0.0, 4.0, 0.25, False, 0.3), Shot(4.0, 8.0, 0.5, True, 0.6), Shot(8.0, 12.5, 0.1, False, 0.1)),
         selection=(Interval(4.0, 8.0),),
+        alternatives=(Alternative((Interval(0.0, 4.0),), (0,), 0.93, 0.0),),
         warnings=("2 damaged frames of the video were skipped.",),
         timings={"look": 1.5},
     )
@@ -38,6 +42,19 @@ def test_json_holds_to_its_schema_and_reads_back(summary, tmp_path):
     assert Summary.from_json(path) == summary
     assert Summary.from_json(text) == summary
     assert summary.selected_duration == 4.0
+
+
+def test_an_alternative_is_a_summary_of_its_own(summary):
+    other = summary.alternative(0)
+    assert other.selection == (Interval(0.0, 4.0),)
+    assert [shot.selected for shot in other.shots] == [True, False, False]
+    assert [shot.probability for shot in other.shots] == [0.3, 0.6, 0.1]
+    assert other.alternatives == ()
+    assert replace(other, shots=(), selection=()) == replace(summary, shots=(), selection=(), alternatives=())
+    jsonschema.validate(json.loads(other.to_json()), SCHEMA)
+    for number in (1, -1):
+        with pytest.raises(UsageError, match=f"There are 1 alternatives, none with number {number}"):
+            summary.alternative(number)
 
 
 def test_times_are_kept_to_the_microsecond(summary):

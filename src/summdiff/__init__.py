@@ -15,11 +15,12 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from summdiff.pipeline import Summarizer, summarize
-    from summdiff.timeline import Interval, Scores, Shot, Summary, VideoInfo
+    from summdiff.timeline import Alternative, Interval, Scores, Shot, Summary, VideoInfo
 
 _HOME = {
     "Summarizer": "summdiff.pipeline",
     "summarize": "summdiff.pipeline",
+    "Alternative": "summdiff.timeline",
     "Interval": "summdiff.timeline",
     "Scores": "summdiff.timeline",
     "Shot": "summdiff.timeline",
@@ -27,7 +28,17 @@ _HOME = {
     "VideoInfo": "summdiff.timeline",
 }
 
-__all__ = ["Interval", "Scores", "Shot", "Summarizer", "Summary", "VideoInfo", "__version__", "summarize"]
+__all__ = [
+    "Alternative",
+    "Interval",
+    "Scores",
+    "Shot",
+    "Summarizer",
+    "Summary",
+    "VideoInfo",
+    "__version__",
+    "summarize",
+]
 
 
 def __getattr__(name: str) -> Any:

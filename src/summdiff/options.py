@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, TypedDict
 
 from summdiff.errors import UsageError
+from summdiff.timeline import Interval, merge
 
 DEFAULT_MODEL = "default"
 DEFAULT_BACKBONE = "efficientnet_lite0"
@@ -23,6 +24,10 @@ class OptionValues(TypedDict, total=False):
     value: Literal["sum", "mean"]
     min_shot: float
     max_shot: float
+    keep: tuple[Interval, ...]
+    drop: tuple[Interval, ...]
+    alternatives: int
+    loss: float
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,11 @@ class Options:
             literature, which prefers many short shots.
         min_shot: seconds that a shot lasts at least.
         max_shot: seconds that a shot lasts at most.
+        keep: parts that must be in the summary, in seconds; an end of infinity is the video's. They are also what the
+            importance of the rest is asked under.
+        drop: parts that must not be in it.
+        alternatives: how many further summaries to find, at most: `Summary.alternatives`.
+        loss: share of the best summary's expected score that each of them may lose, in [0, 1).
 
     Raises:
         UsageError: a value is out of its range.
@@ -52,6 +62,10 @@ class Options:
     value: Literal["sum", "mean"] = "sum"
     min_shot: float = 2.0
     max_shot: float = 30.0
+    keep: tuple[Interval, ...] = ()
+    drop: tuple[Interval, ...] = ()
+    alternatives: int = 0
+    loss: float = 0.1
 
     def __post_init__(self) -> None:
         if not 0 < self.budget <= 1:
@@ -73,7 +87,33 @@ class Options:
                 "Shot lengths need 0 <= shortest <= longest and longest > 0, "
                 f"not {self.min_shot:g} and {self.max_shot:g} seconds."
             )
+        for wish, parts in (("keep", self.keep), ("drop", self.drop)):
+            for part in parts:
+                if not 0 <= part.start < part.end:
+                    raise UsageError(
+                        f"A part to {wish} must begin at 0 s or later and end after its beginning, "
+                        f"not go from {part.start:g} s to {part.end:g} s."
+                    )
+        if not 0 <= self.alternatives <= 100:
+            raise UsageError(f"The number of alternatives must be between 0 and 100, not {self.alternatives}.")
+        if not 0 <= self.loss < 1:
+            raise UsageError(f"The loss of an alternative must be at least 0 and below 1, not {self.loss:g}.")
 
     def seconds(self, duration: float) -> float:
         """Seconds that the summary of a video of `duration` seconds may last."""
         return self.budget * duration if self.duration is None else min(self.duration, duration)
+
+    def check_wishes(self, duration: float) -> None:
+        """Raise a UsageError unless a video of `duration` seconds can be summarised as wished."""
+        for wish, parts in (("keep", self.keep), ("drop", self.drop)):
+            for part in parts:
+                if part.start >= duration:
+                    raise UsageError(
+                        f"The part to {wish} begins at {part.start:g} s, but the video ends at {duration:g} s."
+                    )
+        kept = sum(min(part.end, duration) - part.start for part in merge(self.keep))
+        if kept > self.seconds(duration) + 0.05:  # a frame, as far as is known before the video is read
+            raise UsageError(
+                f"The parts to keep last {kept:g} s, but the summary may last only {self.seconds(duration):g} s: allow "
+                "more, or keep less."
+            )

@@ -23,8 +23,8 @@ from summdiff.features.cache import Extracted, FeatureCache
 from summdiff.models import load_model
 from summdiff.options import DEFAULT_BACKBONE, DEFAULT_MODEL, Options, OptionValues
 from summdiff.segmentation import kts
-from summdiff.selection import choose
-from summdiff.timeline import Interval, Scores, Shot, Summary, merge
+from summdiff.selection import Shots, alternatives
+from summdiff.timeline import Alternative, Interval, Scores, Shot, Summary, merge
 from summdiff.video import Step, VideoReader
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ Stage = Literal["look", "score", "cut"]
 
 _BATCH = 16  # frames a call of the backbone
 _AHEAD = 64  # frames that may wait between the decoder and the backbone
+_KEPT, _DROPPED = 0.95, 0.05  # scores of what is wished: near the top and the bottom of the video
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ def summarize(
         model, backbone, cache: as for `Summarizer`.
         on_progress: called now and then, from this thread.
         **options: the fields of `summdiff.options.Options`: `budget`, `duration`, `samples`, `steps`, `seed`, `value`,
-            `min_shot`, `max_shot`.
+            `min_shot`, `max_shot`, `keep`, `drop`, `alternatives`, `loss`.
     """
     return Summarizer(model=model, backbone=backbone, cache=cache).summarize(path, on_progress=on_progress, **options)
 
@@ -149,21 +150,34 @@ class Summarizer:
             model, backbone = self.load()
         with _timed(timings, "look"):
             seen = self._look(Path(path), report)
+        video = seen.video
+        asked.check_wishes(video.duration)
         with _timed(timings, "score"):
+            known = wished(seen.times, asked)
             curves = model.sample(
                 seen.features.astype(np.float32),
                 rate=self.rate,
                 samples=asked.samples,
                 steps=asked.steps,
                 seed=asked.seed,
+                known=known if model.follows else None,
                 on_progress=lambda share: report(Progress("score", share, 1.0)),
             )
             mean, std = curves.mean(axis=0), curves.std(axis=0)
-        video = seen.video
         allowed = asked.seconds(video.duration)
         with _timed(timings, "select"):
-            edges = self._shot_edges(seen, asked)
-            choice = choose(edges, seen.times, mean, budget=allowed, fps=video.fps, value=asked.value)
+            shots = Shots(
+                *(self._shot_edges(seen, asked), seen.times),
+                budget=allowed,
+                fps=video.fps,
+                value=asked.value,
+                keep=asked.keep,
+                drop=asked.drop,
+                shortest=asked.min_shot,
+            )
+            choice = shots.choose(mean)
+            likely = shots.probability(curves)
+            others = alternatives(shots, choice, curves, count=asked.alternatives, loss=asked.loss)
         return Summary(
             video=video,
             model={
@@ -179,18 +193,30 @@ class Summarizer:
                 "value": asked.value,
                 "min_shot": asked.min_shot,
                 "max_shot": asked.max_shot,
+                "keep": _within(asked.keep, video.duration),
+                "drop": _within(asked.drop, video.duration),
+                "loss": asked.loss,
             },
             budget=allowed / video.duration,
             seed=asked.seed,
             scores=Scores(tuple(map(float, seen.times)), tuple(map(float, mean)), tuple(map(float, std))),
             shots=tuple(
-                Shot(float(start), float(end), float(score), bool(chosen))
-                for start, end, score, chosen in zip(
-                    edges[:-1], edges[1:], choice.shot_scores, choice.chosen, strict=True
+                Shot(float(start), float(end), float(score), bool(chosen), float(probability))
+                for start, end, score, chosen, probability in zip(
+                    shots.edges[:-1], shots.edges[1:], choice.shot_scores, choice.chosen, likely, strict=True
                 )
             ),
-            selection=merge(Interval(float(start), float(end)) for start, end in choice.parts),
-            warnings=_warnings(seen),
+            selection=_parts(choice.parts),
+            alternatives=tuple(
+                Alternative(
+                    selection=_parts(other.choice.parts),
+                    shots=tuple(map(int, np.flatnonzero(other.choice.chosen))),
+                    expected=other.expected,
+                    overlap=other.overlap,
+                )
+                for other in others
+            ),
+            warnings=_warnings(seen, asked, found=len(others), follows=known is None or model.follows),
             timings=timings,
         )
 
@@ -297,10 +323,42 @@ def _ahead(steps: Iterator[Step]) -> Iterator[Step]:
         decoder.join()
 
 
-def _warnings(seen: Extracted) -> tuple[str, ...]:
-    if seen.corrupt_frames == 0:
-        return ()
-    return (f"{seen.corrupt_frames} damaged frames of the video were skipped.",)
+def wished(times: NDArray[np.float64], asked: Options) -> NDArray[np.float32] | None:
+    """What is known of the curve (N,) at steps looked at at these times: high where to keep, low where to drop.
+
+    NaN where nothing is wished; None where nothing is at all. A part without a step speaks for the one nearest to it.
+    """
+    known = np.full(len(times), np.nan, dtype=np.float32)
+    for parts, score in ((asked.drop, _DROPPED), (asked.keep, _KEPT)):
+        for part in parts:
+            inside = (times >= part.start) & (times < part.end)
+            if not inside.any():
+                inside[np.abs(times - part.start).argmin()] = True
+            known[inside] = score
+    return None if np.isnan(known).all() else known
+
+
+def _within(parts: tuple[Interval, ...], duration: float) -> list[dict[str, float]]:
+    """Wishes as they are written down."""
+    return [{"start": part.start, "end": min(part.end, duration)} for part in parts]
+
+
+def _parts(chosen: NDArray[np.float64]) -> tuple[Interval, ...]:
+    return merge(Interval(float(start), float(end)) for start, end in chosen)
+
+
+def _warnings(seen: Extracted, asked: Options, *, found: int, follows: bool) -> tuple[str, ...]:
+    said = []
+    if seen.corrupt_frames:
+        said.append(f"{seen.corrupt_frames} damaged frames of the video were skipped.")
+    if found < asked.alternatives:
+        said.append(
+            f"Only {found} of {asked.alternatives} alternatives differ within a loss of {asked.loss:.0%}: allow more "
+            "loss, or draw more samples."
+        )
+    if not follows:
+        said.append("This model cannot score the rest by what was kept or dropped: wishes shaped the selection only.")
+    return tuple(said)
 
 
 @contextmanager

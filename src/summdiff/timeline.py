@@ -10,11 +10,11 @@ import json
 import math
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from summdiff.errors import DataError
+from summdiff.errors import DataError, UsageError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -58,12 +58,21 @@ class Interval:
 
 @dataclass(frozen=True, slots=True)
 class Shot:
-    """One shot: [start, end) in seconds, the mean importance of its steps in [0, 1], and whether it was chosen."""
+    """One shot: [start, end) in seconds.
+
+    Attributes:
+        start, end: seconds.
+        score: mean importance of its steps, in [0, 1].
+        selected: whether it, or a part of it, is in the summary.
+        probability: share of the drawn samples in whose own summary it is, in [0, 1]: how likely somebody is to choose
+            it.
+    """
 
     start: float
     end: float
     score: float
     selected: bool
+    probability: float
 
     @property
     def duration(self) -> float:
@@ -86,19 +95,37 @@ class Scores:
 
 
 @dataclass(frozen=True, slots=True)
+class Alternative:
+    """Another good selection for the same video.
+
+    Attributes:
+        selection: the chosen parts, as in `Summary`.
+        shots: numbers of the shots that are in it, or of which a part is, from 0.
+        expected: its expected score relative to that of the summary, mostly below 1.
+        overlap: seconds that it shares with the summary, relative to those in either, in [0, 1].
+    """
+
+    selection: tuple[Interval, ...]
+    shots: tuple[int, ...]
+    expected: float
+    overlap: float
+
+
+@dataclass(frozen=True, slots=True)
 class Summary:
     """What was decided about one video: its scores, its shots and the parts that make the summary.
 
     Attributes:
         video: the video.
         model: `id` of the model and what else says where the scores come from (backbone, conditioning).
-        settings: the options that shaped the result (rate, samples, steps, value, shot lengths).
+        settings: the options that shaped the result (rate, samples, steps, value, shot lengths, wishes).
         budget: allowed share of the duration, in (0, 1].
         seed: seed of the sampling noise.
         scores: importance over time.
         shots: all shots, contiguous and in order.
         selection: the chosen parts, merged where they touch, in order. Never empty. Usually whole shots; a part of
             one where no whole shot fits the budget.
+        alternatives: further selections that differ from it and each other, see `Options.alternatives`.
         warnings: one sentence each for what a user should know, such as damaged frames that were skipped.
         timings: seconds spent in each stage. The only field that differs between two runs of the same thing.
     """
@@ -111,6 +138,7 @@ class Summary:
     scores: Scores
     shots: tuple[Shot, ...]
     selection: tuple[Interval, ...]
+    alternatives: tuple[Alternative, ...] = ()
     warnings: tuple[str, ...] = ()
     timings: dict[str, float] = field(default_factory=dict)
 
@@ -118,6 +146,18 @@ class Summary:
     def selected_duration(self) -> float:
         """Seconds that the summary lasts."""
         return math.fsum(part.duration for part in self.selection)
+
+    def alternative(self, number: int) -> Self:
+        """The summary that an alternative makes, number from 0: the same video, scores and shots, another selection.
+
+        Raises:
+            UsageError: there is no such alternative.
+        """
+        if not 0 <= number < len(self.alternatives):
+            raise UsageError(f"There are {len(self.alternatives)} alternatives, none with number {number}.")
+        other = self.alternatives[number]
+        shots = tuple(replace(shot, selected=i in other.shots) for i, shot in enumerate(self.shots))
+        return replace(self, shots=shots, selection=other.selection, alternatives=())
 
     def to_json(self, *, indent: int | None = 1) -> str:
         """The summary as JSON text of the schema `summdiff.summary/1` (docs/summary.schema.json)."""
@@ -132,6 +172,7 @@ class Summary:
             "shots": [asdict(shot) for shot in self.shots],
             "selection": [asdict(part) for part in self.selection],
             "selected_duration": _tidy(self.selected_duration),
+            "alternatives": [asdict(other) for other in self.alternatives],
             "warnings": list(self.warnings),
             "timings": self.timings,
         }
@@ -172,6 +213,15 @@ class Summary:
                 scores=Scores(**{key: tuple(map(float, row)) for key, row in document["scores"].items()}),
                 shots=tuple(Shot(**shot) for shot in document["shots"]),
                 selection=tuple(Interval(**part) for part in document["selection"]),
+                alternatives=tuple(
+                    Alternative(
+                        selection=tuple(Interval(**part) for part in other["selection"]),
+                        shots=tuple(map(int, other["shots"])),
+                        expected=float(other["expected"]),
+                        overlap=float(other["overlap"]),
+                    )
+                    for other in document["alternatives"]
+                ),
                 warnings=tuple(map(str, document["warnings"])),
                 timings=dict(document["timings"]),
             )
@@ -183,6 +233,7 @@ class Summary:
         directory: str | os.PathLike[str],
         *,
         formats: Sequence[str] = ("mp4", "json"),
+        name: str | None = None,
         overwrite: bool = False,
     ) -> list[Path]:
         """Write the summary into a folder, one file a format, and return their paths.
@@ -191,7 +242,7 @@ class Summary:
         """
         from summdiff.export import save
 
-        return save(self, directory, formats=formats, overwrite=overwrite)
+        return save(self, directory, formats=formats, name=name, overwrite=overwrite)
 
     def plot(self) -> Figure:
         """The importance curve with its band over samples, and the chosen parts, as a matplotlib figure."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from summdiff.errors import UsageError
+from summdiff.timeline import Interval
 
 # Endings of files that are looked at when a folder is given. A file that is named itself may end in anything.
 VIDEO_SUFFIXES = frozenset({
@@ -94,3 +96,18 @@ def seconds(text: str) -> float:
                 hours, minutes, rest = (float(field or 0) for field in fields.groups())
                 return 3600 * hours + 60 * minutes + rest
     raise UsageError(f"'{text}' is not a time: write it like 90s, 1m30s or 1:30.")
+
+
+def interval(text: str) -> Interval:
+    """A part of a video from "1:20-1:45", "0-12s" or "9:30-", which goes to the end.
+
+    Raises:
+        UsageError: the text is none of these, or the part ends before it begins.
+    """
+    start, dash, end = text.partition("-")
+    if not dash or not start.strip():
+        raise UsageError(f"'{text}' is not a part of a video: write it like 1:20-1:45, or 9:30- for up to the end.")
+    part = Interval(seconds(start), seconds(end) if end.strip() else math.inf)
+    if part.end <= part.start:
+        raise UsageError(f"The part '{text}' ends before it begins.")
+    return part

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from summdiff.cli.inputs import Job, jobs, seconds
+from summdiff.cli.inputs import Job, interval, jobs, seconds
 from summdiff.cli.progress import Reporter, reporter
 from summdiff.errors import OutputError, SummdiffError, UsageError
 from summdiff.export import DEFAULT_FORMATS, FORMATS, check_formats, check_targets, save, targets
@@ -39,6 +39,25 @@ def summarize(
         str | None,
         typer.Option(metavar="TIME", help="The same as a time: 60s, 1m30s, 1:30.", show_default=False),
     ] = None,
+    keep: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="TIME-TIME",
+            help="A part that must be in the summary: 1:20-1:45, or 9:30- up to the end. Repeatable. The rest is "
+            "scored anew, as by somebody who wants that.",
+            show_default=False,
+        ),
+    ] = None,
+    drop: Annotated[
+        list[str] | None,
+        typer.Option(metavar="TIME-TIME", help="A part that must not be in it. Repeatable.", show_default=False),
+    ] = None,
+    alternatives: Annotated[
+        int, typer.Option(metavar="K", help="Further summaries to make, as different as possible.")
+    ] = Options.alternatives,
+    loss: Annotated[
+        float, typer.Option(metavar="SHARE", help="Share of the expected score that each of them may lose.")
+    ] = Options.loss,
     model: Annotated[
         str, typer.Option(metavar="ID|DIR", help="Model: 'default', or a folder that `summdiff train` wrote.")
     ] = DEFAULT_MODEL,
@@ -74,7 +93,8 @@ def summarize(
 ) -> None:
     """Make short versions of videos that keep what people find important.
 
-    Writes NAME.summary.mp4 and NAME.summary.json for each video. A video that fails does not stop the others; the
+    Writes NAME.summary.mp4 and NAME.summary.json for each video, and NAME.alternative-1.summary.mp4 and so on for
+    --alternatives. A video that fails does not stop the others; the
     exit code is 1 if any failed.
 
     Example: summdiff summarize talk.mp4 holiday/ -o short --duration 60s
@@ -92,10 +112,16 @@ def summarize(
         value=value,
         min_shot=min_shot,
         max_shot=max_shot,
+        keep=tuple(interval(text) for text in keep or ()),
+        drop=tuple(interval(text) for text in drop or ()),
+        alternatives=alternatives,
+        loss=loss,
     )
     wanted = [name.strip() for name in formats.split(",") if name.strip()]
     check_formats(wanted)
     work = jobs(videos, output=output, recursive=recursive)
+    if (keep or drop) and len(work) > 1:
+        raise UsageError(f"--keep and --drop are times of one video, but there are {len(work)}: give one at a time.")
 
     from summdiff.pipeline import Summarizer
 
@@ -155,15 +181,29 @@ def _summarize_one(
     summary = summarizer.summarize(
         job.video, options, on_progress=lambda at: tell.progress(at.stage, at.done, at.total)
     )
-    outputs = save(
-        summary,
-        job.folder,
-        formats=formats,
-        name=job.name,
-        overwrite=overwrite,
-        on_progress=lambda done: tell.progress("cut", done, summary.selected_duration),
-    )
+    versions = [(job.name, summary, formats)]
+    for number in range(len(summary.alternatives)):
+        rest = [fmt for fmt in formats if fmt != "json"]  # that of the summary holds them all
+        versions.append((_alternative(job, number), summary.alternative(number), rest))
+    whole = sum(each.selected_duration for _, each, _ in versions)
+    before, outputs = 0.0, []
+    for name, each, wanted in versions:
+        if wanted:
+            outputs += save(
+                each,
+                job.folder,
+                formats=wanted,
+                name=name,
+                overwrite=overwrite,
+                on_progress=lambda done, before=before: tell.progress("cut", before + done, whole),  # type: ignore[misc]
+            )
+        before += each.selected_duration
     return summary, outputs
+
+
+def _alternative(job: Job, number: int) -> str:
+    """First part of the names of an alternative's files, number from 0."""
+    return f"{job.name}.alternative-{number + 1}"
 
 
 def _check(job: Job, options: Options, formats: Sequence[str], *, overwrite: bool) -> None:
@@ -172,8 +212,12 @@ def _check(job: Job, options: Options, formats: Sequence[str], *, overwrite: boo
 
     info = probe(job.video)
     check_targets(targets(job.folder, job.name, formats), job.video, overwrite=overwrite)
+    for number in range(options.alternatives):
+        check_targets(targets(job.folder, _alternative(job, number), formats), job.video, overwrite=overwrite)
+    if info.duration > 0:
+        options.check_wishes(info.duration)
     if "mp4" in formats and info.duration > 0:
-        share = options.seconds(info.duration) / info.duration
+        share = (1 + options.alternatives) * options.seconds(info.duration) / info.duration
         # What is written anew can come out larger than the source; twice its rate is a safe guess.
         needed = int(2 * share * job.video.stat().st_size) + _SPARE_BYTES
         free = shutil.disk_usage(job.folder).free

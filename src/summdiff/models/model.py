@@ -54,10 +54,12 @@ class Model(ABC):
         id, conditioning, feature_extractor: see `ModelConfig`; with `feature_extractor` None any features will do.
         network: the weights.
         readouts: the ways in which it gives curves, the usual one first.
+        follows: whether scores that are known at some steps change what it says of the others.
         provenance: how it was trained: recipe, data, and `trained_on`, the videos as `tvsum/video_1`.
     """
 
     readouts: tuple[str, ...] = ("scores",)
+    follows: bool = False
 
     def __init__(self, config: ModelConfig, network: Network, *, provenance: Mapping[str, Any] | None = None) -> None:
         """Wrap a network; it is put into evaluation mode."""
@@ -79,6 +81,7 @@ class Model(ABC):
         seed: int = 0,
         guidance_scale: float | None = None,
         readout: str = "scores",
+        known: ArrayLike | None = None,
         on_progress: Callable[[float], None] | None = None,
     ) -> NDArray[np.float32]:
         """Importance curves of one video, of which the mean is what the model says.
@@ -93,6 +96,8 @@ class Model(ABC):
             seed: of the noise.
             guidance_scale: w of classifier-free guidance; none takes the model's own.
             readout: one of `readouts`.
+            known: (N,) scores in [0, 1] that are known, NaN where none is: the curves are drawn given these, and have
+                them at their steps (at the model's own steps, if those are longer). For a model that `follows` only.
             on_progress: called with the share that is done, rising to 1.
 
         Returns:
@@ -100,8 +105,8 @@ class Model(ABC):
 
         Raises:
             ModelError: features that are not finite or not (N, D), or that have another D than the model was made for.
-            UsageError: `samples` or `steps` out of range, a guidance scale that is not a number from 0, or an unknown
-                readout.
+            UsageError: `samples` or `steps` out of range, a guidance scale that is not a number from 0, an unknown
+                readout, or known scores that do not fit the features or the model.
         """
 
     def predict(
@@ -127,6 +132,25 @@ class Model(ABC):
         for video, steps, row in zip(x, real, scores, strict=True):
             row[steps] = self.sample(video[steps], rate=each, **how).mean(axis=0)
         return scores
+
+    def known_in_cells(self, known: ArrayLike | None, cells: Cells) -> NDArray[np.float32] | None:
+        """Known scores (C,) of the network's own steps, NaN where none is; None where there is none at all.
+
+        Raises:
+            UsageError: as `sample`.
+        """
+        if known is None:
+            return None
+        scores, steps = np.asarray(known, dtype=np.float32), int(cells.size.sum())
+        if not self.follows:
+            raise UsageError(f"The model '{self.id}' cannot be given known scores: it would not follow them.")
+        there = ~np.isnan(scores)
+        if scores.shape != (steps,) or not ((scores[there] >= 0) & (scores[there] <= 1)).all():
+            raise UsageError(f"Known scores must be {steps} numbers from 0 to 1, or NaN where none is known.")
+        counts = np.add.reduceat(there.astype(np.int64), cells.first)
+        sums = np.add.reduceat(np.where(there, scores, 0.0), cells.first)
+        found = np.where(counts > 0, sums / np.maximum(counts, 1), np.nan).astype(np.float32)
+        return found if there.any() else None
 
     def look(self, features: ArrayLike, *, rate: float, readout: str, inputs: int) -> tuple[Cells, NDArray[np.float32]]:
         """What the network sees of features, (C, P), and which of the given steps lie in each of its C steps.

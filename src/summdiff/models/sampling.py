@@ -62,6 +62,7 @@ class SamplingModel(Model):
 
     config: SamplingConfig
     network: SummDiff
+    follows = True
 
     def __init__(
         self, config: SamplingConfig, network: SummDiff, *, provenance: Mapping[str, Any] | None = None
@@ -80,6 +81,7 @@ class SamplingModel(Model):
         seed: int = 0,
         guidance_scale: float | None = None,
         readout: str = "scores",
+        known: ArrayLike | None = None,
         on_progress: Callable[[float], None] | None = None,
     ) -> NDArray[np.float32]:
         """Draw importance curves (M, N) of one video; see `Model.sample`.
@@ -87,6 +89,9 @@ class SamplingModel(Model):
         The same arguments give the same curves on the same machine. Samples come in pairs that start from opposite
         noise, so that noise cancels in their mean. With eta 0, sample m is the same however many are drawn, up to
         rounding.
+
+        Known scores take the place of what is predicted at their steps, at every denoising step, so the state there
+        always is what they would be at that noise (replacement, as for inpainting: Lugmayr et al., CVPR 2022).
         """
         cells, inputs = self.look(features, rate=rate, readout=readout, inputs=self.network.config.inputs)
         if samples < 1:
@@ -94,6 +99,7 @@ class SamplingModel(Model):
         w = self.config.guidance_scale if guidance_scale is None else guidance_scale
         if not (np.isfinite(w) and w >= 0):
             raise UsageError(f"The guidance scale must be a number from 0, got {w}.")
+        given = self.known_in_cells(known, cells)
         ddim = DDIM(num_train_timesteps=self.config.num_train_timesteps, schedule=self.config.schedule)
         ddim.set_timesteps(steps)
         report = on_progress or (lambda share: None)
@@ -110,6 +116,7 @@ class SamplingModel(Model):
             for encoded in torch.split(condition, max(1, _BATCH // samples))
         ]
 
+        fixed = None if given is None else torch.from_numpy(~np.isnan(given))
         state = paired_noise(len(inputs), samples=samples, seed=seed)  # (N, M)
         eta_noise = torch.Generator().manual_seed(seed + 1)
         for done, t in enumerate(ddim.timesteps, start=1):
@@ -120,10 +127,16 @@ class SamplingModel(Model):
                 self._clean(noisy, t, signal, group, guided=null is not None, w=steered)
                 for noisy, group in zip(parts, groups, strict=True)
             )  # (N, M)
+            if given is not None and fixed is not None:
+                clean[fixed] = space.to_signal(torch.from_numpy(given[~np.isnan(given)]))[:, None]
             state = ddim.step(clean, t, state, eta=self.config.eta, generator=eta_noise)
             report(done / len(ddim.timesteps))
         scores = space.to_scores(state).T.numpy()
-        return np.stack([cells.interpolate(curve) for curve in scores])
+        curves = np.stack([cells.interpolate(curve) for curve in scores])
+        if known is not None:  # which interpolation between longer steps has blurred
+            exact = np.asarray(known, dtype=np.float32)
+            curves[:, ~np.isnan(exact)] = exact[~np.isnan(exact)]
+        return curves
 
     def _clean(self, noisy: Tensor, t: int, signal: float, group: Prepared, *, guided: bool, w: float) -> Tensor:
         """Clean signals (W, L, M) of noisy ones (W, L, M), each window with its condition; guided, by half of them."""

@@ -40,10 +40,12 @@ class ScoringModel(Model):
         seed: int = 0,
         guidance_scale: float | None = None,
         readout: str = "scores",
+        known: ArrayLike | None = None,
         on_progress: Callable[[float], None] | None = None,
     ) -> NDArray[np.float32]:
         """The one curve (1, N) of a video; see `Model.sample`."""
         cells, inputs = self.look(features, rate=rate, readout=readout, inputs=self.network.config.inputs)
+        self.known_in_cells(known, cells)
         windows = Windows.over(len(inputs), size=self.config.window, overlap=self.config.window // 4)
         score = self.network.predict
         if readout == "segments" and isinstance(self.network, Detector):
