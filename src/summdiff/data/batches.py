@@ -24,12 +24,14 @@ class Example:
         targets: (S, N) float32 clean scores in [0, 1], one row for each annotator to learn from.
         rate: steps per second.
         seed: of what the loss draws at random for it, dropout aside.
+        mean: (N,) the mean curve as models that did not see the video foresee it, for networks that learn around one.
     """
 
     inputs: NDArray[np.float32] | NDArray[np.float16]
     targets: NDArray[np.float32]
     rate: float
     seed: int = 0
+    mean: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,7 @@ class Batch:
         seconds: (B, N) time of each step, in the padding too.
         mask: (B, N) true where there is a step.
         seeds: (B,) int64; always on the processor, where generators are seeded.
+        means: (B, N) foreseen mean curves; 0 where there are none.
     """
 
     inputs: Tensor
@@ -49,13 +52,14 @@ class Batch:
     seconds: Tensor
     mask: Tensor
     seeds: Tensor
+    means: Tensor
 
     def to(self, device: torch.device) -> Batch:
         """The same on another device."""
-        inputs, targets, seconds, mask = (
-            tensor.to(device) for tensor in (self.inputs, self.targets, self.seconds, self.mask)
+        inputs, targets, seconds, mask, means = (
+            tensor.to(device) for tensor in (self.inputs, self.targets, self.seconds, self.mask, self.means)
         )
-        return Batch(inputs, targets, seconds, mask, self.seeds)
+        return Batch(inputs, targets, seconds, mask, self.seeds, means)
 
 
 def collate(examples: Sequence[Example]) -> Batch:
@@ -65,9 +69,12 @@ def collate(examples: Sequence[Example]) -> Batch:
     first = examples[0]
     inputs = torch.zeros(len(examples), n, first.inputs.shape[1])
     targets = torch.zeros(len(examples), len(first.targets), n)
+    means = torch.zeros(len(examples), n)
     for i, (example, length) in enumerate(zip(examples, lengths, strict=True)):
         inputs[i, :length] = torch.from_numpy(example.inputs)
         targets[i, :, :length] = torch.from_numpy(example.targets)
+        if example.mean is not None:
+            means[i, :length] = torch.from_numpy(example.mean)
     steps = torch.arange(n)
     rates = torch.tensor([example.rate for example in examples])
     return Batch(
@@ -76,6 +83,7 @@ def collate(examples: Sequence[Example]) -> Batch:
         seconds=steps / rates[:, None],
         mask=steps < torch.tensor(lengths)[:, None],
         seeds=torch.tensor([example.seed for example in examples], dtype=torch.int64),
+        means=means,
     )
 
 

@@ -18,6 +18,7 @@ from summdiff.errors import ModelError
 WINDOWS = (2.0, 4.0, 8.0, 16.0, 32.0)  # seconds
 QUANTILES = (0.05, 0.10, 0.25, 0.50, 0.75, 0.90, 0.95)
 MAX_REFERENCES = 1024
+PLACES = 32  # coordinates of a step among the video's own
 _BLOCK = 512  # steps described at a time
 
 _PER_MATRIX = (
@@ -87,6 +88,58 @@ def describe(features: ArrayLike, *, rate: float) -> NDArray[np.float32]:
     position = (np.arange(n) + 0.5) / n
     described[:, -3:] = np.stack([distance, position, np.minimum(position, 1 - position)], axis=1)
     return np.concatenate([described, standardise(described)], axis=1).astype(np.float32)
+
+
+def describe_twice(features: ArrayLike, *, rate: float) -> NDArray[np.float32]:
+    """`describe` of the features as they are, and of the same with every step brought to length one.
+
+    How strongly a network responds says much about importance, but not every backbone keeps it. Beside descriptors
+    that never saw it, a model can learn what to make of either.
+
+    Returns:
+        (N, 4 P) float32 with P = len(DESCRIPTORS).
+
+    Raises:
+        ModelError: as `describe`.
+    """
+    x = np.asarray(features)
+    described = describe(x, rate=rate)
+    x = x.astype(np.float64)
+    x /= max(float(np.abs(x).max()), 1e-30)  # so that no square overflows
+    unit = x / np.linalg.norm(x, axis=1, keepdims=True).clip(min=1e-12)
+    return np.concatenate([described, describe(unit, rate=rate)], axis=1)
+
+
+def places(features: ArrayLike) -> NDArray[np.float32]:
+    """Where each step lies in the video's own space: steps that are near each other look alike.
+
+    The features, centred in the video and brought to length one, in their first principal axes. Found from at most
+    `MAX_REFERENCES` steps.
+
+    Args:
+        features: (N, D), any backbone's, N >= 1.
+
+    Returns:
+        (N, PLACES) float32, 0 in axes that the video does not have. Only distances mean anything: signs and order of
+        axes are the video's own.
+
+    Raises:
+        ModelError: features that are not (N, D) finite numbers.
+    """
+    unit, _ = _unit(features)
+    n = len(unit)
+    references = np.unique(np.linspace(0, n - 1, min(n, MAX_REFERENCES)).round().astype(np.int64))
+    seen = unit[references]
+    # The axes are those of the smaller of two matrices with the same eigenvalues: between steps, or between channels.
+    between_steps = len(seen) <= seen.shape[1]
+    variances, vectors = np.linalg.eigh(seen @ seen.T if between_steps else seen.T @ seen)
+    variances, vectors = variances[: -PLACES - 1 : -1], vectors[:, : -PLACES - 1 : -1]
+    real = variances > 1e-9 * max(float(variances[0]), 1e-30)
+    variances, vectors = variances[real], vectors[:, real]
+    axes = seen.T @ (vectors / np.sqrt(variances)) if between_steps else vectors
+    found = np.zeros((n, PLACES), dtype=np.float32)
+    found[:, : axes.shape[1]] = unit @ axes
+    return found
 
 
 def standardise(values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -73,12 +73,12 @@ class Moments:
     """First and second moments of inputs (N, P) and curves (N,), video by video.
 
     Attributes:
-        steps, videos: how many were added.
+        steps, videos: how many were added, each as often as it weighs.
     """
 
     def __init__(self, inputs: int, *, pairs: bool) -> None:
         """Start from none; `pairs` also keeps products of different inputs, for components and ridge regression."""
-        self.steps = self.videos = 0
+        self.steps = self.videos = 0.0
         self._pairs = pairs
         size = (inputs, inputs) if pairs else (inputs,)
         self._sum = np.zeros(inputs)
@@ -86,16 +86,16 @@ class Moments:
         self._within = np.zeros(size)  # centred in each video, each video counting the same
         self._with_curve = np.zeros(inputs)
 
-    def add(self, x: NDArray[np.float64], curve: NDArray[np.floating]) -> None:
-        """One more video."""
+    def add(self, x: NDArray[np.float64], curve: NDArray[np.floating], weight: float = 1.0) -> None:
+        """One more video, which counts as much as it weighs."""
         n, mean = len(x), x.mean(axis=0)
         centred = x - mean
         own = centred.T @ centred if self._pairs else (centred * centred).sum(axis=0)
-        self.steps, self.videos = self.steps + n, self.videos + 1
-        self._sum += x.sum(axis=0)
-        self._products += own + n * (np.outer(mean, mean) if self._pairs else mean * mean)
-        self._within += own / n
-        self._with_curve += centred.T @ (curve - curve.mean()) / n
+        self.steps, self.videos = self.steps + weight * n, self.videos + weight
+        self._sum += weight * x.sum(axis=0)
+        self._products += weight * (own + n * (np.outer(mean, mean) if self._pairs else mean * mean))
+        self._within += weight / n * own
+        self._with_curve += weight / n * (centred.T @ (curve - curve.mean()))
 
     def __add__(self, other: Moments) -> Moments:
         """Those of both sets of videos."""

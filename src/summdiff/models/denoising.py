@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import mse_loss
 
 from summdiff.diffusion.schedule import ScheduleName, add_noise, alphas_cumprod
+from summdiff.models.relational import Relational
 from summdiff.models.summdiff import SummDiff
 
 _DEPARTURES = 10.0  # brings their squared error, about 0.01, to the size of the mean curve's loss
@@ -50,7 +51,15 @@ class Denoising(nn.Module):
         left = alphas_cumprod(schedule, num_train_timesteps=num_train_timesteps)
         self.register_buffer("alphas_cumprod", left, persistent=False)
 
-    def forward(self, inputs: Tensor, targets: Tensor, seconds: Tensor, mask: Tensor, seeds: Tensor) -> Tensor:
+    def forward(
+        self,
+        inputs: Tensor,
+        targets: Tensor,
+        seconds: Tensor,
+        mask: Tensor,
+        seeds: Tensor,
+        means: Tensor | None = None,
+    ) -> Tensor:
         """The loss (B,) of each video; each counts the same, whatever its length.
 
         Args:
@@ -59,6 +68,7 @@ class Denoising(nn.Module):
             seconds: (B, N) time of each step.
             mask: (B, N) true where there is a step.
             seeds: (B,) int64, one a video: of its times, its noise, and whether it is seen.
+            means: (B, N) foreseen mean curves, which only `RelationalDenoising` learns around.
         """
         network, S = self.network, self.curves or targets.shape[1]
         timestep, noise, dropped = (
@@ -115,6 +125,60 @@ class Denoising(nn.Module):
         predicted = network.denoise(noisy, timestep, left.sqrt().float(), prepared)
         departures = squared_error(predicted, wanted, mask).mean(dim=1)
         return correlation_loss(head[..., :1].transpose(1, 2), truth[:, None], mask)[:, 0] + _DEPARTURES * departures
+
+
+class RelationalDenoising(Denoising):
+    """The objective of a relational network: departures of people's curves from a mean that did not see the video.
+
+    Half of the videos are learned from with a few of each curve's scores already known, at random steps or in runs, as
+    a user's wishes would have it.
+    """
+
+    network: Relational
+
+    def forward(
+        self,
+        inputs: Tensor,
+        targets: Tensor,
+        seconds: Tensor,
+        mask: Tensor,
+        seeds: Tensor,
+        means: Tensor | None = None,
+    ) -> Tensor:
+        """The loss (B,) of each video; see `Denoising.forward`."""
+        assert means is not None  # noqa: S101 (the trainer foresees them for such a network)
+        network, S = self.network, self.curves or targets.shape[1]
+        timestep, noise, dropped = (
+            drawn.to(inputs.device) for drawn in self.draw(seeds.tolist(), curves=S, steps=targets.shape[2])
+        )
+        clean = targets[:, :S]
+        noisy = add_noise(network.config.space.to_signal(clean), noise, timestep, self.alphas_cumprod)
+        there = known_steps(seeds.tolist(), mask.sum(dim=1).tolist(), steps=targets.shape[2]).to(inputs.device)
+        known = torch.where(there[:, None], clean, torch.nan)
+
+        encoded = network.encode(inputs, seconds, mask, dropped)
+        C = network.config.width
+        condition = torch.cat([encoded[..., :C], means[..., None], encoded[..., C + 1 :]], dim=-1)
+        prepared = network.prepare(condition, seconds, mask, known)
+        left = self.alphas_cumprod[timestep]
+        predicted = network.denoise(noisy, timestep, left.sqrt().float(), prepared)
+        return _DEPARTURES * squared_error(predicted, clean, mask & ~there).mean(dim=1)
+
+
+def known_steps(seeds: Sequence[int], lengths: Sequence[int], *, steps: int) -> Tensor:
+    """Which steps (B, N) are known, for half of the videos none, otherwise up to a third: single ones, or runs."""
+    there = np.zeros((len(seeds), steps), dtype=bool)
+    for row, seed, length in zip(there, seeds, lengths, strict=True):
+        rng = np.random.default_rng([seed, 1])
+        if rng.random() < 0.5 or length < 4:
+            continue
+        count = max(1, round(length * rng.uniform(0.02, 0.33)))
+        run = 1 if rng.random() < 0.5 else int(rng.integers(2, 11))
+        for start in rng.choice(length, size=-(-count // run), replace=False):
+            row[start : min(start + run, length)] = True
+        if row[:length].all():
+            row[int(rng.integers(length))] = False
+    return torch.from_numpy(there)
 
 
 def squared_error(predicted: Tensor, wanted: Tensor, mask: Tensor) -> Tensor:

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from summdiff.errors import ModelError
-from summdiff.features.relational import describe
+from summdiff.features.relational import DESCRIPTORS, describe, describe_twice, places
 
-Conditioning = Literal["relational", "features", "both"]
+Conditioning = Literal["relational", "kinship", "features", "both"]
 
 
 def checked_features(features: ArrayLike, *, rate: float) -> NDArray[np.floating[Any]]:
@@ -33,12 +33,24 @@ def checked_features(features: ArrayLike, *, rate: float) -> NDArray[np.floating
 
 
 def condition_inputs(features: ArrayLike, *, rate: float, conditioning: Conditioning) -> NDArray[np.float32]:
-    """What conditions the network, (N, P): relational descriptors, the features themselves, or these and then those."""
+    """What conditions the network, (N, P).
+
+    "relational": relational descriptors; "features": the features themselves; "both": these and then those; "kinship":
+    relational descriptors with and without the features' size, and then the steps' places, which say what is alike.
+    """
     own = np.asarray(features, dtype=np.float32)
     if conditioning == "features":
         return own
+    if conditioning == "kinship":
+        return np.concatenate([describe_twice(features, rate=rate), places(features)], axis=1)
     relations = describe(features, rate=rate)
     return relations if conditioning == "relational" else np.concatenate([own, relations], axis=1)
+
+
+def count_relations(conditioning: Conditioning, inputs: int) -> int:
+    """How many of P inputs, the last ones, are relational."""
+    known = {"features": 0, "relational": inputs, "both": 2 * len(DESCRIPTORS), "kinship": inputs}
+    return known[conditioning]
 
 
 @dataclass(frozen=True, slots=True)

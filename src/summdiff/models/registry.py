@@ -12,6 +12,7 @@ from summdiff.models.iptnet import IPTNet, IPTNetConfig
 from summdiff.models.mlp import MLP, MLPConfig
 from summdiff.models.model import ModelConfig
 from summdiff.models.pgl_sum import PGLSum, PGLSumConfig
+from summdiff.models.relational import Relational, RelationalConfig
 from summdiff.models.ridge import Ridge, RidgeConfig
 from summdiff.models.sampling import SamplingConfig, SamplingModel
 from summdiff.models.scoring import ScoringModel
@@ -37,6 +38,7 @@ class Architecture:
 
 ARCHITECTURES: dict[str, Architecture] = {
     "summdiff": Architecture(SummDiff, NetworkConfig, SamplingModel, SamplingConfig),
+    "relational": Architecture(Relational, RelationalConfig, SamplingModel, SamplingConfig),
     "vasnet": Architecture(VASNet, VASNetConfig),
     "pgl_sum": Architecture(PGLSum, PGLSumConfig),
     "sl_module": Architecture(SLModule, SLModuleConfig),

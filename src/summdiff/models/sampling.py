@@ -99,7 +99,6 @@ class SamplingModel(Model):
         w = self.config.guidance_scale if guidance_scale is None else guidance_scale
         if not (np.isfinite(w) and w >= 0):
             raise UsageError(f"The guidance scale must be a number from 0, got {w}.")
-        given = self.known_in_cells(known, cells)
         ddim = DDIM(num_train_timesteps=self.config.num_train_timesteps, schedule=self.config.schedule)
         ddim.set_timesteps(steps)
         report = on_progress or (lambda share: None)
@@ -111,24 +110,29 @@ class SamplingModel(Model):
         whole = network.settle(windows.blend(network.encode(piece, seconds) for piece in pieces))
         condition = windows.cut(whole)  # (W, L, C)
         null = network.encode_null(seconds) if w > 0 else None
-        groups = [
-            network.prepare(encoded if null is None else torch.cat([encoded, null.expand_as(encoded)]), seconds)
-            for encoded in torch.split(condition, max(1, _BATCH // samples))
-        ]
+        given = self.known_in_cells(known, cells)
+        scores_given = torch.full((len(inputs),), torch.nan) if given is None else torch.from_numpy(given)
+        groups = []
+        at_once = max(1, _BATCH // samples)
+        for encoded, part in zip(
+            torch.split(condition, at_once), torch.split(windows.cut(scores_given), at_once), strict=True
+        ):
+            both = encoded if null is None else torch.cat([encoded, null.expand_as(encoded)])
+            fixed = None if part.isnan().all() else part.repeat(len(both) // len(part), 1)
+            groups.append(network.prepare(both, seconds, known=fixed))
 
-        fixed = None if given is None else torch.from_numpy(~np.isnan(given))
+        there = ~scores_given.isnan()
         state = paired_noise(len(inputs), samples=samples, seed=seed)  # (N, M)
         eta_noise = torch.Generator().manual_seed(seed + 1)
         for done, t in enumerate(ddim.timesteps, start=1):
             signal = float(ddim.alphas_cumprod[t]) ** 0.5
             steered = w if done < len(ddim.timesteps) or self.config.guide_final else 0.0
-            parts = torch.split(windows.cut(state), max(1, _BATCH // samples))
+            parts = torch.split(windows.cut(state), at_once)
             clean = windows.blend(
                 self._clean(noisy, t, signal, group, guided=null is not None, w=steered)
                 for noisy, group in zip(parts, groups, strict=True)
             )  # (N, M)
-            if given is not None and fixed is not None:
-                clean[fixed] = space.to_signal(torch.from_numpy(given[~np.isnan(given)]))[:, None]
+            clean[there] = space.to_signal(scores_given[there])[:, None]
             state = ddim.step(clean, t, state, eta=self.config.eta, generator=eta_noise)
             report(done / len(ddim.timesteps))
         scores = space.to_scores(state).T.numpy()

@@ -223,12 +223,13 @@ class SummDiff(Network):
         super().__init__()
         self.config = c = config
         # From the training videos, in closed form: see `summdiff.models.closed_form`
-        self.register_buffer("input_mean", torch.zeros(c.inputs))
-        self.register_buffer("input_std", torch.ones(c.inputs))
+        inputs = c.inputs if c.components else c.seen
+        self.register_buffer("input_mean", torch.zeros(inputs))
+        self.register_buffer("input_std", torch.ones(inputs))
         if c.components:
             self.register_buffer("input_components", torch.zeros(c.inputs - c.relations, c.components))
         if c.linear_share:
-            self.register_buffer("linear_weights", torch.zeros(c.inputs))
+            self.register_buffer("linear_weights", torch.zeros(inputs))
         if c.mean_head:
             self.register_buffer("curve_std", torch.ones(()))
         self.embed = projection(c)
@@ -352,8 +353,13 @@ class SummDiff(Network):
         own = encoded[..., : self.config.width]
         return F.pad(own, (0, 1), value=0.5) if self.config.mean_head else own
 
-    def prepare(self, condition: Tensor, seconds: Tensor, mask: Tensor | None = None) -> Prepared:
-        """What of a settled condition (B, N, C) or (B, N, C + 1) is the same for every time and every sample."""
+    def prepare(
+        self, condition: Tensor, seconds: Tensor, mask: Tensor | None = None, known: Tensor | None = None
+    ) -> Prepared:
+        """What of a settled condition (B, N, C) or (B, N, C + 1) is the same for every time and every sample.
+
+        Scores (B, N) that are known, NaN where none is, are no part of it here: whoever samples puts them in place.
+        """
         steps = Steps.of(self.config, seconds, mask)
         mean = condition[..., self.config.width] if self.config.mean_head else None
         condition = condition[..., : self.config.width]
@@ -386,8 +392,13 @@ class SummDiff(Network):
         up, down = self._predict(both, when, left, condition).chunk(2, dim=1)
         return mean + (up - down) / 2
 
-    def _predict(self, noisy: Tensor, timestep: Tensor, signal: Tensor, condition: Prepared) -> Tensor:
-        """What the denoiser's layers make of noisy signals (B, S, N), on any scale."""
+    def _predict(
+        self, noisy: Tensor, timestep: Tensor, signal: Tensor, condition: Prepared, more: Tensor | None = None
+    ) -> Tensor:
+        """What the denoiser's layers make of noisy signals (B, S, N), on any scale.
+
+        More (B, S, N, C) is added to score tokens.
+        """
         c = self.config
         steps = condition.steps
         scores = c.space.to_scores(noisy)
@@ -404,6 +415,8 @@ class SummDiff(Network):
             q = q + steps.encoding[:, None]  # Q_t = S_t + Emb_t + pos
         if condition.own is not None:
             q = q + condition.own[:, None]
+        if more is not None:
+            q = q + more
         for layer, memory in zip(self.denoiser, condition.memory, strict=True):
             q = layer(q, steps, memory, what)
         predicted: Tensor = self.head(self.head_norm(q))[..., 0]

@@ -11,13 +11,15 @@ from summdiff.errors import DataError, ModelError, UsageError
 from summdiff.models import load_model
 from summdiff.models.closed_form import fit_closed_form
 from summdiff.models.contract import Network, Scorer
-from summdiff.models.denoising import Denoising
+from summdiff.models.denoising import Denoising, RelationalDenoising
+from summdiff.models.inputs import count_relations
 from summdiff.models.model import Model
 from summdiff.models.registry import ARCHITECTURES
+from summdiff.models.relational import Relational
+from summdiff.models.relational_fit import fit_relational, foresee
 from summdiff.models.summdiff import SummDiff
 from summdiff.training.examples import Examples
 from summdiff.training.recipe import Recipe
-from summdiff.training.ridge import count_relations
 from summdiff.training.targets import count_noised
 
 _SCORING_WINDOW = 4096  # steps that a scorer looks at at a time: over an hour of any data set's
@@ -37,17 +39,31 @@ def new_network(recipe: Recipe, look: dict[str, Any], examples: Examples | None)
     inputs = look["inputs"]
     config = recipe.network.config(inputs=inputs, relations=count_relations(recipe.conditioning, inputs))
     network: Network = ARCHITECTURES[recipe.network.model].network(config)
-    if isinstance(network, SummDiff):
+    if isinstance(network, Relational):
+        if examples is not None:
+            views, elsewhere = examples.annotated(), examples.elsewhere()
+            examples.take_means(fit_relational(network, views, elsewhere, penalty=recipe.linear_penalty))
+    elif isinstance(network, SummDiff):
         _fit(network, recipe, examples)
     if recipe.init_from is not None:
         _start_from(network, recipe)
+        if examples is not None:
+            look_again(recipe, network, examples)
     return network
+
+
+def look_again(recipe: Recipe, network: Network, examples: Examples) -> None:
+    """What a network learns from beside the examples as they are, where a run goes on with stored weights."""
+    if isinstance(network, Relational):
+        views, elsewhere = examples.annotated(), examples.elsewhere()
+        examples.take_means(foresee(network, views, elsewhere, penalty=recipe.linear_penalty))
 
 
 def objective(recipe: Recipe, network: Network, examples: Examples) -> nn.Module:
     """A module whose call with the tensors of a batch gives the loss (B,) of each video."""
     if isinstance(network, SummDiff):
-        return Denoising(
+        learns = RelationalDenoising if isinstance(network, Relational) else Denoising
+        return learns(
             network,
             schedule=recipe.diffusion.schedule,
             num_train_timesteps=recipe.diffusion.num_train_timesteps,
@@ -86,7 +102,9 @@ class _Scoring(nn.Module):
         super().__init__()
         self.network = network
 
-    def forward(self, inputs: Tensor, targets: Tensor, seconds: Tensor, mask: Tensor, seeds: Tensor) -> Tensor:
+    def forward(
+        self, inputs: Tensor, targets: Tensor, seconds: Tensor, mask: Tensor, seeds: Tensor, means: Tensor
+    ) -> Tensor:
         return self.network.loss(inputs, targets.mean(dim=1), mask, seeds)
 
 

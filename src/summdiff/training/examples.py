@@ -7,7 +7,7 @@ So a run that goes on needs no state of a loader, and several processes draw jus
 from __future__ import annotations
 
 import signal
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from summdiff.data.batches import Batch, Example, collate, length_buckets
+from summdiff.data.registry import open_dataset
 from summdiff.data.video import AnnotatedVideo
+from summdiff.models.relational_fit import Annotated, Curve
 from summdiff.training.recipe import Recipe, TargetRecipe
 from summdiff.training.targets import ONE_CURVE, draw, one_curve
 from summdiff.training.videos import Videos
@@ -41,9 +43,10 @@ class Examples(Dataset[Example]):
         self._recipe, self._data, self._names = recipe, videos.data, videos.split.train
         self._how = one_curve(recipe.targets) if self._data.kind in ONE_CURVE else recipe.targets
         shapes = [self._data.feature_shape(name) or (0, 0) for name in self._names]
-        size = 4 * sum(n * d for n, d in shapes) * recipe.augmentation.views
+        size = 4 * sum(n * d for n, d in shapes) * recipe.augmentation.count
         self.in_memory = recipe.in_memory if recipe.in_memory is not None else size <= _MEMORY
         self._kept: dict[tuple[int, int], Example] = {}
+        self._means: dict[tuple[int, int], NDArray[np.float32]] = {}
         self._items: list[tuple[int, int | None]] = [(video, None) for video in range(len(self._names))]
         if self._how.people == "each":
             people = [len(self.view(video, 0).targets) for video in range(len(self._names))]
@@ -59,13 +62,20 @@ class Examples(Dataset[Example]):
         recipe = self._recipe
         rng = np.random.default_rng([recipe.seed, _ITEMS, epoch, index])
         video, annotator = self._items[index]
-        seen = self.view(video, int(rng.integers(recipe.augmentation.views)))
+        number = int(rng.integers(recipe.augmentation.count))
+        seen, mean = self.view(video, number), self._means.get((video, number))
         n = len(seen.inputs)
         window = recipe.window or n
         start = int(rng.integers(max(1, n - window + 1)))
         part = slice(start, start + window)
         curves = draw(seen.targets[:, part], self._how, annotator=annotator, rng=rng)
-        return replace(seen, inputs=seen.inputs[part], targets=curves, seed=int(rng.integers(2**63)))
+        return replace(
+            seen,
+            inputs=seen.inputs[part],
+            targets=curves,
+            seed=int(rng.integers(2**63)),
+            mean=None if mean is None else mean[part],
+        )
 
     @property
     def how(self) -> TargetRecipe:
@@ -93,10 +103,39 @@ class Examples(Dataset[Example]):
 
     def inputs_and_means(self) -> Iterator[tuple[NDArray[np.floating], NDArray[np.floating]]]:
         """Inputs (N, P) and mean curve (N,) of all views, or of 1024 evenly chosen ones."""
-        views = self._recipe.augmentation.views
+        views = self._recipe.augmentation.count
         for at in self._looked_at(views):
             seen = self.view(at // views, at % views)
             yield seen.inputs, seen.targets.mean(axis=0)
+
+    def annotated(self) -> list[Annotated]:
+        """All views of all videos."""
+        found = []
+        for video in range(len(self._names)):
+            for number in range(self._recipe.augmentation.count):
+                seen = self.view(video, number)
+                found.append(Annotated(video, seen.inputs, seen.targets, np.arange(len(seen.inputs)) / seen.rate))
+        return found
+
+    def elsewhere(self) -> Iterator[Curve]:
+        """Inputs (N, P), mean curve (N,) and weight of all views of the videos of the recipe's further data sets."""
+        recipe = self._recipe
+        how = recipe.augmentation
+        for also, path in zip(recipe.also, recipe.also_paths(), strict=True):
+            data = open_dataset(path, also.kind)
+            names = [name for name in data.names if data.feature_shape(name) is not None]
+            own = recipe.model_copy(update={"targets": one_curve(recipe.targets)})
+            weight = also.weight * len(self._names) / max(1, len(names))
+            for i, name in enumerate(names):
+                for number in range(how.count):
+                    rng = np.random.default_rng([recipe.seed, _VIEWS, i, number])
+                    seen = view(data[name], own, number, rng)
+                    yield seen.inputs, seen.targets.mean(axis=0), weight
+
+    def take_means(self, means: Sequence[NDArray[np.float32]]) -> None:
+        """Have a foreseen mean curve (N,) for each of `annotated`."""
+        views = self._recipe.augmentation.count
+        self._means = {(at // views, at % views): mean for at, mean in enumerate(means)}
 
     def _looked_at(self, views: int) -> list[int]:
         count = len(self._names) * views

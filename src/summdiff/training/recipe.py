@@ -116,6 +116,25 @@ class AugmentationRecipe(Section):
     views: int = Field(default=16, ge=1, description="copies of each video, the first one unchanged")
     crop: float = Field(default=0.5, ge=0, le=1, description="share of the views cut to a part of the video")
     metric: float = Field(default=0.5, ge=0, le=1, description="share of the views with another feature space")
+    spaces: tuple[Literal["unit", "roots"], ...] = Field(
+        default=(),
+        description="further views of each video, whole: unit: each step at length one; roots: square roots of sizes",
+    )
+
+    @property
+    def count(self) -> int:
+        """How many views there are of each video."""
+        return self.views + len(self.spaces)
+
+
+class AlsoRecipe(Section):
+    """Another data set that the mean curve is learned from too, by a relational network."""
+
+    kind: Kind = Field(description="which data set")
+    data: Path | None = Field(default=None, description="HDF5; null: the usual file of its kind in $SUMMDIFF_DATA")
+    weight: float = Field(
+        default=1.0, gt=0, description="of all of it together, relative to all views of the recipe's own videos"
+    )
 
 
 class Recipe(Section):
@@ -129,6 +148,7 @@ class Recipe(Section):
     annotations: Path | None = Field(
         default=None, description="TVSum's original annotations, for a file without annotators' scores"
     )
+    also: tuple[AlsoRecipe, ...] = Field(default=(), description="further data sets, see below")
     splits: Path | None = Field(default=None, description="file of splits; null: drawn at random")
     fold: int = Field(default=0, ge=0, description="which split of that file to train on, from 0; not for crossval")
     hold_out: float = Field(
@@ -207,6 +227,10 @@ class Recipe(Section):
             )
         if learns == "importance" and self.targets.people == "keyshots":
             raise ValueError(f"{self.network.model} learns importance: set targets.people=gtscore.")
+        if (self.network.model == "relational") != (self.conditioning == "kinship"):
+            raise ValueError("A relational network needs conditioning=kinship, and no other network can use it.")
+        if self.also and self.network.model != "relational":
+            raise ValueError("Only a relational network learns from further data sets: leave out also.")
         if self.splits is not None and self.hold_out > 0 and self.validation == 0:
             raise ValueError("hold_out needs no splits, or a validation share above 0.")
         if self.select == "best" and self.validation == 0 and self.hold_out == 0 and self.splits is None:
@@ -219,14 +243,25 @@ class Recipe(Section):
         Raises:
             DataError: neither the recipe nor $SUMMDIFF_DATA says so.
         """
-        if self.data is not None:
-            return self.data
-        if self.kind is None:
+        if self.data is None and self.kind is None:
             raise DataError(f"Recipe '{self.name}' names no data: add data=FILE, or kind={'|'.join(USUAL_FILES)}.")
+        return self._file(self.data, self.kind)
+
+    def also_paths(self) -> list[Path]:
+        """Where the further data sets are.
+
+        Raises:
+            DataError: neither the recipe nor $SUMMDIFF_DATA says so.
+        """
+        return [self._file(other.data, other.kind) for other in self.also]
+
+    def _file(self, data: Path | None, kind: Kind | None) -> Path:
+        if data is not None:
+            return data
         folder = os.environ.get("SUMMDIFF_DATA")
-        if not folder:
+        if not folder or kind is None:
             raise DataError(f"Recipe '{self.name}' names no data: add data=FILE or set SUMMDIFF_DATA to its folder.")
-        return Path(folder) / USUAL_FILES[self.kind]
+        return Path(folder) / USUAL_FILES[kind]
 
     def stated(self) -> dict[str, Any]:
         """What it says of the training itself, for results: the same on another machine and in another folder."""

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from summdiff.data.splits import Split
 from summdiff.data.video import AnnotatedVideo
-from summdiff.features.relational import DESCRIPTORS
-from summdiff.models.inputs import Conditioning, condition_inputs
+from summdiff.features.relational import PLACES
+from summdiff.models.inputs import condition_inputs, count_relations
 from summdiff.models.ridge import Ridge, RidgeConfig
 from summdiff.training.recipe import Recipe
 from summdiff.training.targets import targets
@@ -22,11 +22,6 @@ from summdiff.training.validation import MAIN, agreement
 
 _PENALTIES = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)  # for each video
 _PARTS = 5
-
-
-def count_relations(conditioning: Conditioning, inputs: int) -> int:
-    """How many of P inputs, the last ones, are relational."""
-    return {"features": 0, "relational": inputs, "both": 2 * len(DESCRIPTORS)}[conditioning]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +60,16 @@ def _look(recipe: Recipe, videos: Mapping[str, AnnotatedVideo]) -> dict[str, _Se
     return {
         name: _Seen(
             video,
-            condition_inputs(video.need_features(), rate=video.rate, conditioning=recipe.conditioning),
+            _inputs(video, recipe),
             targets(video, recipe.targets).mean(axis=0, dtype=np.float64),
         )
         for name, video in videos.items()
     }
+
+
+def _inputs(video: AnnotatedVideo, recipe: Recipe) -> NDArray[np.float32]:
+    inputs = condition_inputs(video.need_features(), rate=video.rate, conditioning=recipe.conditioning)
+    return inputs[:, :-PLACES] if recipe.conditioning == "kinship" else inputs  # places mean nothing on their own
 
 
 def _config(recipe: Recipe, seen: Mapping[str, _Seen]) -> RidgeConfig:

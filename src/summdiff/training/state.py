@@ -13,7 +13,7 @@ from torch import Tensor
 from summdiff.errors import UsageError
 from summdiff.models.model import Model
 from summdiff.training.average import MovingAverage
-from summdiff.training.build import as_model, new_network, objective
+from summdiff.training.build import as_model, look_again, new_network, objective
 from summdiff.training.examples import Examples, Step
 from summdiff.training.logs import Row
 from summdiff.training.recipe import Recipe
@@ -65,6 +65,7 @@ class Run:
         self.seconds = 0.0
         if saved is not None:
             self.load_state_dict(saved)
+            look_again(recipe, self.network, examples)
 
     def update(self, step: Step) -> Tensor:
         """One step of the optimizer. Returns this process's part of the loss."""
@@ -75,7 +76,7 @@ class Run:
         for group in self._optimizer.param_groups:
             group["lr"] = self._learning_rate
         batch = step.batch.to(fabric.device)
-        losses = self._learner(batch.inputs, batch.targets, batch.seconds, batch.mask, batch.seeds)
+        losses = self._learner(batch.inputs, batch.targets, batch.seconds, batch.mask, batch.seeds, batch.means)
         loss: Tensor = step.share * losses.mean()
         self._optimizer.zero_grad()
         fabric.backward(loss)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,11 +20,13 @@ _SHORTEST = 24  # steps; a shorter cut says little about the video
 def view(video: AnnotatedVideo, recipe: Recipe, number: int, rng: np.random.Generator) -> Example:
     """View 0 is the video itself, any other a changed copy; descriptors are computed on the copy.
 
-    The example's targets are the curves (U, N) of all annotators.
+    After the random ones come those of the named spaces. The example's targets are the curves (U, N) of all annotators.
     """
     how = recipe.augmentation
     seen = replace(video, features=video.need_features())
-    if number > 0:
+    if number >= how.views:
+        seen = replace(seen, features=in_space(seen.need_features(), how.spaces[number - how.views]))
+    elif number > 0:
         if rng.random() < how.crop:
             seen = crop(seen, round(len(seen.picks) * rng.uniform(0.4, 1)), rng)
         if rng.random() < how.metric:
@@ -48,6 +51,15 @@ def crop(video: AnnotatedVideo, length: int, rng: np.random.Generator) -> Annota
         gtscore=video.gtscore[kept],
         user_scores=None if video.user_scores is None else video.user_scores[:, kept],
     )
+
+
+def in_space(features: NDArray[np.float32], name: Literal["unit", "roots"]) -> NDArray[np.float32]:
+    """Features (N, D) with each step at length one, or the square roots of their sizes."""
+    if name == "unit":
+        found: NDArray[np.float32] = features / np.linalg.norm(features, axis=1, keepdims=True).clip(min=1e-12)
+    else:
+        found = np.sign(features) * np.sqrt(np.abs(features))
+    return found
 
 
 def change_metric(features: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
