@@ -1,0 +1,55 @@
+"""Moving previews that fit into a message: at most 5 MB, whatever the video."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from pathlib import Path
+from typing import Any, Literal
+
+from summdiff.atomic import written_whole
+from summdiff.export.moments import preview, preview_milliseconds
+from summdiff.timeline import Summary
+
+LARGEST = 5_000_000  # bytes; the file is smaller
+_SHORT_SIDE = 180  # pixels
+_SMALLEST = 16
+_OPTIONS: dict[str, dict[str, Any]] = {
+    "gif": {"optimize": True, "disposal": 1},
+    "webp": {"quality": 60, "method": 2, "minimize_size": False},
+}
+
+
+def write_animation(summary: Summary, path: Path, kind: Literal["gif", "webp"]) -> None:
+    """Write a preview that repeats for ever, 180 pixels on its short side, smaller where that would be too many bytes."""
+    from PIL import Image
+
+    pictures = [Image.fromarray(picture) for picture in preview(summary, short_side=_SHORT_SIDE)]
+    width, height = pictures[0].size
+    with written_whole(path) as temporary:
+        while True:
+            frames = [_ready(picture.resize((width, height)), kind) for picture in pictures]
+            buffer = BytesIO()
+            frames[0].save(
+                buffer,
+                format=kind.upper(),
+                save_all=True,
+                append_images=frames[1:],
+                duration=preview_milliseconds(),
+                loop=0,
+                **_OPTIONS[kind],
+            )
+            if buffer.tell() < LARGEST or min(width, height) <= _SMALLEST:
+                break
+            # Bytes go with the area; somewhat more is taken off, for noise does not shrink along.
+            factor = min(0.85, 0.95 * (LARGEST / buffer.tell()) ** 0.5)
+            width, height = max(_SMALLEST, int(width * factor)), max(_SMALLEST, int(height * factor))
+        temporary.write_bytes(buffer.getvalue())
+
+
+def _ready(picture: Any, kind: Literal["gif", "webp"]) -> Any:
+    """GIF has 256 colours a picture: without dithering, what stands still stays the same and costs nothing."""
+    from PIL import Image
+
+    if kind == "webp":
+        return picture
+    return picture.quantize(256, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
