@@ -20,7 +20,7 @@ _OPTIONS: dict[str, dict[str, Any]] = {
 
 
 def write_animation(summary: Summary, path: Path, kind: Literal["gif", "webp"]) -> None:
-    """Write a preview that repeats for ever, 180 pixels on its short side, smaller where that would be too many bytes."""
+    """Write a preview that repeats for ever, 180 pixels on its short side or less where that is too many bytes."""
     from PIL import Image
 
     pictures = [Image.fromarray(picture) for picture in preview(summary, short_side=_SHORT_SIDE)]
@@ -47,9 +47,9 @@ def write_animation(summary: Summary, path: Path, kind: Literal["gif", "webp"]) 
 
 
 def _ready(picture: Any, kind: Literal["gif", "webp"]) -> Any:
-    """GIF has 256 colours a picture: without dithering, what stands still stays the same and costs nothing."""
+    """GIF has 256 colours a picture; without dithering, what stands still stays the same and costs nothing."""
     from PIL import Image
 
     if kind == "webp":
         return picture
-    return picture.quantize(256, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+    return picture.quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)

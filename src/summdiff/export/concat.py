@@ -17,7 +17,9 @@ def write(summary: Summary, path: Path, *, on_progress: Callable[[float], None] 
     cut = cut_list(summary.video.path, summary.selection)
     name = str(cut.path)
     if "\n" in name or "\r" in name:
-        raise OutputError(f"'{path}' cannot be written: the name of the video has a line break, which FFmpeg's lists forbid.")
+        raise OutputError(
+            f"'{path}' cannot be written: the name of the video has a line break, which FFmpeg's lists forbid."
+        )
     lines = ["ffconcat version 1.0"]
     for part in cut.parts:
         # FFmpeg counts from the container's own start, which sound may make earlier than the first frame.

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from summdiff.atomic import written_whole
 from summdiff.export.names import plain
-from summdiff.export.timeline import build, cut_of, timeline_name
+from summdiff.export.timeline import build, cut_of
 from summdiff.timeline import Summary
 
 _EVENT = re.compile(r"^(\d{3,}  \S+ +)V( +C )", re.MULTILINE)
@@ -47,5 +47,5 @@ def write(summary: Summary, path: Path, *, on_progress: Callable[[float], None] 
 
 
 def reel(stem: str) -> str:
-    """The name of the source as a reel: up to eight capital letters and digits; AX, "some source", where none is left."""
+    """The source's name as a reel: up to eight capital letters and digits; AX, "some source", where none is left."""
     return re.sub(r"[^A-Z0-9]", "", stem.upper())[:_REEL] or "AX"

@@ -1,8 +1,8 @@
 """Final Cut Pro XML 1.9, for Final Cut Pro 10.4.9 and later and for Resolve.
 
-Written here and not by OpenTimelineIO's adapter: that one turns rates into whole numbers, so 29.97 frames a second come
-out as 29 and every cut is off; and it writes sound as clips of its own below the pictures, where `asset-clip` holds both.
-Times are fractions of seconds and multiples of a frame, as Final Cut asks for.
+Written here and not by OpenTimelineIO's adapter: that one turns rates into whole numbers, so 29.97 frames a second
+come out as 29 and every cut is off; and it writes sound as clips of its own below the pictures, where `asset-clip`
+holds both. Times are fractions of seconds and multiples of a frame, as Final Cut asks for.
 """
 
 from __future__ import annotations
@@ -24,13 +24,11 @@ _RATES = {32000: "32k", 44100: "44.1k", 48000: "48k", 88200: "88.2k", 96000: "96
 def write(summary: Summary, path: Path, *, on_progress: Callable[[float], None] | None = None) -> None:
     """Write one project whose storyline holds the parts, sound included."""
     cut = cut_of(summary)
-    tree = ET.ElementTree(_document(cut))
-    ET.indent(tree, "  ")
-    body = ET.tostring(tree.getroot(), encoding="unicode")
+    root = _document(cut)
+    ET.indent(root, "  ")
+    body = ET.tostring(root, encoding="unicode")
     with written_whole(path) as temporary:
-        temporary.write_text(
-            f'<?xml version="1.0" encoding="UTF-8"?>\n<!DOCTYPE fcpxml>\n{body}\n', encoding="utf-8"
-        )
+        temporary.write_text(f'<?xml version="1.0" encoding="UTF-8"?>\n<!DOCTYPE fcpxml>\n{body}\n', encoding="utf-8")
 
 
 def _document(cut: CutList) -> ET.Element:

@@ -1,4 +1,7 @@
-"""Title and chapters in FFmpeg's own text form: ffmpeg -i in.mp4 -i x.ffmetadata -map_metadata 1 -codec copy out.mp4."""
+"""Title and chapters in FFmpeg's own text form.
+
+ffmpeg -i talk.summary.mp4 -i talk.summary.ffmetadata -map_metadata 1 -codec copy out.mp4
+"""
 
 from __future__ import annotations
 

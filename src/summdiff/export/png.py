@@ -31,7 +31,7 @@ def write(summary: Summary, path: Path, *, on_progress: Callable[[float], None] 
 
 @contextmanager
 def quiet_about_glyphs() -> Iterator[None]:
-    """matplotlib's font lacks many scripts; a name in one of them is no reason for a warning on the command line."""
+    """Matplotlib's font lacks many scripts; a name in one of them is no reason for a warning on the command line."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=r"Glyph .* missing from font")
         yield
@@ -72,4 +72,3 @@ def plot(summary: Summary) -> Figure:
     chosen, whole = clock(summary.selected_duration), clock(summary.video.duration)
     axes.set_title(f"{name}: {chosen} of {whole} chosen", loc="left", fontsize=10)
     return figure
-

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from summdiff.atomic import written_whole
 from summdiff.export.moments import chosen_moments, thinned
@@ -37,11 +38,18 @@ def write(summary: Summary, path: Path, *, on_progress: Callable[[float], None] 
     down = _HEAD + rows * (height + _LABEL + _GAP) + _GAP
     sheet = Image.new("RGB", (across, down), _PAPER)
     draw = ImageDraw.Draw(sheet)
-    shown = f"{len(moments)} of {len(chosen)} chosen shots" if len(moments) < len(chosen) else f"{len(chosen)} chosen shots"
+    shown = (
+        f"{len(moments)} of {len(chosen)} chosen shots" if len(moments) < len(chosen) else f"{len(chosen)} chosen shots"
+    )
     right = f"{shown}, {clock(summary.selected_duration)} of {clock(summary.video.duration)}"
     bold, small = _font(17), _font(14)
     room = across - 3 * _GAP - draw.textlength(right, small)
-    draw.text((_GAP, _GAP), _fitting(plain(Path(summary.video.path).name), room, lambda t: draw.textlength(t, bold)), _INK, bold)
+    draw.text(
+        (_GAP, _GAP),
+        _fitting(plain(Path(summary.video.path).name), room, lambda t: draw.textlength(t, bold)),
+        _INK,
+        bold,
+    )
     draw.text((across - _GAP - draw.textlength(right, small), _GAP + 3), right, _SOFT, small)
     for place, (moment, picture) in enumerate(zip(moments, pictures, strict=True)):
         left = _GAP + place % columns * (width + _GAP)
@@ -52,7 +60,7 @@ def write(summary: Summary, path: Path, *, on_progress: Callable[[float], None] 
         sheet.save(temporary, format="JPEG", quality=88)
 
 
-def _font(size: int):
+def _font(size: int) -> Any:
     """DejaVu Sans, which comes with matplotlib and has Latin, Greek, Cyrillic and more."""
     from matplotlib import get_data_path
     from PIL import ImageFont

@@ -1,7 +1,7 @@
 """All shots as a table: one row a shot, for spreadsheets and scripts.
 
-Scores and shots are two tables of two files, since a row of the one is a step and a row of the other a shot: in one file,
-either would have to repeat the other, and no spreadsheet could sum a column of it.
+Scores and shots are two tables in two files, since a row of the one is a step and a row of the other a shot: in one
+file, either would have to repeat the other, and no spreadsheet could sum a column of it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from summdiff.timeline import Summary
 
 
 def write(summary: Summary, path: Path, *, on_progress: Callable[[float], None] | None = None) -> None:
-    """Write number, start, end, duration and score of each shot, whether it was chosen, and seconds of it that are kept.
+    """Write number, start, end, duration, score of each shot, whether it was chosen, and seconds that are kept.
 
     A shot may be chosen in part only, so `kept` can be less than `duration`. All times are seconds of the source.
     """

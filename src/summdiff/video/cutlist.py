@@ -177,7 +177,11 @@ def _cut_list(path: Path, parts: tuple[Interval, ...], _version: tuple[int, int]
         parts=tuple(
             CutPart(start, end, first_frame, last_frame, offset, record)
             for (start, end), (first_frame, last_frame), offset, record in zip(
-                seconds, ranges, offsets, records, strict=False  # the sums have one more
+                seconds,
+                ranges,
+                offsets,
+                records,
+                strict=False,  # the sums have one more
             )
         ),
         rate=rate,
