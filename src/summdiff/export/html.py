@@ -27,6 +27,7 @@ from summdiff.video import CutList, cut_list, stills
 
 if TYPE_CHECKING:
     from jinja2 import Template
+    from numpy.typing import NDArray
 
 MARK = "summdiff-report"  # name of the meta element by which the index page knows a report
 _MOST_PICTURES = 400
@@ -71,6 +72,8 @@ def write(summary: Summary, path: Path, *, on_progress: Callable[[float], None] 
         style=source("pages.css"),
         script=script,
         movie=quote(os.fsencode(path.name.removesuffix(".html") + ".mp4")),
+        large=_poster(summary),
+        shape=f"{cut.width} / {cut.height}",
         curve=_curve(summary),
         shot_list=shots,
         cues=[{"start": float(cue.start), "end": float(cue.end), "text": cue.text} for cue in subtitles_of(summary)],
@@ -142,8 +145,6 @@ def _place_in_summary(shot: Shot, cut: CutList) -> float | None:
 
 def _pictures(summary: Summary) -> dict[int, str]:
     """Data URLs of one picture a shot, by its number; of the chosen ones only where there are very many."""
-    from PIL import Image
-
     chosen = {moment.number: moment.time for moment in thinned(chosen_moments(summary), _MOST_PICTURES)}
     times = dict(sorted(chosen.items()))
     if len(summary.shots) <= _MOST_PICTURES:
@@ -151,10 +152,22 @@ def _pictures(summary: Summary) -> dict[int, str]:
     side = 108 if len(times) <= _MANY else 72
     urls = {}
     for number, picture in zip(times, stills(summary.video.path, list(times.values()), short_side=side), strict=True):
-        buffer = BytesIO()
-        Image.fromarray(picture).save(buffer, format="JPEG", quality=72)
-        urls[number] = "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
+        urls[number] = _data_url(picture)
     return urls
+
+
+def _poster(summary: Summary) -> str:
+    """What the player shows before it plays: the most important of the chosen shots."""
+    best = max(chosen_moments(summary), key=lambda moment: summary.shots[moment.number - 1].score)
+    return _data_url(next(stills(summary.video.path, [best.time], short_side=360)))
+
+
+def _data_url(picture: NDArray[np.uint8]) -> str:
+    from PIL import Image
+
+    buffer = BytesIO()
+    Image.fromarray(picture).save(buffer, format="JPEG", quality=72)
+    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
 def _curve(summary: Summary) -> dict[str, Any]:
@@ -191,6 +204,8 @@ def _curve(summary: Summary) -> dict[str, Any]:
         "band": f"M{across(edges[0])} {down(upper[0])} {steps(list(upper))} {back} Z",
         "line": f"M{across(edges[0])} {down(mean[0])} {steps(list(mean))}",
         "chosen": [(across(part.start), round(across(part.end) - across(part.start), 1)) for part in summary.selection],
+        "low": f"{low:.2f}",
+        "high": f"{high:.2f}",
         "ticks": [
             (round(100 * n * tick / duration, 2), clock(n * tick)) for n in range(int(duration * 0.97 / tick) + 1)
         ],

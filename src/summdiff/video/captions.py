@@ -21,7 +21,10 @@ from av.subtitles.stream import SubtitleStream
 from summdiff.video.source import FrameSource, open_input
 
 _TEXT_CODECS = frozenset({"subrip", "srt", "ass", "ssa", "mov_text", "webvtt", "text"})
-_ORDERS = re.compile(r"(?<!\\)\{[^}]*\}")  # ASS: {\i1}; a brace that is meant has a backslash
+# FFmpeg hands out every text as ASS, with orders such as {\i1}; a brace that is meant has a backslash. In files that
+# are ASS themselves, braces hold comments as well.
+_ORDERS = re.compile(r"(?<!\\)\{\\[^}]*\}")
+_BRACES = re.compile(r"(?<!\\)\{[^}]*\}")
 _ESCAPES = ((r"\N", "\n"), (r"\n", "\n"), (r"\h", " "), (r"\{", "{"), (r"\}", "}"), ("\\\u2060", "\\"))
 _CLOCK = Fraction(1, 90000)  # of subtitles in an mp4
 _LONGEST_TEXT = 65535  # bytes; the length has two
@@ -260,7 +263,7 @@ def _decoded(stream: SubtitleStream, packet: Packet[Any]) -> str:
         # ReadOrder, Layer, Style, Name, MarginL, MarginR, MarginV, Effect, Text
         fields = event.split(",", 8)
         text = fields[8] if len(fields) == 9 else event
-        text = _ORDERS.sub("", text)
+        text = (_BRACES if stream.codec_context.name in ("ass", "ssa") else _ORDERS).sub("", text)
         for code, meaning in _ESCAPES:
             text = text.replace(code, meaning)
         lines.append(text)
