@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 from summdiff.timeline import Interval, Scores, Shot, Summary, merge
@@ -32,7 +34,7 @@ def summary_of():
             ),
             "shots": tuple(
                 Shot(start, end, 0.5, any(a < end and b > start for a, b in chosen))
-                for start, end in zip(edges, edges[1:], strict=False)
+                for start, end in itertools.pairwise(edges)
             ),
             "selection": merge(Interval(start, end) for start, end in chosen),
         }
@@ -48,9 +50,7 @@ def nasty(make_video, tmp_path):
     def make(name=NASTY, **options):
         folder = tmp_path / "films & <more>"
         folder.mkdir(exist_ok=True)
-        film = make_video(
-            folder / name, **{"scenes": [(2.0, "forest"), (2.0, "street")], "sound": True, **options}
-        )
+        film = make_video(folder / name, **{"scenes": [(2.0, "forest"), (2.0, "street")], "sound": True, **options})
         return film.path, film
 
     return make

@@ -14,7 +14,7 @@ LARGEST = 5_000_000  # bytes; the file is smaller
 _SHORT_SIDE = 180  # pixels
 _SMALLEST = 16
 _OPTIONS: dict[str, dict[str, Any]] = {
-    "gif": {"optimize": True, "disposal": 1},
+    "gif": {"optimize": False, "disposal": 1},
     "webp": {"quality": 60, "method": 2, "minimize_size": False},
 }
 
@@ -27,7 +27,7 @@ def write_animation(summary: Summary, path: Path, kind: Literal["gif", "webp"]) 
     width, height = pictures[0].size
     with written_whole(path) as temporary:
         while True:
-            frames = [_ready(picture.resize((width, height)), kind) for picture in pictures]
+            frames = _ready([picture.resize((width, height)) for picture in pictures], kind)
             buffer = BytesIO()
             frames[0].save(
                 buffer,
@@ -46,10 +46,19 @@ def write_animation(summary: Summary, path: Path, kind: Literal["gif", "webp"]) 
         temporary.write_bytes(buffer.getvalue())
 
 
-def _ready(picture: Any, kind: Literal["gif", "webp"]) -> Any:
-    """GIF has 256 colours a picture; without dithering, what stands still stays the same and costs nothing."""
+def _ready(pictures: list[Any], kind: Literal["gif", "webp"]) -> list[Any]:
+    """Pictures in the colours that the format has: for GIF, 256 that are the same for all of them.
+
+    They are taken from every sixth picture. Without dithering, what stands still stays the same and costs nothing.
+    """
     from PIL import Image
 
     if kind == "webp":
-        return picture
-    return picture.quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+        return pictures
+    some = pictures[::6]
+    width, height = (max(1, side // 2) for side in some[0].size)
+    column = Image.new("RGB", (width, height * len(some)))
+    for place, picture in enumerate(some):
+        column.paste(picture.resize((width, height)), (0, height * place))
+    palette = column.quantize(256, method=Image.Quantize.MEDIANCUT)
+    return [picture.quantize(palette=palette, dither=Image.Dither.NONE) for picture in pictures]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -56,8 +57,11 @@ def write(summary: Summary, path: Path, *, on_progress: Callable[[float], None] 
         top = _HEAD + place // columns * (height + _LABEL + _GAP)
         sheet.paste(picture, (left, top))
         draw.text((left, top + height + 4), f"{clock(moment.start)} – {clock(moment.end)}", _INK, small)
+    # Encoded in memory first: Pillow does not notice a disk that is full while it writes a JPEG.
+    buffer = BytesIO()
+    sheet.save(buffer, format="JPEG", quality=88)
     with written_whole(path) as temporary:
-        sheet.save(temporary, format="JPEG", quality=88)
+        temporary.write_bytes(buffer.getvalue())
 
 
 def _font(size: int) -> Any:
