@@ -33,7 +33,7 @@ def summary_of():
                 tuple(0.05 for _ in times),
             ),
             "shots": tuple(
-                Shot(start, end, 0.5, any(a < end and b > start for a, b in chosen))
+                Shot(start, end, 0.5, any(a < end and b > start for a, b in chosen), 0.25)
                 for start, end in itertools.pairwise(edges)
             ),
             "selection": merge(Interval(start, end) for start, end in chosen),

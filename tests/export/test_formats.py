@@ -73,6 +73,7 @@ def test_csv_has_shots_and_scores(film, tmp_path):
         (2.0, 3.0, "1"),
         (3.0, 4.0, "0"),
     ]
+    assert {row["probability"] for row in rows} == {"0.250000"}
     assert sum(float(row["kept"]) for row in rows) == pytest.approx(film.selected_duration)
     with scores.open(newline="") as file:
         rows = list(csv.DictReader(file))

@@ -16,6 +16,7 @@ from caption_files import add_captions
 from summdiff.errors import OutputError
 from summdiff.export import save
 from summdiff.export.index import check_index, write_index
+from summdiff.timeline import Alternative, Interval
 
 EVIL = "<img src=x onerror=\"document.title='owned'\">'&{{7*7}}.mp4"
 
@@ -92,7 +93,12 @@ def test_hostile_names_stay_text(evil, tmp_path):
 
 def test_it_shows_what_was_decided(nasty, summary_of, tmp_path):
     path, _ = nasty()
-    summary = replace(summary_of(path, [(0.4, 1.2), (2.0, 3.0)]), warnings=("2 damaged frames were skipped.",))
+    summary = replace(
+        summary_of(path, [(0.4, 1.2), (2.0, 3.0)]),
+        warnings=("2 damaged frames were skipped.",),
+        alternatives=(Alternative((Interval(0.0, 1.0), Interval(3.0, 4.0)), (0, 2), 0.93, 0.5),),
+        settings={"samples": 4, "keep": [{"start": 0.0, "end": 2.0}], "drop": []},
+    )
     (report,) = save(summary, tmp_path / "out", formats=["html"])
     text = report.read_text(encoding="utf-8")
     page = Page(text)
@@ -101,7 +107,17 @@ def test_it_shows_what_was_decided(nasty, summary_of, tmp_path):
     assert len(page.all("img")) == 5
     assert len(list(page.all("rect"))) == 2
     assert {attrs["class"] for attrs in page.all("path")} == {"band", "mean"}
-    for said in ("2 damaged frames were skipped.", "efficientnet_lite0", "samples", "relational", "SummDiff"):
+    for said in (
+        "2 damaged frames were skipped.",
+        "efficientnet_lite0",
+        "samples",
+        "relational",
+        "SummDiff",
+        "likely 25%",
+        "0:00 – 0:01, 0:03 – 0:04",
+        "expected score 93%",
+        "0:00 – 0:02",
+    ):
         assert said in text
 
 

@@ -283,6 +283,14 @@ def test_sound_is_linked_to_its_pictures(nasty, summary_of, tmp_path):
     assert (asset.get("hasAudio"), asset.get("audioChannels"), asset.get("audioRate")) == ("1", "2", "48000")
 
 
+def test_one_channel_of_sound_is_one(nasty, summary_of, tmp_path):
+    path, _ = nasty(sound_layout="mono")
+    edl, fcp7 = save(summary_of(path, [(1.0, 2.0)]), tmp_path / "out", formats=["edl", "fcp7xml"])
+    assert edl.read_text(encoding="utf-8").split("\n")[3].split()[2] == "B"
+    for found in (read_edl(edl, 25), read_fcp7xml(fcp7, 25)):
+        assert found.linked == [found.clips]
+
+
 def test_a_video_without_sound_has_none_in_its_timelines(nasty, summary_of, tmp_path):
     path, _ = nasty(sound=False)
     otio_path, edl, fcpxml, fcp7 = save(summary_of(path, [(1.0, 2.0)]), tmp_path / "out", formats=FORMATS)

@@ -3,7 +3,8 @@
 OpenTimelineIO's adapter writes the events; mended afterwards is what it leaves out:
 
 - the frame code mode (FCM), without which readers take 29.97 for non-drop;
-- sound, which the adapter does not write: an event takes pictures and sound together as AA/V;
+- sound, which the adapter does not write: an event takes pictures and sound together, as AA/V (two channels)
+  or B (one);
 - timecode that does not drop numbers at 29.97 and 59.94, where the source carries such: the adapter always drops.
   Without dropping, numbers count like those of the whole rate above, so that rate is written;
 - the reel, which the adapter takes from the file name with spaces in it.
@@ -20,7 +21,7 @@ from summdiff.export.names import plain
 from summdiff.export.timeline import build, cut_of
 from summdiff.timeline import Summary
 
-_EVENT = re.compile(r"^(\d{3,}  \S+ +)V( +C )", re.MULTILINE)
+_EVENT = re.compile(r"^(\d{3,}  \S+ +)V +C ", re.MULTILINE)
 _REEL = 8  # characters that the format has room for
 
 
@@ -40,7 +41,8 @@ def write(summary: Summary, path: Path, *, on_progress: Callable[[float], None] 
     text = otio.adapters.write_to_string(timeline, "cmx_3600", style="nucoda", rate=rate)
     head, events = text.split("\n\n", 1)
     if cut.sound is not None:
-        events = _EVENT.sub(lambda event: f"{event[1]}AA/V{event[2][3:]}", events)
+        channels = "B" if cut.sound.channels == 1 else "AA/V"
+        events = _EVENT.sub(lambda event: f"{event[1]}{channels:<5} C ", events)
     mode = "DROP FRAME" if cut.drop_frame else "NON-DROP FRAME"
     with written_whole(path) as temporary:
         temporary.write_text(f"{head}\nFCM: {mode}\n\n{events}", encoding="utf-8")

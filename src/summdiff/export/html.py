@@ -22,7 +22,7 @@ from summdiff.export.captions import subtitles_of
 from summdiff.export.moments import chosen_moments, thinned
 from summdiff.export.names import plain
 from summdiff.export.times import clock
-from summdiff.timeline import Shot, Summary
+from summdiff.timeline import Interval, Shot, Summary
 from summdiff.video import CutList, cut_list, stills
 
 if TYPE_CHECKING:
@@ -77,6 +77,14 @@ def write(summary: Summary, path: Path, *, on_progress: Callable[[float], None] 
         curve=_curve(summary),
         shot_list=shots,
         cues=[{"start": float(cue.start), "end": float(cue.end), "text": cue.text} for cue in subtitles_of(summary)],
+        alternatives=[
+            {
+                "parts": _spans(other.selection),
+                "expected": f"{other.expected:.0%}",
+                "overlap": f"{other.overlap:.0%}",
+            }
+            for other in summary.alternatives
+        ],
         warnings=summary.warnings,
         card=_CARD if summary.model.get("id") == "default" else "",
         tables=[
@@ -127,6 +135,7 @@ def _shots(summary: Summary, cut: CutList) -> list[dict[str, Any]]:
             "end": clock(shot.end),
             "length": f"{shot.duration:.1f} s",
             "score": f"{shot.score:.2f}",
+            "probability": f"{shot.probability:.0%}",
             "share": f"{100 * shot.score / top:.0f}",
             "selected": shot.selected,
             "picture": pictures.get(number, ""),
@@ -213,11 +222,23 @@ def _curve(summary: Summary) -> dict[str, Any]:
 
 
 def _rows(values: dict[str, Any]) -> list[tuple[str, str]]:
-    return [
-        (key.replace("_", " "), value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str))
-        for key, value in values.items()
-        if value is not None
-    ]
+    return [(key.replace("_", " "), _told(value)) for key, value in values.items() if value is not None]
+
+
+def _told(value: Any) -> str:
+    """A value of the settings as a person reads it; spans of time, such as those to keep, as times."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list | tuple):
+        if not value:
+            return "none"
+        if all(isinstance(each, dict) and each.keys() == {"start", "end"} for each in value):
+            return _spans([Interval(float(each["start"]), float(each["end"])) for each in value])
+    return json.dumps(value, ensure_ascii=False, default=str)
+
+
+def _spans(parts: Sequence[Interval]) -> str:
+    return ", ".join(f"{clock(part.start)} – {clock(part.end)}" for part in parts)
 
 
 def _video_rows(summary: Summary, cut: CutList) -> list[tuple[str, str]]:

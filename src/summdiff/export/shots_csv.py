@@ -16,13 +16,13 @@ from summdiff.timeline import Summary
 
 
 def write(summary: Summary, path: Path, *, on_progress: Callable[[float], None] | None = None) -> None:
-    """Write number, start, end, duration, score of each shot, whether it was chosen, and seconds that are kept.
+    """Write a row a shot: number, times, score, probability, whether it was chosen, and seconds that are kept.
 
     A shot may be chosen in part only, so `kept` can be less than `duration`. All times are seconds of the source.
     """
     with written_whole(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
         table = csv.writer(file, lineterminator="\n")
-        table.writerow(["shot", "start", "end", "duration", "score", "selected", "kept"])
+        table.writerow(["shot", "start", "end", "duration", "score", "probability", "selected", "kept"])
         for number, shot in enumerate(summary.shots, start=1):
             kept = math.fsum(
                 max(0.0, min(part.end, shot.end) - max(part.start, shot.start)) for part in summary.selection
@@ -32,6 +32,7 @@ def write(summary: Summary, path: Path, *, on_progress: Callable[[float], None] 
                     number,
                     *(f"{seconds:.6f}" for seconds in (shot.start, shot.end, shot.duration)),
                     f"{shot.score:.6f}",
+                    f"{shot.probability:.6f}",
                     int(shot.selected),
                     f"{kept:.6f}",
                 ]

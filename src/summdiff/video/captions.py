@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import re
 import struct
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from itertools import pairwise
+from functools import lru_cache
+from itertools import accumulate, pairwise
 from typing import Any, cast
 
 import av
@@ -18,7 +20,7 @@ from av.container.output import OutputContainer
 from av.packet import Packet
 from av.subtitles.stream import SubtitleStream
 
-from summdiff.video.source import FrameSource, open_input
+from summdiff.video.source import FileVersion, FrameSource, file_version, open_input
 
 _TEXT_CODECS = frozenset({"subrip", "srt", "ass", "ssa", "mov_text", "webvtt", "text"})
 # FFmpeg hands out every text as ASS, with orders such as {\i1}; a brace that is meant has a backslash. In files that
@@ -70,11 +72,17 @@ Part = tuple[Fraction, Fraction]
 def read_subtitles(path: str | os.PathLike[str]) -> tuple[SubtitleTrack, ...]:
     """All text subtitles of a video (SubRip, ASS, MP4 timed text, WebVTT), in seconds from the first displayed frame.
 
-    Styles and positions are left out. Subtitles that are pictures (DVD, Blu-ray) are not read.
+    Styles and positions are left out. Subtitles that are pictures (DVD, Blu-ray) are not read. What was read last is
+    kept, since several formats ask for it and the whole file has to be gone through.
 
     Raises:
         VideoError: the file cannot be read.
     """
+    return _read_subtitles(os.fspath(path), file_version(path))
+
+
+@lru_cache(maxsize=2)
+def _read_subtitles(path: str, _version: FileVersion) -> tuple[SubtitleTrack, ...]:
     found: dict[int, list[Cue]] = {}
     with FrameSource(path) as source:
         streams = [stream for stream in source.container.streams.subtitles if _is_text(stream)]
@@ -146,19 +154,23 @@ def carry(cues: Iterable[Cue], parts: Sequence[Part]) -> tuple[Cue, ...]:
         cues: in the source's time.
         parts: [start, end) in the source's seconds, in order, as in `CutList`.
     """
+    ends = [end for _, end in parts]
+    offsets = list(accumulate((end - start for start, end in parts), initial=Fraction(0)))
     carried: list[Cue] = []
     for cue in cues:
-        offset = Fraction(0)
         pieces: list[Cue] = []
-        for start, end in parts:
-            first, last = max(cue.start, start), min(cue.end, end)
-            if first < last:
-                piece = Cue(first - start + offset, last - start + offset, cue.text)
-                if pieces and pieces[-1].end == piece.start:
-                    pieces[-1] = replace(pieces[-1], end=piece.end)
-                else:
-                    pieces.append(piece)
-            offset += end - start
+        for number in range(bisect_right(ends, cue.start), len(parts)):
+            start, end = parts[number]
+            if start >= cue.end:
+                break
+            shift = offsets[number] - start
+            piece = Cue(max(cue.start, start) + shift, min(cue.end, end) + shift, cue.text)
+            if piece.start >= piece.end:
+                continue
+            if pieces and pieces[-1].end == piece.start:
+                pieces[-1] = replace(pieces[-1], end=piece.end)
+            else:
+                pieces.append(piece)
         carried += pieces
     return tuple(sorted(carried, key=lambda cue: (cue.start, cue.end)))
 

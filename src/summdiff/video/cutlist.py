@@ -25,7 +25,7 @@ from summdiff.video.cut import tick_parts
 from summdiff.video.index import FrameIndex, index_frames
 from summdiff.video.picture import Orientation
 from summdiff.video.probe import pixel_aspect
-from summdiff.video.source import FrameSource, audio_stream, nominal_rate
+from summdiff.video.source import FileVersion, FrameSource, audio_stream, file_version, nominal_rate
 
 # Rates that editors, SMPTE timecode and edit decision lists know.
 STANDARD_RATES = (
@@ -136,14 +136,11 @@ def cut_list(path: str | os.PathLike[str], parts: Sequence[Interval]) -> CutList
         UsageError: no part holds a frame of the video.
     """
     absolute = Path(os.path.abspath(path))  # noqa: PTH100  (Path.resolve would follow links)
-    status = absolute.stat() if absolute.is_file() else None
-    key = (status.st_mtime_ns, status.st_size) if status is not None else (0, 0)
-    return _cut_list(absolute, tuple(parts), key)
+    return _cut_list(absolute, tuple(parts), file_version(absolute))
 
 
 @lru_cache(maxsize=4)
-def _cut_list(path: Path, parts: tuple[Interval, ...], _version: tuple[int, int]) -> CutList:
-    # Kept for a while, since one summary is written in many formats and indexing reads the whole file.
+def _cut_list(path: Path, parts: tuple[Interval, ...], _version: FileVersion) -> CutList:
     index = index_frames(path)
     with FrameSource(path) as source:
         first = next(iter(source)).frame
