@@ -28,6 +28,8 @@ KINDS = {
     "59.94": {"fps": Fraction(60000, 1001)},
     "60": {"fps": 60},
     "29.97 in Matroska, whose clock has milliseconds": {"fps": Fraction(30000, 1001), "suffix": ".mkv"},
+    "25 in AVI, which has no display times": {"fps": 25, "suffix": ".avi", "options": {"bf": "0"}},
+    "29.97 in a transport stream": {"fps": Fraction(30000, 1001), "suffix": ".ts"},
     "15, of which editors know the double": {"fps": 15},
     "starts late, with B-frames": {"fps": 25, "suffix": ".mkv", "start": 2.0, "options": {"bf": "2"}},
     "variable": {"times": WILD},
@@ -154,12 +156,8 @@ def test_timelines_and_mp4_agree_frame_by_frame(kind, nasty, summary_of, tmp_pat
     shown = numbers_of(outputs[0], film)
     assert shown == [number for first, last in cuts for number in range(first, last)]
 
-    rates = {"15, of which editors know the double": 30, "starts late, with B-frames": 25}
-    rate = Fraction(rates.get(kind, options.get("fps", 0)))
-    if kind == "29.97 in Matroska, whose clock has milliseconds":
-        rate = Fraction(30000, 1001)
-    if kind == "variable":
-        rate = Fraction(24000, 1001)
+    rates = {"15, of which editors know the double": Fraction(30), "variable": Fraction(24000, 1001)}
+    rate = rates.get(kind) or Fraction(options["fps"])
     found = {name: READERS[name](path, rate) for name, path in zip(FORMATS, outputs[1:], strict=True)}
     for name, read in found.items():
         assert read.path == str(path), name
@@ -184,6 +182,16 @@ def test_timelines_and_mp4_agree_frame_by_frame(kind, nasty, summary_of, tmp_pat
         else:
             repeat = round(rate / Fraction(options.get("fps", rate)))
             assert part == [number for number in range(first, last) for _ in range(repeat)]
+
+
+def test_a_still_picture_is_in_the_timeline_where_the_part_begins(nasty, summary_of, tmp_path):
+    """Slides: a part begins while one is on display, and the mp4 shows it from there on."""
+    path, film = nasty(times=[*(n / 25 for n in range(25)), 4.0, 8.0, 8.04, 8.08], sound=False)
+    outputs = save(summary_of(path, [(2.0, 3.0), (3.5, 6.0)]), tmp_path / "out", formats=["mp4", *FORMATS])
+    assert numbers_of(outputs[0], film) == [24, 24, 25]
+    rate = Fraction(24000, 1001)
+    for name, output in zip(FORMATS, outputs[1:], strict=True):
+        assert READERS[name](output, rate).clips == [(48, 24, 0), (84, 60, 24)], name
 
 
 @pytest.mark.parametrize(

@@ -69,6 +69,7 @@ def _report(path: Path, folder: Path) -> dict[str, Any] | None:
     poster = values.get("poster")
     return {
         **{key: values[key] for key in (*_TEXTS, *_COUNTS)},
+        "name": plain(path.name.removesuffix(".summary.html")),  # of alternatives, the title is the same
         "poster": poster if isinstance(poster, str) and poster.startswith(_PICTURE) else "",
         "href": "/".join(quote(os.fsencode(part)) for part in path.relative_to(folder).parts),
     }

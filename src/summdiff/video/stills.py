@@ -14,6 +14,8 @@ from summdiff.video.picture import Scaler
 from summdiff.video.probe import pixel_aspect
 from summdiff.video.source import FrameSource
 
+_ROUNDING_SECONDS = 5e-4
+
 
 def stills(path: str | os.PathLike[str], times: Sequence[float], *, short_side: int) -> Iterator[NDArray[np.uint8]]:
     """What is on display at each of `times`, upright and with square pixels.
@@ -36,14 +38,15 @@ def stills(path: str | os.PathLike[str], times: Sequence[float], *, short_side: 
         aspect = pixel_aspect(source)
     scaler = Scaler(short_side=short_side, pixel_aspect=aspect)
     with FramePicker(path, index) as picker:
-        # Half a tick is rounding of a time that stands for a frame.
-        ticks = np.floor(np.asarray(times) / float(picker.time_base) + 0.5).astype(np.int64)
+        tick = float(picker.time_base)
+        # A time that stands for a frame may have been rounded.
+        ticks = np.floor(np.asarray(times) / tick + min(0.5, _ROUNDING_SECONDS / tick)).astype(np.int64)
         wanted = np.maximum(np.searchsorted(index.shown, ticks, side="right") - 1, 0)
         last, image = -1, None
         for number in wanted:
             if number != last or image is None:
-                tick = int(index.shown[number])
-                found = next(picker.pick(tick, tick + 1, held=False), None)
+                start = int(index.shown[number])
+                found = next(picker.pick(start, start + 1, held=False), None)
                 if found is not None:
                     image = scaler(found.frame)
                 elif image is None:
