@@ -23,6 +23,7 @@ from summdiff.errors import OutputError, SummdiffError, UsageError
 from summdiff.export import FORMATS, check_formats, save, targets
 from summdiff.timeline import Interval, Summary
 
+ROOT = Path(__file__).parents[2]
 CHOSEN = [(0.4, 1.2), (2.0, 3.0)]
 CUES = [(0.1, 0.3, "Gone"), (0.6, 0.9, "One & <two> --> 日本"), (1.0, 2.4, r"Over\Nthe gap")]
 CHAPTERS = [(0.0, 0.8, "A = b; #1 \\ & <x>"), (0.8, 1.5, "日本"), (1.5, 1.9, "Lost"), (1.9, 4.0, "End")]
@@ -290,3 +291,13 @@ def test_a_full_disk_leaves_nothing(captioned, tmp_path):
     assert all("cannot be written" in sentence for sentence in said.values())
     # csv is two files: the first may be whole before the second fails, but here neither fits.
     assert list((tmp_path / "full").iterdir()) == []
+
+
+def test_the_command_that_checks_exports_finds_nothing_wrong(nasty, tmp_path):
+    path, _ = nasty("it's 100% & <日本>.mp4", scenes=[(4.0, "forest"), (5.0, "street"), (4.0, "beach")])
+    result = subprocess.run(
+        [sys.executable, ROOT / "scripts" / "check_exports.py", path], capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    rows = re.findall(r"^\| `(\w+)` \|", result.stdout, flags=re.M)
+    assert rows == list(FORMATS)

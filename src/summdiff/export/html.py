@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 MARK = "summdiff-report"  # name of the meta element by which the index page knows a report
 _MOST_PICTURES = 400
 _MANY = 150  # shots from which on pictures get smaller
-_MOST_STEPS = 2000  # of the curve: more than there are pixels
+_MOST_STEPS = 1000  # of the curve: as many as there are pixels
 _WIDTH, _HEIGHT = 1000, 160  # of the drawing, in its own units
 _TICKS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200)
 _CARD = (

@@ -16,6 +16,7 @@ from summdiff.export.html import policy, source, template
 from summdiff.export.names import plain
 
 NAME = "index.html"
+_ENDING = ".summary.html"
 _MARK = "summdiff-index"
 _TEXTS = ("title", "duration", "selected", "share")
 _COUNTS = ("shots", "chosen")
@@ -40,7 +41,7 @@ def write_index(folder: Path) -> Path:
     """
     reports = [
         found
-        for path in sorted(folder.rglob("*.summary.html"))
+        for path in sorted(folder.rglob(f"*{_ENDING}"), key=lambda path: (path.parent, _name(path)))
         if not any(part.startswith(".") for part in path.relative_to(folder).parts)
         and (found := _report(path, folder)) is not None
     ]
@@ -51,6 +52,10 @@ def write_index(folder: Path) -> Path:
     with written_whole(folder / NAME) as temporary:
         temporary.write_text(page, encoding="utf-8", errors="replace")
     return folder / NAME
+
+
+def _name(path: Path) -> str:
+    return path.name.removesuffix(_ENDING)
 
 
 def _report(path: Path, folder: Path) -> dict[str, Any] | None:
@@ -69,7 +74,7 @@ def _report(path: Path, folder: Path) -> dict[str, Any] | None:
     poster = values.get("poster")
     return {
         **{key: values[key] for key in (*_TEXTS, *_COUNTS)},
-        "name": plain(path.name.removesuffix(".summary.html")),  # of alternatives, the title is the same
+        "name": plain(_name(path)),  # of alternatives, the title is the same
         "poster": poster if isinstance(poster, str) and poster.startswith(_PICTURE) else "",
         "href": "/".join(quote(os.fsencode(part)) for part in path.relative_to(folder).parts),
     }
