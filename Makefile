@@ -14,8 +14,8 @@ help: ## show this help
 
 demo: $(VENV)/.installed $(VIDEO) ## summarise a real film (VIDEO=path for another)
 	@mkdir -p $(DEMO)
-	$(BIN)/summdiff summarize "$(VIDEO)" -o $(DEMO) --formats mp4,json,png --overwrite
-	@echo "Watch the .summary.mp4 above; its scores, shots and settings are in the .summary.json, the curve in the .png."
+	$(BIN)/summdiff summarize "$(VIDEO)" -o $(DEMO) --formats mp4,json,png,html --overwrite
+	@echo "Watch the .summary.mp4 above; the .html beside it is its report; scores, shots and settings are in the .json, the curve in the .png."
 
 test: $(VENV)/.installed-dev ## run the default tests
 	$(BIN)/python -m pytest -n 2

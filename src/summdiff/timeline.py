@@ -236,7 +236,7 @@ class Summary:
         name: str | None = None,
         overwrite: bool = False,
     ) -> list[Path]:
-        """Write the summary into a folder, one file a format, and return their paths.
+        """Write the summary into a folder, one or two files a format, and return their paths.
 
         See `summdiff.export.save`; this is a short-cut to it.
         """

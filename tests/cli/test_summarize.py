@@ -163,3 +163,39 @@ def test_help_names_every_verb(summdiff):
     for verb in ("summarize", "train", "crossval", "fit-pca"):
         assert verb in out
     assert summdiff("--version")[1].startswith("summdiff ")
+
+
+def test_a_batch_of_reports_ends_with_a_page_that_leads_to_them(films, summdiff):
+    code, _, err = summdiff("summarize", films, "-o", films / "out", "--formats", "html")
+    assert code == 1  # one film is broken
+    page = films / "out" / "index.html"
+    assert str(page) in err
+    text = page.read_text(encoding="utf-8")
+    assert "-dash%20%26%20%E2%80%9C%C3%BC%E2%80%9D%20100%25.summary.html" in text
+    assert "b.summary.html" in text
+    # Beside the videos it is the folder that was named; a single video has none; written anew it stays ours.
+    assert summdiff("summarize", films, "--formats", "html", "-q")[0] == 1
+    assert (films / "index.html").is_file()
+    assert summdiff("summarize", films / "b.mp4", "-o", films / "one", "--formats", "html")[0] == 0
+    assert not (films / "one" / "index.html").exists()
+    code, out, _ = summdiff(
+        "summarize", films, "-o", films / "out", "--formats", "html", "--overwrite", "--progress", "machine"
+    )
+    assert {"event": "index", "output": str(page)} in [json.loads(line) for line in out.splitlines()]
+
+
+def test_a_page_of_someone_else_is_not_replaced(films, summdiff):
+    (films / "out").mkdir()
+    (films / "out" / "index.html").write_text("<h1>My films</h1>")
+    code, _, err = summdiff("summarize", films, "-o", films / "out", "--formats", "html")
+    assert code == 1
+    assert "not from summdiff" in err
+    assert [path.name for path in (films / "out").iterdir()] == ["index.html"]
+
+
+def test_a_missing_extra_is_said_before_the_work(films, summdiff, monkeypatch):
+    monkeypatch.setitem(sys.modules, "opentimelineio", None)
+    code, _, err = summdiff("summarize", films / "b.mp4", "-o", films / "none", "--formats", "mp4,edl")
+    assert code == 2
+    assert "pip install 'summdiff[export]'" in " ".join(err.split())
+    assert not (films / "none").exists()

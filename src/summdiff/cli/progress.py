@@ -32,6 +32,9 @@ class Reporter(Protocol):
     def failed(self, video: Path, error: str) -> None:
         """The current video failed."""
 
+    def index(self, page: Path) -> None:
+        """A page that leads to the reports is written."""
+
     def close(self, done: list[tuple[Path, Summary, list[Path]]], failed: list[tuple[Path, str]]) -> None:
         """The batch is over."""
 
@@ -63,6 +66,9 @@ class _Quiet:
 
     def failed(self, video: Path, error: str) -> None:
         print(f"summdiff: {error}", file=sys.stderr)
+
+    def index(self, page: Path) -> None:
+        pass
 
     def close(self, done: list[tuple[Path, Summary, list[Path]]], failed: list[tuple[Path, str]]) -> None:
         pass
@@ -98,6 +104,9 @@ class _Machine(_Quiet):
     def failed(self, video: Path, error: str) -> None:
         self._video = str(video)
         self._say(event="failed", error=error)
+
+    def index(self, page: Path) -> None:
+        print(json.dumps({"event": "index", "output": str(page)}), flush=True)
 
     def close(self, done: list[tuple[Path, Summary, list[Path]]], failed: list[tuple[Path, str]]) -> None:
         print(json.dumps({"event": "end", "done": len(done), "failed": len(failed)}), flush=True)
@@ -167,6 +176,10 @@ class _Bars:
     def failed(self, video: Path, error: str) -> None:
         self._end_stage()
         self._print(f"  failed: {error}", style="red")
+
+    def index(self, page: Path) -> None:
+        self._end_stage()
+        self._print(f"All reports: {page}", style="green")
 
     def close(self, done: list[tuple[Path, Summary, list[Path]]], failed: list[tuple[Path, str]]) -> None:
         if len(done) + len(failed) < 2:

@@ -79,7 +79,7 @@ def summarize(
     max_shot: Annotated[float, typer.Option(metavar="SECONDS", help="Longest shot.")] = Options.max_shot,
     rate: Annotated[float, typer.Option(metavar="FPS", help="Frames looked at per second of video.")] = 1.0,
     formats: Annotated[
-        str, typer.Option(metavar="LIST", help=f"What to write, separated by commas: {', '.join(FORMATS)}.")
+        str, typer.Option(metavar="LIST", help=f"What to write, separated by commas: {', '.join(FORMATS)}; or all.")
     ] = ",".join(DEFAULT_FORMATS),
     recursive: Annotated[bool, typer.Option("-r", "--recursive", help="Also look into sub-folders.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace results that are there.")] = False,
@@ -117,17 +117,22 @@ def summarize(
         alternatives=alternatives,
         loss=loss,
     )
-    wanted = [name.strip() for name in formats.split(",") if name.strip()]
-    check_formats(wanted)
+    wanted = check_formats([name.strip() for name in formats.split(",") if name.strip()])
     work = jobs(videos, output=output, recursive=recursive)
     if (keep or drop) and len(work) > 1:
         raise UsageError(f"--keep and --drop are times of one video, but there are {len(work)}: give one at a time.")
+    pages = _index_folders(videos, output, work) if "html" in wanted else []
+    if pages:
+        from summdiff.export.index import check_index
+
+        for folder in pages:
+            check_index(folder, overwrite=overwrite)
 
     from summdiff.pipeline import Summarizer
 
     summarizer = Summarizer(model=model, backbone=backbone, rate=rate, cache=not no_cache)
     with reporter(quiet=quiet, machine=progress == "machine") as tell:
-        failures = _run(work, summarizer, options, wanted, overwrite=overwrite, tell=tell)
+        failures = _run(work, summarizer, options, wanted, overwrite=overwrite, pages=pages, tell=tell)
     if failures:
         raise typer.Exit(1)
 
@@ -139,9 +144,10 @@ def _run(
     formats: Sequence[str],
     *,
     overwrite: bool,
+    pages: Sequence[Path],
     tell: Reporter,
 ) -> int:
-    """Check every job, then do those that can be done. Returns how many failed."""
+    """Check every job, then do those that can be done, then lead to the reports. Returns how many failed."""
     failed: list[tuple[Path, str]] = []
     ready: list[Job] = []
     for job in work:
@@ -165,8 +171,21 @@ def _run(
         except SummdiffError as error:
             failed.append((job.video, str(error)))
             tell.failed(job.video, str(error))
+    if done and pages:
+        from summdiff.export.index import write_index
+
+        for folder in pages:
+            tell.index(write_index(folder))
     tell.close(done, failed)
     return len(failed)
+
+
+def _index_folders(videos: Sequence[Path], output: Path | None, work: Sequence[Job]) -> list[Path]:
+    """Folders that get a page which leads to their reports: where a batch goes to, else where it came from."""
+    folders = [video for video in videos if video.is_dir()]
+    if output is not None:
+        return [output] if folders or len(work) > 1 else []
+    return list(dict.fromkeys(folders))
 
 
 def _summarize_one(

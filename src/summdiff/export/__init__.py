@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Sequence
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast
 
@@ -16,14 +17,40 @@ from summdiff.errors import OutputError, UsageError
 if TYPE_CHECKING:
     from summdiff.timeline import Summary
 
-_MODULES = {"mp4": "summdiff.export.mp4", "json": "summdiff.export.json", "png": "summdiff.export.png"}
+# Each format with its files: the ending of each, and the module that writes it. Endings are chosen so that no two
+# formats share one and players find what belongs to a video (talk.summary.srt beside talk.summary.mp4).
+_FILES: dict[str, tuple[tuple[str, str], ...]] = {
+    "mp4": (("mp4", "mp4"),),
+    "json": (("json", "json"),),
+    "csv": (("shots.csv", "shots_csv"), ("scores.csv", "scores_csv")),
+    "png": (("png", "png"),),
+    "svg": (("svg", "svg"),),
+    "sheet": (("sheet.jpg", "sheet"),),
+    "gif": (("gif", "gif"),),
+    "webp": (("webp", "webp"),),
+    "html": (("html", "html"),),
+    "vtt": (("chapters.vtt", "chapters_vtt"), ("subtitles.vtt", "subtitles_vtt")),
+    "srt": (("srt", "srt"),),
+    "ffmetadata": (("ffmetadata", "ffmetadata"),),
+    "txt": (("concat.txt", "concat"), ("sections.txt", "sections")),
+    "otio": (("otio", "otio"),),
+    "edl": (("edl", "edl"),),
+    "fcpxml": (("fcpxml", "fcpxml"),),
+    "fcp7xml": (("fcp7.xml", "fcp7xml"),),
+}
+# Libraries of the extra [export], by the formats that cannot do without.
+_NEEDS = {
+    "otio": ("opentimelineio",),
+    "edl": ("opentimelineio", "otio_cmx3600_adapter"),
+    "fcp7xml": ("opentimelineio", "otio_fcp_adapter"),
+}
 
-FORMATS = tuple(_MODULES)
+FORMATS = tuple(_FILES)
 DEFAULT_FORMATS = ("mp4", "json")
 
 
 class Exporter(Protocol):
-    """A module of this package: writes one format."""
+    """A module of this package: writes one kind of file."""
 
     def write(self, summary: Summary, path: Path, *, on_progress: Callable[[float], None] | None = None) -> None:
         """Write `summary` to `path`, which does not exist or may be replaced; progress is in seconds of summary."""
@@ -38,12 +65,12 @@ def save(
     overwrite: bool = False,
     on_progress: Callable[[float], None] | None = None,
 ) -> list[Path]:
-    """Write a summary into a folder, one file `<name>.summary.<format>` a format.
+    """Write a summary into a folder, as files `<name>.summary.<ending>`; most formats are one file, some are two.
 
     Args:
         summary: what to write.
         directory: the folder; made where it is missing.
-        formats: any of `FORMATS`.
+        formats: any of `FORMATS`, or only "all".
         name: first part of the file names; the video's own name without its ending where None.
         overwrite: replace files that are there; otherwise they are an error, found before anything is written.
         on_progress: called with the seconds of summary written so far.
@@ -52,31 +79,45 @@ def save(
         The paths written, in the order of `formats`.
 
     Raises:
-        UsageError: a format is unknown.
+        UsageError: a format is unknown, or a library is missing that it needs.
         OutputError: the folder or a file cannot be written, or a file is there and `overwrite` is off.
     """
-    check_formats(formats)
+    formats = check_formats(formats)
     video = Path(summary.video.path)
     paths = targets(Path(directory), name or video.stem, formats)
     check_targets(paths, video, overwrite=overwrite)
-    for name_of_format, path in zip(formats, paths, strict=True):
-        exporter = cast(Exporter, import_module(_MODULES[name_of_format]))
+    modules = [module for fmt in formats for _, module in _FILES[fmt]]
+    for module, path in zip(modules, paths, strict=True):
+        exporter = cast(Exporter, import_module(f"summdiff.export.{module}"))
         exporter.write(summary, path, on_progress=on_progress)
     return paths
 
 
 def targets(directory: Path, name: str, formats: Iterable[str]) -> list[Path]:
-    """Where `save` writes each format."""
-    return [directory / f"{name}.summary.{fmt}" for fmt in formats]
+    """Where `save` writes each format: its one or two files."""
+    return [directory / f"{name}.summary.{ending}" for fmt in formats for ending, _ in _FILES[fmt]]
 
 
-def check_formats(formats: Sequence[str]) -> None:
-    """Raise a UsageError for an unknown or repeated format."""
+def check_formats(formats: Sequence[str]) -> tuple[str, ...]:
+    """The formats meant: all of them for "all".
+
+    Raises:
+        UsageError: a format is unknown or named twice, or a library is missing that it needs.
+    """
+    if tuple(formats) == ("all",):
+        formats = FORMATS
     for fmt in formats:
-        if fmt not in _MODULES:
-            raise UsageError(f"Unknown format '{fmt}': choose from {', '.join(FORMATS)}.")
+        if fmt not in _FILES:
+            raise UsageError(f"Unknown format '{fmt}': choose from {', '.join(FORMATS)}, or all.")
     if not formats or len(set(formats)) != len(formats):
         raise UsageError("Name at least one format, and each only once.")
+    lacking = [fmt for fmt in formats if any(find_spec(library) is None for library in _NEEDS.get(fmt, ()))]
+    if lacking:
+        raise UsageError(
+            f"Writing {', '.join(lacking)} needs OpenTimelineIO and its adapters: "
+            "install them with pip install 'summdiff[export]'."
+        )
+    return tuple(formats)
 
 
 def check_targets(paths: Sequence[Path], video: Path, *, overwrite: bool) -> None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from summdiff.atomic import written_whole
+from summdiff.export.names import plain
+from summdiff.export.times import clock
 from summdiff.timeline import Summary
 
 if TYPE_CHECKING:
@@ -21,8 +25,16 @@ _TICKS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200)  # seco
 
 def write(summary: Summary, path: Path, *, on_progress: Callable[[float], None] | None = None) -> None:
     """Draw the score plot as PNG."""
-    with written_whole(path) as temporary:
+    with written_whole(path) as temporary, quiet_about_glyphs():
         plot(summary).savefig(temporary, format="png", dpi=150)
+
+
+@contextmanager
+def quiet_about_glyphs() -> Iterator[None]:
+    """Matplotlib's font lacks many scripts; a name in one of them is no reason for a warning on the command line."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=r"Glyph .* missing from font")
+        yield
 
 
 def plot(summary: Summary) -> Figure:
@@ -56,14 +68,7 @@ def plot(summary: Summary) -> Figure:
     axes.xaxis.set_major_formatter(FuncFormatter(lambda seconds, _: clock(seconds)))
     axes.spines[["top", "right"]].set_visible(False)
     # The name is data, not markup: matplotlib would read $…$ as mathematics.
-    name = Path(summary.video.path).name.replace("$", r"\$")
+    name = plain(Path(summary.video.path).name).replace("$", r"\$")
     chosen, whole = clock(summary.selected_duration), clock(summary.video.duration)
     axes.set_title(f"{name}: {chosen} of {whole} chosen", loc="left", fontsize=10)
     return figure
-
-
-def clock(seconds: float) -> str:
-    """Seconds as m:ss, or h:mm:ss from an hour on."""
-    whole = round(seconds)
-    hours, minutes, rest = whole // 3600, whole // 60 % 60, whole % 60
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

@@ -22,6 +22,7 @@ from av.packet import Packet
 
 from summdiff.errors import OutputError, UsageError
 from summdiff.timeline import Interval, merge
+from summdiff.video.captions import SubtitleWriter, add_chapters, carried_subtitles, carry, read_chapters
 from summdiff.video.copy import Copied, CopyPlan, GroupReader, Stretch
 from summdiff.video.encode import Encoder
 from summdiff.video.index import FrameIndex, index_frames
@@ -65,7 +66,8 @@ def write_cut(
     It holds exactly the frames whose presentation time lies in a part, at their own distances in time (also where
     the frame rate varies), in the source's size and shape of pixels, turned by the source's display matrix, with its
     colour tags. Sound is cut to the same intervals to the sample. Where a picture stands still over the start of a
-    part (slides), it is shown from that start on.
+    part (slides), it is shown from that start on. Text subtitles and chapter marks move to the new times; what lies
+    outside of the parts vanishes.
 
     The file appears under its name only when it is complete; whatever goes wrong, nothing is left behind.
 
@@ -175,7 +177,11 @@ def _write(
         try:
             _add_metadata(path, output)
             picture = _PictureWriter(output, picker, plan, reader)
-            mixer = _SoundWriter(output, sound, [(p.start * picker.time_base, p.end * picker.time_base) for p in ticks])
+            seconds_of = [(part.start * picker.time_base, part.end * picker.time_base) for part in ticks]
+            mixer = _SoundWriter(output, sound, seconds_of)
+            subtitles = SubtitleWriter(output, carried_subtitles(path, seconds_of))
+            add_chapters(output, carry(read_chapters(path), seconds_of))
+            subtitles.write()
             for part in ticks:
                 for tick in picture.write(part):
                     seconds = tick * picker.time_base

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 
 import av
 import numpy as np
 from numpy.typing import NDArray
 
 from summdiff.video.h264 import Groups, GroupScanner
-from summdiff.video.source import FrameSource
+from summdiff.video.source import FileVersion, FrameSource, file_version
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +36,16 @@ class FrameIndex:
 def index_frames(path: str | os.PathLike[str]) -> FrameIndex:
     """Index a video by its packets, or, where their time stamps cannot be trusted, by decoding it once.
 
+    The last few are kept, since one summary is written in many formats and each of them asks.
+
     Raises:
         VideoError: see `FrameSource`.
     """
+    return _index_frames(os.fspath(path), file_version(path))
+
+
+@lru_cache(maxsize=4)
+def _index_frames(path: str, _version: FileVersion) -> FrameIndex:
     with FrameSource(path) as source:
         next(iter(source))
         origin = source.origin or 0

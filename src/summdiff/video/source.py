@@ -29,6 +29,9 @@ _CLOCK_BREAK_SECONDS = 1.0
 _PICTURE_FORMATS = ("image2", "_pipe", "tty")
 
 
+FileVersion = tuple[int, int, int, int]
+
+
 class Timed(NamedTuple):
     """A decoded frame and when it is on display, in units of the stream's time base from the first displayed frame."""
 
@@ -66,6 +69,15 @@ def open_input(path: str | os.PathLike[str]) -> InputContainer:
         container.close()
         raise VideoError(f"'{path}' is a picture or a text, not a video.")
     return container
+
+
+def file_version(path: str | os.PathLike[str]) -> FileVersion:
+    """What changes when a file is written anew: its place on the disk, its time and its size; zeros for no file."""
+    try:
+        status = os.stat(path)  # noqa: PTH116  (a Path would be made for nothing)
+    except OSError:
+        return 0, 0, 0, 0
+    return status.st_dev, status.st_ino, status.st_mtime_ns, status.st_size
 
 
 def video_stream(container: InputContainer) -> VideoStream:

@@ -1,0 +1,166 @@
+"""The report and the page of all reports: whole in one file, and nothing from outside gets to run or to load."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote
+
+import pytest
+
+from caption_files import add_captions
+from summdiff.errors import OutputError
+from summdiff.export import save
+from summdiff.export.index import check_index, write_index
+from summdiff.timeline import Alternative, Interval
+
+EVIL = "<img src=x onerror=\"document.title='owned'\">'&{{7*7}}.mp4"
+
+
+class Page(HTMLParser):
+    """Tags with their attributes, and the text of each script and style."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.text, self._inside = [], {}, None
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        self._inside = tag
+
+    def handle_endtag(self, tag):
+        self._inside = None
+
+    def handle_data(self, data):
+        self.text.setdefault(self._inside, []).append(data)
+
+    def all(self, name):
+        return [attrs for tag, attrs in self.tags if tag == name]
+
+
+LOADS = {"src", "href", "poster", "srcset", "data", "action", "formaction", "background", "xlink:href", "ping"}
+
+
+def references(page):
+    return [value for _, attrs in page.tags for name, value in attrs.items() if name in LOADS]
+
+
+@pytest.fixture
+def evil(nasty, summary_of, tmp_path):
+    path, _ = nasty(EVIL)
+    cues = [(0.5, 1.0, "</script><script>document.title='owned'</script>")]
+    source = add_captions(path, tmp_path / EVIL.replace(".mp4", ".mkv"), tracks=[("eng", cues)], codec="ass")
+    return replace(
+        summary_of(source, [(0.4, 1.2), (2.0, 3.0)]),
+        warnings=("<script>document.title='owned'</script> & \"quotes\"",),
+        model={"id": "</td><script>document.title='owned'</script>", "card": {"nested": ["<b>"]}},
+        settings={"rate": 1.0, "keep": ["<svg onload=alert(1)>"], "<th>": None, "drop": ()},
+    )
+
+
+def test_the_report_loads_nothing_but_the_summary(evil, tmp_path):
+    movie, report = save(evil, tmp_path / "out", formats=["mp4", "html"])
+    text = report.read_text(encoding="utf-8")
+    page = Page(text)
+    outside = [value for value in references(page) if not value.startswith("data:image/jpeg;base64,")]
+    assert [unquote(value) for value in outside] == [movie.name]
+    assert page.all("video")[0]["src"] == outside[0]
+    assert "/" not in outside[0]
+    assert not page.all("link") + page.all("iframe") + page.all("object") + page.all("base")
+    for style in [*page.text["style"], *(attrs.get("style", "") for _, attrs in page.tags)]:
+        assert "url(" not in style
+        assert "@import" not in style
+    assert "http" not in re.sub(r"data:image/jpeg;base64,[\w+/=]+", "", text).replace("http-equiv", "")
+
+
+def test_hostile_names_stay_text(evil, tmp_path):
+    (report,) = save(evil, tmp_path / "out", formats=["html"])
+    page = Page(report.read_text(encoding="utf-8"))
+    assert not [name for _, attrs in page.tags for name in attrs if name.startswith("on")]
+    assert len(page.all("script")) == 2  # the cues and ours
+    assert [attrs for attrs in page.all("img") if not attrs["src"].startswith("data:")] == []
+    assert Path(evil.video.path).name in "".join(page.text["h1"])
+    assert any("<svg onload=alert(1)>" in data for data in page.text["td"])
+    policy = next(a["content"] for a in page.all("meta") if a.get("http-equiv") == "Content-Security-Policy")
+    assert "default-src 'none'" in policy
+    assert "unsafe-inline" not in policy.split("script-src")[1].split(";")[0]
+
+
+def test_it_shows_what_was_decided(nasty, summary_of, tmp_path):
+    path, _ = nasty()
+    summary = replace(
+        summary_of(path, [(0.4, 1.2), (2.0, 3.0)]),
+        warnings=("2 damaged frames were skipped.",),
+        alternatives=(Alternative((Interval(0.0, 1.0), Interval(3.0, 4.0)), (0, 2), 0.93, 0.5),),
+        settings={"samples": 4, "keep": [{"start": 0.0, "end": 2.0}], "drop": []},
+    )
+    (report,) = save(summary, tmp_path / "out", formats=["html"])
+    text = report.read_text(encoding="utf-8")
+    page = Page(text)
+    assert "0:02 of 0:04 kept (45%), 2 of 5 shots." in text
+    assert [attrs["data-at"] for attrs in page.all("button")] == ["0.0", "0.8"]
+    assert len(page.all("img")) == 5
+    assert len(list(page.all("rect"))) == 2
+    assert {attrs["class"] for attrs in page.all("path")} == {"band", "mean"}
+    for said in (
+        "2 damaged frames were skipped.",
+        "efficientnet_lite0",
+        "samples",
+        "relational",
+        "SummDiff",
+        "likely 25%",
+        "0:00 – 0:01, 0:03 – 0:04",
+        "expected score 93%",
+        "0:00 – 0:02",
+    ):
+        assert said in text
+
+
+@pytest.mark.skipif(not shutil.which("chromium"), reason="Chromium is not installed")
+def test_a_browser_runs_our_script_and_no_other(evil, tmp_path):
+    (report,) = save(evil, tmp_path / "out", formats=["html"])
+    result = subprocess.run(
+        [
+            *("chromium", "--headless=new", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=3000"),
+            *(f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom", report.as_uri()),
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    page = Page(result.stdout)
+    assert "".join(page.text["title"]) == f"{Path(evil.video.path).name} – summary"
+    # The mp4 is not there: our script has seen that.
+    assert "hidden" in page.all("video")[0]
+    assert "hidden" not in next(attrs for attrs in page.all("p") if attrs.get("id") == "missing")
+
+
+def test_the_index_leads_to_every_report(evil, nasty, summary_of, tmp_path):
+    out = tmp_path / "out"
+    save(evil, out, formats=["html"])
+    path, _ = nasty("b #2?.mp4")
+    save(summary_of(path, [(1.0, 2.0)]), out / "deep er" / "100%", formats=["html"])
+    (out / "fake.summary.html").write_text("<meta name='summdiff-report' content='[1'>")
+    (out / "other.summary.html").write_text("<meta name='summdiff-report' content='{\"title\": 3}'>")
+    page = Page(write_index(out).read_text(encoding="utf-8"))
+    links = [unquote(attrs["href"]) for attrs in page.all("a")]
+    assert [(out / link).is_file() for link in links] == [True, True]
+    assert {Path(link).name for link in links} == {
+        Path(evil.video.path).stem + ".summary.html",
+        "b #2?.summary.html",
+    }
+    assert not [attrs for attrs in page.all("img") if not attrs["src"].startswith("data:image/jpeg;base64,")]
+    assert not [name for _, attrs in page.tags for name in attrs if name.startswith("on")]
+    assert not page.all("script")
+    # Written again it stays ours; what is not ours stays.
+    check_index(out, overwrite=False)
+    (out / "index.html").write_text("<h1>My site</h1>")
+    with pytest.raises(OutputError, match="not from summdiff"):
+        check_index(out, overwrite=False)
+    check_index(out, overwrite=True)

@@ -1,0 +1,345 @@
+"""Every editor's timeline, read back, shows frame by frame what the mp4 shows."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+from urllib.parse import unquote, urlparse
+from xml.etree import ElementTree as ET
+
+import av
+import opentimelineio as otio
+import pytest
+
+from summdiff.export import save
+from summdiff.export.edl import reel
+from summdiff.timeline import Summary
+
+FORMATS = ["otio", "edl", "fcpxml", "fcp7xml"]
+WILD = [0.0, 0.05, 0.09, 0.131, 0.2, 0.21, 0.3, 0.42, 0.45, 0.5, 0.6, 0.633, 0.7, 0.8, 0.85, 0.9, 1.0, 1.4, 1.45, 1.5]
+WILD = WILD + [round(1.5 + time + 0.04, 3) for time in WILD]
+KINDS = {
+    "25": {"fps": 25},
+    "23.976": {"fps": Fraction(24000, 1001)},
+    "29.97": {"fps": Fraction(30000, 1001)},
+    "59.94": {"fps": Fraction(60000, 1001)},
+    "60": {"fps": 60},
+    "29.97 in Matroska, whose clock has milliseconds": {"fps": Fraction(30000, 1001), "suffix": ".mkv"},
+    "25 in AVI, which has no display times": {"fps": 25, "suffix": ".avi", "options": {"bf": "0"}},
+    "29.97 in a transport stream": {"fps": Fraction(30000, 1001), "suffix": ".ts"},
+    "15, of which editors know the double": {"fps": 15},
+    "starts late, with B-frames": {"fps": 25, "suffix": ".mkv", "start": 2.0, "options": {"bf": "2"}},
+    "variable": {"times": WILD},
+}
+
+
+class Read:
+    """What a reader found: the ranges of source frames of the pictures, where each is in the timeline, and the rate."""
+
+    def __init__(self, rate, clips, *, path=None, linked=None, start=0):
+        self.rate, self.clips, self.path, self.linked, self.start = Fraction(rate), clips, path, linked, start
+
+
+def from_otio(timeline, *, rate, video=0):
+    track = [track for track in timeline.tracks if track.kind == otio.schema.TrackKind.Video][video]
+    clips = []
+    for clip in track.find_clips():
+        source, record = clip.source_range, clip.range_in_parent()
+        values = source.start_time.value, source.duration.value, record.start_time.value
+        assert all(value == round(value) for value in values)
+        clips.append(tuple(map(int, values)))
+    sounds = [
+        [
+            (
+                int(c.source_range.start_time.value),
+                int(c.source_range.duration.value),
+                int(c.range_in_parent().start_time.value),
+            )
+            for c in t.find_clips()
+        ]
+        for t in timeline.tracks
+        if t.kind == otio.schema.TrackKind.Audio
+    ]
+    return Read(rate, clips, linked=sounds)
+
+
+def path_of(url):
+    assert url.startswith("file://")
+    return unquote(urlparse(url).path)
+
+
+def read_otio(path, rate):
+    timeline = otio.adapters.read_from_file(str(path))
+    (urls,) = ({clip.media_reference.target_url for clip in timeline.find_clips()},)
+    (url,) = urls
+    found = from_otio(timeline, rate=rate)
+    found.path = path_of(url)
+    media = next(iter(timeline.find_clips())).media_reference.available_range
+    found.start = int(media.start_time.value)
+    assert media.duration.rate == pytest.approx(float(rate))
+    return found
+
+
+def read_edl(path, rate):
+    text = path.read_text(encoding="utf-8")
+    found = from_otio(otio.adapters.read_from_string(text, "cmx_3600", rate=float(rate)), rate=rate)
+    (found.path,) = set(re.findall(r"^\* FROM FILE: (.*)$", text, flags=re.M))
+    return found
+
+
+def read_fcp7xml(path, rate):
+    timeline = otio.adapters.read_from_file(str(path), "fcp_xml")
+    found = from_otio(timeline, rate=rate)
+    root = ET.parse(path).getroot()
+    (url,) = {element.text for element in root.iter("pathurl")}
+    assert url.startswith("file://localhost/")
+    found.path = path_of(url)
+    (timebase,) = {element.text for element in root.iter("timebase")}
+    (ntsc,) = {element.text for element in root.iter("ntsc")}
+    assert Fraction(int(timebase)) * (Fraction(1000, 1001) if ntsc == "TRUE" else 1) == rate
+    return found
+
+
+def read_fcpxml(path, rate):
+    """Apple's document type definition may not be passed on, so its structure is checked here by hand."""
+    root = ET.parse(path).getroot()
+    assert (root.tag, root.get("version")) == ("fcpxml", "1.9")
+    assert [child.tag for child in root] == ["resources", "library"]
+    (form,) = root.findall("resources/format")
+    (asset,) = root.findall("resources/asset")
+    (media,) = asset.findall("media-rep")
+    (sequence,) = root.findall("library/event/project/sequence")
+    (spine,) = sequence
+    frame = seconds(form.get("frameDuration"))
+    assert 1 / frame == rate
+    assert asset.get("format") == sequence.get("format") == form.get("id")
+    assert {clip.tag for clip in spine} == {"asset-clip"}
+    assert {clip.get("ref") for clip in spine} == {asset.get("id")}
+    clips = []
+    for clip in spine:
+        counts = [seconds(clip.get(key)) / frame for key in ("start", "duration", "offset")]
+        assert all(count.denominator == 1 for count in counts), "not on a frame"
+        clips.append(tuple(map(int, counts)))
+    assert seconds(sequence.get("duration")) / frame == sum(count for _, count, _ in clips)
+    for first, count, _ in clips:
+        assert first - seconds(asset.get("start")) / frame >= 0
+        assert first + count <= (seconds(asset.get("start")) + seconds(asset.get("duration"))) / frame
+    return Read(rate, clips, path=path_of(media.get("src")), start=int(seconds(asset.get("start")) / frame))
+
+
+def seconds(text):
+    assert text.endswith("s")
+    return Fraction(text[:-1])
+
+
+READERS = {"otio": read_otio, "edl": read_edl, "fcp7xml": read_fcp7xml, "fcpxml": read_fcpxml}
+
+
+def numbers_of(path, made):
+    """The number of every picture of a video."""
+    with av.open(str(path)) as container:
+        return [made.number(frame.to_ndarray(format="rgb24")) for frame in container.decode(video=0)]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_timelines_and_mp4_agree_frame_by_frame(kind, nasty, summary_of, tmp_path):
+    options = dict(KINDS[kind])
+    path, film = nasty("a & b \"q\" 's' <x> 100% #1 日本;=" + options.pop("suffix", ".mp4"), **options)
+    times = [*film.frame_times, film.duration]
+    cuts = [(3, 9), (12, 13), (20, len(film.frame_times) - 3), (len(film.frame_times) - 1, len(film.frame_times))]
+    summary = summary_of(path, [(times[first], times[last]) for first, last in cuts])
+    summary = Summary.from_json(summary.to_json())  # as it comes from a file: times to the microsecond
+    outputs = save(summary, tmp_path / "out", formats=["mp4", *FORMATS])
+    shown = numbers_of(outputs[0], film)
+    assert shown == [number for first, last in cuts for number in range(first, last)]
+
+    rates = {"15, of which editors know the double": Fraction(30), "variable": Fraction(24000, 1001)}
+    rate = rates.get(kind) or Fraction(options["fps"])
+    found = {name: READERS[name](path, rate) for name, path in zip(FORMATS, outputs[1:], strict=True)}
+    for name, read in found.items():
+        assert read.path == str(path), name
+        assert read.clips == found["otio"].clips, name
+        assert [record for _, _, record in read.clips] == [
+            sum(count for _, count, _ in read.clips[:n]) for n in range(len(read.clips))
+        ], name
+
+    # The picture on display at each frame of the timeline.
+    tolerance = 0.0015
+    pictures = [
+        [bisect_right(film.frame_times, k / float(rate) + tolerance) - 1 for k in range(first, first + count)]
+        for first, count, _ in found["otio"].clips
+    ]
+    for (first, last), part in zip(cuts, pictures, strict=True):
+        if kind == "variable":
+            # Never a picture from beside the part, in order, and nothing that lasts a frame of the timeline is lost.
+            assert set(part) <= set(range(first, last)) or last - first == 1
+            assert part == sorted(part)
+            lasting = {n for n in range(first, last) if times[n + 1] - times[n] > 1.001 / float(rate)}
+            assert lasting <= set(part)
+        else:
+            repeat = round(rate / Fraction(options.get("fps", rate)))
+            assert part == [number for number in range(first, last) for _ in range(repeat)]
+
+
+def test_a_still_picture_is_in_the_timeline_where_the_part_begins(nasty, summary_of, tmp_path):
+    """Slides: a part begins while one is on display, and the mp4 shows it from there on."""
+    path, film = nasty(times=[*(n / 25 for n in range(25)), 4.0, 8.0, 8.04, 8.08], sound=False)
+    outputs = save(summary_of(path, [(2.0, 3.0), (3.5, 6.0)]), tmp_path / "out", formats=["mp4", *FORMATS])
+    assert numbers_of(outputs[0], film) == [24, 24, 25]
+    rate = Fraction(24000, 1001)
+    for name, output in zip(FORMATS, outputs[1:], strict=True):
+        assert READERS[name](output, rate).clips == [(48, 24, 0), (84, 60, 24)], name
+
+
+@pytest.mark.parametrize(
+    ("fps", "timecode", "mode", "first", "record"),
+    [
+        (Fraction(30000, 1001), "", "DROP FRAME", "00:00:01;00", "00:00:00;00"),
+        (Fraction(30000, 1001), "00:00:59;28", "DROP FRAME", "00:01:01;00", "00:00:00;00"),
+        (Fraction(30000, 1001), "00:00:59:28", "NON-DROP FRAME", "00:01:00:28", "00:00:00:00"),
+        (Fraction(60000, 1001), "09:59:59;59", "DROP FRAME", "10:00:00;29", "00:00:00;00"),
+        (Fraction(24000, 1001), "", "NON-DROP FRAME", "00:00:01:06", "00:00:00:00"),
+        (25, "01:00:00:00", "NON-DROP FRAME", "01:00:01:05", "00:00:00:00"),
+    ],
+)
+def test_timecode_of_the_source(fps, timecode, mode, first, record, nasty, summary_of, tmp_path):
+    path, film = nasty(fps=fps)
+    if timecode:
+        path = with_timecode(path, timecode)
+    summary = summary_of(path, [(film.frame_times[30], film.frame_times[45])])
+    otio_path, edl, fcpxml, fcp7 = save(summary, tmp_path / "out", formats=FORMATS)
+    text = edl.read_text(encoding="utf-8")
+    assert f"FCM: {mode}\n" in text
+    (event,) = re.findall(r"^001.*$", text, flags=re.M)
+    assert event.split()[1:4] == [reel(Path(path).stem), "AA/V", "C"]
+    assert event.split()[4] == first
+    assert event.split()[6] == record
+    rate = Fraction(fps)
+    counted = Fraction(round(rate)) if timecode and ":" in timecode[-3:] and rate.denominator > 1 else rate
+    edl_start = read_edl(edl, counted).clips[0][0]
+    for read in (read_otio(otio_path, rate), read_fcpxml(fcpxml, rate), read_fcp7xml(fcp7, rate)):
+        assert read.clips[0][0] == edl_start
+    assert read_otio(otio_path, rate).start == edl_start - 30
+    root = ET.parse(fcp7).getroot()
+    assert {element.text for element in root.iter("displayformat")} == {"DF" if ";" in first else "NDF"}
+    assert root.find(".//clipitem/in").text == "30"
+    if timecode:
+        assert root.find(".//file/timecode/string").text == timecode
+
+
+def with_timecode(path, timecode):
+    """A copy of an mp4 with a timecode track."""
+    target = Path(path).with_name("timed & <coded>.mp4")
+    with av.open(str(path)) as old, av.open(str(target), "w") as new:
+        copies = {stream.index: new.add_stream_from_template(stream) for stream in old.streams}
+        copies[old.streams.video[0].index].metadata["timecode"] = timecode
+        for packet in old.demux():
+            if packet.dts is not None:
+                packet.stream = copies[packet.stream.index]
+                new.mux(packet)
+    return target
+
+
+def test_dropped_numbers_stay_right_for_an_hour(nasty, summary_of, tmp_path):
+    """Record times add up over parts: the minute and the ten minutes, where numbers are dropped and where not."""
+    path, film = nasty(fps=Fraction(30000, 1001))
+    path = with_timecode(path, "00:09:58;02")
+    summary = summary_of(path, [(film.frame_times[57], film.frame_times[60])])
+    (edl,) = save(summary, tmp_path / "out", formats=["edl"])
+    assert " 00:09:59;29 00:10:00;02 " in edl.read_text(encoding="utf-8")
+
+
+def test_sound_is_linked_to_its_pictures(nasty, summary_of, tmp_path):
+    path, _film = nasty()
+    summary = summary_of(path, [(0.4, 1.2), (2.0, 3.0)])
+    otio_path, edl, fcpxml, fcp7 = save(summary, tmp_path / "out", formats=FORMATS)
+    found = read_otio(otio_path, 25)
+    assert found.linked == [found.clips]
+    found = read_edl(edl, 25)
+    assert found.linked == [found.clips, found.clips]
+    found = read_fcp7xml(fcp7, 25)
+    assert found.linked == [found.clips, found.clips]
+
+    root = ET.parse(fcp7).getroot()
+    tracks = [*root.iterfind(".//media/video/track"), *root.iterfind(".//media/audio/track")]
+    clips = {
+        clip.get("id"): (number, place)
+        for number, track in enumerate(tracks)
+        for place, clip in enumerate(track.iter("clipitem"))
+    }
+    assert len(clips) == 6
+    for name, (number, place) in clips.items():
+        (clip,) = (clip for clip in root.iter("clipitem") if clip.get("id") == name)
+        linked = [link.findtext("linkclipref") for link in clip.findall("link")]
+        assert sorted(clips[other] for other in linked) == [(0, place), (1, place), (2, place)]
+        for link in clip.findall("link"):
+            track, position = clips[link.findtext("linkclipref")]
+            assert link.findtext("mediatype") == ("audio" if track else "video")
+            assert link.findtext("trackindex") == str(track or 1)
+            assert link.findtext("clipindex") == str(position + 1)
+        if number:
+            assert clip.findtext("sourcetrack/trackindex") == str(number)
+        assert clip.findtext("duration") == "100"
+        assert len(clip.findall("rate")) == 1
+    assert root.findtext(".//file/media/audio/channelcount") == "2"
+    assert root.findtext(".//file/media/video/samplecharacteristics/width") == "192"
+
+    asset = ET.parse(fcpxml).getroot().find("resources/asset")
+    assert (asset.get("hasAudio"), asset.get("audioChannels"), asset.get("audioRate")) == ("1", "2", "48000")
+
+
+def test_one_channel_of_sound_is_one(nasty, summary_of, tmp_path):
+    path, _ = nasty(sound_layout="mono")
+    edl, fcp7 = save(summary_of(path, [(1.0, 2.0)]), tmp_path / "out", formats=["edl", "fcp7xml"])
+    assert edl.read_text(encoding="utf-8").split("\n")[3].split()[2] == "B"
+    for found in (read_edl(edl, 25), read_fcp7xml(fcp7, 25)):
+        assert found.linked == [found.clips]
+
+
+def test_a_video_without_sound_has_none_in_its_timelines(nasty, summary_of, tmp_path):
+    path, _ = nasty(sound=False)
+    otio_path, edl, fcpxml, fcp7 = save(summary_of(path, [(1.0, 2.0)]), tmp_path / "out", formats=FORMATS)
+    assert read_otio(otio_path, 25).linked == read_edl(edl, 25).linked == read_fcp7xml(fcp7, 25).linked == []
+    assert "AA/V" not in edl.read_text(encoding="utf-8")
+    assert "hasAudio" not in fcpxml.read_text(encoding="utf-8")
+    assert ET.parse(fcp7).getroot().find(".//link") is None
+
+
+def test_turned_video_and_wide_pixels_are_as_people_see_them(nasty, summary_of, tmp_path):
+    path, _ = nasty(rotation=90, size=(108, 192), pixel_aspect=Fraction(4, 3))
+    fcpxml, fcp7 = save(summary_of(path, [(1.0, 2.0)]), tmp_path / "out", formats=["fcpxml", "fcp7xml"])
+    form = ET.parse(fcpxml).getroot().find("resources/format")
+    assert (form.get("width"), form.get("height")) == ("108", "256")
+    assert ET.parse(fcp7).getroot().findtext(".//format/samplecharacteristics/height") == "256"
+
+
+def test_final_cut_xml_is_read_by_its_adapter(nasty, summary_of, tmp_path):
+    """The adapter knows whole rates only; of those it reads what was meant."""
+    path, _ = nasty()
+    (fcpxml,) = save(summary_of(path, [(0.4, 1.2), (2.0, 3.0)]), tmp_path / "out", formats=["fcpxml"])
+    found = otio.adapters.read_from_file(str(fcpxml), "fcpx_xml")
+    clips = list(found.find_clips())
+    ranges = {(int(clip.source_range.start_time.value), int(clip.source_range.duration.value)) for clip in clips}
+    assert ranges == {(10, 20), (50, 25)}
+
+
+@pytest.mark.parametrize(
+    ("stem", "name"),
+    [("my talk (final)", "MYTALKFI"), ("日本", "AX"), ("a", "A"), ("Ünïcode-7", "NCODE7")],
+)
+def test_reels_fit_the_format(stem, name):
+    assert reel(stem) == name
+
+
+def test_a_thousand_parts(nasty, summary_of, tmp_path):
+    """Numbers of events go on past 999, and nothing drifts."""
+    path, film = nasty(fps=60, scenes=[(34.0, "forest")], size=(32, 32), sound=False)
+    chosen = [(film.frame_times[n], film.frame_times[n + 1]) for n in range(0, 2040, 2)]
+    outputs = save(summary_of(path, chosen), tmp_path / "out", formats=FORMATS)
+    for name, output in zip(FORMATS, outputs, strict=True):
+        clips = READERS[name](output, 60).clips
+        assert clips == [(2 * n, 1, n) for n in range(len(chosen))], name
+        assert all(a[2] + a[1] == b[2] for a, b in pairwise(clips))

@@ -1,0 +1,95 @@
+"""Subtitles and chapters of a video arrive in its summary, at the times of the parts that they belong to."""
+
+from fractions import Fraction
+
+import av
+import pytest
+
+from caption_files import add_captions
+from summdiff.timeline import Interval
+from summdiff.video import Cue, carry, cut_list, read_chapters, write_cut
+from summdiff.video.captions import one_at_a_time, read_subtitles
+
+CUES = [
+    (0.2, 0.5, "Gone"),
+    (0.5, 1.4, "Begins before"),
+    (1.6, 1.8, r"<b> & {\i1}日本{\i0}\Ntwo lines"),
+    (1.8, 3.2, "Goes on over the gap"),
+    (3.5, 3.9, "Last"),
+]
+CHAPTERS = [(0.0, 0.9, "Lost"), (0.9, 1.7, "Ärger & <Mühe>"), (1.7, 4.0, "Rest")]
+PARTS = [Interval(1.0, 2.0), Interval(3.0, 4.0)]
+# In the summary; the parts lie at 0 and 1 s of it.
+CUES_LEFT = [
+    (0.0, 0.4, "Begins before"),
+    (0.6, 0.8, "<b> & 日本\ntwo lines"),
+    (0.8, 1.2, "Goes on over the gap"),
+    (1.5, 1.9, "Last"),
+]
+CHAPTERS_LEFT = [(0.0, 0.7, "Ärger & <Mühe>"), (0.7, 2.0, "Rest")]
+
+
+def plain(cues):
+    return [(round(float(cue.start), 6), round(float(cue.end), 6), cue.text) for cue in cues]
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "start"),
+    [("a.mp4", "mov_text", 0.0), ("a.mkv", "subrip", 0.0), ("a.mkv", "ass", 1.4), ("a.mkv", "webvtt", 0.0)],
+)
+def test_they_are_in_the_new_mp4_at_its_times(make_video, tmp_path, name, codec, start):
+    film = make_video(tmp_path / f"plain-{name}", scenes=[(4.0, "forest")], start=start, sound=True)
+    # SubRip and WebVTT take "<b>" for an order: this is about times and names
+    cues = CUES if codec in ("mov_text", "ass") else [(a, b, text.replace("<b> ", "")) for a, b, text in CUES]
+    left = CUES_LEFT if codec in ("mov_text", "ass") else [(a, b, text.replace("<b> ", "")) for a, b, text in CUES_LEFT]
+    source = add_captions(
+        film.path, tmp_path / name, tracks=[("deu", cues)], chapters=CHAPTERS, codec=codec, shift=start
+    )
+    write_cut(source, PARTS, tmp_path / "cut.mp4")
+    cut = cut_list(source, PARTS)
+    (track,) = read_subtitles(source)
+    carried = carry(track.cues, [(part.start, part.end) for part in cut.parts])
+    assert plain(carried) == left
+
+    (written,) = read_subtitles(tmp_path / "cut.mp4")
+    assert written.language == "deu"
+    assert plain(written.cues) == plain(one_at_a_time(carried))
+    assert plain(read_chapters(tmp_path / "cut.mp4")) == CHAPTERS_LEFT
+    with av.open(str(tmp_path / "cut.mp4")) as container:
+        assert [stream.type for stream in container.streams][:3] == ["video", "audio", "subtitle"]
+        assert container.streams.subtitles[0].codec_context.name == "mov_text"
+
+
+def test_several_tracks_and_none_of_those_that_vanish(make_video, tmp_path):
+    film = make_video(tmp_path / "plain.mp4", scenes=[(4.0, "forest")])
+    tracks = [("deu", [(1.2, 1.5, "Hallo")]), ("fra", [(0.1, 0.4, "Parti")]), ("eng", [(3.2, 3.5, "Hello")])]
+    source = add_captions(film.path, tmp_path / "a.mkv", tracks=tracks, codec="subrip")
+    write_cut(source, PARTS, tmp_path / "cut.mp4")
+    assert [(track.language, plain(track.cues)) for track in read_subtitles(tmp_path / "cut.mp4")] == [
+        ("deu", [(0.2, 0.5, "Hallo")]),
+        ("eng", [(1.2, 1.5, "Hello")]),
+    ]
+
+
+def test_a_video_without_has_none(make_video):
+    film = make_video()
+    assert read_subtitles(film.path) == ()
+    assert read_chapters(film.path) == ()
+
+
+def test_a_cue_over_a_border_does_not_flicker():
+    whole = Cue(Fraction(0), Fraction(10), "all of it")
+    parts = [(Fraction(1), Fraction(2)), (Fraction(5), Fraction(7))]
+    assert carry([whole], parts) == (Cue(Fraction(0), Fraction(3), "all of it"),)
+    assert carry([Cue(Fraction(2), Fraction(5), "between")], parts) == ()
+
+
+def test_overlapping_cues_share_the_screen():
+    cues = [Cue(Fraction(start), Fraction(end), text) for start, end, text in [(0, 4, "a"), (1, 2, "b"), (3, 5, "c")]]
+    assert [(cue.start, cue.end, cue.text) for cue in one_at_a_time(cues)] == [
+        (0, 1, "a"),
+        (1, 2, "a\nb"),
+        (2, 3, "a"),
+        (3, 4, "a\nc"),
+        (4, 5, "c"),
+    ]
