@@ -27,6 +27,8 @@ from summdiff.features.relational import PLACES
 from summdiff.models.kinship import Kinship, Opinions
 from summdiff.models.summdiff import MEAN_SMOOTHING, NetworkConfig, Prepared, SummDiff, smoothed, standardised_curves
 
+_DISAGREE = 0.25  # the largest log s: on TVSum people disagree about as much everywhere
+
 
 @dataclass(frozen=True, slots=True)
 class RelationalConfig(NetworkConfig):
@@ -104,8 +106,11 @@ class Relational(SummDiff):
         encoded = super().encode(described, seconds, mask, dropped)  # (B, N, C + 1)
         own, curve = torch.split(encoded, [self.config.width, 1], dim=-1)
         agreed = self.kinship.agreed(curve[..., 0], where, seconds, mask, self.config.guess_noise)
-        log_scale = (self.standardise(described).clamp(-5, 5) @ self.scale_weights).clamp(-0.7, 0.7)
-        return torch.cat([own, agreed[..., None], log_scale[..., None], where], dim=-1)
+        return torch.cat([own, agreed[..., None], self.log_scale(described)[..., None], where], dim=-1)
+
+    def log_scale(self, described: Tensor) -> Tensor:
+        """How much people are expected to disagree about steps (..., N) from their descriptors (..., N, P): log s."""
+        return (self.standardise(described).clamp(-5, 5) @ self.scale_weights).clamp(-_DISAGREE, _DISAGREE)
 
     def settle(self, condition: Tensor) -> Tensor:
         """The condition of a whole video (N, C + 2 + E), mu now in units of scores."""

@@ -87,7 +87,7 @@ def fit_relational(
     for number in [sorted(first.values())[i] for i in chosen]:
         view = views[number]
         x = torch.from_numpy(view.described.astype(np.float32))
-        scale = (network.standardise(x).clamp(-5, 5) @ network.scale_weights).clamp(-0.7, 0.7).exp().numpy()
+        scale = network.log_scale(x).exp().numpy()
         apart = (view.curves - means[number]) / scale
         known.append(
             tuple(torch.from_numpy(np.asarray(part)) for part in (view.inputs[:, -PLACES:], view.seconds, apart))

@@ -1,0 +1,136 @@
+"""What users want kept or dropped is honoured to the second, whatever else is worth more."""
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from summdiff.errors import UsageError
+from summdiff.selection import Shots, choose
+from summdiff.timeline import Interval
+
+FPS = 25.0
+
+
+def steps(duration):
+    return np.arange(0.0, duration, 1.0)
+
+
+def seconds_of(parts, duration, resolution=100):
+    """For each hundredth of a second whether it is in the parts."""
+    at = (np.arange(round(duration * resolution)) + 0.5) / resolution
+    return ((parts[:, :1] <= at) & (at < parts[:, 1:])).any(axis=0), at
+
+
+@given(
+    lengths=st.lists(st.integers(2, 12), min_size=3, max_size=12),
+    wishes=st.lists(st.tuples(st.floats(0, 1), st.floats(0.005, 0.1), st.booleans()), min_size=1, max_size=4),
+    budget=st.floats(0.4, 0.9),
+    value=st.sampled_from(["sum", "mean"]),
+    seed=st.integers(0, 1000),
+)
+def test_kept_is_in_and_dropped_is_out_and_the_budget_holds(lengths, wishes, budget, value, seed):
+    edges = np.concatenate(([0.0], np.cumsum(lengths).astype(float)))
+    duration = edges[-1]
+    parts = [(Interval(start * duration, (start + share) * duration), kept) for start, share, kept in wishes]
+    keep = [part for part, kept in parts if kept and part.start < duration]
+    drop = [part for part, kept in parts if not kept]
+    assume(not any(k.start < d.end + 0.1 and d.start < k.end + 0.1 for k in keep for d in drop))
+    times = steps(duration)
+    scores = np.random.default_rng(seed).random(len(times))
+    choice = choose(
+        edges, times, scores, budget=budget * duration, fps=FPS, value=value, keep=keep, drop=drop, shortest=2.0
+    )
+    chosen, at = seconds_of(choice.parts, duration)
+    frame = 1 / FPS
+    for part in keep:
+        assert chosen[(at > part.start + frame) & (at < part.end - frame)].all()
+    for part in drop:
+        assert not chosen[(at > part.start + frame) & (at < part.end - frame)].any()
+    assert np.diff(choice.parts, axis=1).sum() <= budget * duration + frame * (len(choice.parts) + 1)
+    assert choice.edges[0] == 0
+    assert choice.edges[-1] == duration
+    assert set(edges) <= set(choice.edges)
+
+
+def test_shots_are_divided_where_wishes_begin_and_end():
+    times, scores = steps(30.0), np.linspace(0, 1, 30)
+    choice = choose(
+        [0.0, 10.0, 20.0, 30.0],
+        times,
+        scores,
+        budget=16.0,
+        fps=FPS,
+        keep=[Interval(3.2, 9.0)],
+        drop=[Interval(22.0, 30.0)],
+        shortest=2.0,
+    )
+    assert choice.edges.tolist() == [0, 3.2, 9.0, 10.0, 20.0, 22.0, 30.0]
+    # 5.8 s are kept, which leaves 10.2 s: the second shot
+    assert choice.chosen.tolist() == [False, True, False, True, False, False]
+    assert choice.parts.tolist() == [[3.2, 9.0], [10.0, 20.0]]
+
+
+def test_what_a_wish_leaves_is_offered_only_if_it_is_long_enough_or_beside_what_is_kept():
+    times = steps(20.0)
+    scores = np.full(20, 0.1)
+    scores[9] = scores[12] = 1.0
+    dropped = choose(
+        [0, 10, 20], times, scores, budget=6.0, fps=FPS, drop=[Interval(0, 9), Interval(14, 20)], shortest=2.0
+    )
+    assert dropped.parts.tolist() == [[10.0, 14.0]], "a second of the first shot is left, but nobody wants a flash"
+    kept = choose(
+        *([0, 10, 20], times, scores),
+        budget=6.0,
+        fps=FPS,
+        keep=[Interval(4, 9)],
+        drop=[Interval(10, 20)],
+        shortest=2.0,
+    )
+    assert kept.parts.tolist() == [[4.0, 9.0], [9.0, 10.0]]
+
+
+def test_ends_that_are_all_but_on_an_edge_are_on_it():
+    choice = choose([0, 10, 20], steps(20.0), np.ones(20), budget=10.0, fps=FPS, keep=[Interval(0.01, 9.99)])
+    assert choice.edges.tolist() == [0, 10, 20]
+    assert choice.parts.tolist() == [[0, 10]]
+
+
+def test_wishes_reach_up_to_the_end_and_not_beyond():
+    choice = choose([0, 10, 20], steps(20.0), np.ones(20), budget=12.0, fps=FPS, keep=[Interval(15, float("inf"))])
+    assert choice.parts[-1].tolist() == [15, 20]
+
+
+def test_a_wish_shorter_than_a_step_has_the_score_that_holds_there():
+    choice = choose(
+        [0, 10, 20], steps(20.0), np.arange(20.0), budget=10.0, fps=FPS, drop=[Interval(3.25, 3.75)], shortest=2.0
+    )
+    assert choice.shot_scores[choice.edges[:-1].tolist().index(3.25)] == 3.0
+
+
+@pytest.mark.parametrize(
+    ("keep", "drop", "said"),
+    [
+        ([Interval(0, 12)], [], "parts to keep last 12 s, but the summary may last only 10 s"),
+        ([Interval(0, 8)], [Interval(5, 9)], "5 s to 8 s is both to be kept and to be dropped"),
+        ([], [Interval(0, 30)], "everything is to be dropped"),
+    ],
+)
+def test_what_cannot_be_done_is_said(keep, drop, said):
+    with pytest.raises(UsageError, match=said):
+        choose([0, 10, 20, 30], steps(30.0), np.ones(30), budget=10.0, fps=FPS, keep=keep, drop=drop)
+
+
+def test_probability_is_the_share_of_curves_that_choose_a_shot():
+    shots = Shots([0, 5, 10, 15], steps(15.0), budget=5.0, fps=FPS)
+    curves = np.repeat([[0.9, 0.1, 0.1], [0.9, 0.1, 0.1], [0.1, 0.1, 0.9], [0.9, 0.1, 0.1]], 5, axis=1)
+    assert shots.probability(curves).tolist() == [0.75, 0, 0.25]
+    kept = Shots([0, 5, 10, 15], steps(15.0), budget=5.0, fps=FPS, keep=[Interval(5, 10)])
+    assert kept.probability(curves).tolist() == [0, 1, 0]
+
+
+def test_worth_is_what_is_gained_over_the_seconds():
+    shots = Shots([0, 5, 10], steps(10.0), budget=5.0, fps=FPS)
+    assert shots.worth(np.array([[1.0, 3.0], [4.5, 5.0]]), np.arange(10.0)) == pytest.approx(1 + 2 + 0.5 * 4)
+    by_mean = Shots([0, 5, 10], steps(10.0), budget=5.0, fps=FPS, value="mean")
+    assert by_mean.worth(np.array([[1.0, 3.0], [4.5, 5.0]]), np.arange(10.0)) == pytest.approx(1.5 + 4)
