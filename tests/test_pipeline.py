@@ -15,6 +15,7 @@ from sklearn.datasets import load_sample_images
 import summdiff
 from summdiff.errors import UsageError, VideoError
 from summdiff.pipeline import Progress, Summarizer, extract
+from summdiff.timeline import Interval
 
 SCHEMA = json.loads((Path(__file__).parents[1] / "docs" / "summary.schema.json").read_text(encoding="utf-8"))
 SCENES = [(6.0, "forest"), (5.2, "street"), (7.4, "beach"), (4.4, "forest"), (9.0, "night")]
@@ -220,3 +221,63 @@ def test_the_public_api_is_what_the_readme_says(film, tmp_path):
     assert paths[2].read_bytes().startswith(b"\x89PNG")
     assert summdiff.Summary.from_json(paths[1]).video == summary.video
     assert summary.plot().axes
+
+
+def test_wishes_are_honoured_and_the_rest_of_the_curve_follows(film, summarizer):
+    keep, drop = Interval(1.5, 4.0), Interval(20.0, 24.0)
+    free = summarizer.summarize(film.path, budget=0.4)
+    asked = summarizer.summarize(film.path, budget=0.4, keep=(keep,), drop=(drop,))
+    check(asked, 0.4)
+    assert any(part.start <= keep.start + 1e-6 and part.end >= keep.end - 1e-6 for part in asked.selection)
+    assert not any(part.start < drop.end - 1e-6 and part.end > drop.start + 1e-6 for part in asked.selection)
+    assert {1.5, 4.0, 20.0, 24.0} <= {shot.start for shot in asked.shots} | {shot.end for shot in asked.shots}
+    times, mean = np.array(asked.scores.times), np.array(asked.scores.mean)
+    assert np.allclose(mean[(times >= 1.5) & (times < 4)], 0.95)
+    assert np.allclose(mean[(times >= 20) & (times < 24)], 0.05)
+    others = (times < 1.5) | ((times >= 4) & (times < 20)) | (times >= 24)
+    assert np.abs(mean - np.array(free.scores.mean))[others].max() > 0.01
+    assert asked.settings["keep"] == [{"start": 1.5, "end": 4.0}]
+    assert asked.settings["drop"] == [{"start": 20.0, "end": 24.0}]
+    probability = {shot.start: shot.probability for shot in asked.shots}
+    assert probability[1.5] == 1
+    assert probability[20.0] == 0
+
+
+@pytest.mark.parametrize(
+    ("wishes", "said"),
+    [
+        ({"keep": (Interval(0, 20),)}, "parts to keep last 20 s, but the summary may last only 4.8 s"),
+        ({"drop": (Interval(40, 50),)}, "part to drop begins at 40 s, but the video ends at 32 s"),
+        ({"keep": (Interval(3, 2),)}, "not go from 3 s to 2 s"),
+        ({"keep": (Interval(0, 2),), "drop": (Interval(1, 9),)}, "both to be kept and to be dropped"),
+        ({"alternatives": 101}, "between 0 and 100, not 101"),
+        ({"loss": 1.0}, "at least 0 and below 1, not 1"),
+    ],
+)
+def test_wishes_that_cannot_be_granted_are_said(film, summarizer, wishes, said):
+    with pytest.raises(UsageError, match=said):
+        summarizer.summarize(film.path, **wishes)
+
+
+def test_alternatives_differ_and_lose_no_more_than_allowed(film, summarizer):
+    summary = summarizer.summarize(film.path, budget=0.3, alternatives=2, loss=0.3, samples=16)
+    check(summary, 0.3)
+    assert summary.alternatives
+    for number, other in enumerate(summary.alternatives):
+        assert other.expected >= 0.7
+        assert other.overlap <= 0.9
+        check(summary.alternative(number), 0.3)
+    assert len({other.selection for other in summary.alternatives} | {summary.selection}) == 1 + len(
+        summary.alternatives
+    )
+    missing = 2 - len(summary.alternatives)
+    assert any("alternatives differ within a loss of 30%" in said for said in summary.warnings) == bool(missing)
+
+
+def test_every_rate_says_about_the_same(film):
+    curves = []
+    for rate in (0.5, 1.0, 2.0, 4.0):
+        made = Summarizer(rate=rate, cache=False).summarize(film.path)
+        curves.append(np.interp(np.arange(1.0, 31.0), made.scores.times, made.scores.mean))
+    correlations = np.corrcoef(curves)
+    assert correlations.min() > 0.7

@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from summdiff.cli.inputs import Job, jobs, seconds
+from summdiff.cli.inputs import Job, interval, jobs, seconds
 from summdiff.errors import UsageError
+from summdiff.timeline import Interval
 
 
 @pytest.fixture
@@ -76,3 +77,16 @@ def test_what_is_no_time(text):
 @given(st.floats(0, 1e5))
 def test_plain_numbers_are_seconds(value):
     assert seconds(f"{value:.3f}") == pytest.approx(value, abs=6e-4)
+
+
+def test_parts_of_a_video():
+    assert interval("1:20-1:45") == Interval(80, 105)
+    assert interval("0-12s") == Interval(0, 12)
+    assert interval(" 90.5 - 2m ") == Interval(90.5, 120)
+    assert interval("9:30-") == Interval(570, float("inf"))
+
+
+@pytest.mark.parametrize("text", ["", "12", "-5", "a-b", "5-5", "7-3"])
+def test_what_is_no_part(text):
+    with pytest.raises(UsageError):
+        interval(text)

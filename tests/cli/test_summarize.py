@@ -199,3 +199,56 @@ def test_a_missing_extra_is_said_before_the_work(films, summdiff, monkeypatch):
     assert code == 2
     assert "pip install 'summdiff[export]'" in " ".join(err.split())
     assert not (films / "none").exists()
+
+
+def test_wishes_and_alternatives(films, summdiff):
+    code, _, err = summdiff(
+        *("summarize", films / "b.mp4", "--budget", "0.5", "--keep", "0:01-3s", "--drop", "9-", "--alternatives", "1"),
+        *("--loss", "0.9", "--samples", "16", "--formats", "mp4,json"),
+    )
+    assert code == 0, err
+    summary = Summary.from_json(films / "b.summary.json")
+    assert summary.settings["keep"] == [{"start": 1.0, "end": 3.0}]
+    assert summary.settings["drop"] == [{"start": 9.0, "end": 13.0}]
+    assert summary.selection[0].start <= 1.0
+    assert summary.selection[-1].end <= 9.0
+    others = [films / f"b.alternative-{i + 1}.summary.mp4" for i in range(len(summary.alternatives))]
+    assert all(path.exists() for path in others)
+    assert len(list(films.glob("b.alternative-*"))) == len(others)
+    for other in summary.alternatives:
+        assert other.selection[0].start <= 1.0
+        assert other.selection[-1].end <= 9.0
+
+
+def test_an_alternative_that_is_there_already_is_found_before_the_work(films, summdiff):
+    there = films / "b.alternative-2.summary.mp4"
+    there.write_bytes(b"mine")
+    code, _, err = summdiff("summarize", films / "b.mp4", "--alternatives", "2")
+    assert code == 1
+    assert "is there already" in err
+    assert there.read_bytes() == b"mine"
+    assert not (films / "b.summary.mp4").exists()
+
+
+@pytest.mark.parametrize(
+    ("wish", "said"),
+    [
+        (("--keep", "0-13"), "parts to keep last 13 s, but the summary may last only 1.95 s"),
+        (("--drop", "20-30"), "part to drop begins at 20 s, but the video ends at 13 s"),
+        (("--keep", "1:20"), "'1:20' is not a part of a video"),
+        (("--drop", "5-3"), "The part '5-3' ends before it begins"),
+        (("--alternatives", "-1"), "between 0 and 100, not -1"),
+    ],
+)
+def test_wishes_that_cannot_be_granted_take_no_time(films, summdiff, wish, said):
+    code, _, err = summdiff("summarize", films / "b.mp4", *wish)
+    assert code != 0
+    assert said in err
+    assert "Traceback" not in err
+    assert sorted(path.name for path in films.iterdir()) == ["-dash & “ü” 100%.mp4", "b.mp4", "broken.mp4"]
+
+
+def test_wishes_are_for_one_video(films, summdiff):
+    code, _, err = summdiff("summarize", films, "--keep", "0-1")
+    assert code != 0
+    assert "--keep and --drop are times of one video, but there are 3" in err

@@ -20,6 +20,7 @@ from summdiff.training.run import train
 
 SMALL = {
     "summdiff": {"preset": "joint", "width": 16, "heads": 2, "feed_forward": 16},
+    "relational": {"width": 16, "heads": 2, "feed_forward": 16},
     "ridge": {},
     "mlp": {"width": 16},
     "vasnet": {"width": 16},
@@ -53,7 +54,7 @@ def recipe(name, data, output, **changes):
         "name": f"{name}_small",
         "data": data,
         "output": output,
-        "conditioning": "relational",
+        "conditioning": "kinship" if name == "relational" else "relational",
         "network": {"model": name} | SMALL[name],
         "targets": people,
         "augmentation": {"views": 1},

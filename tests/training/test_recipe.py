@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 from typing import get_args
 
@@ -29,6 +30,9 @@ def test_our_recipes_run(name, small_files, tmp_path):
     kind, network = read_recipe(name).kind, read_recipe(name).network
     data = small_files(kind, dimension=70)
     overrides = [f"data={data}", f"output={tmp_path / 'out'}", "accelerator=cpu", "workers=0"]
+    others = [other.kind for other in read_recipe(name).also]
+    further = [{"kind": other, "data": str(small_files(other, dimension=70))} for other in others]
+    overrides.append(f"also={json.dumps(further)}")
     if "layers" in type(network).model_fields:  # one of a large network is enough
         overrides.append("network.layers=1")
     assert train(read_recipe(name, overrides), dry_run=True) is None
@@ -134,6 +138,9 @@ def test_the_network_has_the_fields_of_its_own_config(recipe_file):
         ("network.preset=best", r"network.preset: .*got 'best'"),
         ("targets.clip=[0.9,0.1]", r"targets: clip must rise, got \[0.9, 0.1\]"),
         ("diffusion.steps=2000", r"diffusion: steps must be at most num_train_timesteps \(1000\)"),
+        ("network={model: relational}", r"A relational network needs conditioning=kinship, and no other"),
+        ("conditioning=kinship", r"A relational network needs conditioning=kinship, and no other"),
+        ("also=[{kind: summe}]", r"Only a relational network learns from further data sets"),
         ("diffusion.step_seconds=0", r"diffusion: step_seconds must be above 0"),
     ],
 )

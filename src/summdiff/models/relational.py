@@ -16,7 +16,6 @@ mu and G are fitted in closed form and by maximum likelihood, D is trained by de
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -44,7 +43,7 @@ class RelationalConfig(NetworkConfig):
     """
 
     guess_noise: float = 1.0
-    corrects: Literal[True, False] = True
+    corrects: bool = True
     width: int = 64
     encoder_layers: int = 1
     denoiser_layers: int = 2

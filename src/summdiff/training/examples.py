@@ -16,12 +16,11 @@ from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from summdiff.data.batches import Batch, Example, collate, length_buckets
-from summdiff.data.registry import open_dataset
 from summdiff.data.video import AnnotatedVideo
 from summdiff.models.relational_fit import Annotated, Curve
 from summdiff.training.recipe import Recipe, TargetRecipe
 from summdiff.training.targets import ONE_CURVE, draw, one_curve
-from summdiff.training.videos import Videos
+from summdiff.training.videos import Videos, further_data, names_with_features
 from summdiff.training.views import view
 
 _VIEWS, _ITEMS, _ORDER = 0, 1, 2  # what a generator is for, so that no two share their numbers
@@ -121,9 +120,8 @@ class Examples(Dataset[Example]):
         """Inputs (N, P), mean curve (N,) and weight of all views of the videos of the recipe's further data sets."""
         recipe = self._recipe
         how = recipe.augmentation
-        for also, path in zip(recipe.also, recipe.also_paths(), strict=True):
-            data = open_dataset(path, also.kind)
-            names = [name for name in data.names if data.feature_shape(name) is not None]
+        for also, data in zip(recipe.also, further_data(recipe), strict=True):
+            names = names_with_features(data)
             own = recipe.model_copy(update={"targets": one_curve(recipe.targets)})
             weight = also.weight * len(self._names) / max(1, len(names))
             for i, name in enumerate(names):

@@ -32,6 +32,11 @@ def field_tables() -> str:
     }
     plain = {name: field for name, field in Recipe.model_fields.items() if name not in sections}
     parts = ["### The recipe\n\n" + _table(plain)]
+    for name, field in plain.items():
+        each = _listed(field.annotation)
+        if isinstance(each, type) and issubclass(each, BaseModel):
+            about = " ".join((each.__doc__ or "").split())
+            parts.append(f"### Each of `{name}`\n\n{about}\n\n" + _table(each.model_fields))
     for name, section in sections.items():
         choices = {f"{name}` with `model: {model}": each for model, each in SECTIONS.items()}
         for title, each in (choices if name == "network" else {name: section}).items():
@@ -66,6 +71,8 @@ def _default(field: FieldInfo) -> str:
     if field.is_required():
         return "needed"
     value: Any = field.default
+    if value == ():
+        return "`[]`"
     if value is None or isinstance(value, bool):
         return f"`{json.dumps(value)}`"
     return f"`{value}`"
@@ -85,6 +92,10 @@ def _kinds(annotation: Any) -> Iterator[str]:
     elif origin in (Union, types.UnionType):
         for kind in get_args(annotation):
             yield from _kinds(kind)
+    elif _listed(annotation) is not None:
+        each = _listed(annotation)
+        section = isinstance(each, type) and issubclass(each, BaseModel)
+        yield "list of sections" if section else f"list of {', '.join(_kinds(each))}"
     elif origin is tuple:
         yield "two numbers"
     elif annotation is types.NoneType:
@@ -93,6 +104,12 @@ def _kinds(annotation: Any) -> Iterator[str]:
         yield from _kinds(get_args(annotation)[0])
     else:
         yield {int: "whole number", float: "number", bool: "`true`, `false`", str: "text", Path: "path"}[annotation]
+
+
+def _listed(annotation: Any) -> Any:
+    """What the items of a list of any length are; None of anything else."""
+    listed = get_args(annotation)
+    return listed[0] if get_origin(annotation) is tuple and listed[1:] == (...,) else None
 
 
 def _bounds(metadata: list[Any]) -> str:

@@ -27,7 +27,7 @@ from summdiff.training.ridge import fit_ridge
 from summdiff.training.signals import Interrupted, Signals
 from summdiff.training.state import Run
 from summdiff.training.validation import Quality, validate
-from summdiff.training.videos import Videos
+from summdiff.training.videos import Videos, further_data
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -172,7 +172,8 @@ def launch(recipe: Recipe) -> Fabric:
 
 def identity(recipe: Recipe, videos: Videos) -> str:
     """What must be the same for a run to go on: what the recipe says of the training, and the data."""
-    return json.dumps([recipe.stated(), videos.fingerprint], sort_keys=True)
+    further = [data.fingerprint() for data in further_data(recipe)]
+    return json.dumps([recipe.stated(), videos.fingerprint, *further], sort_keys=True)
 
 
 def make_folder(directory: Path) -> None:

@@ -148,7 +148,9 @@ class Recipe(Section):
     annotations: Path | None = Field(
         default=None, description="TVSum's original annotations, for a file without annotators' scores"
     )
-    also: tuple[AlsoRecipe, ...] = Field(default=(), description="further data sets, see below")
+    also: tuple[AlsoRecipe, ...] = Field(
+        default=(), description="further data sets that a relational network learns from"
+    )
     splits: Path | None = Field(default=None, description="file of splits; null: drawn at random")
     fold: int = Field(default=0, ge=0, description="which split of that file to train on, from 0; not for crossval")
     hold_out: float = Field(
@@ -163,7 +165,8 @@ class Recipe(Section):
 
     conditioning: Conditioning = Field(
         default="relational",
-        description="what the network sees of a video: how its steps relate in any features, the features, or both",
+        description="what the network sees of a video: how its steps relate in any features, the features, or both; "
+        "kinship: how they relate and which are alike, for relational networks",
     )
     feature_extractor: str | None = Field(default=None, description="the backbone that the model will need")
     network: AnyNetwork = cast("AnyNetwork", SECTIONS["summdiff"](model="summdiff"))

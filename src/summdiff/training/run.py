@@ -11,7 +11,7 @@ from summdiff.models.store import write_model
 from summdiff.training.logs import Watcher
 from summdiff.training.loop import fit
 from summdiff.training.recipe import Recipe
-from summdiff.training.videos import Videos, to_train
+from summdiff.training.videos import Videos, further_data, names_with_features, to_train
 
 
 def train(recipe: Recipe, *, watcher: Watcher | None = None, dry_run: bool = False) -> Path | None:
@@ -48,11 +48,15 @@ def describe(recipe: Recipe, videos: Videos) -> dict[str, Any]:
         "summdiff": __version__,
         "recipe": recipe.stated(),
         "data": videos.describe(),
+        "also": [{"file": other.path.name, "sha256": other.fingerprint()} for other in further_data(recipe)],
         "selection": f"the epoch that did best on {len(split.validation)} validation videos"
         if best
         else "the last epoch; settings were chosen before, by cross-validation",
         # Videos that chose the epoch are no new ones to it either.
-        "trained_on": [data.identity(name) for name in (*split.train, *(split.validation if best else ()))],
+        "trained_on": [
+            *(data.identity(name) for name in (*split.train, *(split.validation if best else ()))),
+            *(other.identity(name) for other in further_data(recipe) for name in names_with_features(other)),
+        ],
         "validated_on": [data.identity(name) for name in split.validation],
     }
 

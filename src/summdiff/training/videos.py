@@ -52,6 +52,20 @@ def open_data(recipe: Recipe) -> AnnotatedFile:
     return open_dataset(recipe.data_path(), recipe.kind, recipe.annotations)
 
 
+def further_data(recipe: Recipe) -> list[AnnotatedFile]:
+    """The files of the recipe's further data sets.
+
+    Raises:
+        DataError, UsageError: one is missing, or is not of the kind that the recipe says.
+    """
+    return [open_dataset(path, also.kind) for path, also in zip(recipe.also_paths(), recipe.also, strict=True)]
+
+
+def names_with_features(data: AnnotatedFile) -> tuple[str, ...]:
+    """Names of the videos that a model can look at."""
+    return tuple(name for name in data.names if data.feature_shape(name) is not None)
+
+
 def to_train(recipe: Recipe, say: Callable[[str], None]) -> Videos:
     """The recipe's videos for one run: a fold of its `splits`, or all of the file, with `hold_out` of them to validate.
 
@@ -99,8 +113,8 @@ def to_cross_validate(recipe: Recipe, say: Callable[[str], None]) -> list[Videos
 
 
 def _with_features(data: AnnotatedFile, say: Callable[[str], None]) -> tuple[str, ...]:
-    """Names of the videos that a model can look at; how many are left out is said."""
-    names = tuple(name for name in data.names if data.feature_shape(name) is not None)
+    """Names of the videos with features, all alike; how many are left out is said."""
+    names = names_with_features(data)
     if not names:
         raise DataError(f"No video in '{data.path}' has features to train on.")
     if len(names) < len(data):
