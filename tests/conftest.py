@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import os
+
+# Tests run side by side, each with matrices too small to share out: more threads than cores only wait for each other.
+for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ.setdefault(name, "1")
+
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

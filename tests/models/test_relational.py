@@ -1,6 +1,6 @@
 """The relational network: what it sees, what it starts as, and what known scores do to its samples."""
 
-import copy
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -87,7 +87,13 @@ def test_features_of_length_one_are_described_alike_twice():
 def test_untrained_it_is_a_gaussian(network):
     """D is 0 at first, so samples are those of the process that was fitted: their covariance is its."""
     x = features(12, seed=5)
-    network = copy.deepcopy(network)
+    trained, network = network, Relational(replace(network.config, corrects=False)).eval()
+    network.load_state_dict(trained.state_dict())
+    few = [
+        SamplingModel(SamplingConfig("g", conditioning="kinship", step_seconds=2.0), each).sample(x, rate=0.5)
+        for each in (trained, network)
+    ]
+    assert np.allclose(*few, atol=1e-5)
     network.kinship.logs[:3] -= np.log(64)  # so that no sample is cut at 0 or 1
     model = SamplingModel(SamplingConfig("g", conditioning="kinship", step_seconds=2.0), network)
     curves = model.sample(x, rate=0.5, samples=2000, steps=100, seed=0)
