@@ -163,7 +163,7 @@ export class Panel {
       this.alternatives.replaceChildren(
         ...shown.map((each, place) => {
           const letter = String.fromCharCode(65 + place);
-          const title = make('b', { textContent: letter });
+          const title = make('b', {}, make('span', { className: 'sr', textContent: 'Summary ' }), letter);
           const words = make('span', { className: 'alternative-words' });
           const button = make(
             'button',
@@ -188,7 +188,6 @@ export class Panel {
         ? `${clock(seconds)} · the best`
         : `${clock(seconds)} · ${percent(Math.min(each.expected, 1))} as good · ${percent(each.overlap)} shared`;
       button.querySelector('.alternative-words').textContent = words;
-      button.setAttribute('aria-label', `Summary ${String.fromCharCode(65 + place)}: ${words}`);
       const canvas = button.querySelector('canvas');
       button.classList.toggle('bare', !this.strip?.ready);
       this.#portray(canvas, each.selection);

@@ -1,7 +1,7 @@
 // The shots as cards. For the keyboard the list is one stop: arrows go from shot to shot, P pins, X bans.
 
 import { icon, make, sharp } from './dom.js';
-import { clock, percent, plural, spokenTime } from './words.js';
+import { clock, percent, plural } from './words.js';
 
 const MANY = 80; // shots; of more than that only those in the summary are listed at first
 const FILTERS = [
@@ -97,7 +97,7 @@ export class ShotList {
       const wish = pinned.has(place) ? ', pinned' : banned.has(place) ? ', banned' : '';
       card.setAttribute(
         'aria-label',
-        `Shot ${place + 1}, at ${spokenTime(shot.start)}, ${(shot.end - shot.start).toFixed(1)} seconds, ` +
+        `Shot ${place + 1} · ${clock(shot.start)}, ${(shot.end - shot.start).toFixed(1)} seconds, ` +
           `importance ${shot.score.toFixed(2)}, ${lit.has(place) ? 'in the summary' : 'not in the summary'}${wish}`,
       );
     });

@@ -73,6 +73,7 @@ export class Studio {
       this.#still();
     });
     this.#listen();
+    part(this.page, 'name').textContent = this.video.title;
     part(this.page, 'whole').textContent = clock(first.duration);
     this.update(this.video);
     this.#changed(this.history.present);
