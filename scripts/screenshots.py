@@ -132,6 +132,8 @@ class States:
     def export(page: Any, studio: Any, film: Path, folder: Path) -> None:
         States.ready(page, studio, film, folder)
         page.click("#export")
+        for name in ("html", "otio", "csv"):
+            page.check(f"input[name={name}]")
         page.click("[data-write]")
         page.wait_for_selector(".written .done", timeout=60_000)
 

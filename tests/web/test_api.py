@@ -4,7 +4,9 @@ import json
 import shutil
 import threading
 import time
+from io import BytesIO
 from pathlib import Path
+from zipfile import ZipFile
 
 import av
 import pytest
@@ -50,8 +52,6 @@ def test_a_film_is_looked_at_as_soon_as_it_is_there(looked_at, film):
 
 
 def test_the_strip_is_one_sheet_of_pictures(looked_at):
-    from io import BytesIO
-
     from PIL import Image
 
     client, video = looked_at
@@ -167,15 +167,21 @@ def test_all_formats_can_be_asked_for_at_once(looked_at, studio):
     job = done(client, video["id"])
     assert job["state"] == "done", job["error"]
     assert len(job["files"]) >= len(formats)
+    contents = {}
     for number, name in enumerate(job["files"]):
         answer = client.get(f"/api/videos/{video['id']}/exports/{job['id']}/{number}")
         assert answer.headers["content-disposition"].startswith("attachment")
         assert name.startswith("My film.summary.")
         assert str(studio.studio.settings.folder).encode() not in answer.body, name  # where uploads lie
+        contents[name] = answer.body
         if name.endswith(".json"):
             assert json.loads(answer.body)["video"]["path"] == "My film.mp4"
         if name.endswith(".fcpxml"):
             assert b'src="My%20film.mp4"' in answer.body
+    together = client.get(f"/api/videos/{video['id']}/exports/{job['id']}")
+    assert "My%20film.summary.zip" in together.headers["content-disposition"]
+    with ZipFile(BytesIO(together.body)) as archive:
+        assert {name: archive.read(name) for name in archive.namelist()} == contents
 
 
 def test_a_reload_finds_everything_again(looked_at):

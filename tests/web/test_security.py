@@ -246,6 +246,7 @@ def test_no_session_reads_another_one(studio, owner, film):
         ("GET", f"/api/videos/{video}/strip", None),
         ("GET", f"/api/videos/{video}/takes/0", None),
         ("GET", f"/api/videos/{video}/exports/{job}/0", None),
+        ("GET", f"/api/videos/{video}/exports/{job}", None),
         ("POST", f"/api/videos/{video}/analysis", None),
         ("POST", f"/api/videos/{video}/selection", {"take": 0, "budget": 0.2}),
         ("POST", f"/api/videos/{video}/takes", {"budget": 0.2}),

@@ -8,13 +8,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Annotated
+from zipfile import ZipFile
 
 from fastapi import APIRouter, Depends, HTTPException, Query, Request
 from fastapi.responses import FileResponse, Response, StreamingResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
+from summdiff.atomic import written_whole
 from summdiff.web.forms import (
     ExportAsked,
     JobView,
@@ -215,14 +218,35 @@ def export(film: TheFilm, asked: ExportAsked, studio: TheStudio, session: Mine) 
     return view_job(studio.export(session, film, summary, asked.formats), studio.ahead)
 
 
-@router.get("/videos/{video}/exports/{job}/{number}", response_class=FileResponse)
-def exported(film: TheFilm, job: str, number: int) -> FileResponse:
-    """A file that an export wrote, by its place in the job's `files`; always as a download."""
+def _written(job: str, film: TheFilm) -> list[Path]:
     for known in film.exports:
-        if known.id == job and 0 <= number < len(known.files):
-            path = film.folder / "exports" / known.id / known.files[number]
-            return FileResponse(path, media_type="application/octet-stream", filename=path.name)
-    raise HTTPException(404, "There is no such file.")
+        if known.id == job and known.files:
+            return [film.folder / "exports" / known.id / name for name in known.files]
+    raise HTTPException(404, "There are no such files.")
+
+
+Written = Annotated[list[Path], Depends(_written)]
+
+
+@router.get("/videos/{video}/exports/{job}", response_class=FileResponse)
+def exported_together(written: Written, film: TheFilm) -> FileResponse:
+    """All files that an export wrote, as one ZIP archive."""
+    archive = written[0].parent / "all.zip"
+    if not archive.exists():
+        with written_whole(archive) as temporary, ZipFile(temporary, "w") as together:
+            for path in written:
+                together.write(path, path.name)
+    name = f"{Path(file_name(film.source.title)).stem}.summary.zip"
+    return FileResponse(archive, media_type="application/octet-stream", filename=name)
+
+
+@router.get("/videos/{video}/exports/{job}/{number}", response_class=FileResponse)
+def exported(written: Written, number: int) -> FileResponse:
+    """A file that an export wrote, by its place in the job's `files`; always as a download."""
+    if not 0 <= number < len(written):
+        raise HTTPException(404, "There is no such file.")
+    path = written[number]
+    return FileResponse(path, media_type="application/octet-stream", filename=path.name)
 
 
 @router.post("/jobs/{job}/cancel", status_code=204)

@@ -44,6 +44,7 @@ export const api = {
 
 export const mediaAddress = (video) => `/api/videos/${video}/media`;
 export const stripAddress = (video) => `/api/videos/${video}/strip`;
+export const archiveAddress = (video, job) => `/api/videos/${video}/exports/${job}`;
 export const fileAddress = (video, job, number) => `/api/videos/${video}/exports/${job}/${number}`;
 
 /** Send a file, with progress: returns {done: Promise of the video, cancel()}. */

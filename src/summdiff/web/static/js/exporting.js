@@ -1,6 +1,6 @@
 // The export dialog: choose formats, watch them being written, take the files.
 
-import { api, fileAddress } from './api.js';
+import { api, archiveAddress, fileAddress } from './api.js';
 import { make, part, toast } from './dom.js';
 import { FORMATS, clock, plural } from './words.js';
 
@@ -70,6 +70,16 @@ export class Exporting {
           textContent: name,
         }),
       );
+      if (links.length > 2) {
+        links.unshift(
+          make('a', {
+            href: archiveAddress(this.video.id, job.id),
+            download: '',
+            className: 'together',
+            textContent: `All ${links.length} files as one .zip`,
+          }),
+        );
+      }
       return make('li', { className: 'done' }, ...links);
     }
     if (job.state === 'failed') return make('li', { className: 'failed', role: 'alert', textContent: job.error });
