@@ -15,8 +15,6 @@ from studio_rig import add_two_hours, browser, chromium, running_studio, write_t
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(chromium() is None, reason="no Chromium was found: `make test-browser` tries to install one"),
-    # Playwright's own event loop is closed by its thread.
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
 
 
