@@ -7,7 +7,7 @@ DEMO   := demo
 VIDEO  ?= $(DEMO)/big_buck_bunny.mp4
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow test-backbones lint format bench train-default table clean
+.PHONY: help demo test test-slow test-backbones test-browser bench-studio lint format bench train-default table clean
 
 help: ## show this help
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -25,6 +25,17 @@ test-slow: $(VENV)/.installed-dev ## run the slow tests as well
 
 test-backbones: $(VENV)-backbones/.installed ## run the tests of the optional backbones (torchvision, timm)
 	$(VENV)-backbones/bin/python -m pytest -n 2 tests/features
+
+test-browser: $(VENV)/.installed-dev ## run the tests of the page in a real Chromium, installing one where apt can
+	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || \
+	  { apt-get update && apt-get install --yes --no-install-recommends chromium; } || \
+	  echo "No Chromium could be installed: the tests will skip. Install one by hand."
+	$(PIP) install --constraint constraints.txt --editable ".[dev,browser]"
+	$(BIN)/python -m pytest -n 1 tests/web -m browser
+
+bench-studio: $(VENV)/.installed-dev ## measure how soon the page follows the drag of a two-hour film's budget
+	$(PIP) install --constraint constraints.txt --editable ".[dev,browser]"
+	$(BIN)/python benchmarks/studio.py
 
 lint: $(VENV)/.installed-dev ## ruff and mypy
 	$(BIN)/ruff check .

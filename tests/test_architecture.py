@@ -29,6 +29,7 @@ SAME_LEVEL = {
     ("atomic", "errors"),
     ("models", "features"),  # relational descriptors are the model's condition
     ("training", "data"),
+    ("cli", "web"),  # `summdiff serve` starts the studio
     ("metrics", "selection"),  # F1 is measured on what the knapsack chooses
 }
 # Exceptions to the direction, and why.

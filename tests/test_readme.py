@@ -31,6 +31,7 @@ COMMANDS = [
 ]
 NEEDS_DATA = ("summdiff train", "summdiff crossval")
 NEEDS_SETS = ("summdiff data", "summdiff evaluate")
+STAYS_OPEN = ("summdiff serve",)  # tests/web/test_serve.py opens and closes it
 
 
 @pytest.fixture
@@ -90,7 +91,7 @@ def test_commands_on_data_sets(command, data_sets, monkeypatch, capsys):
     assert leave.value.code in (0, None), capsys.readouterr()
 
 
-@pytest.mark.parametrize("command", [c for c in COMMANDS if not c.startswith(NEEDS_DATA + NEEDS_SETS)])
+@pytest.mark.parametrize("command", [c for c in COMMANDS if not c.startswith(NEEDS_DATA + NEEDS_SETS + STAYS_OPEN)])
 def test_commands(command, place, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", shlex.split(command))
     with pytest.raises(SystemExit) as leave:

@@ -77,7 +77,8 @@ class Summarizer:
         model: "default", or a folder that `summdiff train` wrote.
         backbone: id of the feature extractor, see `summdiff.features.backbone_ids()`.
         rate: steps looked at per second of video, from 0.25 to 8.
-        cache: keep features between runs, so that the same video is decoded only once.
+        cache: keep features between runs, so that the same video is decoded only once: in the user's cache, in the one
+            given, or not at all.
 
     Raises:
         UsageError: `rate` is out of range.
@@ -89,13 +90,13 @@ class Summarizer:
         model: str | os.PathLike[str] = DEFAULT_MODEL,
         backbone: str = DEFAULT_BACKBONE,
         rate: float = 1.0,
-        cache: bool = True,
+        cache: bool | FeatureCache = True,
     ) -> None:
         if not 0.25 <= rate <= 8:
             raise UsageError(f"The rate must be between 0.25 and 8 steps per second, not {rate:g}.")
         self.rate = float(rate)
         self._model_id, self._backbone_id = model, backbone
-        self._cache = FeatureCache() if cache else None
+        self._cache = FeatureCache() if cache is True else cache or None
 
     @cached_property
     def model(self) -> Model:

@@ -13,6 +13,7 @@ from summdiff.cli.data import data
 from summdiff.cli.evaluate import evaluate
 from summdiff.cli.fit_pca import fit_pca
 from summdiff.cli.recipes import recipes
+from summdiff.cli.serve import serve
 from summdiff.cli.summarize import summarize
 from summdiff.cli.train import train
 from summdiff.errors import SummdiffError, UsageError
@@ -28,6 +29,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(summarize)
+app.command()(serve)
 app.command()(train)
 app.command()(crossval)
 app.command()(recipes)

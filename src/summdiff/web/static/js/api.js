@@ -1,0 +1,98 @@
+// What the page asks the server: see docs/studio.md for the HTTP API.
+
+const ENDED = 'This session is over. Open the address that `summdiff serve` has printed, or reload the page.';
+
+const CHANGE = { 'X-Summdiff': '1' };
+
+export class ApiError extends Error {
+  constructor(message, status) {
+    super(message);
+    this.status = status;
+  }
+}
+
+async function answerOf(response) {
+  const body = response.status === 204 ? null : await response.json().catch(() => null);
+  if (!response.ok) throw new ApiError(body?.detail || `The server answered ${response.status}.`, response.status);
+  return body;
+}
+
+async function ask(method, path, body) {
+  let response;
+  try {
+    response = await fetch(`/api${path}`, {
+      method,
+      headers: method === 'GET' ? {} : { ...CHANGE, ...(body ? { 'Content-Type': 'application/json' } : {}) },
+      body: body ? JSON.stringify(body) : undefined,
+    });
+  } catch {
+    throw new ApiError('The studio does not answer: is `summdiff serve` still running?', 0);
+  }
+  return answerOf(response);
+}
+
+export const api = {
+  take: (video, number) => ask('GET', `/videos/${video}/takes/${number}`),
+  addLocal: (path) => ask('POST', '/videos/local', { path }),
+  remove: (video) => ask('DELETE', `/videos/${video}`),
+  analyse: (video) => ask('POST', `/videos/${video}/analysis`),
+  select: (video, wishes) => ask('POST', `/videos/${video}/selection`, wishes),
+  askAgain: (video, wishes) => ask('POST', `/videos/${video}/takes`, wishes),
+  exportFiles: (video, wishes) => ask('POST', `/videos/${video}/exports`, wishes),
+  cancel: (job) => ask('POST', `/jobs/${job}/cancel`),
+};
+
+export const mediaAddress = (video) => `/api/videos/${video}/media`;
+export const stripAddress = (video) => `/api/videos/${video}/strip`;
+export const archiveAddress = (video, job) => `/api/videos/${video}/exports/${job}`;
+export const fileAddress = (video, job, number) => `/api/videos/${video}/exports/${job}/${number}`;
+
+/** Send a file, with progress: returns {done: Promise of the video, cancel()}. */
+export function upload(file, onProgress) {
+  const request = new XMLHttpRequest(); // fetch cannot tell how much was sent
+  const done = new Promise((resolve, reject) => {
+    request.open('POST', `/api/videos?name=${encodeURIComponent(file.name)}`);
+    for (const [name, value] of Object.entries(CHANGE)) request.setRequestHeader(name, value);
+    request.setRequestHeader('Content-Type', 'application/octet-stream');
+    request.responseType = 'json';
+    request.upload.onprogress = (event) => onProgress(event.loaded / Math.max(event.total, 1));
+    request.onload = () => {
+      if (request.status === 201) resolve(request.response);
+      else reject(new ApiError(request.response?.detail || `The server answered ${request.status}.`, request.status));
+    };
+    request.onerror = () => reject(new ApiError(`The upload of '${file.name}' broke off.`, 0));
+    request.onabort = () => reject(new ApiError('', -1));
+    request.send(file);
+  });
+  return { done, cancel: () => request.abort() };
+}
+
+/**
+ * Follow the session: `onSession` is called now and after every change, `onLost(sentence)` while nothing comes.
+ * A page that is hidden does not listen: browsers open only six connections to a server, for all its pages together.
+ */
+export function follow(onSession, onLost) {
+  let source = null;
+  const close = () => {
+    source?.close();
+    source = null;
+  };
+  const open = () => {
+    if (source) return;
+    source = new EventSource('/api/events');
+    source.onmessage = (event) => onSession(JSON.parse(event.data));
+    source.onerror = async () => {
+      const ended = await ask('GET', '/session').then(
+        () => '',
+        (error) => (error.status === 401 ? ENDED : error.message),
+      );
+      if (ended) onLost(ended);
+      if (source?.readyState === EventSource.CLOSED) {
+        close();
+        setTimeout(() => document.hidden || open(), 3000);
+      }
+    };
+  };
+  document.addEventListener('visibilitychange', () => (document.hidden ? close() : open()));
+  open();
+}

@@ -1,0 +1,86 @@
+// Small helpers for the page's elements. Text always goes in as text, never as markup.
+
+/** The first element in `root` with the attribute `data-<name>`. */
+export function part(root, name) {
+  return root.querySelector(`[data-${name}]`);
+}
+
+/** A fresh copy of a template's single element. */
+export function copyOf(template) {
+  return document.getElementById(template).content.firstElementChild.cloneNode(true);
+}
+
+/** An element with properties, attributes (`aria-…`, `data-…`, `role`) and children. */
+export function make(tag, properties = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(properties)) {
+    if (value === undefined || value === null) continue;
+    if (name.includes('-') || name === 'role') element.setAttribute(name, value);
+    else element[name] = value;
+  }
+  element.append(...children.filter((child) => child !== null && child !== undefined));
+  return element;
+}
+
+/** One of the page's symbols. */
+export function icon(name) {
+  const svg = document.createElementNS('http://www.w3.org/2000/svg', 'svg');
+  svg.setAttribute('aria-hidden', 'true');
+  const use = document.createElementNS('http://www.w3.org/2000/svg', 'use');
+  use.setAttribute('href', `#i-${name}`);
+  svg.append(use);
+  return svg;
+}
+
+/** Change the symbol, the tip and the spoken name of a button. */
+export function relabel(button, symbol, text, key) {
+  button.querySelector('use').setAttribute('href', `#i-${symbol}`);
+  button.title = key ? `${text} (${key})` : text;
+  const spoken = button.querySelector('.sr');
+  if (spoken) spoken.textContent = text;
+}
+
+/** Make a canvas as sharp as the screen; returns its context, scaled to CSS pixels, and its size. */
+export function sharp(canvas, width, height) {
+  const ratio = Math.min(window.devicePixelRatio || 1, 2);
+  const across = Math.max(1, Math.round(width * ratio));
+  const down = Math.max(1, Math.round(height * ratio));
+  if (canvas.width !== across || canvas.height !== down) {
+    canvas.width = across;
+    canvas.height = down;
+  }
+  const context = canvas.getContext('2d');
+  context.setTransform(ratio, 0, 0, ratio, 0, 0);
+  return context;
+}
+
+const colours = new Map(); // asking the style sheet costs more than drawing a shot
+
+/** A colour of the style sheet, by the name of its variable. */
+export function colour(name) {
+  if (!colours.has(name))
+    colours.set(name, getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim());
+  return colours.get(name);
+}
+
+/** Look colours up anew: light has become dark, or the other way round. */
+export function forgetColours() {
+  colours.clear();
+}
+
+/** Show a message for some seconds; errors stay longer. */
+export function toast(text, kind = 'info') {
+  const box = document.getElementById('toasts');
+  const close = make('button', { className: 'icon', title: 'Close' }, icon('close'));
+  const item = make('div', { className: `toast ${kind}` }, make('p', { textContent: text }), close);
+  if (kind === 'error') item.setAttribute('role', 'alert');
+  close.addEventListener('click', () => item.remove());
+  box.append(item);
+  while (box.children.length > 4) box.firstElementChild.remove();
+  setTimeout(() => item.remove(), kind === 'error' ? 12000 : 5000);
+}
+
+/** Say something to screen readers only. */
+export function speak(text) {
+  document.getElementById('spoken').textContent = text;
+}

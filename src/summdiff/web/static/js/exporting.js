@@ -1,0 +1,105 @@
+// The export dialog: choose formats, watch them being written, take the files.
+
+import { api, archiveAddress, fileAddress } from './api.js';
+import { make, part, toast } from './dom.js';
+import { FORMATS, clock, plural } from './words.js';
+
+const GROUPS = ['Watch', 'Edit', 'Data', 'Other'];
+
+export class Exporting {
+  constructor() {
+    this.dialog = document.getElementById('export-dialog');
+    part(this.dialog, 'write').addEventListener('click', () => this.#write());
+    this.checked = new Set(['mp4']);
+  }
+
+  /** Open for a film; `wishes()` gives what is to be written. */
+  open({ video, formats, lacking, choice, wishes }) {
+    this.video = video;
+    this.wishes = wishes;
+    part(this.dialog, 'what').textContent =
+      `${clock(choice.seconds)} in ${plural(choice.parts.length, 'part')} of “${video.title}”`;
+    this.#offer(formats);
+    part(this.dialog, 'lacking').textContent = lacking.length
+      ? `${lacking.join(', ')}: after pip install 'summdiff[export]'.`
+      : '';
+    this.update(video);
+    this.dialog.showModal();
+  }
+
+  /** Show the jobs of the film. */
+  update(video) {
+    if (this.video?.id !== video.id) return;
+    this.video = video;
+    part(this.dialog, 'written').hidden = video.exports.length === 0;
+    const key = JSON.stringify(video.exports);
+    if (this.key === key) return;
+    this.key = key;
+    part(this.dialog, 'list').replaceChildren(...[...video.exports].reverse().map((job) => this.#item(job)));
+  }
+
+  #offer(formats) {
+    if (this.offered === formats.join()) return;
+    this.offered = formats.join();
+    const box = (name) => {
+      const [, words] = FORMATS[name] || ['Other', ''];
+      const input = make('input', { type: 'checkbox', name, checked: this.checked.has(name) });
+      input.addEventListener('change', () => (input.checked ? this.checked.add(name) : this.checked.delete(name)));
+      return make(
+        'label',
+        { className: 'format' },
+        input,
+        make('b', { textContent: name }),
+        make('span', { textContent: words }),
+      );
+    };
+    const groups = GROUPS.map((group) => [group, formats.filter((name) => (FORMATS[name]?.[0] || 'Other') === group)]);
+    part(this.dialog, 'formats').replaceChildren(
+      ...groups
+        .filter(([, names]) => names.length)
+        .map(([group, names]) => make('fieldset', {}, make('legend', { textContent: group }), ...names.map(box))),
+    );
+  }
+
+  #item(job) {
+    if (job.state === 'done') {
+      const links = job.files.map((name, place) =>
+        make('a', {
+          href: fileAddress(this.video.id, job.id, place),
+          download: name.split('/').pop(),
+          textContent: name,
+        }),
+      );
+      if (links.length > 2) {
+        links.unshift(
+          make('a', {
+            href: archiveAddress(this.video.id, job.id),
+            download: '',
+            className: 'together',
+            textContent: `All ${links.length} files as one .zip`,
+          }),
+        );
+      }
+      return make('li', { className: 'done' }, ...links);
+    }
+    if (job.state === 'failed') return make('li', { className: 'failed', role: 'alert', textContent: job.error });
+    if (job.state === 'cancelled') return make('li', { className: 'cancelled', textContent: 'Cancelled' });
+    const cancel = make('button', { className: 'quiet', textContent: 'Cancel' });
+    cancel.addEventListener('click', () => api.cancel(job.id).catch((error) => toast(error.message, 'error')));
+    const bar = make('progress', { max: job.total, value: job.done, 'aria-label': 'Writing' });
+    return make('li', { className: 'running' }, bar, cancel);
+  }
+
+  async #write() {
+    const formats = [...this.dialog.querySelectorAll('input:checked')].map((input) => input.name);
+    if (!formats.length) {
+      toast('Choose at least one format.', 'error');
+      return;
+    }
+    try {
+      await api.exportFiles(this.video.id, { ...this.wishes(), formats });
+    } catch (error) {
+      toast(error.message, 'error');
+    }
+  }
+}

@@ -1,0 +1,223 @@
+// The panel beside the player: the length, the wishes, asking again, and the alternatives.
+
+import { leastShare, placeOf, shareAt } from './budget.js';
+import { colour, icon, make, part, sharp } from './dom.js';
+import { clock, percent, plural, secondsOf, spokenTime } from './words.js';
+
+const BAR = 12; // CSS pixels
+const GAP = 4;
+
+export class Panel {
+  /**
+   * `on` has drag(share), settle(), budget(share), unwish(shot), ask(), cancelAsk(), useTake(number),
+   * useAlternative(place or null), seek(seconds).
+   */
+  constructor(root, on) {
+    this.root = root;
+    this.on = on;
+    this.slider = part(root, 'budget');
+    this.allowed = part(root, 'allowed');
+    this.slider.addEventListener('input', () => on.drag(shareAt(Number(this.slider.value), this.take.duration)));
+    for (const event of ['change', 'blur']) this.slider.addEventListener(event, () => on.settle());
+    this.allowed.addEventListener('change', () => this.#typed());
+    this.allowed.addEventListener('keydown', (event) => event.key === 'Enter' && this.allowed.blur());
+    part(root, 'ask').addEventListener('click', () => on.ask());
+    part(root, 'asking-cancel').addEventListener('click', () => on.cancelAsk());
+    this.alternatives = part(root, 'alternatives');
+  }
+
+  setTake(take) {
+    this.take = take;
+    part(this.root, 'warnings').replaceChildren(
+      ...take.warnings.map((warning) => make('li', { textContent: warning })),
+    );
+    part(this.root, 'least').textContent = percent(leastShare(take.duration));
+    part(this.root, 'most').textContent = 'all of it';
+  }
+
+  setStrip(strip) {
+    this.strip = strip;
+  }
+
+  /** Draw the alternatives anew: colours have changed, or the strip has come. */
+  redraw() {
+    this.alternativesKey = '';
+    if (this.last) this.update(this.last);
+  }
+
+  /** Show what the present state is; `choice` is what is chosen under it. */
+  update(now) {
+    this.last = now;
+    const { state, choice, takes, asked } = now;
+    const { take } = this;
+    const { duration } = take;
+    const place = placeOf(state.budget, duration);
+    if (Number(this.slider.value) !== place) this.slider.value = place;
+    this.slider.style.setProperty('--filled', `${place / 10}%`);
+    const text = `${spokenTime(choice.seconds)} of ${spokenTime(duration)}, ${percent(choice.seconds / duration)}`;
+    this.slider.setAttribute('aria-valuetext', `at most ${spokenTime(state.budget * duration)}; chosen ${text}`);
+    part(this.root, 'length').textContent = clock(choice.seconds);
+    part(this.root, 'of').textContent =
+      `of ${clock(duration)} · ${percent(choice.seconds / duration)} · ${plural(choice.parts.length, 'part')}`;
+    if (document.activeElement !== this.allowed) this.allowed.value = clock(state.budget * duration);
+    this.#wishes(state, asked);
+    this.#takes(state, takes);
+    this.#alternatives(state, choice, asked);
+  }
+
+  problem(text) {
+    const line = part(this.root, 'problem');
+    line.hidden = !text;
+    if (line.textContent !== text) line.textContent = text;
+  }
+
+  /** Show the job that asks again, or that there is none. */
+  asking(job) {
+    const running = job && (job.state === 'waiting' || job.state === 'running');
+    part(this.root, 'asking').hidden = !running;
+    part(this.root, 'ask').hidden = Boolean(running);
+    if (running) part(this.root, 'asking-bar').value = job.stage === 'score' ? job.done / Math.max(job.total, 1e-9) : 0;
+  }
+
+  focusBudget() {
+    this.slider.focus();
+  }
+
+  #typed() {
+    const seconds = secondsOf(this.allowed.value);
+    const { duration } = this.take;
+    if (seconds > 0) this.on.budget(Math.min(1, Math.max(seconds / duration, leastShare(duration))));
+    else this.problem(`“${this.allowed.value}” is not a time: write it like 90 or 1:30.`);
+  }
+
+  #wishes(state, asked) {
+    const chip = (place, kind) => {
+      const shot = this.take.shots[place];
+      const name = `Shot ${place + 1} · ${clock(shot.start)}`;
+      const go = make('button', { className: 'chip-name', title: 'Go there' }, icon(kind), name);
+      go.addEventListener('click', () => this.on.seek(shot.start));
+      const verb = kind === 'pin' ? 'Unpin' : 'Unban';
+      const away = make(
+        'button',
+        { className: 'icon', title: verb, 'aria-label': `${verb} shot ${place + 1}` },
+        icon('close'),
+      );
+      away.addEventListener('click', () => this.on.unwish(place));
+      return make('li', { className: `chip ${kind}` }, go, away);
+    };
+    const key = JSON.stringify([state.pins, state.bans]);
+    if (this.chipsKey !== key) {
+      this.chipsKey = key;
+      part(this.root, 'chips').replaceChildren(
+        ...state.pins.map((place) => chip(place, 'pin')),
+        ...state.bans.map((place) => chip(place, 'ban')),
+      );
+    }
+    const any = state.pins.length + state.bans.length > 0;
+    part(this.root, 'ask').classList.toggle('stale', !asked);
+    part(this.root, 'ask-text').textContent = asked && any ? 'Ask again with these wishes' : 'Ask again';
+    part(this.root, 'hint').textContent = !any
+      ? asked
+        ? 'Pin a shot to keep it, ban one to leave it out. The rest follows.'
+        : 'No wishes now. Ask again, and the model samples freely.'
+      : asked
+        ? 'The curve was sampled with these wishes in mind.'
+        : 'The choice follows already. Ask again, and the model samples the rest of the curve to go with it.';
+  }
+
+  #takes(state, takes) {
+    const box = part(this.root, 'takes');
+    const key = JSON.stringify([takes, state.take]);
+    if (this.takesKey === key) return;
+    this.takesKey = key;
+    box.hidden = takes.length < 2;
+    box.replaceChildren(
+      ...takes.map(({ number, wishes }) => {
+        const text = number === 0 ? 'First take' : `Take ${number + 1}`;
+        const button = make(
+          'button',
+          {
+            className: 'take',
+            title: wishes ? `${text}: with ${plural(wishes, 'wish').replace('wishs', 'wishes')}` : `${text}: free`,
+            'aria-pressed': String(number === state.take),
+          },
+          text,
+        );
+        button.addEventListener('click', () => this.on.useTake(number));
+        return button;
+      }),
+    );
+  }
+
+  #alternatives(state, choice, asked) {
+    const { take } = this;
+    const shown = [
+      { main: true, selection: state.alternative === null ? choice.parts : take.selection.parts },
+      ...take.alternatives,
+    ];
+    const key = JSON.stringify([take.take, state.alternative, asked, state.alternative === null ? choice.parts : 0]);
+    if (this.alternativesKey === key) return;
+    this.alternativesKey = key;
+    if (this.builtFor !== take) {
+      this.builtFor = take;
+      this.alternatives.replaceChildren(
+        ...shown.map((each, place) => {
+          const letter = String.fromCharCode(65 + place);
+          const title = make('b', {}, make('span', { className: 'sr', textContent: 'Summary ' }), letter);
+          const words = make('span', { className: 'alternative-words' });
+          const button = make(
+            'button',
+            { className: 'alternative' },
+            title,
+            make('canvas', { 'aria-hidden': 'true' }),
+            words,
+          );
+          button.addEventListener('click', () => this.on.useAlternative(place === 0 ? null : place - 1));
+          return button;
+        }),
+      );
+    }
+    part(this.root, 'outdated').hidden = asked || !take.alternatives.length;
+    shown.forEach((each, place) => {
+      const button = this.alternatives.children[place];
+      button.disabled = !each.main && !asked; // it may have what is banned by now
+      const used = (each.main && state.alternative === null) || state.alternative === place - 1;
+      button.setAttribute('aria-pressed', String(used));
+      const seconds = each.selection.reduce((sum, [start, end]) => sum + end - start, 0);
+      const words = each.main
+        ? `${clock(seconds)} · the best`
+        : `${clock(seconds)} · ${percent(Math.min(each.expected, 1))} as good · ${percent(each.overlap)} shared`;
+      button.querySelector('.alternative-words').textContent = words;
+      const canvas = button.querySelector('canvas');
+      button.classList.toggle('bare', !this.strip?.ready);
+      this.#portray(canvas, each.selection);
+    });
+  }
+
+  /** A summary in a picture: where its parts lie, and what the longest of them show. */
+  #portray(canvas, selection) {
+    const { clientWidth: width, clientHeight: height } = canvas;
+    const { duration } = this.take;
+    const context = sharp(canvas, width, height);
+    context.clearRect(0, 0, width, height);
+    context.fillStyle = colour('block');
+    context.beginPath();
+    context.roundRect(0, 0, width, BAR, 3);
+    context.fill();
+    context.fillStyle = colour('lit');
+    for (const [start, end] of selection) {
+      context.fillRect((start / duration) * width, 0, Math.max(((end - start) / duration) * width, 1), BAR);
+    }
+    if (!this.strip?.ready) return;
+    const down = height - BAR - GAP;
+    const most = Math.max(1, Math.floor((width + GAP) / (down * 1.5 + GAP)));
+    const shown = [...selection]
+      .sort(([a, b], [c, d]) => d - c - (b - a))
+      .slice(0, most)
+      .sort(([a], [c]) => a - c);
+    const across = Math.min(down * 1.78, (width + GAP) / most - GAP);
+    shown.forEach(([start, end], place) => {
+      this.strip.draw(context, (start + end) / 2, place * (across + GAP), BAR + GAP, across, down);
+    });
+  }
+}

@@ -1,0 +1,161 @@
+// The shots as cards. For the keyboard the list is one stop: arrows go from shot to shot, P pins, X bans.
+
+import { icon, make, sharp } from './dom.js';
+import { clock, percent, plural } from './words.js';
+
+const MANY = 80; // shots; of more than that only those in the summary are listed at first
+const FILTERS = [
+  ['all', 'All'],
+  ['chosen', 'In the summary'],
+  ['wished', 'Pinned or banned'],
+];
+
+export class ShotList {
+  /** `on` has seek(seconds), pin(shot), ban(shot). */
+  constructor(root, on) {
+    this.list = root.querySelector('[data-shots]');
+    this.on = on;
+    this.filter = 'all';
+    this.cards = [];
+    this.current = 0;
+    this.filters = FILTERS.map(([name, text]) => {
+      const button = make('button', { className: 'filter', textContent: text, 'aria-pressed': String(name === 'all') });
+      button.addEventListener('click', () => this.setFilter(name));
+      return button;
+    });
+    root.querySelector('[data-filters]').append(...this.filters);
+    this.list.addEventListener('click', (event) => {
+      const card = event.target.closest('li');
+      if (!card) return;
+      const place = Number(card.dataset.place);
+      if (event.target.closest('.card-pin')) this.on.pin(place);
+      else if (event.target.closest('.card-ban')) this.on.ban(place);
+      else this.on.seek(this.take.shots[place].start);
+    });
+    this.list.addEventListener('keydown', (event) => this.#key(event));
+    // Pictures are drawn when a card comes into view: a long film has hundreds.
+    this.seen = new IntersectionObserver(
+      (entries) => entries.filter((entry) => entry.isIntersecting).forEach((entry) => this.#paint(entry.target)),
+      { rootMargin: '200px' },
+    );
+  }
+
+  close() {
+    this.seen.disconnect();
+  }
+
+  setTake(take) {
+    const fresh = !this.take || this.take.shots.length !== take.shots.length;
+    this.take = take;
+    if (!fresh) return;
+    this.seen.disconnect();
+    this.cards = take.shots.map((shot, place) => {
+      const pin = make('span', { className: 'card-pin', title: 'Pin (P)', 'aria-hidden': 'true' }, icon('pin'));
+      const ban = make('span', { className: 'card-ban', title: 'Ban (X)', 'aria-hidden': 'true' }, icon('ban'));
+      const text = make('span', { className: 'card-text', 'aria-hidden': 'true' });
+      const bar = make('span', { className: 'card-score', 'aria-hidden': 'true' }, make('i'));
+      const card = make(
+        'li',
+        { role: 'option', tabIndex: -1 },
+        make('canvas', { 'aria-hidden': 'true' }),
+        pin,
+        ban,
+        text,
+        bar,
+      );
+      card.dataset.place = place;
+      text.textContent = `${place + 1} · ${clock(shot.start)}`;
+      text.dataset.length = `${(shot.end - shot.start).toFixed(1)} s`;
+      this.seen.observe(card);
+      return card;
+    });
+    this.list.replaceChildren(...this.cards);
+    if (this.cards.length > MANY) this.setFilter('chosen');
+  }
+
+  setStrip(strip) {
+    this.strip = strip;
+    for (const card of this.cards) delete card.dataset.painted;
+    this.seen.disconnect();
+    for (const card of this.cards) this.seen.observe(card);
+  }
+
+  setChoice({ chosen, pins, bans }) {
+    const [lit, pinned, banned] = [new Set(chosen), new Set(pins), new Set(bans)];
+    const most = Math.max(...this.take.shots.map((shot) => shot.score), 1e-6);
+    this.cards.forEach((card, place) => {
+      const shot = this.take.shots[place];
+      const state = `${lit.has(place)}${pinned.has(place)}${banned.has(place)}${shot.score}${shot.probability}`;
+      if (card.dataset.state === state) return;
+      card.dataset.state = state;
+      card.setAttribute('aria-selected', String(lit.has(place)));
+      card.classList.toggle('pinned', pinned.has(place));
+      card.classList.toggle('banned', banned.has(place));
+      const bar = card.querySelector('.card-score');
+      bar.firstElementChild.style.width = `${(100 * shot.score) / most}%`;
+      bar.title = `importance ${shot.score.toFixed(2)}, chosen in ${percent(shot.probability)} of samples`;
+      const wish = pinned.has(place) ? ', pinned' : banned.has(place) ? ', banned' : '';
+      card.setAttribute(
+        'aria-label',
+        `Shot ${place + 1} · ${clock(shot.start)}, ${(shot.end - shot.start).toFixed(1)} seconds, ` +
+          `importance ${shot.score.toFixed(2)}, ${lit.has(place) ? 'in the summary' : 'not in the summary'}${wish}`,
+      );
+    });
+    const counts = { all: this.cards.length, chosen: lit.size, wished: pinned.size + banned.size };
+    FILTERS.forEach(([name, text], place) => {
+      this.filters[place].textContent = `${text} ${counts[name]}`;
+      this.filters[place].setAttribute('aria-label', `${text}: ${plural(counts[name], 'shot')}`);
+    });
+  }
+
+  setFilter(name) {
+    this.filter = name;
+    this.list.dataset.filter = name;
+    FILTERS.forEach(([each], place) => this.filters[place].setAttribute('aria-pressed', String(each === name)));
+  }
+
+  /** Mark the shot at the playhead. */
+  setCurrent(place) {
+    if (place === this.current && this.cards[place]?.classList.contains('current')) return;
+    this.cards[this.current]?.classList.remove('current');
+    if (this.cards[this.current]) this.cards[this.current].tabIndex = -1;
+    this.current = place;
+    this.cards[place]?.classList.add('current');
+    if (this.cards[place]) this.cards[place].tabIndex = 0;
+  }
+
+  #paint(card) {
+    if (!this.strip?.ready || card.dataset.painted) return;
+    card.dataset.painted = 'yes';
+    const shot = this.take.shots[Number(card.dataset.place)];
+    const canvas = card.firstElementChild;
+    const { clientWidth: width, clientHeight: height } = canvas;
+    this.strip.draw(sharp(canvas, width, height), (shot.start + shot.end) / 2, 0, 0, width, height);
+  }
+
+  #key(event) {
+    const shown = this.cards.filter((card) => card.offsetParent);
+    const at = shown.indexOf(event.target.closest('li'));
+    if (at < 0 || event.ctrlKey || event.altKey || event.metaKey) return;
+    const row = shown.filter((card) => card.offsetTop === shown[0].offsetTop).length;
+    const to = {
+      ArrowRight: at + 1,
+      ArrowLeft: at - 1,
+      ArrowDown: at + row,
+      ArrowUp: at - row,
+      Home: 0,
+      End: shown.length - 1,
+    }[event.key];
+    const place = Number(shown[at].dataset.place);
+    if (to !== undefined) {
+      const card = shown[Math.min(Math.max(to, 0), shown.length - 1)];
+      this.on.seek(this.take.shots[Number(card.dataset.place)].start);
+      card.focus();
+    } else if (event.key === 'Enter') this.on.seek(this.take.shots[place].start);
+    else if (event.key.toLowerCase() === 'p') this.on.pin(place);
+    else if (event.key.toLowerCase() === 'x') this.on.ban(place);
+    else return;
+    event.preventDefault();
+    event.stopPropagation();
+  }
+}

@@ -1,0 +1,412 @@
+// One film in the studio: joins the player, the timeline, the panel and the list of shots around one present state.
+
+import { api, mediaAddress, stripAddress } from './api.js';
+import { copyOf, part, relabel, sharp, speak, toast } from './dom.js';
+import { History, same } from './history.js';
+import { Latest } from './latest.js';
+import { Panel } from './panel.js';
+import { Player } from './player.js';
+import { ShotList } from './shots.js';
+import { Strip } from './strip.js';
+import { Timeline } from './timeline.js';
+import { clock, coding, percent } from './words.js';
+
+export class Studio {
+  /** `onHistory(canUndo, canRedo)` after every change; `openExport()` opens the dialog. */
+  constructor(video, { onHistory, openExport, openHelp }) {
+    this.video = video;
+    this.onHistory = onHistory;
+    this.openExport = openExport;
+    this.openHelp = openHelp;
+    this.page = copyOf('tpl-studio');
+    this.takes = new Map(); // number -> take
+    this.wanted = video.takes - 1; // the take that is shown as soon as it is here
+    this.choice = null;
+    this.selecting = new Latest((state, began) => this.#select(state, began));
+  }
+
+  /** Load the takes and fill the page. Call once the page is in the document. */
+  async start() {
+    const numbers = Array.from({ length: this.video.takes }, (_, number) => number);
+    const takes = await Promise.all(numbers.map((number) => api.take(this.video.id, number)));
+    takes.forEach((take) => this.takes.set(take.take, take));
+    if (this.closed) return;
+    const first = takes.at(-1);
+    this.history = new History(`summdiff:${this.video.id}`, this.#stateOf(first), (state) => this.#changed(state));
+    if (!this.takes.has(this.history.present.take)) this.history.change(this.#stateOf(first));
+    this.choice = first.selection;
+
+    const on = {
+      seek: (seconds) => this.player.seek(seconds),
+      pin: (shot) => this.#wish('pins', shot),
+      ban: (shot) => this.#wish('bans', shot),
+    };
+    this.timeline = new Timeline(part(this.page, 'track').closest('.timeline'), on);
+    this.shots = new ShotList(this.page, on);
+    this.panel = new Panel(this.page, {
+      ...on,
+      drag: (budget) => this.history.drag({ budget: this.#fitting(budget), alternative: null }),
+      settle: () => {
+        this.history.settle();
+        this.panel.problem('');
+      },
+      budget: (budget) => this.history.change({ budget: this.#fitting(budget), alternative: null }),
+      unwish: (shot) => this.#unwish(shot),
+      ask: () => this.ask(),
+      cancelAsk: () => this.#tell(api.cancel(this.video.again.id)),
+      useTake: (take) => this.#useTake(take),
+      useAlternative: (alternative) => this.#useAlternative(alternative),
+    });
+    this.player = new Player({
+      video: part(this.page, 'video'),
+      address: mediaAddress(this.video.id),
+      duration: first.duration,
+      onTime: (seconds) => this.#time(seconds),
+      onState: () => this.#playing(),
+    });
+    part(this.page, 'screen').style.setProperty('--aspect', this.video.width / this.video.height);
+    this.strip = new Strip(stripAddress(this.video.id), this.video.strip, () => {
+      this.timeline.setStrip(this.strip);
+      this.shots.setStrip(this.strip);
+      this.panel.setStrip(this.strip);
+      this.panel.redraw();
+      this.#still();
+    });
+    this.#listen();
+    part(this.page, 'name').textContent = this.video.title;
+    part(this.page, 'whole').textContent = clock(first.duration);
+    this.update(this.video);
+    this.#changed(this.history.present);
+    this.#time(0);
+    const [opening] = this.choice.parts; // a film's first picture is often black, and never what it is about
+    if (opening) this.player.seek(opening[0] + 0.001);
+  }
+
+  close() {
+    this.closed = true;
+    this.timeline?.close();
+    this.shots?.close();
+    this.player?.close();
+  }
+
+  /** What the server now says about the film. */
+  update(video) {
+    const before = this.video;
+    this.video = video;
+    if (!this.panel) return;
+    this.panel.asking(video.again);
+    if (video.again?.state === 'failed' && before.again?.state !== 'failed') toast(video.again.error, 'error');
+    if (video.takes > this.takes.size && !this.loading) {
+      this.loading = true;
+      this.#loadTakes().finally(() => (this.loading = false));
+    }
+  }
+
+  async #loadTakes() {
+    for (let number = this.takes.size; number < this.video.takes; number += 1) {
+      const take = await api.take(this.video.id, number).catch(() => null);
+      if (!take || this.closed) return;
+      this.takes.set(number, take);
+      this.#useTake(number);
+      speak(`The model has answered: take ${number + 1}.`);
+    }
+  }
+
+  // What is decided ---------------------------------------------------------------------------------------------------
+
+  get take() {
+    return this.takes.get(this.history.present.take) ?? this.takes.get(0);
+  }
+
+  /** The state as the server takes it. */
+  wishes(state = this.history.present) {
+    const spans = (places) => places.map((place) => [this.take.shots[place].start, this.take.shots[place].end]);
+    return { take: state.take, budget: state.budget, keep: spans(state.pins), drop: spans(state.bans) };
+  }
+
+  /** The same with the alternative, for an export. */
+  exported() {
+    return { ...this.wishes(), alternative: this.history.present.alternative };
+  }
+
+  #stateOf(take) {
+    const places = (spans) =>
+      take.shots.flatMap(({ start, end }, place) =>
+        spans.some(([from, to]) => from <= start && end <= to) ? [place] : [],
+      );
+    return {
+      take: take.take,
+      budget: take.budget,
+      pins: places(take.keep),
+      bans: places(take.drop),
+      alternative: null,
+    };
+  }
+
+  #changed(state) {
+    const { take } = this;
+    if (this.timeline.take !== take) {
+      this.timeline.setTake(take);
+      this.shots.setTake(take);
+      this.panel.setTake(take);
+    }
+    this.onHistory(this.history.canUndo, this.history.canRedo);
+    const alternative = state.alternative === null ? null : take.alternatives[state.alternative];
+    if (alternative) {
+      this.selecting.clear();
+      const chosen = take.shots.flatMap((shot, place) =>
+        alternative.selection.some(([start, end]) => start < shot.end - 0.01 && shot.start < end - 0.01) ? [place] : [],
+      );
+      this.panel.problem('');
+      this.#choose({ chosen, parts: alternative.selection, seconds: alternative.seconds }, state);
+    } else {
+      this.#choose(this.choice, state); // the wishes show at once, the choice follows
+      this.selecting.ask(state, performance.now());
+    }
+  }
+
+  async #select(state, began) {
+    try {
+      const choice = await api.select(this.video.id, this.wishes(state));
+      if (this.closed || this.history.present.alternative !== null) return;
+      if (this.refused) this.panel.problem((this.refused = ''));
+      this.#choose(choice, this.history.present);
+      this.timeline.drawNow();
+      performance.measure('summdiff-selection', { start: began, end: performance.now() });
+    } catch (error) {
+      if (error.status === 422) this.panel.problem((this.refused = error.message));
+      else toast(error.message, 'error');
+    }
+  }
+
+  #choose(choice, state) {
+    const all = { ...choice, pins: state.pins, bans: state.bans };
+    if (
+      this.choice !== choice ||
+      this.marked !== state.pins ||
+      this.barred !== state.bans ||
+      this.chosenFor !== this.take
+    ) {
+      [this.choice, this.marked, this.barred, this.chosenFor] = [choice, state.pins, state.bans, this.take];
+      this.timeline.setChoice(all);
+      this.shots.setChoice(all);
+      this.player.setParts(choice.parts);
+    }
+    const takes = [...this.takes.values()].map((take) => ({
+      number: take.take,
+      wishes: take.keep.length + take.drop.length,
+    }));
+    this.panel.update({ state, choice, takes, asked: this.#asked(state) });
+    this.#here();
+  }
+
+  /** Whether the take was sampled under just these wishes. */
+  #asked(state) {
+    const own = this.#stateOf(this.take);
+    const sorted = (places) => [...places].sort((a, b) => a - b);
+    return same([sorted(own.pins), sorted(own.bans)], [sorted(state.pins), sorted(state.bans)]);
+  }
+
+  #wish(kind, shot) {
+    const { pins, bans } = this.history.present;
+    const had = (kind === 'pins' ? pins : bans).includes(shot);
+    const without = {
+      pins: pins.filter((each) => each !== shot),
+      bans: bans.filter((each) => each !== shot),
+      alternative: null,
+    };
+    if (!had) without[kind] = [...without[kind], shot].sort((a, b) => a - b);
+    const budget = Math.max(this.history.present.budget, this.#least(without.pins));
+    if (budget > this.history.present.budget) toast('The length was raised, so that what is pinned fits.');
+    this.history.change({ ...without, budget });
+    speak(`Shot ${shot + 1} ${had ? 'is free again' : kind === 'pins' ? 'pinned' : 'banned'}.`);
+  }
+
+  /** The least budget that holds these pinned shots, with some room for rounding to frames. */
+  #least(pins) {
+    const seconds = pins.reduce(
+      (sum, place) => sum + this.take.shots[place].end - this.take.shots[place].start + 0.05,
+      0,
+    );
+    return pins.length ? Math.min(1, (1.001 * seconds) / this.take.duration) : 0;
+  }
+
+  /** A budget, or the least that what is pinned needs. */
+  #fitting(budget) {
+    const least = this.#least(this.history.present.pins);
+    this.panel.problem(
+      budget < least ? `What is pinned lasts ${clock(least * this.take.duration)}: unpin some to go below.` : '',
+    );
+    return Math.max(budget, least);
+  }
+
+  #unwish(shot) {
+    const { pins, bans } = this.history.present;
+    const without = (places) => places.filter((each) => each !== shot);
+    this.history.change({ pins: without(pins), bans: without(bans), alternative: null });
+  }
+
+  /** Show another take, with the same wishes: its shots may be others, where wishes divide them. */
+  #useTake(number) {
+    const { pins, bans } = this.history.present;
+    const shots = this.takes.get(number).shots;
+    const moved = (places) => {
+      const middles = places.map((place) => (this.take.shots[place].start + this.take.shots[place].end) / 2);
+      return middles
+        .map((middle) => shots.findIndex(({ start, end }) => start <= middle && middle < end))
+        .filter((place) => place >= 0);
+    };
+    this.history.change({ take: number, pins: moved(pins), bans: moved(bans), alternative: null });
+  }
+
+  #useAlternative(alternative) {
+    if (alternative !== null && !(this.take.alternatives[alternative] && this.#asked(this.history.present))) return;
+    this.history.change(alternative === null ? { alternative } : { alternative, budget: this.take.budget });
+    speak(`Summary ${String.fromCharCode(65 + (alternative === null ? 0 : alternative + 1))}.`);
+  }
+
+  ask() {
+    if (['waiting', 'running'].includes(this.video.again?.state)) return;
+    const { take, ...wishes } = this.wishes();
+    this.#tell(api.askAgain(this.video.id, wishes));
+  }
+
+  #tell(promise) {
+    return promise.catch((error) => toast(error.message, 'error'));
+  }
+
+  // The player --------------------------------------------------------------------------------------------------------
+
+  #time(seconds) {
+    this.timeline.setTime(seconds);
+    part(this.page, 'time').textContent = clock(seconds, true);
+    const place = this.timeline.shotAt(seconds);
+    this.shots.setCurrent(place);
+    if (place !== this.place) {
+      this.place = place;
+      this.#here();
+    }
+    if (this.player?.stills) this.#still();
+    if (this.player?.summaryOnly) {
+      const passed = this.choice.parts.reduce(
+        (sum, [start, end]) => sum + Math.min(Math.max(seconds - start, 0), end - start),
+        0,
+      );
+      part(this.page, 'mode').textContent = `Summary ${clock(passed)} / ${clock(this.choice.seconds)}`;
+    }
+  }
+
+  #here() {
+    if (this.place === undefined) return;
+    const shot = this.take.shots[this.place];
+    const { pins, bans } = this.history.present;
+    const [pinned, banned] = [pins.includes(this.place), bans.includes(this.place)];
+    const chosen = this.choice.chosen.includes(this.place);
+    part(this.page, 'here').textContent =
+      `Shot ${this.place + 1} of ${this.take.shots.length} · ${chosen ? 'in the summary' : 'left out'} · ` +
+      `in ${percent(shot.probability)} of samples`;
+    part(this.page, 'here').classList.toggle('chosen', chosen);
+    for (const [name, on, verb] of [
+      ['pin', pinned, 'Pin'],
+      ['ban', banned, 'Ban'],
+    ]) {
+      const button = part(this.page, name);
+      button.setAttribute('aria-pressed', String(on));
+      button.lastElementChild.textContent = on ? `${verb}ned` : verb;
+    }
+  }
+
+  #playing() {
+    const { playing, summaryOnly, stills, video } = this.player;
+    relabel(part(this.page, 'play'), playing ? 'pause' : 'play', playing ? 'Pause' : 'Play', 'Space');
+    part(this.page, 'play-summary').setAttribute('aria-pressed', String(playing && summaryOnly));
+    part(this.page, 'mode').hidden = !(playing && summaryOnly);
+    const mute = part(this.page, 'mute');
+    relabel(mute, video.muted ? 'mute' : 'sound', video.muted ? 'Sound on' : 'Sound off', 'M');
+    mute.setAttribute('aria-pressed', String(video.muted));
+    mute.disabled = stills || !this.video.has_audio;
+    part(this.page, 'still').hidden = !stills;
+    const cannot = part(this.page, 'cannot');
+    cannot.hidden = !stills;
+    if (stills && !cannot.textContent) {
+      video.hidden = true;
+      cannot.textContent = `This browser cannot play ${coding(this.video)}. Still pictures stand in for it; everything else works, and an exported mp4 plays.`;
+      this.#still();
+    }
+  }
+
+  /** The picture that stands in for a film that the browser cannot play. */
+  #still() {
+    if (!this.player.stills || !this.strip.ready) return;
+    const canvas = part(this.page, 'still');
+    const { clientWidth: width, clientHeight: height } = canvas;
+    this.strip.draw(sharp(canvas, width, height), this.player.time, 0, 0, width, height);
+  }
+
+  #listen() {
+    const click = (name, action) => part(this.page, name).addEventListener('click', action);
+    click('play', () => this.playPause());
+    click('video', () => this.playPause());
+    click('still', () => this.playPause());
+    click('play-summary', () => this.playSummary());
+    click('mute', () => this.mute());
+    click('full', () => this.full());
+    click('pin', () => this.#wish('pins', this.place));
+    click('ban', () => this.#wish('bans', this.place));
+    click('zoom-in', () => this.timeline.zoom(1.6));
+    click('zoom-out', () => this.timeline.zoom(1 / 1.6));
+    click('zoom-fit', () => this.timeline.fit());
+  }
+
+  playPause() {
+    if (this.player.playing) this.player.pause();
+    else this.player.play();
+  }
+
+  playSummary() {
+    if (this.player.playing && this.player.summaryOnly) this.player.pause();
+    else this.player.play({ summaryOnly: true });
+  }
+
+  mute() {
+    this.player.video.muted = !this.player.video.muted;
+  }
+
+  full() {
+    if (document.fullscreenElement) document.exitFullscreen();
+    else part(this.page, 'screen').requestFullscreen?.();
+  }
+
+  redraw() {
+    this.timeline?.draw();
+    this.panel?.redraw();
+  }
+
+  /** What keys do; null while the film is loading. */
+  get actions() {
+    if (!this.player || !this.panel) return null;
+    return {
+      playPause: () => this.playPause(),
+      playSummary: () => this.playSummary(),
+      seek: (seconds) => this.player.seek(seconds),
+      step: (seconds) => this.player.seek(this.player.time + seconds),
+      shot: (by) => {
+        const place = Math.min(Math.max(this.timeline.shotAt(this.player.time) + by, 0), this.take.shots.length - 1);
+        this.player.seek(this.take.shots[place].start + 0.001);
+      },
+      pin: () => this.#wish('pins', this.place),
+      ban: () => this.#wish('bans', this.place),
+      ask: () => this.ask(),
+      alternative: (place) => this.#useAlternative(place === 0 ? null : place - 1),
+      fit: () => this.timeline.fit(),
+      zoom: (factor) => this.timeline.zoom(factor),
+      focusBudget: () => this.panel.focusBudget(),
+      undo: () => this.history.undo(),
+      redo: () => this.history.redo(),
+      mute: () => this.mute(),
+      full: () => this.full(),
+      export: () => this.openExport(),
+      help: () => this.openHelp(),
+    };
+  }
+}

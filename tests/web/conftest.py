@@ -1,0 +1,53 @@
+"""A studio that listens, shared by the tests of a file, and clients that talk to it as browsers do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+pytest.importorskip("fastapi", reason="the studio needs the extra `web`")
+pytest.importorskip("uvicorn", reason="the studio needs the extra `web`")
+
+from studio_client import Client
+from studio_rig import RunningStudio, running_studio
+
+from summdiff.pipeline import Summarizer
+
+SCENES = [(4.0, "forest"), (5.0, "street"), (4.0, "beach"), (3.0, "night"), (4.0, "dusk")]
+
+
+@pytest.fixture(scope="session")
+def summarizer() -> Summarizer:
+    """One for all tests, with the cache of the tests: each film is looked at once."""
+    return Summarizer()
+
+
+@pytest.fixture(scope="session")
+def film(make_video):
+    """A film of 20 seconds with five scenes and sound."""
+    return make_video(scenes=SCENES, sound=True)
+
+
+@pytest.fixture(scope="module")
+def studio(summarizer, tmp_path_factory) -> Iterator[RunningStudio]:
+    with running_studio(
+        tmp_path_factory.mktemp("studio") / "files", summarizer=summarizer, max_upload=3_000_000
+    ) as running:
+        yield running
+
+
+@pytest.fixture
+def owner(studio) -> Client:
+    """A browser that opened the printed address."""
+    client = Client(studio.port)
+    assert client.get("/?" + studio.url.partition("?")[2]).status == 303
+    return client
+
+
+@pytest.fixture
+def guest(studio) -> Client:
+    """A browser that opened the plain address."""
+    client = Client(studio.port)
+    assert client.get("/").status == 200
+    return client

@@ -1,0 +1,173 @@
+"""A studio in this process, and a browser to look at it: for the tests, the benchmark and the screenshots."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from summdiff.options import Options
+from summdiff.pipeline import Summarizer
+from summdiff.timeline import Scores, Shot, Summary, VideoInfo
+from summdiff.web.takes import Take, reselect
+
+TOKEN = "a-token-that-only-this-test-knows"  # noqa: S105
+HOURS = 2.0
+SHOTS = 240
+
+
+@dataclass(frozen=True)
+class RunningStudio:
+    """A studio that listens: `plain` is its address, `url` has the token as well."""
+
+    studio: Any
+    plain: str
+    url: str
+    port: int
+
+
+@contextmanager
+def running_studio(
+    folder: Path,
+    *,
+    summarizer: Summarizer | None = None,
+    videos: Sequence[Path] = (),
+    loopback: bool = True,
+    **settings: Any,
+) -> Iterator[RunningStudio]:
+    """Run a studio whose files lie in `folder`, on a free port of this machine."""
+    import uvicorn
+
+    from summdiff.web.app import create_app
+    from summdiff.web.security import Access
+    from summdiff.web.server import listen
+    from summdiff.web.work import Settings, Studio
+
+    summarizer = summarizer or Summarizer(cache=False)
+    with listen("127.0.0.1", 0) as listener:
+        port = listener.getsockname()[1]
+        studio = Studio(
+            Settings(folder=folder, videos=tuple(videos), typed_paths=loopback, **settings),
+            uploads=summarizer,
+            local=summarizer,
+        )
+        access = Access(token=TOKEN, loopback=loopback, names=frozenset({"studio.test"}), cookie=f"summdiff_{port}")
+        server = uvicorn.Server(
+            uvicorn.Config(
+                create_app(studio, access),
+                log_level="error",
+                access_log=False,
+                server_header=False,
+                proxy_headers=False,
+                timeout_graceful_shutdown=2,
+            )
+        )
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+        thread.start()
+        try:
+            while not server.started:
+                time.sleep(0.01)
+            plain = f"http://127.0.0.1:{port}/"
+            yield RunningStudio(studio, plain, f"{plain}?token={TOKEN}", port)
+        finally:
+            studio.closing.set()
+            server.should_exit = True
+            thread.join(10)
+
+
+def chromium() -> str | None:
+    """Where a Chromium is installed."""
+    for name in ("chromium", "chromium-browser", "google-chrome", "chrome"):
+        found = shutil.which(name)
+        if found:
+            return found
+    return None
+
+
+@contextmanager
+def browser() -> Iterator[Any]:
+    """A headless Chromium, through Playwright."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        # Without a sandbox of its own: it only opens our page, and containers often run as root.
+        shown = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox", "--mute-audio"])
+        try:
+            yield shown
+        finally:
+            shown.close()
+
+
+def write_two_hours(path: Path) -> None:
+    """A real film of two hours, one small picture a second."""
+    import av
+
+    rng = np.random.default_rng(3)
+    with av.open(str(path), "w") as output:
+        stream = output.add_stream("libx264", rate=Fraction(1), options={"preset": "ultrafast", "crf": "30"})
+        stream.width, stream.height, stream.pix_fmt = 160, 90, "yuv420p"
+        stream.codec_context.gop_size = 10
+        down, across = np.mgrid[0:90, 0:160]
+        for _ in range(SHOTS):
+            sky, ground = rng.uniform(30, 230, 3), rng.uniform(20, 200, 3)
+            horizon, sun = rng.integers(30, 70), rng.integers(20, 140)
+            picture = np.where((down < horizon)[..., None], sky * (1 - down / 220)[..., None], ground)
+            near = (across - sun) ** 2 + (down - horizon + 18) ** 2 < rng.integers(60, 260)
+            picture = np.where(near[..., None], 245.0, picture).clip(0, 255).astype(np.uint8)
+            for _ in range(round(HOURS * 3600 / SHOTS)):
+                output.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        output.mux(stream.encode(None))
+
+
+def two_hour_summary(path: Path) -> Summary:
+    """What a model could say about it: 7,200 steps, 240 shots of uneven lengths."""
+    rng = np.random.default_rng(5)
+    duration = HOURS * 3600
+    times = np.arange(int(duration), dtype=float)
+    edges = np.concatenate(
+        ([0], np.sort(rng.choice(np.arange(3, int(duration) - 3), SHOTS - 1, replace=False)), [duration])
+    )
+    level = np.repeat(rng.beta(2, 4, SHOTS), np.diff(edges).astype(int))
+    waves = sum(np.sin(times / period + rng.uniform(0, 6)) / (k + 2) for k, period in enumerate((900, 240, 61)))
+    mean = np.clip(0.45 * level + 0.3 + 0.12 * waves + rng.normal(0, 0.015, len(times)), 0.02, 0.98)
+    std = 0.03 + 0.05 * rng.beta(2, 3, SHOTS).repeat(np.diff(edges).astype(int))
+    shots = tuple(
+        Shot(float(start), float(end), float(mean[int(start) : int(end)].mean()), False, round(rng.beta(0.6, 1.6), 3))
+        for start, end in pairwise(edges)
+    )
+    summary = Summary(
+        video=VideoInfo(str(path), duration, 25.0, 160, 90, 0, has_audio=False),
+        model={"id": "default"},
+        settings={"rate": 1.0, "value": "sum", "min_shot": 2.0},
+        budget=0.15,
+        seed=0,
+        scores=Scores(tuple(times.tolist()), tuple(mean.tolist()), tuple(std.tolist())),
+        shots=shots,
+        selection=(),
+    )
+    return reselect(summary, budget=0.15)
+
+
+def add_two_hours(studio: Any, session: Any, path: Path) -> Any:
+    """Put that film into a session as if it had been looked at."""
+    from summdiff.web.intake import describe
+    from summdiff.web.jobs import Job
+    from summdiff.web.sessions import Film
+    from summdiff.web.strip import draw
+
+    with session.new_folder() as (name, folder):
+        film = Film(name, describe(path, "A day at sea, uncut.mp4"), folder)
+        film.strip = draw(path, folder / "strip.jpg", duration=film.source.duration)
+        film.takes = [Take(Options(), two_hour_summary(path))]
+        film.analysis = Job("analysis", lambda job: None, session.touch)
+        film.analysis.run()
+    return session.add(film)
