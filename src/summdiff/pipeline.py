@@ -155,8 +155,9 @@ class Summarizer:
         asked.check_wishes(video.duration)
         with _timed(timings, "score"):
             known = wished(seen.times, asked)
+            features = seen.features.astype(np.float32)
             curves = model.sample(
-                seen.features.astype(np.float32),
+                features,
                 rate=self.rate,
                 samples=asked.samples,
                 steps=asked.steps,
@@ -165,6 +166,9 @@ class Summarizer:
                 on_progress=lambda share: report(Progress("score", share, 1.0)),
             )
             mean, std = curves.mean(axis=0), curves.std(axis=0)
+            if asked.samples > 1:
+                foreseen = model.spread(features, rate=self.rate, known=known if model.follows else None)
+                std = std if foreseen is None else foreseen
         allowed = asked.seconds(video.duration)
         with _timed(timings, "select"):
             shots = Shots(

@@ -86,7 +86,7 @@ class Scores:
     Attributes:
         times: seconds at which each step was looked at.
         mean: mean importance over the drawn samples, in [0, 1].
-        std: standard deviation over the drawn samples; 0 where one sample was drawn.
+        std: standard deviation of samples, as the model foresees it or else over those drawn; 0 where one was drawn.
     """
 
     times: tuple[float, ...]

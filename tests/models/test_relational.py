@@ -106,7 +106,7 @@ def test_untrained_it_is_a_gaussian(network):
         mean = settled[0, :, network.config.width]
     found = torch.from_numpy(np.cov(curves.T))
     assert float((found - wanted).abs().max()) < 0.15 * float(wanted.diagonal().max())
-    assert np.allclose(curves.mean(axis=0), mean, atol=1e-4)
+    assert np.allclose(curves.mean(axis=0), mean, atol=5e-3)  # but for a few that are cut all the same
 
 
 def test_the_mean_of_a_mirrored_pair_is_the_mean_curve(model):
@@ -153,6 +153,21 @@ def test_known_scores_at_another_rate_are_kept_at_their_own_steps(model):
     known[40:50] = 0.9
     curves = model.sample(x, rate=4.0, samples=4, known=known)
     assert np.allclose(curves[:, 40:50], 0.9)
+
+
+def test_the_foreseen_spread_is_that_of_many_samples(network):
+    gaussian = Relational(replace(network.config, corrects=False)).eval()
+    gaussian.load_state_dict(network.state_dict())
+    gaussian.kinship.logs[:3] -= np.log(64)
+    model = SamplingModel(SamplingConfig("g", conditioning="kinship", step_seconds=2.0), gaussian)
+    x = features(40, seed=2)
+    known = np.full(40, np.nan)
+    known[[3, 20]] = 0.5
+    for given in (None, known):
+        foreseen = model.spread(x, rate=0.5, known=given)
+        drawn = model.sample(x, rate=0.5, samples=1000, steps=100, known=given).std(axis=0)
+        assert np.allclose(foreseen, drawn, rtol=0.2, atol=0.003)
+    assert not foreseen[[3, 20]].any()
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 9])

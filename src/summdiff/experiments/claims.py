@@ -93,10 +93,19 @@ def coverage(drawn: Drawn, curves: Array) -> tuple[float, float]:
     return float(of_groups[0]), float(of_groups[1])
 
 
-def spread_and_disagreement(drawn: Drawn) -> tuple[float, float]:
-    """Spearman's rho over steps of annotators' disagreement, with the samples' spread and with the mean curve."""
-    disagreement = ranks(drawn.video.need_user_scores()).std(axis=0)
-    return spearman_rho(drawn.curves.std(axis=0), disagreement), spearman_rho(drawn.mean, disagreement)
+def spread_and_disagreement(drawn: Drawn) -> dict[str, float]:
+    """Spearman's rho over steps of annotators' disagreement with what might foretell it.
+
+    Returns:
+        "spread": the standard deviation that the model says samples have; "of samples": that of those drawn; "mean
+        curve": the mean curve itself.
+    """
+    video = drawn.video
+    disagreement = ranks(video.need_user_scores()).std(axis=0)
+    of_samples = drawn.curves.std(axis=0)
+    foreseen = drawn.model.spread(video.need_features(), rate=video.rate)
+    said = {"spread": of_samples if foreseen is None else foreseen, "of samples": of_samples, "mean curve": drawn.mean}
+    return {name: spearman_rho(curve, disagreement) for name, curve in said.items()}
 
 
 def in_summary(drawn: Drawn, curves: Array) -> tuple[Array, Array]:

@@ -118,6 +118,7 @@ def three_claims(results: Sequence[CrossValidation], seeds: Sequence[int], data_
     clicked = "tau at 90 % of the steps, 10 % known"
     pairs = [
         ("rho of spread with disagreement", "spread", "the mean curve", "mean curve"),
+        ("rho of spread with disagreement", "spread", f"the spread of {claims.SAMPLES} samples", "of samples"),
         ("Brier score of being in the summary", "brier", "the same chance for every shot", "brier: base"),
         ("Brier score of being in the summary", "brier", "equal copies with white noise", "brier: white"),
         (f"best tau of {several} with an annotator", "tau", "equal copies with white noise", "tau: white"),
@@ -160,8 +161,7 @@ def _of_seed(result: CrossValidation, data: AnnotatedFile, seed: int) -> dict[st
     rows: list[dict[str, float]] = []
     ours, white = [], []
     for each in drawn:
-        spread, of_mean = claims.spread_and_disagreement(each)
-        row = {"spread": spread, "mean curve": of_mean}
+        row = claims.spread_and_disagreement(each)
         row["tau"], row["f1"] = claims.coverage(each, each.curves)
         for kind, (name, size) in enumerate(sizes.items()):
             row[f"tau: {name}"], row[f"f1: {name}"] = claims.coverage(each, each.copies(kind, size))

@@ -111,6 +111,14 @@ class Model(ABC):
                 readout, or known scores that do not fit the features or the model.
         """
 
+    def spread(self, features: ArrayLike, *, rate: float, known: ArrayLike | None = None) -> NDArray[np.float32] | None:
+        """The standard deviation (N,) that any number of samples would have at each step, if the model knows it.
+
+        A few samples say it only roughly. None where the model does not know better than they. Arguments and errors as
+        for `sample`.
+        """
+        return None
+
     def predict(
         self, features: ArrayLike, mask: ArrayLike | None = None, *, rate: float | None = None, **how: Any
     ) -> NDArray[np.float32]:
@@ -164,7 +172,7 @@ class Model(ABC):
             raise UsageError(f"The model '{self.id}' has no readout '{readout}': use {' or '.join(self.readouts)}.")
         x = checked_features(features, rate=rate)
         # The same video is often asked about again, under other wishes: its relations take longest.
-        key = hashlib.blake2b(np.ascontiguousarray(x), key=repr((x.shape, x.dtype, rate)).encode()[:64]).digest()
+        key = hashlib.blake2b(np.ascontiguousarray(x).data, key=repr((x.shape, x.dtype, rate)).encode()[:64]).digest()
         last = self._last  # taken once, as threads may share a model
         if last is None or last[0] != key:
             over = Cells.over(len(x), rate=rate, seconds=self.config.step_seconds)

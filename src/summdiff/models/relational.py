@@ -26,7 +26,7 @@ from summdiff.features.relational import PLACES
 from summdiff.models.kinship import Kinship, Opinions
 from summdiff.models.summdiff import MEAN_SMOOTHING, NetworkConfig, Prepared, SummDiff, smoothed, standardised_curves
 
-_DISAGREE = 0.25  # the largest log s: on TVSum people disagree about as much everywhere
+_DISAGREE = 2.0  # the largest s²: on TVSum people disagree about as much everywhere
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +108,12 @@ class Relational(SummDiff):
         return torch.cat([own, agreed[..., None], self.log_scale(described)[..., None], where], dim=-1)
 
     def log_scale(self, described: Tensor) -> Tensor:
-        """How much people are expected to disagree about steps (..., N) from their descriptors (..., N, P): log s."""
-        return (self.standardise(described).clamp(-5, 5) @ self.scale_weights).clamp(-_DISAGREE, _DISAGREE)
+        """How much people are expected to disagree about steps (..., N) from their descriptors (..., N, P): log s.
+
+        What is foreseen is the variance of what they say, relative to that of all steps, less 1.
+        """
+        variance = 1 + self.standardise(described).clamp(-5, 5) @ self.scale_weights
+        return variance.clamp(1 / _DISAGREE, _DISAGREE).log() / 2
 
     def settle(self, condition: Tensor) -> Tensor:
         """The condition of a whole video (N, C + 2 + E), mu now in units of scores."""
@@ -119,6 +123,10 @@ class Relational(SummDiff):
     def mean_of(self, curve: Tensor) -> Tensor:
         """Mu (N,) in units of scores of a curve (N,) on any scale."""
         return 0.5 + self.curve_std * standardised_curves(smoothed(curve[None], MEAN_SMOOTHING))[0]
+
+    def spread(self, condition: Tensor, seconds: Tensor, known: Tensor | None = None) -> Tensor:
+        """Standard deviation (B, N) of scores, as far as it is Gaussian, of settled conditions (B, N, C + 2 + E)."""
+        return self.prepare(condition, seconds, known=known).opinions.deviation
 
     def encode_null(self, seconds: Tensor) -> Tensor:
         """The settled condition of the null video: nothing in it stands out, and all of it is alike."""

@@ -20,7 +20,7 @@ from summdiff.models.closed_form import Moments
 from summdiff.models.relational import Relational
 
 _GROUPS = 10
-_SCALE_PENALTY = 1.0  # of the ridge regression that foresees disagreement, for each video
+_SCALE_PENALTY = 3.0  # of the ridge regression that foresees disagreement, for each video
 _MOST_FITTED = 100  # videos that the covariance is fitted to
 _FLAT = 1e-6
 
@@ -73,12 +73,11 @@ def fit_relational(
     _set_width(network, views, ridge)
     means = _foreseen(network, views, ridge)
 
+    usual = float(np.mean([view.curves.var(axis=0).mean() for view in views]))
     disagreement = Moments(ridge.size, pairs=True)
-    for view, mean in zip(views, means, strict=True):
-        apart = np.log(np.sqrt(((view.curves - mean) ** 2).mean(axis=0)).clip(0.05))
-        disagreement.add(view.described, apart)
-    favour = np.ones(ridge.size)
-    weights = disagreement.ridge(_SCALE_PENALTY, favour) / disagreement.std * network.input_std.numpy()
+    for view in views:
+        disagreement.add(view.described, view.curves.var(axis=0) / max(usual, _FLAT) - 1)
+    weights = disagreement.ridge(_SCALE_PENALTY, np.ones(ridge.size)) / disagreement.std * network.input_std.numpy()
     network.scale_weights.copy_(torch.from_numpy(weights))
 
     first = {view.video: number for number, view in reversed(list(enumerate(views)))}

@@ -20,6 +20,7 @@ from summdiff.diffusion.guidance import guide
 from summdiff.diffusion.schedule import ScheduleName
 from summdiff.errors import ModelError, UsageError
 from summdiff.models.model import Model, ModelConfig
+from summdiff.models.relational import Relational
 from summdiff.models.summdiff import Prepared, SummDiff
 from summdiff.models.windows import Windows
 
@@ -104,11 +105,7 @@ class SamplingModel(Model):
         report = on_progress or (lambda share: None)
 
         network, space = self.network, self.network.config.space
-        windows = Windows.over(len(inputs), size=self.config.window, overlap=self.config.window // 4)
-        seconds = torch.arange(windows.size) / cells.rate  # only differences count, so every window may start at 0
-        pieces = torch.split(windows.cut(torch.from_numpy(inputs)), _BATCH)
-        whole = network.settle(windows.blend(network.encode(piece, seconds) for piece in pieces))
-        condition = windows.cut(whole)  # (W, L, C)
+        windows, seconds, condition = self._encoded(inputs, rate=cells.rate)
         null = network.encode_null(seconds) if w > 0 else None
         given = self.known_in_cells(known, cells)
         scores_given = torch.full((len(inputs),), torch.nan) if given is None else torch.from_numpy(given)
@@ -141,6 +138,30 @@ class SamplingModel(Model):
             exact = np.asarray(known, dtype=np.float32)
             curves[:, ~np.isnan(exact)] = exact[~np.isnan(exact)]
         return curves
+
+    @torch.inference_mode()
+    def spread(self, features: ArrayLike, *, rate: float, known: ArrayLike | None = None) -> NDArray[np.float32] | None:
+        """What a relational network's Gaussian says; see `Model.spread`."""
+        network = self.network
+        if not isinstance(network, Relational):
+            return None
+        cells, inputs = self.look(features, rate=rate, readout="scores", inputs=network.config.inputs)
+        given = self.known_in_cells(known, cells)
+        windows, seconds, condition = self._encoded(inputs, rate=cells.rate)
+        scores_given = torch.full((len(inputs),), torch.nan) if given is None else torch.from_numpy(given)
+        parts = zip(torch.split(condition, _BATCH), torch.split(windows.cut(scores_given), _BATCH), strict=True)
+        found = cells.interpolate(windows.blend(network.spread(part, seconds, fixed) for part, fixed in parts).numpy())
+        if known is not None:
+            found[~np.isnan(np.asarray(known, dtype=np.float32))] = 0.0
+        return found
+
+    def _encoded(self, inputs: NDArray[np.float32], *, rate: float) -> tuple[Windows, Tensor, Tensor]:
+        """Windows over the network's inputs (C, P), seconds (L,) of each one's steps, and its condition (W, L, …)."""
+        windows = Windows.over(len(inputs), size=self.config.window, overlap=self.config.window // 4)
+        seconds = torch.arange(windows.size) / rate  # only differences count, so every window may start at 0
+        pieces = torch.split(windows.cut(torch.from_numpy(inputs)), _BATCH)
+        whole = self.network.settle(windows.blend(self.network.encode(piece, seconds) for piece in pieces))
+        return windows, seconds, windows.cut(whole)
 
     def _clean(self, noisy: Tensor, t: int, signal: float, group: Prepared, *, guided: bool, w: float) -> Tensor:
         """Clean signals (W, L, M) of noisy ones (W, L, M), each window with its condition; guided, by half of them."""
