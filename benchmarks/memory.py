@@ -1,4 +1,4 @@
-"""Peak memory of `summarize` on a video and on the same video looped to several hours.
+"""Memory, time and shots of `summarize` on a video and on the same video looped to several hours.
 
     python benchmarks/memory.py VIDEO [--hours 3]
 
@@ -12,10 +12,13 @@ import argparse
 import subprocess
 import sys
 import tempfile
+import time
 from fractions import Fraction
 from pathlib import Path
 
 import av
+
+from summdiff import Summary
 
 
 def loop(source: Path, target: Path, hours: float) -> None:
@@ -42,8 +45,8 @@ def loop(source: Path, target: Path, hours: float) -> None:
                 offset += end
 
 
-def peak(video: Path, folder: Path) -> float:
-    """Peak resident memory in MB of one summary."""
+def measured(video: Path, folder: Path) -> dict[str, float]:
+    """One summary: peak resident memory in MB, seconds, the video's duration, shots, and how many are chosen."""
     code = (
         "import resource, sys; from summdiff.cli.app import app\n"
         "try: app(sys.argv[1:])\n"
@@ -51,26 +54,36 @@ def peak(video: Path, folder: Path) -> float:
         "finally: print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
     )
     options = ["summarize", str(video), "-o", str(folder), "--overwrite", "--no-cache", "--quiet"]
+    began = time.perf_counter()
     result = subprocess.run([sys.executable, "-c", code, *options], capture_output=True, text=True, check=True)
-    return int(result.stdout.split()[-1]) * 1024 / 1e6
+    seconds = time.perf_counter() - began
+    summary = Summary.from_json(folder / f"{video.stem}.summary.json")
+    return {
+        "duration": summary.video.duration,
+        "shots": len(summary.shots),
+        "chosen": sum(shot.selected for shot in summary.shots),
+        "parts": len(summary.selection),
+        "scoring": summary.timings["score"],
+        "seconds": seconds,
+        "memory": int(result.stdout.split()[-1]) * 1024 / 1e6,
+    }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("video", type=Path)
     parser.add_argument("--hours", type=float, default=3.0)
-    arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        long = folder / "long.mkv"
-        loop(arguments.video, long, arguments.hours)
-        for label, path in (("as it is", arguments.video), (f"looped to {arguments.hours:g} h", long)):
-            with av.open(str(path)) as container:
-                seconds = container.duration / av.time_base
-            features = seconds * 1280 * 4 / 1e6
+    asked = parser.parse_args()
+    print(f"{'':24}{'duration':>10}{'shots':>8}{'chosen':>8}{'parts':>8}{'scoring':>10}{'all':>10}{'memory':>10}")
+    with tempfile.TemporaryDirectory() as folder:
+        long = Path(folder) / f"long{asked.video.suffix}"
+        for name, video in ((asked.video.name, asked.video), (f"looped to {asked.hours:g} h", long)):
+            if video == long:
+                loop(asked.video, long, asked.hours)
+            row = measured(video, Path(folder))
             print(
-                f"{label:18} {seconds:8.0f} s  peak {peak(path, folder):6.0f} MB (features {features:.0f} MB)",
-                flush=True,
+                f"{name[:23]:24}{row['duration']:8.0f} s{row['shots']:8.0f}{row['chosen']:8.0f}{row['parts']:8.0f}"
+                f"{row['scoring']:8.1f} s{row['seconds']:8.1f} s{row['memory']:7.0f} MB"
             )
 
 

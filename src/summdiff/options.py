@@ -56,7 +56,7 @@ class Options:
 
     budget: float = 0.15
     duration: float | None = None
-    samples: int = 8
+    samples: int = 16
     steps: int = 10
     seed: int = 0
     value: Literal["sum", "mean"] = "sum"

@@ -170,6 +170,25 @@ def test_the_foreseen_spread_is_that_of_many_samples(network):
     assert not foreseen[[3, 20]].any()
 
 
+def test_no_seam_shows_where_windows_meet(model):
+    """A planted signal that comes again every 20 steps comes again in mean, spread and each sample's roughness."""
+    period, n = 20, 400
+    x = np.tile(features(period, seed=11), (n // period, 1))
+    curves = model.sample(x, rate=0.5, samples=32, steps=4)
+    mean, spread = curves.mean(axis=0), model.spread(x, rate=0.5)
+    starts = np.linspace(0, n - 64, 1 + -(-(n - 64) // 48)).round()
+    borders = np.concatenate([starts[1:], starts[:-1] + 64]).astype(int)
+    near = np.abs(np.arange(n)[:, None] - borders).min(axis=1) < 3
+    inside = (np.arange(n) >= 40) & (np.arange(n) < n - 40)
+    for curve, small in ((mean, 0.05), (spread, 0.03)):
+        typical = np.median(curve.reshape(-1, period)[2:-2], axis=0)
+        off = np.abs(curve - np.tile(typical, n // period))
+        assert off[near & inside].max() < small
+        assert off[near & inside].mean() < off[~near & inside].mean() + 0.01
+    steps = np.abs(np.diff(curves, axis=1)).mean(axis=0)
+    assert 0.8 < steps[near[1:] & inside[1:]].mean() / steps[~near[1:] & inside[1:]].mean() < 1.25
+
+
 @pytest.mark.parametrize("n", [1, 2, 3, 9])
 def test_any_number_of_steps(model, n):
     curves = model.sample(features(n), rate=0.5, samples=4, steps=2)

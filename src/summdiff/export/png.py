@@ -18,8 +18,8 @@ from summdiff.timeline import Summary
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_CURVE, _CHOSEN, _EDGE = "#1f4e8c", "#f2a93b", "#6b7580"
-_MOST_SHOTS = 400  # more marks than this would be a bar
+_CURVE, _CHOSEN, _LIKELY, _EDGE = "#1f4e8c", "#f2a93b", "#a35c00", "#6b7580"
+_MOST_SHOTS = 400  # more edges than this would be a bar
 _TICKS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200)  # seconds between labels
 
 
@@ -38,7 +38,11 @@ def quiet_about_glyphs() -> Iterator[None]:
 
 
 def plot(summary: Summary) -> Figure:
-    """Importance over time with the band of one standard deviation over samples; the chosen parts are shaded."""
+    """Importance over time with the band of one standard deviation; the chosen parts are shaded.
+
+    Shots are blocks at the bottom, the darker the more of the samples have them in their own summary.
+    """
+    from matplotlib.colors import to_rgba
     from matplotlib.figure import Figure
     from matplotlib.ticker import FuncFormatter, MultipleLocator
 
@@ -49,15 +53,14 @@ def plot(summary: Summary) -> Figure:
     axes = figure.subplots()
     for part in summary.selection:
         axes.axvspan(part.start, part.end, color=_CHOSEN, alpha=0.45, linewidth=0)
-    if len(summary.shots) <= _MOST_SHOTS:
-        axes.vlines(
-            [shot.start for shot in summary.shots[1:]],
-            0,
-            0.04,
-            transform=axes.get_xaxis_transform(),
-            color=_EDGE,
-            linewidth=0.8,
-        )
+    axes.broken_barh(
+        [(shot.start, shot.duration) for shot in summary.shots],
+        (0, 0.05),
+        transform=axes.get_xaxis_transform(),
+        facecolors=[to_rgba(_LIKELY, shot.probability) for shot in summary.shots],
+        edgecolors=_EDGE,
+        linewidth=0.5 if len(summary.shots) <= _MOST_SHOTS else 0,
+    )
     axes.stairs(mean + std, edges, baseline=mean - std, fill=True, color=_CURVE, alpha=0.2)
     axes.stairs(mean, edges, baseline=None, color=_CURVE, linewidth=1.4)
     low, high = float((mean - std).min()), float((mean + std).max())
