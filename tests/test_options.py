@@ -36,3 +36,12 @@ def test_a_duration_takes_the_place_of_the_budget_and_is_never_more_than_the_vid
     assert Options(budget=0.5).seconds(30.0) == 15.0
     assert Options(budget=0.5, duration=60.0).seconds(300.0) == 60.0
     assert Options(duration=60.0).seconds(30.0) == 30.0
+
+
+def test_wishes_may_be_pairs_of_numbers():
+    options = Options(keep=[(80, 105.5)], drop=((0, 3), Interval(5, 7)))
+    assert options.keep == (Interval(80.0, 105.5),)
+    assert options.drop == (Interval(0.0, 3.0), Interval(5, 7))
+    for wrong in ([80], [(80,)], ["1:20"], [("a", "b")]):
+        with pytest.raises(UsageError, match="A part to keep is a pair of seconds such as"):
+            Options(keep=wrong)

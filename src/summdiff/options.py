@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal, TypedDict
+from typing import Any, Literal, TypedDict
 
 from summdiff.errors import UsageError
 from summdiff.timeline import Interval, merge
@@ -24,8 +25,8 @@ class OptionValues(TypedDict, total=False):
     value: Literal["sum", "mean"]
     min_shot: float
     max_shot: float
-    keep: tuple[Interval, ...]
-    drop: tuple[Interval, ...]
+    keep: Iterable[Interval | tuple[float, float]]
+    drop: Iterable[Interval | tuple[float, float]]
     alternatives: int
     loss: float
 
@@ -44,8 +45,8 @@ class Options:
             literature, which prefers many short shots.
         min_shot: seconds that a shot lasts at least.
         max_shot: seconds that a shot lasts at most.
-        keep: parts that must be in the summary, in seconds; an end of infinity is the video's. They are also what the
-            importance of the rest is asked under.
+        keep: parts that must be in the summary, in seconds, also as pairs of numbers; an end of infinity is the
+            video's. They are also what the importance of the rest is asked under.
         drop: parts that must not be in it.
         alternatives: how many further summaries to find, at most: `Summary.alternatives`.
         loss: share of the best summary's expected score that each of them may lose, in [0, 1).
@@ -87,7 +88,9 @@ class Options:
                 "Shot lengths need 0 <= shortest <= longest and longest > 0, "
                 f"not {self.min_shot:g} and {self.max_shot:g} seconds."
             )
-        for wish, parts in (("keep", self.keep), ("drop", self.drop)):
+        for wish in ("keep", "drop"):
+            parts = tuple(_interval(part, wish) for part in getattr(self, wish))
+            object.__setattr__(self, wish, parts)  # the only way in a frozen dataclass
             for part in parts:
                 if not 0 <= part.start < part.end:
                     raise UsageError(
@@ -117,3 +120,14 @@ class Options:
                 f"The parts to keep last {kept:g} s, but the summary may last only {self.seconds(duration):g} s: allow "
                 "more, or keep less."
             )
+
+
+def _interval(part: Any, wish: str) -> Interval:
+    """An interval from an interval or a pair of numbers."""
+    if isinstance(part, Interval):
+        return part
+    try:
+        start, end = map(float, part)
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"A part to {wish} is a pair of seconds such as (80, 105), not {part!r}.") from error
+    return Interval(start, end)

@@ -102,6 +102,20 @@ def kill_often(processes, recipe_file, folder, times, seconds):
     return resumed
 
 
+def test_a_relational_run_goes_on_with_the_curves_it_had_foreseen(processes, recipe_file, tmp_path):
+    """It learns around mean curves that are foreseen anew from the stored weights; the result is the same to the bit."""
+    relational = [
+        *(*OFTEN, "conditioning=kinship", "targets.panel=1", "diffusion.p_uncond=0"),
+        "network={model: relational, width: 16, heads: 2, feed_forward: 16}",
+    ]
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    train(read_recipe(recipe_file, [*relational, f"output={whole}"]))
+    assert killed(processes, run_and_die, recipe_file, [*relational, f"output={broken}"], 7)
+    assert sorted(broken.glob("checkpoint-*"))
+    train(read_recipe(recipe_file, [*relational, f"output={broken}"]))
+    assert result(broken) == result(whole)
+
+
 def test_killed_at_random_moments(processes, whole, recipe_file, tmp_path):
     known, seconds = whole
     folder = tmp_path / "killed"
