@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal, TypedDict
 
@@ -25,8 +24,8 @@ class OptionValues(TypedDict, total=False):
     value: Literal["sum", "mean"]
     min_shot: float
     max_shot: float
-    keep: Iterable[Interval | tuple[float, float]]
-    drop: Iterable[Interval | tuple[float, float]]
+    keep: tuple[Interval, ...]
+    drop: tuple[Interval, ...]
     alternatives: int
     loss: float
 
@@ -45,8 +44,8 @@ class Options:
             literature, which prefers many short shots.
         min_shot: seconds that a shot lasts at least.
         max_shot: seconds that a shot lasts at most.
-        keep: parts that must be in the summary, in seconds, also as pairs of numbers; an end of infinity is the
-            video's. They are also what the importance of the rest is asked under.
+        keep: parts that must be in the summary, in seconds; an end of infinity is the video's. Pairs of numbers become
+            intervals. They are also what the importance of the rest is asked under.
         drop: parts that must not be in it.
         alternatives: how many further summaries to find, at most: `Summary.alternatives`.
         loss: share of the best summary's expected score that each of them may lose, in [0, 1).
