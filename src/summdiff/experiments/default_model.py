@@ -89,9 +89,8 @@ def cross_validated(results: Sequence[CrossValidation]) -> list[Row]:
             rows.append(_row(measure, each, label or other, first.means[other][measure].value))
         values = [float(_of(result, measure).mean()) for result in results]
         if len(values) > 1:
-            rows.append(
-                {"measure": f"{measure}, deviation over {len(values)} seeds", "value": round(float(np.std(values)), 4)}
-            )
+            name = f"deviation of {measure} over {len(values)} seeds"
+            rows.append({"measure": name, "value": round(float(np.std(values, ddof=1)), 4)})
     usual = float(np.mean([_of(result, "tau").mean() for result in results]))
     for space in results[0].metrics["other feature spaces"]:
         found = float(np.mean([result.metrics["other feature spaces"][space]["tau"] for result in results]))
@@ -115,7 +114,7 @@ def three_claims(results: Sequence[CrossValidation], seeds: Sequence[int], data_
     pooled = {name: float(np.mean([one[name] for one in found])) for name in found[0] if name not in names}
     several = f"{claims.TOGETHER} samples"
     best_shift = max((name for name in names if name.startswith("shifted")), key=lambda name: each[name].mean())
-    clicked = "tau at 90 % of the steps, 10 % known"
+    clicked = "tau at 90 % of the steps with 10 % known"
     pairs = [
         ("rho of spread with disagreement", "spread", "the mean curve", "mean curve"),
         ("rho of spread with disagreement", "spread", f"the spread of {claims.SAMPLES} samples", "of samples"),
@@ -182,19 +181,20 @@ def _of_seed(result: CrossValidation, data: AnnotatedFile, seed: int) -> dict[st
 def on_summe(summe: SumMe, model: str, video: Path | None) -> list[Row]:
     """The shipped model on SumMe: every video with features in the file, and "Jumps" through the whole product."""
     found = list(zero_shot(summe, model).values())[:-1]  # the last is their mean
-    rows = [_row("SumMe, DINO features, zero-shot: tau", np.array([row["tau"] for row in found]), "random", 0.0)]
+    rows = [_row("zero-shot tau on SumMe with DINO features", np.array([row["tau"] for row in found]), "random", 0.0)]
     if video is None:
         return rows
     found_of = one_video(video, summe.titled("Jumps"), model)
     for measure in ("tau", "rho", "f1"):
-        for name, row in list(found_of.items())[1:]:
-            if measure in row:
-                rows.append(
-                    {
-                        **{"measure": f"Jumps: {measure}", "value": round(found_of[model][measure], 4)},
-                        **{"alternative": name, "alternative_value": round(row[measure], 4)},
-                    }
-                )
+        ours = {
+            **{"measure": f"zero-shot {measure} on Jumps with EfficientNet-Lite0"},
+            **{"value": round(found_of[model][measure], 4)},
+        }
+        rows += [
+            ours | {"alternative": name, "alternative_value": round(row[measure], 4)}
+            for name, row in list(found_of.items())[1:]
+            if measure in row
+        ]
     return rows
 
 
