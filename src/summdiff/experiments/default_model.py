@@ -186,7 +186,7 @@ def on_summe(summe: SumMe, model: str, video: Path | None) -> list[Row]:
         return rows
     found_of = one_video(video, summe.titled("Jumps"), model)
     for measure in ("tau", "rho", "f1"):
-        ours = {
+        ours: Row = {
             **{"measure": f"zero-shot {measure} on Jumps with EfficientNet-Lite0"},
             **{"value": round(found_of[model][measure], 4)},
         }
