@@ -48,7 +48,8 @@ def test_train_writes_a_model_that_can_be_used(data_dir, tmp_path, monkeypatch):
     assert provenance["data"]["videos"] == 50
     assert provenance["recipe"]["epochs"] == 1
     assert provenance["trained_on"][0] == "tvsum/video_1"
-    assert len(provenance["trained_on"]) == 50
+    assert len(provenance["trained_on"]) == 50 + 360, "also the videos of the further data set"
+    assert provenance["also"][0]["file"] == "youtube_highlights_i3d.h5"
 
 
 def test_crossval_prints_the_model_beside_what_it_is_compared_with(data_dir, tmp_path):

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from summdiff.errors import ModelError, UsageError
-from summdiff.features.relational import DESCRIPTORS
+from summdiff.features.relational import DESCRIPTORS, PLACES
 from summdiff.models import load_model
 from summdiff.models.inputs import Cells
 from summdiff.models.sampling import SamplingConfig, SamplingModel
@@ -237,8 +237,8 @@ def test_a_model_of_features_refuses_other_dimensions():
 
 
 def test_the_shipped_model_takes_any_features(model):
-    assert (model.id, model.conditioning, model.feature_extractor) == ("default", "relational", None)
-    assert model.network.config.inputs == 2 * len(DESCRIPTORS)
+    assert (model.id, model.conditioning, model.feature_extractor) == ("default", "kinship", None)
+    assert model.network.config.inputs == 4 * len(DESCRIPTORS) + PLACES
 
 
 def test_samples_around_a_mean_curve_have_it_as_their_mean():

@@ -14,7 +14,7 @@ def video(data_file):
 
 
 def test_the_first_view_is_the_video(video, recipe_file):
-    recipe = read_recipe(recipe_file)
+    recipe = read_recipe(recipe_file, ["augmentation.views=6"])
     made = [view(video, recipe, number, np.random.default_rng(number)) for number in range(6)]
     assert np.array_equal(made[0].inputs, describe(video.features, rate=video.rate))
     assert np.array_equal(made[0].targets, ranks(video.user_scores))
@@ -22,6 +22,16 @@ def test_the_first_view_is_the_video(video, recipe_file):
     for each in made:
         assert each.targets.shape == (5, len(each.inputs))
         assert np.isfinite(each.inputs).all()
+
+
+def test_named_spaces_come_after_the_random_views(video, recipe_file):
+    recipe = read_recipe(recipe_file, ["augmentation={views: 2, spaces: [unit, roots]}"])
+    assert recipe.augmentation.count == 4
+    x = video.features
+    unit, roots = (view(video, recipe, number, np.random.default_rng(0)) for number in (2, 3))
+    assert np.allclose(unit.inputs, describe(x / np.linalg.norm(x, axis=1, keepdims=True), rate=video.rate), atol=1e-5)
+    assert np.allclose(roots.inputs, describe(np.sign(x) * np.sqrt(np.abs(x)), rate=video.rate), atol=1e-5)
+    assert np.array_equal(unit.targets, ranks(video.user_scores))
 
 
 def test_crop_keeps_steps_and_scores_together(video):
