@@ -153,7 +153,7 @@ class Summarizer:
             seen = self._look(Path(path), report)
         video = seen.video
         asked.check_wishes(video.duration)
-        with _timed(timings, "score"):
+        with _timed(timings, "score"), _one_thread():
             known = wished(seen.times, asked)
             features = seen.features.astype(np.float32)
             curves = model.sample(
@@ -364,6 +364,21 @@ def _warnings(seen: Extracted, asked: Options, *, found: int, follows: bool) -> 
     if not follows:
         said.append("This model cannot score the rest by what was kept or dropped: wishes shaped the selection only.")
     return tuple(said)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Compute with one thread: with small matrices on a busy machine, several wait for each other ten times longer."""
+    import torch
+    from threadpoolctl import threadpool_limits
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with threadpool_limits(1):
+            yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 @contextmanager
