@@ -281,7 +281,13 @@ def test_it_is_written_and_read_back(model, tmp_path):
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"mean_head": False, "linear_share": 0.0}, {"linear_share": 0.5}, {"components": 8}, {"guess_noise": 0.0}],
+    [
+        {"mean_head": False, "linear_share": 0.0},
+        {"linear_share": 0.5},
+        {"components": 8},
+        {"guess_noise": 0.0},
+        {"deep_mlps": True},
+    ],
 )
 def test_what_makes_no_relational_network_is_refused(wrong):
     with pytest.raises(ModelError):

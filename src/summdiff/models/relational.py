@@ -58,6 +58,8 @@ class RelationalConfig(NetworkConfig):
         NetworkConfig.__post_init__(self)
         if not (self.mean_head and not self.squash and self.linear_share == 1 and self.components == 0):
             raise ModelError("A relational network needs mean_head, linear_share=1, squash=false and components=0.")
+        if self.deep_mlps or self.global_token:
+            raise ModelError("A relational network has neither deep MLPs nor a global token.")
         if not self.guess_noise > 0:
             raise ModelError(f"The noise of a guess must be above 0, got {self.guess_noise}.")
 
