@@ -1,9 +1,9 @@
 """Cells: what the paper's tables are made of, each trained once and kept.
 
-A cell is a recipe with changes, on a data set. It is cross-validated (where the data set has a split, trained and tested
-on that) or, to see how far it carries, trained on the whole data set and judged on another. What is found is kept in a
-folder named by a digest of the recipe and of the data, so tables share cells, and a table that is asked for again trains
-nothing twice. One that is interrupted goes on from its last checkpoint.
+A cell is a recipe with changes, on a data set. It is cross-validated (where the data set has a split, trained and
+tested on that) or, to see how far it carries, trained on the whole data set and judged on another. What is found is
+kept in a folder named by a digest of the recipe and of the data, so tables share cells, and a table that is asked for
+again trains nothing twice. One that is interrupted goes on from its last checkpoint.
 """
 
 from __future__ import annotations
@@ -189,7 +189,12 @@ class Cells:
     """
 
     def __init__(
-        self, folder: Path, *, place: Mapping[str, Any] | None = None, processes: int = 1, watcher: Watcher | None = None
+        self,
+        folder: Path,
+        *,
+        place: Mapping[str, Any] | None = None,
+        processes: int = 1,
+        watcher: Watcher | None = None,
     ) -> None:
         """Nothing is made yet."""
         self.folder, self.place, self.processes = folder, dict(place or {}), processes

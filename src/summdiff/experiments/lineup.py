@@ -28,7 +28,7 @@ EMBEDDINGS = {
     "learnable": "Learnable",
 }
 
-# The headline of the paper is at p = 0.2, w = 0.1 (57.71 in tables 1 and 6); guidance reaches the answer, as eq. 6 says.
+# The paper's headline is at p = 0.2, w = 0.1 (57.71 in tables 1 and 6); guidance reaches the answer, as there.
 _HEADLINE = ("diffusion.p_uncond=0.2", "diffusion.guidance_scale=0.1", "diffusion.guide_final=true", "select=best")
 _ROTARY = ("network.position=rotary",)
 # Detectors learn the key-shots of segments, and YouTube Highlights has none.

@@ -51,8 +51,8 @@ EXPERIMENT = Experiment(
     plan=plan,
     rule=rule,
     about=(
-        "Guidance reaches the last prediction, which is the answer, as the paper's equation has it; in the authors' later "
-        "code it only steers the way there.",
-        "The video that stands for none is learned; in the paper it is a black one, whose features are not in the files.",
+        "Guidance reaches the last prediction, which is the answer, as the paper's equation has it; in the authors' "
+        "later code it only steers the way there.",
+        "The video that stands for none is learned; in the paper it is a black one, whose features the files lack.",
     ),
 )

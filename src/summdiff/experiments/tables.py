@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, reduce
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -59,7 +59,7 @@ class Part:
     def names(self) -> tuple[str, ...]:
         """The videos that all rows were judged on."""
         sets = [set(found.names) for each in self.found for found in each]
-        return tuple(sorted(reduce(lambda a, b: a & b, sets)))
+        return tuple(sorted(set.intersection(*sets)))
 
     @cached_property
     def groups(self) -> tuple[str, ...] | None:
