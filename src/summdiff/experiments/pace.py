@@ -1,4 +1,4 @@
-"""How long what is to be trained will take here: measured, by a short epoch of each kind of cell."""
+"""How long what is to be trained will take here: measured, by a short epoch of each kind of cell or by finished ones."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 from summdiff.atomic import written_whole
 from summdiff.data.splits import Split
 from summdiff.evaluation.from_model import predict
-from summdiff.experiments.cells import Cell, Cells, Measurement
+from summdiff.experiments.cells import Cell, Cells, Found, Measurement
 from summdiff.training.loop import fit, make_folder
 from summdiff.training.recipe import Recipe
 from summdiff.training.videos import Videos, to_cross_validate
@@ -65,14 +65,33 @@ class Paces:
 
     def of(self, cell: Cell) -> Pace:
         """The pace of a cell, measured now where it is not known."""
-        key = f"{cell.pace}; {json.dumps(self._cells.place, sort_keys=True)}"
+        key = self._key(cell)
         if key not in self._known:
             self._say(f"Measuring a short epoch of {cell.recipe} on {cell.ground.kind}.")
-            self._known[key] = measure(cell, self._cells)
-            make_folder(self._cells.folder)
-            with written_whole(self._path) as partial:
-                partial.write_text(json.dumps({k: asdict(p) for k, p in self._known.items()}, indent=1) + "\n")
+            self._keep(cell, measure(cell, self._cells))
         return self._known[key]
+
+    def _keep(self, cell: Cell, pace: Pace) -> None:
+        self._known[self._key(cell)] = pace
+        make_folder(self._cells.folder)
+        with written_whole(self._path) as partial:
+            partial.write_text(json.dumps({k: asdict(p) for k, p in self._known.items()}, indent=1) + "\n")
+
+    def _key(self, cell: Cell) -> str:
+        return f"{cell.pace}; {json.dumps(self._cells.place, sort_keys=True)}"
+
+    def learn(self, task: Task, found: Found) -> None:
+        """Take the pace from a cell that was just cross-validated: of all of it, not of a short epoch."""
+        cell, about = task.what.cell, found.about
+        if not task.what.as_trained or "train_seconds" not in about:
+            return
+        recipe, sample = cell.checked, about["predict_ms"] / 1000
+        train, validation, _, folds = self._size(cell)
+        validation = min(validation, (recipe.validate_videos or validation) * folds)
+        fitted = recipe.network.model == "ridge"
+        looking = 0 if fitted else -(-recipe.epochs // recipe.validate_every) * sample * validation
+        updates = max(0.0, about["train_seconds"] - looking) / (train * (1 if fitted else recipe.epochs))
+        self._keep(cell, Pace(updates, sample))
 
     def seconds(self, task: Task) -> float:
         """How long a task will take, without the training of the cell that it samples from."""

@@ -270,8 +270,8 @@ def tables(report: Report) -> list[str]:
             lines.append(f"| *{row['label']}* | {' | '.join([*cells, *[''] * len(theirs)])} |")
         lines.append("")
     lines += [
-        "Bold: the best row. A star: better than the runner-up by more than chance between videos: the 95 % interval of "
-        "a paired bootstrap over videos (of each the mean over seeds) lies above zero. F1, MAP and mAP in per cent.",
+        "Bold: the best row. A star: better than the runner-up by more than chance between videos: the 95 % interval "
+        "of a paired bootstrap over videos (of each the mean over seeds) lies above zero. F1, MAP and mAP in per cent.",
     ]
     return lines
 
@@ -387,7 +387,7 @@ def _curve(row: Report, measure: str) -> str:
 
 
 def _draw(report: Report, folder: Path) -> list[Path]:
-    """Each measure over what the table varies, a panel for each data set and kind of measure; the paper's where it is."""
+    """Each measure over what the table varies, a panel for each data set and unit, with the paper's where it has it."""
     from matplotlib.figure import Figure
 
     axis, label = report["axis"]

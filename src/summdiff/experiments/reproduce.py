@@ -91,7 +91,8 @@ def reproduce(asked: Request, *, dry_run: bool = False, progress: Progress | Non
     planned = plan(asked.names, grounds, scale, say)
     cells = Cells(asked.kept, place=asked.place, processes=asked.processes, watcher=progress)
     tasks = [task for task in tasks_of(planned, asked.seeds) if not cells.has(task.what, task.seed)]
-    seconds = {} if asked.quick and not dry_run else _estimated(tasks, Paces(cells, say))
+    paces = None if asked.quick and not dry_run else Paces(cells, say)
+    seconds = _estimated(tasks, paces) if paces else {}
     for line in described(planned, tasks, seconds, asked):
         print(line, file=sys.stdout if dry_run else sys.stderr)
     if dry_run:
@@ -100,20 +101,20 @@ def reproduce(asked: Request, *, dry_run: bool = False, progress: Progress | Non
         return []
     if asked.results.exists() and not asked.results.is_dir():
         raise OutputError(f"'{asked.results}' is a file: name a folder with --output.")
-    left = sum(seconds.values())
-    done = 0
     pages = []
-    waiting = {_key(task) for task in tasks}
+    waiting = {_key(task): task for task in tasks}
     for experiment, where in planned:
         parts = []
         for ground, rows in where:
             for task in tasks_of([(experiment, [(ground, rows)])], asked.seeds):
-                if _key(task) in waiting:
-                    waiting.remove(_key(task))
-                    done += 1
-                    progress.start(f"[{done}/{len(tasks)}] {task.label}", left)
-                    cells.get(task.what, task.seed)
-                    left -= seconds.get(_key(task), 0.0)
+                if _key(task) not in waiting:
+                    continue
+                left = sum(paces.seconds(each) for each in waiting.values()) if paces else 0.0
+                progress.start(f"[{len(tasks) - len(waiting) + 1}/{len(tasks)}] {task.label}", left)
+                found = cells.get(task.what, task.seed)
+                del waiting[_key(task)]
+                if paces:
+                    paces.learn(task, found)
             parts.append(Part(ground, rows, [[cells.get(row.what, seed) for seed in asked.seeds] for row in rows]))
         report = reports.collect(experiment, parts, seeds=asked.seeds, command=asked.command, quick=asked.quick)
         made = reports.write(report, asked.results / experiment.name)
