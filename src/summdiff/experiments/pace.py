@@ -1,4 +1,4 @@
-"""How long what is to be trained will take here: measured, by a short epoch of each kind of cell or by finished ones."""
+"""How long what is to be trained takes here: measured, by a short epoch of each kind of cell or by finished ones."""
 
 from __future__ import annotations
 
