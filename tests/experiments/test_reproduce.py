@@ -176,6 +176,17 @@ def test_rows_find_the_papers_numbers(grounds):
         assert {row for row in there if not row.endswith("summe")} <= named
 
 
+def test_all_rows_of_a_table_share_folds_and_selection(grounds):
+    """And every recipe that a table names can be read, in either scale."""
+    for scale in (Scale(), Scale(quick=True)):
+        for experiment, where in plan(["all"], grounds, scale, print):
+            for _, rows in where:
+                recipes = [row.what.cell.checked for row in rows]
+                assert len({(r.folds, r.split_seed, r.validation, r.splits) for r in recipes}) == 1, experiment.name
+                learned = [r for r in recipes if r.network.model != "ridge" and "joint" not in r.name]
+                assert {r.select for r in learned} == {"best"}
+
+
 def test_mr_hisum_goes_by_its_split(tmp_path):
     path = tmp_path / "planted.h5"
     split = make_synthetic(path, videos=20, min_seconds=24, max_seconds=40, dimension=8)

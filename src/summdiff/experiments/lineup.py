@@ -56,7 +56,7 @@ class System:
 
 SYSTEMS = (
     System(f"{OURS}, rotary positions", "summdiff_paper_rotary", OURS, ours=True, changes=_HEADLINE),
-    System(f"{OURS}, as the paper has it", "summdiff_paper", ours=True, changes=_HEADLINE),
+    System(f"{OURS}, as the paper has it", "summdiff_paper", OURS, ours=True, changes=_HEADLINE),
     System(f"{OURS}, as the later code", "summdiff_release", ours=True, changes=("select=best",)),
     System(f"{OURS}, joint (ours)", "summdiff_joint", ours=True),
     System("PGL-SUM", "pgl_sum", "PGL-SUM"),
@@ -159,7 +159,7 @@ def left_out(ground: Ground) -> str:
         "youtube_highlights": "they learn the key-shots of segments, and it has none",
         "mr_hisum": "no recipe of theirs is for it, or they need all features in memory",
     }[ground.kind]
-    return f"Without {', '.join(missing)}: {why}."
+    return f"without {'; '.join(missing)}: {why}."
 
 
 def cell(system: System, ground: Ground, scale: Scale, *changes: str) -> Cell:

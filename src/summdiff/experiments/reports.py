@@ -388,6 +388,7 @@ def _curve(row: Report, measure: str) -> str:
 
 def _draw(report: Report, folder: Path) -> list[Path]:
     """Each measure over what the table varies, a panel for each data set and unit, with the paper's where it has it."""
+    from matplotlib import rc_context
     from matplotlib.figure import Figure
 
     axis, label = report["axis"]
@@ -400,7 +401,7 @@ def _draw(report: Report, folder: Path) -> list[Path]:
             values = [row["values"][measure["name"]] for row in table["rows"]]
             factor = 100 if percent else 1
             means = [factor * value["mean"] for value in values]
-            spread = [factor * (value["sd"] or 0.0) for value in values]
+            spread = [factor * value["sd"] for value in values] if values[0]["sd"] is not None else None
             (line, *_) = axes.errorbar(x, means, yerr=spread, marker="o", capsize=3, label=measure["label"])
             key = f"paper_{measure['name']}"
             theirs = [(at, _of_paper(table, row).get(key)) for at, row in zip(x, table["rows"], strict=True)]
@@ -412,15 +413,16 @@ def _draw(report: Report, folder: Path) -> list[Path]:
         axes.set_xticks(x, [f"{value:g}" for value in x])
         axes.minorticks_off()
         axes.set_xlabel(label)
-        axes.set_ylabel("per cent" if percent else "correlation with each annotator")
+        axes.set_ylabel("per cent" if percent else "rank correlation")
         axes.set_title(_NAMES[table["data"]["kind"]] + (" (QUICK)" if report["quick"] else ""))
         axes.grid(alpha=0.3)
-        axes.legend(fontsize="small")
+        axes.legend(fontsize="small", ncols=2, loc="upper center", bbox_to_anchor=(0.5, -0.16), frameon=False)
     made = []
     for kind in ("png", "svg"):
         path = folder / f"{report['name']}.{kind}"
-        with written_whole(path) as partial:
-            figure.savefig(partial, format=kind, dpi=150)
+        # The same numbers give the same file.
+        with rc_context({"svg.hashsalt": report["name"]}), written_whole(path) as partial:
+            figure.savefig(partial, format=kind, dpi=150, metadata={"Date": None} if kind == "svg" else None)
         made.append(path)
     return made
 
