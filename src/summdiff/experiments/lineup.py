@@ -58,7 +58,7 @@ SYSTEMS = (
     System(f"{OURS}, rotary positions", "summdiff_paper_rotary", OURS, ours=True, changes=_HEADLINE),
     System(f"{OURS}, as the paper has it", "summdiff_paper", OURS, ours=True, changes=_HEADLINE),
     System(f"{OURS}, as the later code", "summdiff_release", ours=True, changes=("select=best",)),
-    System(f"{OURS}, joint (ours)", "summdiff_joint", ours=True),
+    System(f"{OURS}, joint (ours)", "summdiff_joint", ours=True, changes=("select=best",)),
     System("PGL-SUM", "pgl_sum", "PGL-SUM"),
     System("VASNet", "vasnet", "VASNet"),
     System("SL-module", "sl_module", "SL-module"),

@@ -13,7 +13,7 @@ from summdiff.atomic import written_whole
 from summdiff.data.registry import open_dataset
 from summdiff.data.synthetic import split_path
 from summdiff.data.video import Kind
-from summdiff.errors import DataError, OutputError, UsageError
+from summdiff.errors import DataError, UsageError
 from summdiff.experiments import figure3, reports, table1, table2, table3, table4, table5, table6, table7
 from summdiff.experiments.cells import Cells, Ground, Measurement
 from summdiff.experiments.lineup import Scale, systems_on
@@ -22,6 +22,7 @@ from summdiff.experiments.progress import Progress, clock
 from summdiff.experiments.projection import projected
 from summdiff.experiments.tables import Experiment, Part, Row
 from summdiff.experiments.tiny_data import tiny_files
+from summdiff.training.loop import make_folder
 from summdiff.training.recipe import USUAL_FILES
 
 EXPERIMENTS: dict[str, Experiment] = {
@@ -89,6 +90,9 @@ def reproduce(asked: Request, *, dry_run: bool = False, progress: Progress | Non
     for ground in grounds:
         systems_on(ground)  # refused before anything else is done
     planned = plan(asked.names, grounds, scale, say)
+    if not dry_run:  # where nothing can be written is found before hours of training
+        make_folder(asked.results)
+        make_folder(asked.kept)
     cells = Cells(asked.kept, place=asked.place, processes=asked.processes, watcher=progress)
     tasks = [task for task in tasks_of(planned, asked.seeds) if not cells.has(task.what, task.seed)]
     paces = None if asked.quick and not dry_run else Paces(cells, say)
@@ -99,8 +103,6 @@ def reproduce(asked: Request, *, dry_run: bool = False, progress: Progress | Non
         for line in projected(cells, say):
             print(line)
         return []
-    if asked.results.exists() and not asked.results.is_dir():
-        raise OutputError(f"'{asked.results}' is a file: name a folder with --output.")
     pages = []
     waiting = {_key(task): task for task in tasks}
     for experiment, where in planned:
