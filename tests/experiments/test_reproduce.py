@@ -252,10 +252,11 @@ def test_time_grows_with_epochs_and_falls_with_processes(grounds, tmp_path):
 
 
 def test_the_projection_is_arithmetic():
-    few, many = Cost(0.2, 0.5, 1000, 1e9), Cost(0.1, 0.5, 2600, 2e9)
+    few, many = Cost(0.2, 0.5, 0.001, 1000, 1e9), Cost(0.1, 0.5, 0.002, 2600, 2e9)
     said = sentence("summdiff_paper_mr_hisum", few, many)
     assert "0.100 s for a video and epoch, x 27892 videos x 200 epochs" in said
-    assert f"= {clock(200 * (2789.2 + 100))};" in said
+    assert f"= {clock(200 * 2789.2)}; validation 0.50 s x 200 videos x 200 epochs = {clock(20_000)}." in said
+    assert f"{clock(0.002 * 27892 * 200 / 4)} with 4 processes" in said
     assert "about 25.2 GiB with 256" in said  # 100 MiB a video
     assert f"{clock(2e9 * 27892 * 200 / 20e12)} of updates" in said
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -31,12 +32,14 @@ class Cost:
 
     Attributes:
         train, sample: seconds for a video, as `Pace`.
+        read: seconds to read a video's features from the file, which the system holds in memory.
         memory: the most that the process had, MiB; None where the system does not say.
         operations: floating-point operations of an update, for a video.
     """
 
     train: float
     sample: float
+    read: float
     memory: float | None
     operations: float
 
@@ -62,19 +65,23 @@ def projected(cells: Cells, say: Callable[[str], None]) -> list[str]:
 def sentence(name: str, few: Cost, many: Cost) -> str:
     """What two measured batches of `_BATCHES` videos say of the whole."""
     recipe = read_recipe(name)
-    epoch = many.train * VIDEOS + many.sample * VALIDATED
-    words = f"{name}: {many.train:.3f} s for a video and epoch, x {VIDEOS} videos x {EPOCHS} epochs with {VALIDATED} "
-    words += f"validation videos at {many.sample:.2f} s each = {clock(EPOCHS * epoch)}"
+    seen = VIDEOS * EPOCHS
+    looking = many.sample * VALIDATED * EPOCHS
+    words = f"{name}: {many.train:.3f} s for a video and epoch, x {VIDEOS} videos x {EPOCHS} epochs = "
+    words += f"{clock(many.train * seen)}; validation {many.sample:.2f} s x {VALIDATED} videos x {EPOCHS} epochs = "
+    words += f"{clock(looking)}. "
+    words += f"On a GPU that sustains {_GPU / 1e12:.0f} TFLOP/s: {many.operations / 1e9:.1f} GFLOP a video, "
+    words += f"{clock(many.operations * seen / _GPU)} of updates, which wait for reading, {1000 * many.read:.1f} ms a "
+    words += (
+        f"video, {clock(many.read * seen / max(1, recipe.workers))} with {max(1, recipe.workers)} processes; and the "
+    )
+    words += "same validation, as samples are drawn on the processor."
     if few.memory is not None and many.memory is not None:
         each = (many.memory - few.memory) / (_BATCHES[1] - _BATCHES[0])
         whole = many.memory + each * (recipe.videos_per_batch - _BATCHES[1])
-        words += (
-            f"; memory {many.memory:.0f} MiB with {_BATCHES[1]} videos an update, about {whole / 1024:.1f} GiB with "
-        )
-        words += f"{recipe.videos_per_batch}"
-    gpu = many.operations * VIDEOS * EPOCHS / _GPU
-    words += f"; on a GPU that sustains {_GPU / 1e12:.0f} TFLOP/s, at {many.operations / 1e9:.1f} GFLOP a video, "
-    return words + f"{clock(gpu)} of updates beside validation, which samples on the processor"
+        words += f" Memory: {many.memory:.0f} MiB with {_BATCHES[1]} videos an update, by {each:.0f} MiB a video about "
+        words += f"{whole / 1024:.1f} GiB with {recipe.videos_per_batch}."
+    return words
 
 
 def _alone(name: str, path: Path, batch: int, threads: int) -> Cost:
@@ -98,7 +105,11 @@ def _cost(name: str, path: Path, batch: int, threads: int) -> Cost:
         few = recipe.model_copy(update={"epochs": 1, "select": "last", "hold_out": 0.0, "workers": 0})
         with FlopCounterMode(display=False) as counter:
             _update(few, one)
-    return Cost(pace.train, pace.sample, memory, counter.get_total_flops() / 2)
+    began = time.perf_counter()
+    for video in data.names:
+        data[video]
+    read = (time.perf_counter() - began) / len(data.names)
+    return Cost(pace.train, pace.sample, read, memory, counter.get_total_flops() / 2)
 
 
 def _update(recipe: object, videos: Videos) -> None:
