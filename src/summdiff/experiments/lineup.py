@@ -73,8 +73,8 @@ SYSTEMS = (
 
 _IN_MEMORY = 2**30  # bytes of a file, up to which ridge regression is fitted
 
-# Epochs, warm-up of SummDiff, and validation, on two cores. So few videos give SummDiff enough updates in few epochs only
-# in small batches: with 8 videos an update, the validation curve on YouTube Highlights still rose steeply at the end.
+# Epochs, warm-up of SummDiff, and validation, on two cores. So few videos give SummDiff enough updates in few epochs
+# only in small batches: with 8 videos an update, its validation curve on YouTube Highlights rose steeply to the end.
 _PAPER_ON_HIGHLIGHTS = (
     *("epochs=8", "warmup_epochs=1", "validate_every=2", "videos_per_batch=1", "learning_rate=0.0002"),
     "diffusion.eta=0",  # as on TVSum
