@@ -7,7 +7,7 @@ DEMO   := demo
 VIDEO  ?= $(DEMO)/big_buck_bunny.mp4
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow test-backbones test-browser bench-studio lint format bench train-default table clean
+.PHONY: help demo test test-slow test-backbones test-browser bench-studio lint format bench train-default table reproduce-quick clean
 
 help: ## show this help
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -62,6 +62,9 @@ table: $(VENV)/.installed-dev ## train and compare all systems on TVSum (some fo
 	$(BIN)/python -m summdiff.experiments.systems --set select=best --seeds 0,1,2 --processes 2
 	$(BIN)/python -m summdiff.experiments.paired --set select=best --seeds 0,1,2 --processes 2
 	$(BIN)/python -m summdiff.experiments.f1_offset --set select=best --seeds 0,1,2 --processes 2
+
+reproduce-quick: $(VENV)/.installed-dev ## a tiny version of every table and figure of the paper, in minutes
+	$(BIN)/summdiff reproduce all --quick
 
 clean: ## remove the environments and the demo
 	rm -rf $(VENV) $(VENV)-backbones $(DEMO)

@@ -30,6 +30,7 @@ SAME_LEVEL = {
     ("models", "features"),  # relational descriptors are the model's condition
     ("training", "data"),
     ("cli", "web"),  # `summdiff serve` starts the studio
+    ("cli", "experiments"),  # `summdiff reproduce` makes the paper's tables
     ("metrics", "selection"),  # F1 is measured on what the knapsack chooses
 }
 # Exceptions to the direction, and why.

@@ -256,3 +256,13 @@ def test_sigterm_stops_all_processes_and_a_second_call_goes_on(data_file, recipe
 
 def losses(log):
     return [row["loss"] for row in csv.DictReader(log.read_text().splitlines())]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the system counts by itself")
+def test_memory_is_that_of_the_process_not_of_its_parent():
+    """What Linux's getrusage says of a new process begins with what its parent had."""
+    ballast = np.ones(80_000_000)  # 640 MB
+    code = "from summdiff.training.folds import peak_memory; print(peak_memory())"
+    child = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert 50 < float(child.stdout) < folds.peak_memory() - 300
+    assert ballast[-1] == 1

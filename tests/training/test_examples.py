@@ -110,6 +110,25 @@ def test_large_files_are_read_as_they_are_needed(synthetic, tmp_path):
     assert all(map(torch.equal, a.model.network.state_dict().values(), b.model.network.state_dict().values()))
 
 
+def test_a_batch_is_read_in_the_order_of_the_file(synthetic, monkeypatch):
+    """Whatever order chance gives it, and it stays in that order."""
+    videos, recipe = synthetic
+    recipe = recipe.model_copy(update={"in_memory": False, "length_buckets": False, "videos_per_batch": 6})
+    examples = Examples(videos, recipe)
+    batch = [(0, index) for index in examples.order(0)[0]]
+    one_by_one = [examples[at] for at in batch]
+    read = []
+    plain = MrHiSum.__getitem__
+    monkeypatch.setattr(MrHiSum, "__getitem__", lambda self, name: read.append(name) or plain(self, name))
+    together = examples.__getitems__(batch)
+    asked = [videos.split.train[index] for _, index in batch]
+    assert read == sorted(asked, key=videos.data.names.index) != asked
+    assert all(np.array_equal(a.inputs, b.inputs) for a, b in zip(one_by_one, together, strict=True))
+    read.clear()
+    next(Batches(examples, recipe).of(0))
+    assert read == sorted(asked, key=videos.data.names.index)
+
+
 def test_what_is_known_of_the_data(synthetic):
     videos, recipe = synthetic
     plain = recipe.augmentation.model_copy(update={"views": 1})

@@ -13,6 +13,7 @@ from summdiff.cli.data import data
 from summdiff.cli.evaluate import evaluate
 from summdiff.cli.fit_pca import fit_pca
 from summdiff.cli.recipes import recipes
+from summdiff.cli.reproduce import reproduce
 from summdiff.cli.serve import serve
 from summdiff.cli.summarize import summarize
 from summdiff.cli.train import train
@@ -34,6 +35,7 @@ app.command()(train)
 app.command()(crossval)
 app.command()(recipes)
 app.command()(evaluate)
+app.command()(reproduce)
 app.command(name="fit-pca")(fit_pca)
 app.add_typer(data)
 

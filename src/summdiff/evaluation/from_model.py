@@ -23,6 +23,7 @@ def predict(
     steps: int = 10,
     seed: int = 0,
     readout: str = "scores",
+    guidance_scale: float | None = None,
     on_video: Callable[[int], None] = lambda done: None,
 ) -> Predictions:
     """Draw curves for videos of a data set, on the steps that the data set is judged on.
@@ -31,7 +32,7 @@ def predict(
         model: the model.
         data: the data set.
         names: its videos to predict.
-        samples, steps, seed, readout: as for `Model.sample`.
+        samples, steps, seed, readout, guidance_scale: as for `Model.sample`.
         on_video: told how many videos are done.
 
     Raises:
@@ -42,7 +43,13 @@ def predict(
     for done, name in enumerate(names, start=1):
         video = data[name]
         drawn = model.sample(
-            video.need_features(), rate=video.rate, samples=samples, steps=steps, seed=seed, readout=readout
+            video.need_features(),
+            rate=video.rate,
+            samples=samples,
+            steps=steps,
+            seed=seed,
+            readout=readout,
+            guidance_scale=guidance_scale,
         )
         judged_at = data.annotations(name).picks
         if len(judged_at) != len(video.picks) or (judged_at != video.picks).any():  # features on a grid of their own
@@ -52,7 +59,8 @@ def predict(
     about: dict[str, Any] = {
         "summdiff": __version__,
         "model": model.id,
-        "sampling": {"samples": samples, "steps": steps, "seed": seed},
+        "sampling": {"samples": samples, "steps": steps, "seed": seed}
+        | ({} if guidance_scale is None else {"guidance_scale": guidance_scale}),
         "data": {"file": data.path.name, "sha256": data.fingerprint()},
     }
     about |= {key: model.provenance[key] for key in ("selection", "trained_on") if key in model.provenance}

@@ -49,7 +49,9 @@ class CrossValidation:
     evaluation: Evaluation
 
 
-def cross_validate(recipe: Recipe, *, processes: int = 1, watcher: Watcher | None = None) -> CrossValidation:
+def cross_validate(
+    recipe: Recipe, *, processes: int = 1, watcher: Watcher | None = None, ridge: bool = True
+) -> CrossValidation:
     """Train and test a recipe on each fold and write metrics, predictions, splits, the recipe, and each fold's model.
 
     A fold that is finished is not trained again, one that was interrupted goes on.
@@ -59,12 +61,13 @@ def cross_validate(recipe: Recipe, *, processes: int = 1, watcher: Watcher | Non
         processes: folds trained at the same time, with more than one each in a process of its own, all with
             `recipe.threads` threads.
         watcher: told how it goes; with several processes it must be possible to pickle.
+        ridge: whether ridge regression on the same inputs is set beside the model.
 
     Raises:
         DataError, UsageError, OutputError: as said in one sentence.
         Interrupted: by SIGINT or SIGTERM; the same call goes on.
     """
-    return _all([recipe], [recipe.output / "crossval"], processes, watcher or Watcher())[0]
+    return _all([recipe], [recipe.output / "crossval"], processes, watcher or Watcher(), ridge=ridge)[0]
 
 
 def cross_validate_seeds(
@@ -96,7 +99,7 @@ def over_seeds(seeds: Sequence[int], results: Sequence[CrossValidation]) -> dict
 
 
 def _all(
-    recipes: Sequence[Recipe], directories: Sequence[Path], processes: int, watcher: Watcher
+    recipes: Sequence[Recipe], directories: Sequence[Path], processes: int, watcher: Watcher, *, ridge: bool = True
 ) -> list[CrossValidation]:
     """Cross-validations that share data and folds, their folds trained side by side."""
     if recipes[0].devices > 1:
@@ -120,9 +123,9 @@ def _all(
         main = " ".join(f"{name} {value:.4f}" for name, value in fold.result["test"].items())
         watcher.say(f"{jobs[number].label} is finished: {main}")
     done = [fold for fold in found if fold is not None]
-    ridge = _ridge(recipes[0], folds, watcher)
+    beside = _ridge(recipes[0], folds, watcher) if ridge else {}
     return [
-        _summed_up(recipe, folds, done[i * len(folds) : (i + 1) * len(folds)], ridge, directory)
+        _summed_up(recipe, folds, done[i * len(folds) : (i + 1) * len(folds)], beside, directory)
         for i, (recipe, directory) in enumerate(zip(recipes, directories, strict=True))
     ]
 
