@@ -1,8 +1,8 @@
 """How people's opinions of a video's steps go together: a Gaussian process over likeness and time.
 
 Who finds one moment better than others do finds moments that look like it, and those around it, better too. On TVSum
-departures of an annotator's curve from what was foreseen correlate by 0.39 from one step to the next, and by 0.2 to 0.4
-between steps that are far apart but look alike. A covariance with a handful of numbers, found by maximum likelihood,
+departures of an annotator's curve from what was foreseen go together from one step to the next, and still between steps
+that are far apart but look alike. A covariance with a handful of numbers, found by maximum likelihood,
 holds that. It is what departures look like before a network has learned anything more about them, and what makes it
 possible to say exactly how a few known scores change all others (Rasmussen and Williams 2006, eq. 2.23 and 2.24).
 
