@@ -52,7 +52,8 @@ def test_train_writes_a_model_that_can_be_used(data_dir, tmp_path, monkeypatch):
     assert provenance["also"][0]["file"] == "youtube_highlights_i3d.h5"
 
 
-def test_crossval_prints_the_model_beside_what_it_is_compared_with(data_dir, tmp_path):
+def test_crossval_prints_the_model_beside_what_it_is_compared_with(data_dir, tmp_path, monkeypatch):
+    monkeypatch.setenv("SUMMDIFF_DATA", str(data_dir))
     with h5py.File(data_dir / "tvsum_i3d.h5") as whole, h5py.File(tmp_path / "eight.h5", "w") as part:
         for number in range(1, 9):
             whole.copy(f"video_{number}", part)

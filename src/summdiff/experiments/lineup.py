@@ -31,8 +31,11 @@ EMBEDDINGS = {
 # The paper's headline is at p = 0.2, w = 0.1 (57.71 in tables 1 and 6); guidance reaches the answer, as there.
 _HEADLINE = ("diffusion.p_uncond=0.2", "diffusion.guidance_scale=0.1", "diffusion.guide_final=true", "select=best")
 _ROTARY = ("network.position=rotary",)
+# The model that ships, from the same videos as the others alone. It learns from single annotators.
+_SHIPPED = ("also=[]", "other_spaces=false", "select=best")
 # Detectors learn the key-shots of segments, and YouTube Highlights has none.
 _DETECTORS = ("a2summ", "dsnet_anchor_based", "dsnet_anchor_free", "iptnet")
+_TVSUM_ONLY = (*_DETECTORS, "default")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +44,7 @@ class System:
 
     Attributes:
         label: what it is called.
-        recipe: stem of the recipe's name, without the data set.
+        recipe: stem of the recipe's name, without the data set; or the name, where it has none.
         paper: the row of the paper's table 1 that it answers to, None where the paper has none.
         ours: whether it is a form of SummDiff.
         changes: to the recipe, beside the schedule.
@@ -59,6 +62,7 @@ SYSTEMS = (
     System(f"{OURS}, as the paper has it", "summdiff_paper", OURS, ours=True, changes=_HEADLINE),
     System(f"{OURS}, as the later code", "summdiff_release", ours=True, changes=("select=best",)),
     System(f"{OURS}, joint (ours)", "summdiff_joint", ours=True, changes=("select=best",)),
+    System(f"{OURS}, relational (ours, ships)", "default", ours=True, changes=_SHIPPED),
     System("PGL-SUM", "pgl_sum", "PGL-SUM"),
     System("VASNet", "vasnet", "VASNet"),
     System("SL-module", "sl_module", "SL-module"),
@@ -69,6 +73,7 @@ SYSTEMS = (
     System("perceptron", "mlp"),
     System("ridge regression", "ridge"),
     System("ridge regression on relations", "relational_ridge"),
+    System("ridge regression on both", "ridge", changes=("conditioning=both",)),
 )
 
 _IN_MEMORY = 2**30  # bytes of a file, up to which ridge regression is fitted
@@ -142,7 +147,7 @@ def systems_on(ground: Ground) -> tuple[System, ...]:
             "give a file of tvsum, youtube_highlights or mr_hisum."
         )
     if ground.kind == "youtube_highlights":
-        return tuple(system for system in SYSTEMS if system.recipe not in _DETECTORS)
+        return tuple(system for system in SYSTEMS if system.recipe not in _TVSUM_ONLY)
     if ground.kind == "mr_hisum":
         # Only what has settings for it; and ridge regression, in closed form, needs all features in memory.
         shipped, large = shipped_recipes(), ground.path.stat().st_size > _IN_MEMORY
@@ -161,7 +166,7 @@ def left_out(ground: Ground) -> str:
     if not missing:
         return ""
     why = {
-        "youtube_highlights": "they learn the key-shots of segments, and it has none",
+        "youtube_highlights": "they learn from the key-shots of segments or from single annotators, and it has neither",
         "mr_hisum": "no recipe of theirs is for it, or they need all features in memory",
     }[ground.kind]
     return f"without {'; '.join(missing)}: {why}."
@@ -172,7 +177,9 @@ def cell(system: System, ground: Ground, scale: Scale, *changes: str) -> Cell:
     stem, own = system.recipe, system.changes
     shipped = shipped_recipes()
     name = f"{stem}_{ground.kind}"
-    if name not in shipped:
+    if stem in shipped:
+        name = stem
+    elif name not in shipped:
         # The form with rotary positions is shipped for TVSum only; elsewhere it is the paper's with that one change.
         if stem == "summdiff_paper_rotary":
             name, own = f"summdiff_paper_{ground.kind}", (*own, *_ROTARY)
@@ -188,6 +195,8 @@ def cell(system: System, ground: Ground, scale: Scale, *changes: str) -> Cell:
         given += [*_QUICK, *(_TINY_SUMMDIFF if ours else _TINY.get(stem, ()))]
         if stem == "summdiff_joint":
             given += ["network.components=8"]
+        if stem == "default":
+            given += ["diffusion.steps=1"]
     elif scale.quick:
         given += ["folds=2"]
     return Cell(name, ground, (*given, *changes, *scale.overrides))
