@@ -1,11 +1,13 @@
 """Build the release and use it as strangers would: results/trust/release.json and .md.
 
-    python scripts/check_release.py [--only clone,wheel,lowest,sdist]
+    python scripts/check_release.py [--only wheel,sdist,lowest,image,clone]
 
 - clone: `git clone` of the last commit, then `make demo` with a clip, timed from the clone to the first summary.
 - wheel: the wheel in an empty environment with the newest allowed versions; without extras, then with each alone.
 - sdist: a wheel built from the sdist, in the same environment.
 - lowest: the lowest allowed version of each direct dependency.
+- image: what the Dockerfile does, without Docker: installed from the files that .dockerignore lets in, pip removed, used
+  by somebody who is not root.
 
 Everything happens in a temporary folder, one environment at a time, and is removed. torch is always the version of
 constraints.txt, whose CPU build is known to be there. Parts that were not asked for keep their last result.
@@ -29,7 +31,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "results" / "trust"
 SMOKE = ROOT / "scripts" / "smoke.py"
-PARTS = ("clone", "wheel", "sdist", "lowest")
+PARTS = ("wheel", "sdist", "lowest", "image", "clone")
 TESTED_EXTRAS = ("web", "export", "train")
 SKIPPED_EXTRAS = {
     "backbones": "torchvision of the package index does not fit a CPU build of torch; `make test-backbones` tests it",
@@ -46,12 +48,12 @@ def torch_pin() -> str:
     return next(line for line in lines if line.startswith("torch=="))
 
 
-def run(*words: object, cwd: Path, timeout: float = 1800) -> str:
+def run(*words: object, cwd: Path, user: int | None = None) -> str:
     """Output of a command, without what would lead it back to this repository or its environment."""
     strange = {"PYTHONPATH", "VIRTUAL_ENV", "SUMMDIFF_DATA", "SUMMDIFF_CACHE", "MAKEFLAGS", "MFLAGS", "MAKELEVEL"}
     environment = {name: value for name, value in os.environ.items() if name not in strange}
     result = subprocess.run(
-        [str(word) for word in words], cwd=cwd, env=environment, timeout=timeout, check=False,
+        [str(word) for word in words], cwd=cwd, env=environment, timeout=1800, check=False, user=user,
         capture_output=True, text=True,
     )  # fmt: skip
     if result.returncode:
@@ -75,9 +77,12 @@ class Environment:
     def installed(self) -> set[str]:
         return set(self.pip("freeze").splitlines())
 
-    def smoke(self, *extras: str) -> list[str]:
+    def smoke(self, *extras: str, user: int | None = None) -> list[str]:
         with tempfile.TemporaryDirectory(dir=self.folder.parent) as folder:
-            return run(self.python, SMOKE, folder, *extras, cwd=Path(folder)).splitlines()
+            if user is not None:
+                os.chown(folder, user, -1)
+            script = shutil.copy(SMOKE, folder)
+            return run(self.python, script, folder, *extras, cwd=Path(folder), user=user).splitlines()
 
 
 def size(folder: Path) -> int:
@@ -159,6 +164,27 @@ def check_lowest(place: Path, wheel: Path) -> dict[str, Any]:
     }
 
 
+def check_image(place: Path) -> dict[str, Any]:
+    """The steps of the Dockerfile in an environment of their own."""
+    source = place / "source"
+    source.mkdir()
+    for line in (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines():
+        if line.startswith("!"):
+            name = line[1:]
+            copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+            copy(ROOT / name, source / name)
+    environment = Environment(place / "image")
+    environment.pip("install", f"{source}[web,export]", "--constraint", source / "constraints.txt")
+    environment.pip("uninstall", "--yes", "pip", "setuptools")
+    shutil.rmtree(source)
+    nobody = 65534 if os.geteuid() == 0 else None
+    return {
+        "environment_bytes": size(environment.folder),
+        "user": nobody if nobody is not None else os.geteuid(),
+        "smoke": environment.smoke("web", "export", user=nobody),
+    }
+
+
 def build(place: Path) -> tuple[Path, Path]:
     """A wheel from an sdist from the working tree, as `python -m build` makes them: (wheel, sdist)."""
     run(sys.executable, "-m", "build", "--outdir", place / "dist", ROOT, cwd=place)
@@ -194,6 +220,9 @@ def table(result: dict[str, Any]) -> str:
     if low := result.get("lowest"):
         row("smoke test, lowest allowed versions", "; ".join(low["smoke"]))
         row("these are", ", ".join(f"`{pin}`" for pin in low["asked"]))
+    if image := result.get("image"):
+        row("the Dockerfile's steps, without Docker", f"environment of {megabytes(image['environment_bytes'])}")
+        row(f"smoke test of it, by user {image['user']}, who is not root", "; ".join(image["smoke"]))
     for extra, why in SKIPPED_EXTRAS.items():
         row(f"[{extra}] is not tested here", why)
     return "\n".join(lines) + "\n"
@@ -225,6 +254,7 @@ def main() -> None:
     }
     with tempfile.TemporaryDirectory(prefix="summdiff-release-") as folder:
         place = Path(folder)
+        place.chmod(0o755)  # others than root look in, too
         if asked & {"wheel", "sdist", "lowest"}:
             wheel, sdist = build(place)
             print(f"built {wheel.name} and {sdist.name}", flush=True)
@@ -240,6 +270,10 @@ def main() -> None:
             result["lowest"] = check_lowest(place, wheel)
             shutil.rmtree(place / "lowest")
             print("lowest allowed versions: work", flush=True)
+        if "image" in asked:
+            result["image"] = check_image(place)
+            shutil.rmtree(place / "image")
+            print("image: its steps work, and not only for root", flush=True)
         if "clone" in asked:
             result["clone"] = check_clone(place)
             print("clone: its first summary is there", flush=True)
