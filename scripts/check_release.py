@@ -6,8 +6,8 @@
 - wheel: the wheel in an empty environment with the newest allowed versions; without extras, then with each alone.
 - sdist: a wheel built from the sdist, in the same environment.
 - lowest: the lowest allowed version of each direct dependency.
-- image: what the Dockerfile does, without Docker: installed from the files that .dockerignore lets in, pip removed, used
-  by somebody who is not root.
+- image: what the Dockerfile does, without Docker: installed from the files that .dockerignore lets in, pip removed,
+  used by somebody who is not root.
 
 Everything happens in a temporary folder, one environment at a time, and is removed. torch is always the version of
 constraints.txt, whose CPU build is known to be there. Parts that were not asked for keep their last result.
@@ -65,9 +65,9 @@ def run(*words: object, cwd: Path, user: int | None = None) -> str:
 class Environment:
     """A virtual environment in a folder."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, python: str = sys.executable) -> None:
         self.folder = folder
-        run(sys.executable, "-m", "venv", folder, cwd=folder.parent)
+        run(python, "-m", "venv", folder, cwd=folder.parent)
         self.python = folder / "bin" / "python"
 
     def pip(self, *words: object) -> str:
@@ -164,6 +164,17 @@ def check_lowest(place: Path, wheel: Path) -> dict[str, Any]:
     }
 
 
+def unprivileged() -> tuple[str, int | None]:
+    """A Python that everybody may run, and a user who is not root to run it as; None: whoever runs this."""
+    if os.geteuid():
+        return sys.executable, None
+    for python in (sys.executable, "/usr/bin/python3"):
+        path = Path(python).resolve()
+        if path.exists() and all(part.stat().st_mode & 0o001 for part in (path, *path.parents)):
+            return python, 65534
+    raise SystemExit("No Python here can be run by others than root.")
+
+
 def check_image(place: Path) -> dict[str, Any]:
     """The steps of the Dockerfile in an environment of their own."""
     source = place / "source"
@@ -173,11 +184,11 @@ def check_image(place: Path) -> dict[str, Any]:
             name = line[1:]
             copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
             copy(ROOT / name, source / name)
-    environment = Environment(place / "image")
+    python, nobody = unprivileged()
+    environment = Environment(place / "image", python)
     environment.pip("install", f"{source}[web,export]", "--constraint", source / "constraints.txt")
     environment.pip("uninstall", "--yes", "pip", "setuptools")
     shutil.rmtree(source)
-    nobody = 65534 if os.geteuid() == 0 else None
     return {
         "environment_bytes": size(environment.folder),
         "user": nobody if nobody is not None else os.geteuid(),
@@ -252,6 +263,13 @@ def main() -> None:
         "torch": torch_pin(),
         "not_tested": SKIPPED_EXTRAS,
     }
+
+    def keep(said: str) -> None:
+        """What is found is kept at once: a later part may fail."""
+        target.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+        target.with_suffix(".md").write_text(table(result), encoding="utf-8")
+        print(said, flush=True)
+
     with tempfile.TemporaryDirectory(prefix="summdiff-release-") as folder:
         place = Path(folder)
         place.chmod(0o755)  # others than root look in, too
@@ -260,25 +278,23 @@ def main() -> None:
             print(f"built {wheel.name} and {sdist.name}", flush=True)
         if asked & {"wheel", "sdist"}:
             result["wheel"], environment = check_wheel(place, wheel)
-            print("wheel: works alone and with each extra", flush=True)
+            keep("wheel: works alone and with each extra")
             if "sdist" in asked:
                 environment.pip("install", "--force-reinstall", "--no-deps", sdist)
                 result["sdist"] = {"sdist_bytes": sdist.stat().st_size, "smoke": environment.smoke()}
-                print("sdist: works", flush=True)
+                keep("sdist: works")
             shutil.rmtree(environment.folder)
         if "lowest" in asked:
             result["lowest"] = check_lowest(place, wheel)
             shutil.rmtree(place / "lowest")
-            print("lowest allowed versions: work", flush=True)
+            keep("lowest allowed versions: work")
         if "image" in asked:
             result["image"] = check_image(place)
             shutil.rmtree(place / "image")
-            print("image: its steps work, and not only for root", flush=True)
+            keep("image: its steps work, and not only for root")
         if "clone" in asked:
             result["clone"] = check_clone(place)
-            print("clone: its first summary is there", flush=True)
-    target.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    target.with_suffix(".md").write_text(table(result), encoding="utf-8")
+            keep("clone: its first summary is there")
     print(table(result))
 
 

@@ -2,9 +2,9 @@
 
     python tests/doc_page.py PAGE PACKAGE
 
-A block with a title is a file: it is written, or, if it is a `diff`, changed; `src/...` means the folder PACKAGE. Lines of
-`bash` blocks that begin with `summdiff` are run, `python` blocks are executed in one name space. Whatever goes wrong is
-raised.
+A block with a title is a file: it is written, or, if it is a `diff`, changed; `src/...` means the folder PACKAGE. Lines
+of `bash` blocks that begin with `summdiff` are run, `python` blocks are executed in one name space. Whatever goes wrong
+is raised.
 """
 
 from __future__ import annotations

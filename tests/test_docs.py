@@ -1,4 +1,4 @@
-"""What the pages of the documentation say to do works, in their order; and the site that is made of them hangs together."""
+"""What the pages of the documentation say to do works, in their order, and the site made of them hangs together."""
 
 import os
 import re
@@ -49,7 +49,7 @@ def test_what_a_page_adds_works_in_a_copy_of_the_package(name, place):
     shutil.copytree(ROOT / "src" / "summdiff", place / "copy" / "summdiff")
     command = [sys.executable, str(ROOT / "tests" / "doc_page.py"), str(DOCS / f"{name}.md"), str(place / "copy")]
     environment = {**os.environ, "PYTHONPATH": str(place / "copy")}
-    result = subprocess.run(command, env=environment, capture_output=True, text=True)
+    result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stdout + result.stderr
 
 
