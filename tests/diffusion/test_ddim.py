@@ -3,6 +3,7 @@ import torch
 from diffusers import DDIMScheduler
 
 from summdiff.diffusion.ddim import DDIM
+from summdiff.diffusion.schedule import alphas_cumprod
 from summdiff.errors import UsageError
 
 
@@ -66,6 +67,36 @@ def test_with_an_oracle_each_state_keeps_the_variance_of_its_time():
             left = float(ddim.alphas_cumprod[following])
             assert float(sample.var()) == pytest.approx(1 - left, abs=0.02)
             assert float(sample.mean()) == pytest.approx(0.5 * left**0.5, abs=0.02)
+
+
+def test_a_step_to_time_0_still_leaves_that_times_noise():
+    ddim = DDIM(num_train_timesteps=4)
+    ddim.set_timesteps(4)
+    sample = ddim.step(torch.zeros(1), 1, torch.ones(1))
+    now, then = ddim.alphas_cumprod[1], ddim.alphas_cumprod[0]
+    assert float(sample) == pytest.approx(float((1 - then) ** 0.5 / (1 - now) ** 0.5))
+
+
+@pytest.mark.parametrize("schedule", ["cosine", "linear"])
+def test_the_schedule_is_the_one_asked_for(schedule):
+    expected = alphas_cumprod(schedule, num_train_timesteps=50)
+    assert torch.equal(DDIM(schedule=schedule, num_train_timesteps=50).alphas_cumprod, expected)
+
+
+def test_before_times_are_set_there_are_none():
+    ddim = DDIM()
+    assert ddim.timesteps == []
+    with pytest.raises(UsageError, match="call set_timesteps first"):
+        ddim.step(torch.zeros(1), 999, torch.zeros(1))
+
+
+def test_noise_is_as_precise_as_the_sample():
+    ddim = DDIM()
+    ddim.set_timesteps(2)
+    clean = torch.zeros(100, dtype=torch.float64)
+    noisy = ddim.step(clean, 999, clean, eta=1.0, generator=torch.Generator().manual_seed(0))
+    drawn = torch.randn(100, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    assert torch.allclose(noisy / noisy.std(), drawn / drawn.std(), rtol=1e-12)
 
 
 def test_times_of_the_usual_ten_steps():

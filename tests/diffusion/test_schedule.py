@@ -24,6 +24,16 @@ def test_falls_strictly_inside_0_and_1(name, T):
     assert (left.diff() < 0).all()
 
 
+@pytest.mark.parametrize("T", [250, 500, 2000])
+def test_linear_schedules_of_any_length_end_at_the_same_noise(T):
+    usual = alphas_cumprod("linear")[-1].log()
+    assert float(alphas_cumprod("linear", num_train_timesteps=T)[-1].log() / usual) == pytest.approx(1, abs=0.05)
+
+
+def test_short_linear_schedules_keep_some_signal():
+    assert float(alphas_cumprod("linear", num_train_timesteps=10)[-1]) > 0
+
+
 def test_forward_process_has_the_moments_of_its_formula():
     left = alphas_cumprod()
     clean = torch.full((4, 200_000), 0.7)

@@ -243,7 +243,10 @@ def test_many_videos_are_prepared_as_each_alone(seed, convention):
         assert np.array_equal(ours.choose(scores), alone.choose(scores))
         assert np.array_equal(ours.summary(ours.choose(scores)), alone.summary(alone.choose(scores)))
         assert (ours.capacity, ours.n_frames, ours.n_steps) == (alone.capacity, alone.n_frames, alone.n_steps)
+        assert np.array_equal(ours.weights, alone.weights)
     assert Segments.of_many([], 0.3, convention) == []
+    usual = [Segments.of(*video, 0.15, convention).capacity for video in videos]
+    assert [segments.capacity for segments in Segments.of_many(videos, convention=convention)] == usual
 
 
 @pytest.mark.parametrize(

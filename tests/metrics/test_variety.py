@@ -12,6 +12,15 @@ def test_diversity_by_hand():
     assert diversity([[1, 1, 0, 0], [0, 1, 1, 0], [0, 0, 0, 0]]) == pytest.approx(1 - (1 / 3 + 0 + 0) / 3)
     assert diversity([[0, 0], [0, 0]]) == 0.0
     assert diversity([[1, 0]]) == diversity([1, 0]) == 0.0
+    assert diversity([[1, 0], [0, 0]]) == 1.0
+
+
+def test_annotators_lie_within_their_own_range():
+    """The ends belong to the interval, and both sides are ranked alike."""
+    scores = np.random.default_rng(3).random((2, 40))
+    assert spread_coverage(scores, scores, level=1.0) == 1.0
+    assert spread_ratio(scores, scores) == 1.0
+    assert spread_coverage([[0, 0, 1]], [[0, 0, 5]], level=1.0) == 1.0
 
 
 def test_diversity_is_the_mean_over_pairs():

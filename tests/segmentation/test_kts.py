@@ -1,3 +1,5 @@
+import sys
+
 import numpy as np
 import pytest
 import ruptures
@@ -60,6 +62,39 @@ def test_the_objective_is_as_low_as_that_of_the_full_table(seed, n, shortest, ex
     lengths = parts[:, 1] - parts[:, 0]
     assert lengths.min() >= feasible
     assert lengths.max() <= longest
+
+
+@pytest.mark.parametrize("first_prices", [1, 2])
+@pytest.mark.parametrize("v_max", [0.02, 0.1, 0.3])
+def test_corners_that_no_first_price_meets_are_found(first_prices, v_max, monkeypatch):
+    """With 24 prices to begin with, small videos leave nothing to search; with one or two they do."""
+    monkeypatch.setattr(sys.modules["summdiff.segmentation.kts"], "_FIRST_PRICES", first_prices)
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        x = scenes(rng, rng.multinomial(20, [0.2] * 5), dimension=4, noise=rng.choice([0.05, 0.3]))
+        change_points = kts(x, max_length=12, v_max=v_max)
+        least, cost = plain_kts(x, 1, 12, v_max)
+        reached = sum(cost[int(a), int(b)] for a, b in segments(change_points, 20))
+        m = len(change_points)
+        reached += 0.5 * v_max * m * (np.log(20 / m) + 1) if m else 0.0
+        assert reached == pytest.approx(least, abs=1e-5)
+
+
+def test_defaults_are_those_of_the_field():
+    x = scenes(np.random.default_rng(1), [3, 1, 9, 6], noise=0.3)
+    assert kts(x).tolist() == kts(x, min_length=1, max_length=19, v_max=1.0, normalize=True, center=False).tolist()
+    # One step by itself may be a segment.
+    assert kts(scenes(np.random.default_rng(0), [8, 1, 8], dimension=64, noise=0.01), v_max=0.2).tolist() == [8, 9]
+
+
+def test_the_kind_of_number_does_not_matter():
+    x = (40 * scenes(np.random.default_rng(2), [7, 12, 5], noise=0.05)).round()
+    expected = kts(x).tolist()
+    assert expected
+    assert (
+        kts(x.astype(np.int16)).tolist() == kts(x.astype(np.float16)).tolist() == kts(x.tolist()).tolist() == expected
+    )
+    assert kts(x, edges=np.arange(25, dtype=np.uint8), min_length=2).tolist() == kts(x, min_length=2).tolist()
 
 
 def test_without_limits_it_agrees_with_ruptures_for_the_same_number_of_cuts():

@@ -68,6 +68,18 @@ def test_rows_give_the_answers_of_one_by_one(rows, items, levels, shared, cells,
         assert np.array_equal(one_capacity[row], knapsack(values[row], each[row], 17))
 
 
+def test_small_kinds_of_numbers_are_not_added_up_in_themselves():
+    """200 + 200 is no uint8, and half precision knows no 2049."""
+    values, weights = np.array([200, 200, 210], dtype=np.uint8), np.array([5, 5, 6], dtype=np.uint8)
+    assert knapsack(values, weights, 10).tolist() == [True, True, False]
+    assert knapsack_rows(values[None], weights, 10).tolist() == [[True, True, False]]
+    _, best, turned = forced_optima(values, weights, 10)
+    assert (best, turned.tolist()) == (400, [210, 210, 210])
+    halves = np.array([2048, 1, 2048], dtype=np.float16)
+    assert knapsack(halves, [1, 1, 2], 2).tolist() == [True, True, False]
+    assert knapsack_rows(halves[None], [1, 1, 2], [2]).tolist() == [[True, True, False]]
+
+
 def test_items_of_value_0_are_padding():
     rng = np.random.default_rng(0)
     values, weights = rng.random((4, 6)), rng.integers(1, 9, size=(4, 6))
