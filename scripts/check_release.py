@@ -213,7 +213,7 @@ def table(result: dict[str, Any]) -> str:
     row("machine", result["machine"])
     row("torch", f"`{result['torch']}`: the only CPU build that is to be had here, so no older one was tested")
     if clone := result.get("clone"):
-        row("from `git clone` to the first summary, with `make demo VIDEO=clip.mp4`",
+        row("from `git clone` to the first summary, with `make demo VIDEO=clip.mp4`, packages in pip's cache",
             f"{clone['clone_to_first_summary_seconds']:.0f} s")  # fmt: skip
         row("its environment", megabytes(clone["environment_bytes"]))
     if wheel := result.get("wheel"):
