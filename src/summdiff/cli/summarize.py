@@ -78,6 +78,13 @@ def summarize(
     min_shot: Annotated[float, typer.Option(metavar="SECONDS", help="Shortest shot.")] = Options.min_shot,
     max_shot: Annotated[float, typer.Option(metavar="SECONDS", help="Longest shot.")] = Options.max_shot,
     rate: Annotated[float, typer.Option(metavar="FPS", help="Frames looked at per second of video.")] = 1.0,
+    fast: Annotated[
+        bool,
+        typer.Option(
+            "--fast",
+            help="Look at key frames only, where they come often enough: several times faster, nearly the same.",
+        ),
+    ] = False,
     formats: Annotated[
         str, typer.Option(metavar="LIST", help=f"What to write, separated by commas: {', '.join(FORMATS)}; or all.")
     ] = ",".join(DEFAULT_FORMATS),
@@ -130,7 +137,7 @@ def summarize(
 
     from summdiff.pipeline import Summarizer
 
-    summarizer = Summarizer(model=model, backbone=backbone, rate=rate, cache=not no_cache)
+    summarizer = Summarizer(model=model, backbone=backbone, rate=rate, cache=not no_cache, fast=fast)
     with reporter(quiet=quiet, machine=progress == "machine") as tell:
         failures = _run(work, summarizer, options, wanted, overwrite=overwrite, pages=pages, tell=tell)
     if failures:

@@ -33,6 +33,7 @@ _FORMAT = 1
 
 _MAGIC = b"summdiff features\n"
 _SUFFIX = ".features"
+_Asked = tuple[str, str, float, float]  # path, backbone, rate, sparseness
 _SAMPLED_BYTES = 64 * 1024
 _STALE_SECONDS = 3600.0
 
@@ -70,8 +71,9 @@ class Extracted:
 class FeatureCache:
     """A folder of extracted features, found again by the content of the video rather than by its name.
 
-    An entry belongs to the file's size, time of change and first and last 64 KiB, the backbone's id and the sampling
-    rate. So a renamed or moved video is still found, and an edited one is not. Several processes may share the folder.
+    An entry belongs to the file's size, time of change and first and last 64 KiB, the backbone's id, the sampling rate
+    and how sparse the look was. So a renamed or moved video is still found, and an edited one is not. Several processes
+    may share the folder.
 
     Args:
         directory: the folder; None means $SUMMDIFF_CACHE, or "features" in the user's cache folder for summdiff.
@@ -82,15 +84,20 @@ class FeatureCache:
         self.directory = default_directory() if directory is None else Path(directory)
         self.max_bytes = max_bytes
         # What `get` saw, for `put` to notice that the video changed while it was being extracted.
-        self._seen: dict[tuple[str, str, float], str] = {}
+        self._seen: dict[_Asked, str] = {}
 
-    def get(self, path: str | os.PathLike[str], backbone_id: str, rate: float) -> Extracted | None:
-        """What `put` stored for this video, backbone and rate (steps per second), or None. Never raises OSError."""
+    def get(
+        self, path: str | os.PathLike[str], backbone_id: str, rate: float, *, sparse: float = 0.0
+    ) -> Extracted | None:
+        """What `put` stored for this video, backbone, rate (steps per second) and sparseness (seconds), or None.
+
+        Never raises OSError.
+        """
         path = Path(path).absolute()
-        key = _key(path, backbone_id, rate)
+        key = _key(path, backbone_id, rate, sparse)
         if key is None:
             return None
-        self._seen[str(path), backbone_id, float(rate)] = key
+        self._seen[str(path), backbone_id, float(rate), sparse] = key
         entry = self._entry(key)
         try:
             content = entry.read_bytes()
@@ -109,11 +116,13 @@ class FeatureCache:
         # The file may have been moved since.
         return replace(extracted, video=replace(extracted.video, path=str(path)))
 
-    def put(self, path: str | os.PathLike[str], backbone_id: str, rate: float, extracted: Extracted) -> None:
+    def put(
+        self, path: str | os.PathLike[str], backbone_id: str, rate: float, extracted: Extracted, *, sparse: float = 0.0
+    ) -> None:
         """Store what was extracted. Does nothing where that is not possible, or if the video changed since `get`."""
         path = Path(path).absolute()
-        key = _key(path, backbone_id, rate)
-        if key is None or self._seen.get((str(path), backbone_id, float(rate)), key) != key:
+        key = _key(path, backbone_id, rate, sparse)
+        if key is None or self._seen.get((str(path), backbone_id, float(rate), sparse), key) != key:
             _log.debug("Not caching the features of %s: the file is gone or has changed", path)
             return
         content = _pack(extracted, key)
@@ -162,7 +171,7 @@ def default_directory() -> Path:
     return Path(user_cache_dir("summdiff", appauthor=False)) / "features"
 
 
-def _key(path: Path, backbone_id: str, rate: float) -> str | None:
+def _key(path: Path, backbone_id: str, rate: float, sparse: float) -> str | None:
     """Name of the entry for a file as it is now; None when the file cannot be read."""
     try:
         with path.open("rb") as file:
@@ -173,7 +182,8 @@ def _key(path: Path, backbone_id: str, rate: float) -> str | None:
     except OSError:
         return None
     identity = [facts.st_size, facts.st_mtime_ns, hashlib.sha256(first).hexdigest(), hashlib.sha256(last).hexdigest()]
-    return hashlib.sha256(json.dumps([_FORMAT, *identity, backbone_id, float(rate)]).encode()).hexdigest()
+    asked = [backbone_id, float(rate), *([sparse] if sparse else [])]  # as before there were sparse looks
+    return hashlib.sha256(json.dumps([_FORMAT, *identity, *asked]).encode()).hexdigest()
 
 
 def _pack(extracted: Extracted, key: str) -> bytes:

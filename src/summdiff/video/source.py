@@ -23,6 +23,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from summdiff.errors import VideoError
+from summdiff.video.keyframes import Chosen, Sparse
 
 # A step back by more than this is a break in the clock (joined recordings), a smaller one is a faulty time stamp.
 _CLOCK_BREAK_SECONDS = 1.0
@@ -129,6 +130,8 @@ class FrameSource:
 
     Args:
         path: a local video file.
+        sparse: seconds; where key frames lie no further apart, only they are decoded, and elsewhere no frame that no
+            other refers to. 0 for every frame.
 
     Attributes:
         container, stream: what is being read.
@@ -142,7 +145,7 @@ class FrameSource:
         VideoError: see `open_input` and `video_stream`; when iterating, that not a single frame can be decoded.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(self, path: str | os.PathLike[str], *, sparse: float = 0.0) -> None:
         self.container = open_input(path)
         try:
             self.stream = video_stream(self.container)
@@ -159,6 +162,8 @@ class FrameSource:
         self._use_dts = False
         self._first_dts: int | None = None
         self.nominal = max(1, round(1 / (nominal_rate(self.stream) * self.time_base)))
+        self._within = round(sparse / self.time_base)
+        self._sparse: Sparse | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -175,6 +180,17 @@ class FrameSource:
     def seconds(self, ticks: int) -> float:
         """Ticks as seconds; the float nearest to the exact quotient."""
         return ticks * self.time_base.numerator / self.time_base.denominator
+
+    @property
+    def told(self) -> tuple[int, int] | None:
+        """Of a sparse pass: how many frames there are, decoded or not, and the ticks at which the last one ends.
+
+        None where the packets do not tell, and after a pass over every frame.
+        """
+        seen = self._sparse
+        if seen is None or seen.end is None or not (seen.trusted and self.regular) or self.origin is None:
+            return None
+        return seen.shown, seen.end - self.origin
 
     def seek(self, ticks: int) -> None:
         """Go on with a key frame at or before `ticks`, if the container can; only while `regular`.
@@ -219,22 +235,37 @@ class FrameSource:
 
     def _decoded(self) -> Iterator[VideoFrame]:
         """Every sound frame in display order, counting what had to be left out."""
-        packets = self.container.demux(self.stream)
+        packets: Iterator[Packet[VideoStream]] = self.container.demux(self.stream)
+        chosen: Iterator[Chosen] = (Chosen(packet, alone=False) for packet in packets)
+        if self._within:
+            self._sparse = Sparse(packets, within=self._within)
+            chosen = iter(self._sparse)
         while True:
+            alone = False
             try:
-                packet = next(packets, None)
+                packet, alone = next(chosen, (None, False))
             except av.FFmpegError:  # the file breaks off here: what the decoder still holds is the end
                 self.corrupt += 1
                 packet = None
             if self._first_dts is None and packet is not None:
                 self._first_dts = packet.dts
-            for frame in self._decode(packet):
+            if self._sparse is not None and self._sparse.begun:  # not before: the first frame on display is time 0
+                self.stream.codec_context.skip_frame = "NONREF"
+            for frame in self._decode_alone(packet) if alone else self._decode(packet):
                 if frame.is_corrupt:
                     self.corrupt += 1
                 else:
                     yield frame
             if packet is None:
                 return
+
+    def _decode_alone(self, packet: Packet[VideoStream] | None) -> list[VideoFrame]:
+        """A key frame by itself: a decoder that saw others before and after would put them out of order."""
+        frames = self._decode(None)  # what it still holds
+        self.stream.codec_context.flush_buffers()
+        frames += self._decode(packet) + self._decode(None)
+        self.stream.codec_context.flush_buffers()
+        return frames
 
     def _decode(self, packet: Packet[VideoStream] | None) -> list[VideoFrame]:
         try:
