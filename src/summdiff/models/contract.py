@@ -116,3 +116,8 @@ class Detector(Scorer):
     def predict_by_segments(self, features: Tensor, mask: Tensor) -> Tensor:
         """Scores (B, N) in [0, 1] from `segments`; as for `predict`."""
         return torch.stack([found.curve(mask.shape[1]) for found in self.segments(features, mask)]) * mask
+
+
+def full_precision(device: torch.device) -> torch.autocast:
+    """The context for what half precision would spoil, within one in which a network computes in it (autocast)."""
+    return torch.autocast(device.type, enabled=False)
