@@ -9,6 +9,7 @@ Shapes: B videos, N steps, P inputs a step.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -118,6 +119,8 @@ class Detector(Scorer):
         return torch.stack([found.curve(mask.shape[1]) for found in self.segments(features, mask)]) * mask
 
 
-def full_precision(device: torch.device) -> torch.autocast:
+def full_precision(device: torch.device) -> AbstractContextManager[object]:
     """The context for what half precision would spoil, within one in which a network computes in it (autocast)."""
+    if not torch.amp.is_autocast_available(device.type):
+        return nullcontext()
     return torch.autocast(device.type, enabled=False)

@@ -157,7 +157,9 @@ class SamplingModel(Model):
         windows, seconds, condition = self._encoded(inputs, rate=cells.rate)
         scores_given = self._given(given, len(inputs))
         parts = zip(torch.split(condition, _BATCH), torch.split(windows.cut(scores_given), _BATCH), strict=True)
-        found = cells.interpolate(windows.blend(network.spread(part, seconds, fixed) for part, fixed in parts).cpu().numpy())
+        found = cells.interpolate(
+            windows.blend(network.spread(part, seconds, fixed) for part, fixed in parts).cpu().numpy()
+        )
         if known is not None:
             found[~np.isnan(np.asarray(known, dtype=np.float32))] = 0.0
         return found
@@ -179,7 +181,9 @@ class SamplingModel(Model):
             return torch.full((steps,), torch.nan, device=self.device)
         return torch.from_numpy(known).to(self.device)
 
-    def _clean(self, noisy: Tensor, t: int, signal: float, seen: Prepared, unseen: Prepared | None, *, w: float) -> Tensor:
+    def _clean(
+        self, noisy: Tensor, t: int, signal: float, seen: Prepared, unseen: Prepared | None, *, w: float
+    ) -> Tensor:
         """Clean signals (W, L, M) of noisy ones (W, L, M), each window with its condition; guided, where it has two."""
         noisy = noisy.transpose(1, 2)  # (W, M, L)
         clean = self._predicted(noisy, t, signal, seen)

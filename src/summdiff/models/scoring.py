@@ -46,7 +46,9 @@ class ScoringModel(Model):
         """The one curve (1, N) of a video; see `Model.sample`."""
         cells, inputs = self.look(features, rate=rate, readout=readout, inputs=self.network.config.inputs)
         self.known_in_cells(known, cells)
-        windows = Windows.over(len(inputs), size=self.config.window, overlap=self.config.window // 4, device=self.device)
+        windows = Windows.over(
+            len(inputs), size=self.config.window, overlap=self.config.window // 4, device=self.device
+        )
         score = self.network.predict
         if readout == "segments" and isinstance(self.network, Detector):
             score = self.network.predict_by_segments

@@ -612,7 +612,8 @@ class Attention(nn.Module):
 
     def split(self, x: Tensor) -> Tensor:
         """(B, S, N, C) as heads (B, S, N, H, d)."""
-        return x.unflatten(-1, (self.heads, -1))
+        B, S, N, _ = x.shape
+        return x.view(B, S, N, self.heads, -1)
 
 
 def projection(config: NetworkConfig) -> nn.Module:
