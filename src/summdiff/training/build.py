@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import numpy as np
@@ -56,6 +57,7 @@ def look_again(recipe: Recipe, network: Network, examples: Examples) -> None:
     """What a network learns from beside the examples as they are, where a run goes on with stored weights."""
     if isinstance(network, Relational):
         views, elsewhere = examples.annotated(), examples.elsewhere()
+        network = copy.deepcopy(network).cpu()  # where the examples are
         examples.take_means(foresee(network, views, elsewhere, penalty=recipe.linear_penalty))
 
 

@@ -35,7 +35,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 PLACE = frozenset(
     {
         *("data", "annotations", "splits", "output", "resume", "workers", "in_memory", "threads"),
-        *("accelerator", "devices", "strategy", "checkpoint_minutes", "init_from"),
+        *("accelerator", "devices", "nodes", "strategy", "compile", "micro_batch", "checkpoint_minutes", "init_from"),
     }
 )
 
@@ -179,6 +179,12 @@ class Recipe(Section):
         default=128, ge=8, description="steps learned from at a time (descriptors see them all); null: whole videos"
     )
     videos_per_batch: int = Field(default=8, ge=1, description="on all devices together")
+    micro_batch: int | None = Field(
+        default=None,
+        ge=1,
+        description="videos that a device works off at a time, those of like length together, before the batch's one "
+        "update (gradient accumulation): less padding and memory, the same gradient; null: all at once",
+    )
     length_buckets: bool = Field(default=False, description="batches of videos of like length, so with little padding")
     in_memory: bool | None = Field(
         default=None, description="keep training videos in memory; null: if they take less than 2 GiB"
@@ -212,12 +218,18 @@ class Recipe(Section):
 
     threads: int = Field(default=1, ge=1, description="of the processor, for each process")
     accelerator: Literal["cpu", "cuda", "mps", "auto"] = Field(
-        default="cpu", description="where the network learns; samples are drawn on the processor"
+        default="cpu", description="where the network learns; validation draws its samples there too, if cuda"
     )
-    devices: int = Field(default=1, ge=1, description="accelerators, or processes on the processor")
+    devices: int = Field(
+        default=1, ge=1, description="accelerators of a machine, or processes on its processor; torchrun says so itself"
+    )
+    nodes: int = Field(default=1, ge=1, description="machines, each with so many devices; torchrun says so itself")
     strategy: Literal["auto", "ddp"] = Field(default="auto", description="how several devices share the work")
     precision: Literal["32-true", "16-mixed", "bf16-mixed"] = Field(
-        default="32-true", description="of the computation, as Lightning Fabric has it"
+        default="32-true", description="of the computation, as Lightning Fabric has it; mixed: by autocast"
+    )
+    compile: bool = Field(
+        default=False, description="whether torch.compile makes faster code of the network first, which takes a while"
     )
 
     @model_validator(mode="after")
@@ -232,6 +244,8 @@ class Recipe(Section):
             raise ValueError(f"{self.network.model} learns importance: set targets.people=gtscore.")
         if (self.network.model == "relational") != (self.conditioning == "kinship"):
             raise ValueError("A relational network needs conditioning=kinship, and no other network can use it.")
+        if self.micro_batch is not None and self.network.model == "iptnet" and self.network.consistency:
+            raise ValueError("iPTNet's teacher learns once a batch: micro_batch needs network.consistency=0.")
         if self.also and self.network.model != "relational":
             raise ValueError("Only a relational network learns from further data sets: leave out also.")
         if self.splits is not None and self.hold_out > 0 and self.validation == 0:
