@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from summdiff import __version__
-from summdiff.errors import UsageError
+from summdiff.errors import UsageError, VideoError
 from summdiff.features import Backbone, load_backbone
 from summdiff.features.cache import Extracted, FeatureCache
 from summdiff.models import load_model
@@ -34,6 +34,7 @@ Stage = Literal["look", "score", "cut"]
 
 _BATCH = 16  # frames a call of the backbone
 _AHEAD = 64  # frames that may wait between the decoder and the backbone
+_MOST_STEPS = 250_000  # of one video: 69 hours at one a second, with 640 MB of the default backbone's features
 _KEPT, _DROPPED = 0.95, 0.05  # scores of what is wished: near the top and the bottom of the video
 
 
@@ -256,6 +257,9 @@ def extract(path: Path, backbone: Backbone, *, rate: float, report: OnProgress =
         backbone: the feature extractor.
         rate: steps per second.
         report: progress, in seconds of video.
+
+    Raises:
+        VideoError: see `VideoReader`; or the video is so long that memory would run out.
     """
     features: list[NDArray[np.float16]] = []
     times: list[float] = []
@@ -276,7 +280,12 @@ def extract(path: Path, backbone: Backbone, *, rate: float, report: OnProgress =
             report(Progress("look", times[-1], max(told, times[-1])))
             waiting.clear()
 
-        for step in _ahead(reader.steps(rate=rate, short_side=backbone.short_side)):
+        for count, step in enumerate(_ahead(reader.steps(rate=rate, short_side=backbone.short_side))):
+            if count == _MOST_STEPS:
+                raise VideoError(
+                    f"'{path}' lasts more than {_MOST_STEPS / rate / 3600:.0f} hours, too long to look at {rate:g} times "
+                    "a second: choose a lower --rate, or cut it into several videos."
+                )
             waiting.append(step)
             if len(waiting) == _BATCH:
                 run()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SCHEMA = "summdiff.summary/1"
+_SURROGATES = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +178,9 @@ class Summary:
             "warnings": list(self.warnings),
             "timings": self.timings,
         }
-        return json.dumps(_tidy(document), indent=indent, ensure_ascii=False, allow_nan=False) + "\n"
+        text = json.dumps(_tidy(document), indent=indent, ensure_ascii=False, allow_nan=False) + "\n"
+        # Bytes of a file name that are no UTF-8 stand as halves of surrogate pairs, which only escapes can write.
+        return _SURROGATES.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
     @classmethod
     def from_json(cls, source: str | os.PathLike[str]) -> Self:
