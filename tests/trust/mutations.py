@@ -32,7 +32,8 @@ def mutated(content: bytes, rng: np.random.Generator, *, text: bool = False, oth
         changes = [_flip, _word, _word, _word, _word, _cut_out, _repeat, _swap, _line, _line, _truncate]
     if others:
         changes.append(lambda body, rng: _splice(body, rng, others))
-    for _ in range(int(rng.integers(1, 7))):
+    # Few changes leave a text readable, so that what stands in it is looked at.
+    for _ in range(min(6, int(rng.geometric(0.5))) if text else int(rng.integers(1, 7))):
         if changed:
             changes[int(rng.integers(len(changes)))](changed, rng)
     return bytes(changed)

@@ -32,6 +32,7 @@ from typing import Any
 
 HERE = Path(__file__).resolve().parent
 LONGEST_SENTENCE = 1000
+_OF_LIBRARIES = {".ses", "torchinductor_root"}  # that ONNX Runtime and torch leave in the temporary folder
 GOOD = ("done", "sentence")
 
 
@@ -216,7 +217,7 @@ def main() -> None:
         took = time.perf_counter() - began
         left = [path.name for path in folder.rglob("*.tmp")]
         scratch = {path.name for path in (Path(place) / "tmp").iterdir()}
-        left += sorted(scratch - known - {".ses"})  # ONNX Runtime's own
+        left += sorted(scratch - known - _OF_LIBRARIES)
         if left and kind in GOOD:
             kind, said = "left files", ", ".join(left)
         shutil.rmtree(folder)
