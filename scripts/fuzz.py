@@ -20,6 +20,7 @@ import re
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -64,8 +65,10 @@ def as_expected(outcome: Outcome) -> bool:
     return outcome.kind == "sentence" and re.search(expected, outcome.said) is not None
 
 
-def fuzz(what: str, *, seed: int, first: int, cases: int, workers: int, seconds: float) -> dict[str, Any]:
-    """All cases of a kind of file. Returns what is kept of them."""
+def fuzz(
+    what: str, *, seed: int, first: int, cases: int, workers: int, seconds: float
+) -> Iterator[dict[str, Any]]:
+    """What is kept of all cases of a kind of file: now and then so far, and at the end."""
     corpus = what in ("corpus", "command")
     asked = list(CASES) if corpus else list(range(first, first + cases))
     began = time.monotonic()
@@ -74,26 +77,32 @@ def fuzz(what: str, *, seed: int, first: int, cases: int, workers: int, seconds:
         outcomes.append(outcome)
         if outcome.kind not in GOOD or (corpus and not as_expected(outcome)):
             print(f"{what} {outcome.case}: {outcome.kind}: {outcome.said}", flush=True)
-        if len(outcomes) % 250 == 0:
+        if len(outcomes) % 250 == 0 or len(outcomes) == len(asked):
             print(f"{what}: {len(outcomes)} of {len(asked)}, {time.monotonic() - began:.0f} s", flush=True)
+            command = f"python scripts/fuzz.py --what {what}"
+            if not corpus:
+                command += f" --cases {cases} --seed {seed}" + (f" --first {first}" if first else "")
+            yield {
+                "command": command,
+                "seconds": round(time.monotonic() - began, 1),
+                "allowed_seconds": seconds,
+                "workers": workers,
+                **_summed_up(outcomes, corpus=corpus),
+            }
+
+
+def _summed_up(outcomes: Sequence[Outcome], *, corpus: bool) -> dict[str, Any]:
     bad = [outcome for outcome in outcomes if outcome.kind not in GOOD or (corpus and not as_expected(outcome))]
     settled = [outcome for outcome in outcomes if not outcome.fresh]
     tenth = max(1, len(settled) // 10)
+    ends = (settled[:tenth], settled[-tenth:])
     found: dict[str, Any] = {
-        "command": f"python scripts/fuzz.py --what {what}"
-        + ("" if corpus else f" --cases {cases} --seed {seed}" + (f" --first {first}" if first else "")),
         "cases": len(outcomes),
         "outcomes": dict(Counter(outcome.kind for outcome in outcomes)),
         "bad": [{"case": outcome.case, "kind": outcome.kind, "said": outcome.said} for outcome in bad],
-        "seconds": round(time.monotonic() - began, 1),
         "slowest": round(max((outcome.seconds for outcome in settled), default=0.0), 2),
-        "allowed_seconds": seconds,
-        "workers": workers,
-        "rss_mib": [round(_mean(part, "rss")) for part in (settled[:tenth], settled[-tenth:])] if settled else [],
-        "descriptors": [round(_mean(part, "descriptors")) for part in (settled[:tenth], settled[-tenth:])]
-        if settled
-        else [],
-        "sentences": len({_form(outcome.said) for outcome in outcomes if outcome.kind == "sentence"}),
+        "rss_mib": [round(_mean(part, "rss")) for part in ends],
+        "descriptors": [round(_mean(part, "descriptors")) for part in ends],
         "machine": f"{platform.machine()}, Python {platform.python_version()}",
         "versions": _versions(),
     }
@@ -161,21 +170,15 @@ def main() -> None:
     given.results.mkdir(parents=True, exist_ok=True)
     bad = 0
     for what in given.what:
-        fresh = fuzz(
-            what,
-            seed=given.seed,
-            first=given.first,
-            cases=given.cases,
-            workers=given.workers,
-            seconds=given.seconds,
-        )
         path = given.results / "fuzz.json"
-        found = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-        found[what] = fresh
-        with written_whole(path) as partial:
-            partial.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        with written_whole(path.with_suffix(".md")) as partial:
-            partial.write_text(table(found), encoding="utf-8")
+        how = {name: getattr(given, name) for name in ("seed", "first", "cases", "workers", "seconds")}
+        for fresh in fuzz(what, **how):
+            found = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+            found[what] = fresh
+            with written_whole(path) as partial:
+                partial.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+            with written_whole(path.with_suffix(".md")) as partial:
+                partial.write_text(table(found), encoding="utf-8")
         bad += len(fresh["bad"])
         print(f"{what}: {fresh['outcomes']} in {fresh['seconds']} s", flush=True)
     sys.exit(1 if bad else 0)

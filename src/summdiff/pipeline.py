@@ -26,6 +26,7 @@ from summdiff.segmentation import kts
 from summdiff.selection import Shots, alternatives
 from summdiff.timeline import Alternative, Interval, Scores, Shot, Summary, merge
 from summdiff.video import Step, VideoReader
+from summdiff.video.source import file_version
 
 if TYPE_CHECKING:
     from summdiff.models.model import Model
@@ -142,12 +143,13 @@ class Summarizer:
 
         Raises:
             UsageError: an option is out of its range.
-            VideoError: the file cannot be read as a video.
+            VideoError: the file cannot be read as a video, or changed in the meantime.
             ModelError, BackboneError: the model or the backbone cannot be loaded, or they do not fit each other.
         """
         asked = replace(options or Options(), **changes)
         report = on_progress or (lambda progress: None)
         timings: dict[str, float] = {}
+        version = file_version(path)
         with _timed(timings, "load"):
             model, backbone = self.load()
         with _timed(timings, "look"):
@@ -184,6 +186,10 @@ class Summarizer:
             choice = shots.choose(mean)
             likely = shots.probability(curves)
             others = alternatives(shots, choice, curves, count=asked.alternatives, loss=asked.loss)
+        if file_version(path) != version:
+            raise VideoError(
+                f"'{path}' was changed while it was being summarised: try again when it is whole, and left alone."
+            )
         return Summary(
             video=video,
             model={

@@ -147,6 +147,8 @@ def _read_h5(file: Path) -> tuple[dict[str, Any], dict[str, Any]]:
         with h5py.File(file, "r") as content:
             about = json.loads(content.attrs.get("about", "{}"))
             for name, entry in content.items():
+                if not isinstance(name, str):
+                    raise TypeError(f"the name {name!r} is no text")
                 data = entry
                 if isinstance(entry, h5py.Group):
                     data = next((entry[key] for key in _SCORES if key in entry), None)
