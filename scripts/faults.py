@@ -24,6 +24,7 @@ from typing import Any
 REPOSITORY = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(REPOSITORY / "tests" / "trust"))
 
+from documents import put_table
 from fault_targets import CASES
 from kills import VERBS, kill
 from worker_pool import GOOD, run
@@ -38,13 +39,17 @@ def faults(seconds: float) -> dict[str, Any]:
     began = time.monotonic()
     each = []
     for outcome in run("fault_targets", "Faults", seed=0, cases=list(CASES), seconds=seconds):
-        left_out = outcome.kind == "traceback" and "NotHere" in outcome.said
+        left_out = outcome.kind == "traceback" and "NotHereError" in outcome.said
         kind = "left out" if left_out else outcome.kind
         said = outcome.said.replace(str(REPOSITORY), "")
         each.append({"case": str(outcome.case), "kind": kind, "said": _form(said), "seconds": outcome.seconds})
         if kind not in (*GOOD, "left out"):
             print(f"{outcome.case}: {kind}: {outcome.said}", flush=True)
-    return {"command": "python scripts/faults.py --only-faults", "seconds": round(time.monotonic() - began, 1), "each": each}
+    return {
+        "command": "python scripts/faults.py --only-faults",
+        "seconds": round(time.monotonic() - began, 1),
+        "each": each,
+    }
 
 
 def _form(sentence: str) -> str:
@@ -53,14 +58,15 @@ def _form(sentence: str) -> str:
     return re.sub(r"/\S*?summdiff-trust-\w+/case/?", "", sentence)
 
 
-def tables(found: dict[str, Any]) -> str:
-    """All that is kept, as Markdown."""
+def kills_table(found: dict[str, Any]) -> str:
+    """One line for each verb."""
     lines: list[str] = []
     kills = found.get("kills", {})
     if kills:
         lines += [
-            "| killed | kills | runs that came to their end after them | kills that left a temporary file | half-written files "
-            "| changed inputs | results that differ | left over after the end | failed | seconds of a run | seconds in all |",
+            "| killed | kills | runs that came to their end after them | kills that left a temporary file "
+            "| half-written files | changed inputs | results that differ | left over after the end | failed "
+            "| seconds of a run | seconds in all |",
             "|---|---|---|---|---|---|---|---|---|---|---|",
         ]
         for verb, each in kills.items():
@@ -72,7 +78,12 @@ def tables(found: dict[str, Any]) -> str:
                 f"| `summdiff {verb}` | {each['kills']} | {each['restarts']} | {each['with_temporaries']} | {counts} "
                 f"| {each['seconds_of_a_run']} | {each['seconds']:.0f} |"
             )
-        lines.append("")
+    return "\n".join(lines) + "\n"
+
+
+def tables(found: dict[str, Any]) -> str:
+    """All that is kept, as Markdown."""
+    lines = [kills_table(found)]
     if "faults" in found:
         lines += ["| fault | came out as | |", "|---|---|---|"]
         for case in found["faults"]["each"]:
@@ -90,11 +101,15 @@ def main() -> None:
     asked.add_argument("--only-kills", action="store_true")
     asked.add_argument("--seconds", type=float, default=120.0, help="that a fault may take")
     asked.add_argument("--results", type=Path, default=RESULTS)
+    asked.add_argument("--only-tables", action="store_true", help="write the tables of what is kept anew")
     given = asked.parse_args()
     given.results.mkdir(parents=True, exist_ok=True)
     path = given.results / "faults.json"
     found = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     bad = 0
+    if given.only_tables:
+        keep(path, found)
+        return
     if not given.only_kills:
         found["faults"] = faults(given.seconds)
         bad += sum(case["kind"] not in (*GOOD, "left out") for case in found["faults"]["each"])
@@ -113,9 +128,11 @@ def main() -> None:
 
 def keep(path: Path, found: dict[str, Any]) -> None:
     with written_whole(path) as partial:
-        partial.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        partial.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     with written_whole(path.with_suffix(".md")) as partial:
         partial.write_text(tables(found), encoding="utf-8")
+    if path.parent == RESULTS:
+        put_table("kills", kills_table(found))
 
 
 if __name__ == "__main__":

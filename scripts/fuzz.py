@@ -27,6 +27,7 @@ from typing import Any
 REPOSITORY = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(REPOSITORY / "tests" / "trust"))
 
+from documents import put_table
 from nasty_videos import CASES
 from worker_pool import GOOD, Outcome, run
 
@@ -65,9 +66,7 @@ def as_expected(outcome: Outcome) -> bool:
     return outcome.kind == "sentence" and re.search(expected, outcome.said) is not None
 
 
-def fuzz(
-    what: str, *, seed: int, first: int, cases: int, workers: int, seconds: float
-) -> Iterator[dict[str, Any]]:
+def fuzz(what: str, *, seed: int, first: int, cases: int, workers: int, seconds: float) -> Iterator[dict[str, Any]]:
     """What is kept of all cases of a kind of file: now and then so far, and at the end."""
     corpus = what in ("corpus", "command")
     asked = list(CASES) if corpus else list(range(first, first + cases))
@@ -129,10 +128,11 @@ def _versions() -> dict[str, str]:
     return {name: version(name) for name in ("summdiff", "av", "torch", "numpy", "h5py", "onnxruntime")}
 
 
-def table(found: dict[str, Any]) -> str:
-    """All that is kept, as Markdown."""
+def summary_table(found: dict[str, Any]) -> str:
+    """One line for each kind of file."""
     lines = [
-        "| what | cases | done | refused in a sentence | anything else | seconds | slowest case | MiB, first and last tenth | open files | command |",
+        "| what | cases | done | refused in a sentence | anything else | seconds | slowest case "
+        "| MiB, first and last tenth | open files | command |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for what in TARGETS:
@@ -143,8 +143,15 @@ def table(found: dict[str, Any]) -> str:
         rss, opened = (" → ".join(map(str, each[name])) for name in ("rss_mib", "descriptors"))
         lines.append(
             f"| {ABOUT[what]} | {each['cases']} | {count.get('done', 0)} | {count.get('sentence', 0)} "
-            f"| {len(each['bad'])} | {each['seconds']:.0f} | {each['slowest']} s | {rss} | {opened} | `{each['command']}` |"
+            f"| {len(each['bad'])} | {each['seconds']:.0f} | {each['slowest']} s | {rss} | {opened} "
+            f"| `{each['command']}` |"
         )
+    return "\n".join(lines) + "\n"
+
+
+def table(found: dict[str, Any]) -> str:
+    """All that is kept, as Markdown."""
+    lines = [summary_table(found)]
     bad = [(what, case) for what in TARGETS for case in found.get(what, {}).get("bad", ())]
     if bad:
         lines += ["", "What is neither done nor refused in a sentence:", ""]
@@ -166,22 +173,33 @@ def main() -> None:
     asked.add_argument("--workers", type=int, default=2)
     asked.add_argument("--seconds", type=float, default=60.0, help="that a case may take")
     asked.add_argument("--results", type=Path, default=RESULTS)
+    asked.add_argument("--only-tables", action="store_true", help="write the tables of what is kept anew")
     given = asked.parse_args()
     given.results.mkdir(parents=True, exist_ok=True)
     bad = 0
+    if given.only_tables:
+        keep(given.results, json.loads((given.results / "fuzz.json").read_text(encoding="utf-8")))
+        return
     for what in given.what:
         path = given.results / "fuzz.json"
         how = {name: getattr(given, name) for name in ("seed", "first", "cases", "workers", "seconds")}
         for fresh in fuzz(what, **how):
             found = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
             found[what] = fresh
-            with written_whole(path) as partial:
-                partial.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-            with written_whole(path.with_suffix(".md")) as partial:
-                partial.write_text(table(found), encoding="utf-8")
+            keep(given.results, found)
         bad += len(fresh["bad"])
         print(f"{what}: {fresh['outcomes']} in {fresh['seconds']} s", flush=True)
     sys.exit(1 if bad else 0)
+
+
+def keep(folder: Path, found: dict[str, Any]) -> None:
+    with written_whole(folder / "fuzz.json") as partial:
+        # Names of files need not be text.
+        partial.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    with written_whole(folder / "fuzz.md") as partial:
+        partial.write_text(table(found), encoding="utf-8")
+    if folder == RESULTS:
+        put_table("fuzz", summary_table(found))
 
 
 if __name__ == "__main__":

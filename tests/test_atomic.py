@@ -72,7 +72,8 @@ def test_a_process_that_is_killed_leaves_one_that_is_swept(tmp_path):
 
 def test_a_folder_that_is_not_there(tmp_path):
     sweep(tmp_path / "none")
-    with pytest.raises(OutputError, match="cannot be written: No such file or directory"), written_whole(
-        tmp_path / "none" / "a.txt"
+    with (
+        pytest.raises(OutputError, match="cannot be written: No such file or directory"),
+        written_whole(tmp_path / "none" / "a.txt"),
     ):
         pass

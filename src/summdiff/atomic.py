@@ -72,7 +72,8 @@ def _where() -> str:
     parts = [socket.gethostname()]
     for told in ("/proc/sys/kernel/random/boot_id", "/proc/self/ns/pid"):
         with suppress(OSError):
-            parts.append(str(os.readlink(told)) if told.endswith("pid") else Path(told).read_text(encoding="ascii"))
+            file = Path(told)
+            parts.append(str(file.readlink()) if file.is_symlink() else file.read_text(encoding="ascii"))
     return hashlib.sha256("\n".join(parts).encode("utf-8", "replace")).hexdigest()[:8]
 
 

@@ -289,8 +289,8 @@ def extract(path: Path, backbone: Backbone, *, rate: float, report: OnProgress =
         for count, step in enumerate(_ahead(reader.steps(rate=rate, short_side=backbone.short_side))):
             if count == _MOST_STEPS:
                 raise VideoError(
-                    f"'{path}' lasts more than {_MOST_STEPS / rate / 3600:.0f} hours, too long to look at {rate:g} times "
-                    "a second: choose a lower --rate, or cut it into several videos."
+                    f"'{path}' lasts more than {_MOST_STEPS / rate / 3600:.0f} hours, too long to look at {rate:g} "
+                    "times a second: choose a lower --rate, or cut it into several videos."
                 )
             waiting.append(step)
             if len(waiting) == _BATCH:

@@ -264,9 +264,7 @@ class Summary:
                 for other in _list(document["alternatives"], "alternatives")
             ),
             warnings=tuple(_text(said, "warnings") for said in _list(document["warnings"], "warnings")),
-            timings={
-                key: _number(value, "timings") for key, value in _object(document["timings"], "timings").items()
-            },
+            timings={key: _number(value, "timings") for key, value in _object(document["timings"], "timings").items()},
         )
         _check_finite({"model": summary.model, "settings": summary.settings})
         return summary

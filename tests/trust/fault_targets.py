@@ -16,7 +16,6 @@ from typing import Any
 
 from fuzz_targets import QUICK, commanded
 from nasty_videos import clip
-from small_data import write_data
 
 from summdiff.errors import SummdiffError
 from summdiff.export import save
@@ -24,7 +23,7 @@ from summdiff.export import save
 ALL = ("mp4", "json", "csv", "png", "svg", "sheet", "gif", "webp", "html", "vtt", "srt", "ffmetadata", "txt")
 
 
-class NotHere(Exception):
+class NotHereError(Exception):
     """This fault cannot be made on this machine."""
 
 
@@ -55,7 +54,7 @@ def _mount(*arguments: str) -> None:
     try:
         subprocess.run(["mount", *arguments], check=True, capture_output=True)
     except (OSError, subprocess.CalledProcessError) as error:
-        raise NotHere("mounting needs root") from error
+        raise NotHereError("mounting needs root") from error
 
 
 @contextlib.contextmanager
@@ -163,11 +162,11 @@ def full_disk_for_training(faults: Faults, folder: Path, *, kilobytes: int) -> s
     with small_disk(folder / "training" / "out", kilobytes) as out:
         try:
             train(read_recipe(folder / "training" / "small.yaml", list(Train.changes)))
-        except SummdiffError as error:
+        except SummdiffError:
             verb.out = out
             assert not verb.half_written(), verb.half_written()
             assert not [name for name in verb.leftovers() if name.endswith(".tmp")]
-            raise error
+            raise
     return "trained"
 
 

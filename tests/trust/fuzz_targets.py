@@ -6,7 +6,6 @@ import contextlib
 import hashlib
 import io
 import json
-import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -67,7 +66,18 @@ def commanded(path: Path, folder: Path) -> str:
 
     out, err = io.StringIO(), io.StringIO()
     before = sys.argv
-    sys.argv = ["summdiff", "summarize", "--no-cache", "--samples", "2", "--steps", "2", "-o", str(folder / "out"), "-q"]
+    sys.argv = [
+        "summdiff",
+        "summarize",
+        "--no-cache",
+        "--samples",
+        "2",
+        "--steps",
+        "2",
+        "-o",
+        str(folder / "out"),
+        "-q",
+    ]
     sys.argv += ["--", str(path)]
     try:
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
@@ -127,7 +137,13 @@ def _with_chapters(output: Any, stream: Any) -> None:
     output.metadata["title"] = "a film"
     output.set_chapters(
         [
-            {"id": n, "start": n * 400, "end": n * 400 + 400, "time_base": Fraction(1, 1000), "metadata": {"title": "x"}}
+            {
+                "id": n,
+                "start": n * 400,
+                "end": n * 400 + 400,
+                "time_base": Fraction(1, 1000),
+                "metadata": {"title": "x"},
+            }
             for n in range(1, 4)
         ]
     )
@@ -347,21 +363,25 @@ class Model(Fuzzer):
         vasnet = ARCHITECTURES["vasnet"]
         models = [
             SamplingModel(SamplingConfig(id="tiny", conditioning="features", feature_extractor="net"), summdiff),
-            ScoringModel(vasnet.model_config(id="other", conditioning="features"), vasnet.network(vasnet.config(inputs=6))),
+            ScoringModel(
+                vasnet.model_config(id="other", conditioning="features"), vasnet.network(vasnet.config(inputs=6))
+            ),
         ]
         self.models = []
         with tempfile.TemporaryDirectory() as place:
             for model in models:
-                folder = write_model(model, Path(place) / model.id, provenance={"seed": 0, "trained_on": ["tvsum/video_1"]})
+                folder = write_model(
+                    model, Path(place) / model.id, provenance={"seed": 0, "trained_on": ["tvsum/video_1"]}
+                )
                 self.models.append({path.name: path.read_bytes() for path in sorted(folder.iterdir())})
 
     def use(self, rng: np.random.Generator, folder: Path) -> str:
         from summdiff.models import load_model
 
         files = dict(self.models[int(rng.integers(len(self.models)))])
-        for name in files:
+        for name, content in list(files.items()):
             if rng.random() < 0.6:
-                files[name] = mutated(files[name], rng, text=name.endswith(".json"))
+                files[name] = mutated(content, rng, text=name.endswith(".json"))
         if rng.random() < 0.5:
             with contextlib.suppress(ValueError, RecursionError):
                 document = json.loads(files["config.json"])

@@ -9,11 +9,47 @@ import numpy as np
 Change = Callable[[bytearray, np.random.Generator], None]
 
 # Numbers at which sizes, counts and times turn over.
-_EDGES = (0, 1, 0x7F, 0x80, 0xFF, 0x7FFF, 0x8000, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 2**63 - 1, 2**63, 2**64 - 1)
+_EDGES = (
+    0,
+    1,
+    0x7F,
+    0x80,
+    0xFF,
+    0x7FFF,
+    0x8000,
+    0xFFFF,
+    0x7FFFFFFF,
+    0x80000000,
+    0xFFFFFFFF,
+    2**63 - 1,
+    2**63,
+    2**64 - 1,
+)
 _WORDS = (
     *(b"0", b"-1", b"1e999", b"NaN", b"-Infinity", b"null", b"true", b'""', b"[]", b"{}", b"[[[[[]]]]]", b"9" * 5000),
-    *(b"1e308", b"0.5", b"3", b"1000000000000", b'"a"', b'"\\ud800"', b"\xff", b"\x00", b"[1, 2]", b'{"a": 1}', b"-0.0"),
-    *(b"2001-99-99", b"!!python/object/apply:os.system ['true']", b"&a [*a, *a]", b"? ", b": ", b"- ", b"\t", b"%YAML 9"),
+    *(
+        b"1e308",
+        b"0.5",
+        b"3",
+        b"1000000000000",
+        b'"a"',
+        b'"\\ud800"',
+        b"\xff",
+        b"\x00",
+        b"[1, 2]",
+        b'{"a": 1}',
+        b"-0.0",
+    ),
+    *(
+        b"2001-99-99",
+        b"!!python/object/apply:os.system ['true']",
+        b"&a [*a, *a]",
+        b"? ",
+        b": ",
+        b"- ",
+        b"\t",
+        b"%YAML 9",
+    ),
 )
 
 

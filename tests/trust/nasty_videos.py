@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -116,7 +117,9 @@ def clip(
     return path
 
 
-def remuxed(source: Path, target: Path, *, change: Callable[[int, Any], bool], muxer: dict[str, str] | None = None) -> Path:
+def remuxed(
+    source: Path, target: Path, *, change: Callable[[int, Any], bool], muxer: dict[str, str] | None = None
+) -> Path:
     """Copy packets into another file; `change` may alter the n-th packet and says whether it is kept."""
     with av.open(str(source)) as read, av.open(str(target), "w", options=dict(muxer or {})) as output:
         stream = output.add_stream_from_template(read.streams.video[0])
@@ -257,9 +260,7 @@ def _turned(folder: Path, degrees: float, *, flip: bool = False) -> Path:
 
 
 def _matrix(folder: Path, matrix: Sequence[int]) -> Path:
-    return clip(
-        folder / "matrix.mp4", adapt=lambda output, stream: stream.set_display_matrix(tuple(matrix))
-    )
+    return clip(folder / "matrix.mp4", adapt=lambda output, stream: stream.set_display_matrix(tuple(matrix)))
 
 
 def _tagged(folder: Path, suffix: str = ".mkv", **tags: str) -> Path:
@@ -340,16 +341,19 @@ def _pointing(folder: Path, name: str, text: str) -> Path:
 def _subtitles(folder: Path, text: str, *, only: bool = False) -> Path:
     (folder / "film.srt").write_text(f"1\n00:00:00,500 --> 00:00:03,000\n{text}\n", encoding="utf-8")
     source = clip(folder / "plain.mkv", sound=1)
-    with av.open(str(source)) as film, av.open(str(folder / "film.srt")) as said:
-        with av.open(str(folder / "said.mkv"), "w") as output:
-            pairs = {} if only else {film.streams.video[0]: None}
-            pairs |= {said.streams.subtitles[0]: None}
-            made = {stream: output.add_stream_from_template(stream) for stream in pairs}
-            for read in (film, said):
-                for packet in read.demux():
-                    if packet.size and packet.stream in made:
-                        packet.stream = made[packet.stream]
-                        output.mux(packet)
+    with (
+        av.open(str(source)) as film,
+        av.open(str(folder / "film.srt")) as said,
+        av.open(str(folder / "said.mkv"), "w") as output,
+    ):
+        pairs = {} if only else {film.streams.video[0]: None}
+        pairs |= {said.streams.subtitles[0]: None}
+        made = {stream: output.add_stream_from_template(stream) for stream in pairs}
+        for read in (film, said):
+            for packet in read.demux():
+                if packet.size and packet.stream in made:
+                    packet.stream = made[packet.stream]
+                    output.mux(packet)
     source.unlink()
     (folder / "film.srt").unlink()
     return folder / "said.mkv"
@@ -365,7 +369,7 @@ def _sized(folder: Path, width: int, height: int, **options: Any) -> Path:
 
 def _stamped(folder: Path, stamps: Sequence[int], suffix: str = ".mkv", **options: Any) -> Path:
     """Time stamps in milliseconds."""
-    if suffix == ".mkv" and any(b <= a for a, b in zip(stamps, stamps[1:], strict=False)):
+    if suffix == ".mkv" and any(b <= a for a, b in pairwise(stamps)):
         suffix = ".nut"
     return clip(folder / f"stamped{suffix}", stamps=stamps, **options)
 
@@ -395,7 +399,7 @@ HOUR = 3_600_000
 HOSTILE_NAMES: dict[str, str | bytes] = {
     "newline": "two\nlines.mp4",
     "leading dash": "-rf.mp4",
-    "quotes": "it's \"quoted\" `id` $(id).mp4",
+    "quotes": 'it\'s "quoted" `id` $(id).mp4',
     "escape sequence": "\x1b[31mred\x1b]0;title\x07.mp4",
     "percent": "100%d %s %n %05d.mp4",
     "unicode": "ü 日本 🎬 é.mp4",
@@ -417,7 +421,10 @@ def _cases() -> Iterator[tuple[str, Nasty]]:
     for suffix in (".mp4", ".mkv", ".ts"):
         for tenths in range(1, 10):
             expected = "cannot be read as a video" if suffix == ".mp4" else "either"
-            yield f"cut off at {tenths}0 % ({suffix[1:]})", Nasty(partial(truncated, suffix=suffix, tenths=tenths), expected)
+            yield (
+                f"cut off at {tenths}0 % ({suffix[1:]})",
+                Nasty(partial(truncated, suffix=suffix, tenths=tenths), expected),
+            )
     for tenths in (3, 7):
         make = partial(truncated, suffix=".mp4", tenths=tenths, muxer=FRAGMENTED)
         yield f"cut off at {tenths}0 % (fragmented mp4)", Nasty(make, "summary")
@@ -431,8 +438,12 @@ def _cases() -> Iterator[tuple[str, Nasty]]:
 
     yield "zero bytes", Nasty(partial(written, name="empty.mp4", content=b""), r"is empty \(0 bytes\)")
     yield "one byte", Nasty(partial(written, name="one.mp4", content=b"\0"), "cannot be read as a video")
-    yield "noise", Nasty(
-        partial(written, name="noise.mkv", content=np.random.default_rng(1).bytes(50_000)), "cannot be read as a video"
+    yield (
+        "noise",
+        Nasty(
+            partial(written, name="noise.mkv", content=np.random.default_rng(1).bytes(50_000)),
+            "cannot be read as a video",
+        ),
     )
     yield "zeros", Nasty(partial(written, name="zeros.mp4", content=bytes(100_000)), "cannot be read as a video")
     yield "header only (mp4)", Nasty(partial(_head, suffix=".mp4", size=40), "cannot be read as a video")
@@ -443,8 +454,11 @@ def _cases() -> Iterator[tuple[str, Nasty]]:
     yield "subtitles only", Nasty(partial(_subtitles, text="words", only=True), "has no picture")
     yield "a png named mp4", Nasty(partial(written, name="png.mp4", content=_png(64, 64)), "is a picture")
     yield "a text named mp4", Nasty(partial(written, name="text.mp4", content=b"words\n" * 300), "'.*text.mp4'")
-    yield "a web page named mp4", Nasty(
-        partial(written, name="page.mp4", content=b"<html><body>404 not found</body></html>\n" * 50), "'.*page.mp4'"
+    yield (
+        "a web page named mp4",
+        Nasty(
+            partial(written, name="page.mp4", content=b"<html><body>404 not found</body></html>\n" * 50), "'.*page.mp4'"
+        ),
     )
     yield "a zip named mp4", Nasty(_zip, "cannot be read as a video")
     yield "an mkv named avi", Nasty(lambda folder: _plain(folder, ".mkv").rename(folder / "film.avi"), "summary")
@@ -454,24 +468,34 @@ def _cases() -> Iterator[tuple[str, Nasty]]:
     yield "a link to /dev/zero", Nasty(partial(_link, target="/dev/zero"), "is not a regular file")
     yield "a link to itself", Nasty(partial(_link, target="link.mp4"), "does not exist|cannot be read")
     yield "a folder", Nasty(lambda folder: folder, "is a folder|There is no video in")
-    yield "a playlist of this machine's files", Nasty(
-        partial(
-            _pointing,
-            name="list.mp4",
-            text="#EXTM3U\n#EXT-X-TARGETDURATION:5\n#EXTINF:4,\nother.ts\n#EXT-X-ENDLIST\n",
+    yield (
+        "a playlist of this machine's files",
+        Nasty(
+            partial(
+                _pointing,
+                name="list.mp4",
+                text="#EXTM3U\n#EXT-X-TARGETDURATION:5\n#EXTINF:4,\nother.ts\n#EXT-X-ENDLIST\n",
+            ),
+            "cannot be read as a video",
         ),
-        "cannot be read as a video",
     )
-    yield "a list to join of this machine's files", Nasty(
-        partial(_pointing, name="list.mkv", text="ffconcat version 1.0\nfile other.mp4\nfile other.mp4\n"),
-        "cannot be read as a video",
+    yield (
+        "a list to join of this machine's files",
+        Nasty(
+            partial(_pointing, name="list.mkv", text="ffconcat version 1.0\nfile other.mp4\nfile other.mp4\n"),
+            "cannot be read as a video",
+        ),
     )
 
     for width, height in ((1, 1), (2, 2), (1, 500), (500, 1), (97, 63), (16384, 2), (16384, 16), (2, 8192)):
         codec = "rawvideo" if height > 100 * width else "ffv1"  # which cannot write pictures of one column
-        yield f"{width} x {height}", Nasty(partial(_sized, width=width, height=height, frames=20, codec=codec), "summary")
-    yield "16384 x 64, h264", Nasty(
-        lambda folder: clip(folder / "wide.mp4", size=(16384, 64), frames=12, sound=1), "summary"
+        yield (
+            f"{width} x {height}",
+            Nasty(partial(_sized, width=width, height=height, frames=20, codec=codec), "summary"),
+        )
+    yield (
+        "16384 x 64, h264",
+        Nasty(lambda folder: clip(folder / "wide.mp4", size=(16384, 64), frames=12, sound=1), "summary"),
     )
     yield "a picture of 256 million pixels", Nasty(partial(_bomb, width=16_000, height=16_000), "SUMMDIFF_MAX_PIXELS")
     yield "a size that changes", Nasty(partial(_joined, sizes=[(96, 64), (64, 96), (128, 64)]), "summary")
@@ -489,28 +513,54 @@ def _cases() -> Iterator[tuple[str, Nasty]]:
     yield "4 billion sizes promised", Nasty(partial(_patched, box=b"stsz", at=8, value=b"\xff" * 4), "either")
     yield "every frame lasts 24 days", Nasty(partial(_patched, box=b"stts", at=12, value=b"\x7f\xff\xff\xff"), "either")
     yield "last frame lasts 30 years", Nasty(lambda folder: clip(folder / "long.nut", last=10**12), "either")
-    yield "negative time stamps", Nasty(partial(_stamped, stamps=[n * 100 - 2000 for n in range(40)], suffix=".nut"), "summary")
-    yield "negative time stamps (mp4)", Nasty(
-        partial(_stamped, stamps=[n * 100 - 2000 for n in range(40)], suffix=".mp4", muxer={"avoid_negative_ts": "disabled"}), "summary"
+    yield (
+        "negative time stamps",
+        Nasty(partial(_stamped, stamps=[n * 100 - 2000 for n in range(40)], suffix=".nut"), "summary"),
     )
-    yield "first time stamp after 30 years", Nasty(partial(_stamped, stamps=[10**12 + n * 100 for n in range(40)]), "summary")
-    yield "first time stamp near the largest", Nasty(
-        partial(_stamped, stamps=[2**62 + n * 100 for n in range(40)], suffix=".nut"), "either"
+    yield (
+        "negative time stamps (mp4)",
+        Nasty(
+            partial(
+                _stamped,
+                stamps=[n * 100 - 2000 for n in range(40)],
+                suffix=".mp4",
+                muxer={"avoid_negative_ts": "disabled"},
+            ),
+            "summary",
+        ),
+    )
+    yield (
+        "first time stamp after 30 years",
+        Nasty(partial(_stamped, stamps=[10**12 + n * 100 for n in range(40)]), "summary"),
+    )
+    yield (
+        "first time stamp near the largest",
+        Nasty(partial(_stamped, stamps=[2**62 + n * 100 for n in range(40)], suffix=".nut"), "either"),
     )
     even = [n * 100 for n in range(20)]
     for name, jump in (("an hour", HOUR), ("a day", 24 * HOUR), ("30 years", 10**12)):
         later = [*even, *(2000 + jump + n * 100 for n in range(20))]
         yield f"time jumps by {name}", Nasty(partial(_stamped, stamps=later, sound=1), "summary")
     yield "time jumps back", Nasty(partial(_cues, stamps=[*range(5000, 7000, 100), *range(0, 2000, 100)]), "summary")
-    yield "time jumps to and fro by days", Nasty(partial(_cues, stamps=[0, 10**9, 100, 10**9 + 100, 200, 3 * 10**9] * 4), "either")
+    yield (
+        "time jumps to and fro by days",
+        Nasty(partial(_cues, stamps=[0, 10**9, 100, 10**9 + 100, 200, 3 * 10**9] * 4), "either"),
+    )
     yield "largest time stamps", Nasty(partial(_cues, stamps=[0, 100, 2**62, 2**62 + 100, 2**63 - 1]), "either")
     yield "all frames at the same time", Nasty(partial(_cues, stamps=[5000] * 20), "summary")
     yield "time runs backwards", Nasty(partial(_cues, stamps=[4000 - 100 * n for n in range(40)]), "summary")
     yield "no time stamps", Nasty(_unstamped, "summary")
     yield "variable frame rate", Nasty(partial(_stamped, stamps=[0, 1, 2, 3, 900, 901, 5000, 5001, 9000]), "summary")
-    yield "a picture that stands for 20 minutes", Nasty(partial(_stamped, stamps=[0, 100, 1_200_000, 1_200_100]), "summary")
-    yield "1 million frames a second", Nasty(
-        lambda folder: clip(folder / "fast.nut", clock=Fraction(1, 1_000_000), stamps=list(range(40)), last=1), "summary"
+    yield (
+        "a picture that stands for 20 minutes",
+        Nasty(partial(_stamped, stamps=[0, 100, 1_200_000, 1_200_100]), "summary"),
+    )
+    yield (
+        "1 million frames a second",
+        Nasty(
+            lambda folder: clip(folder / "fast.nut", clock=Fraction(1, 1_000_000), stamps=list(range(40)), last=1),
+            "summary",
+        ),
     )
     yield "first key frame missing", Nasty(partial(_no_keyframes, all_of_them=False), "either")
     yield "all key frames missing", Nasty(partial(_no_keyframes, all_of_them=True), "either")
@@ -520,9 +570,15 @@ def _cases() -> Iterator[tuple[str, Nasty]]:
         yield f"turned by {degrees}°", Nasty(partial(_turned, degrees=degrees), "summary")
     yield "mirrored", Nasty(partial(_turned, degrees=90, flip=True), "summary")
     yield "matrix of zeros", Nasty(partial(_matrix, matrix=[0] * 9), "either")
-    yield "matrix of extremes", Nasty(partial(_matrix, matrix=[-(2**31), 2**31 - 1, 0, 2**31 - 1, -(2**31), 0, 0, 0, 1 << 30]), "either")
+    yield (
+        "matrix of extremes",
+        Nasty(partial(_matrix, matrix=[-(2**31), 2**31 - 1, 0, 2**31 - 1, -(2**31), 0, 0, 0, 1 << 30]), "either"),
+    )
     for aspect in (Fraction(4, 3), Fraction(1, 255), Fraction(255, 1)):
-        yield f"pixels of {aspect}", Nasty(lambda folder, aspect=aspect: clip(folder / "wide.mkv", aspect=aspect), "summary")
+        yield (
+            f"pixels of {aspect}",
+            Nasty(lambda folder, aspect=aspect: clip(folder / "wide.mkv", aspect=aspect), "summary"),
+        )
 
     x265 = {"preset": "ultrafast", "x265-params": "log-level=0"}
     for title, codec, pix_fmt, options in (
@@ -533,30 +589,70 @@ def _cases() -> Iterator[tuple[str, Nasty]]:
         ("4:2:2 10 bit", "libx264", "yuv422p10le", None),
         ("full range", "libx264", "yuvj420p", None),
     ):
-        yield title, Nasty(
-            partial(lambda folder, **how: clip(folder / "deep.mkv", **how), codec=codec, pix_fmt=pix_fmt, options=options), "summary"
+        yield (
+            title,
+            Nasty(
+                partial(
+                    lambda folder, **how: clip(folder / "deep.mkv", **how),
+                    codec=codec,
+                    pix_fmt=pix_fmt,
+                    options=options,
+                ),
+                "summary",
+            ),
         )
-    for pix_fmt in ("gray", "gray16le", "gray10le", "yuva420p", "rgb48le", "gbrp16le", "yuv410p", "bgra", "yuva444p10le"):
+    for pix_fmt in (
+        "gray",
+        "gray16le",
+        "gray10le",
+        "yuva420p",
+        "rgb48le",
+        "gbrp16le",
+        "yuv410p",
+        "bgra",
+        "yuva444p10le",
+    ):
         yield f"pixel format {pix_fmt}", Nasty(partial(_lossless, pix_fmt=pix_fmt), "summary")
-    yield "black and white", Nasty(lambda folder: clip(folder / "two.mov", codec="png", pix_fmt="monob", options={}), "summary")
-    yield "palette", Nasty(lambda folder: clip(folder / "a.gif", codec="gif", pix_fmt="rgb8", options={}, clock=Fraction(1, 100)), "summary")
+    yield (
+        "black and white",
+        Nasty(lambda folder: clip(folder / "two.mov", codec="png", pix_fmt="monob", options={}), "summary"),
+    )
+    yield (
+        "palette",
+        Nasty(
+            lambda folder: clip(folder / "a.gif", codec="gif", pix_fmt="rgb8", options={}, clock=Fraction(1, 100)),
+            "summary",
+        ),
+    )
 
-    yield "20 tracks of picture, 20 of sound", Nasty(
-        lambda folder: clip(folder / "many.mkv", frames=12, further=19, sound=20), "summary"
+    yield (
+        "20 tracks of picture, 20 of sound",
+        Nasty(lambda folder: clip(folder / "many.mkv", frames=12, further=19, sound=20), "summary"),
     )
     yield "cover picture first and larger", Nasty(_covered, "summary")
-    yield "400 chapters", Nasty(
-        partial(_chapters, marks=[(n * 10, n * 10 + 10, f"chapter {n}") for n in range(400)]), "summary"
+    yield (
+        "400 chapters",
+        Nasty(partial(_chapters, marks=[(n * 10, n * 10 + 10, f"chapter {n}") for n in range(400)]), "summary"),
     )
-    yield "400 chapters (mp4)", Nasty(
-        partial(_chapters, suffix=".mp4", marks=[(n * 10, n * 10 + 10, f"chapter {n}") for n in range(400)]), "summary"
+    yield (
+        "400 chapters (mp4)",
+        Nasty(
+            partial(_chapters, suffix=".mp4", marks=[(n * 10, n * 10 + 10, f"chapter {n}") for n in range(400)]),
+            "summary",
+        ),
     )
-    yield "chapters that make no sense", Nasty(
-        partial(_chapters, marks=[(0, 10**12, "for ever"), (500, 500, ""), (10**11, 10**12, "\x1b[2J\n\0")]),
-        "summary",
+    yield (
+        "chapters that make no sense",
+        Nasty(
+            partial(_chapters, marks=[(0, 10**12, "for ever"), (500, 500, ""), (10**11, 10**12, "\x1b[2J\n\0")]),
+            "summary",
+        ),
     )
     yield "title of 100,000 characters", Nasty(partial(_tagged, title="title " * 16_667), "summary")
-    yield "title of 100,000 characters (mp4)", Nasty(partial(_tagged, suffix=".mp4", title="title " * 16_667), "summary")
+    yield (
+        "title of 100,000 characters (mp4)",
+        Nasty(partial(_tagged, suffix=".mp4", title="title " * 16_667), "summary"),
+    )
     yield "title with orders to the terminal", Nasty(partial(_tagged, title="\x1b[2J\x07\n\r<script>"), "summary")
     yield "title that is no utf-8", Nasty(_bad_text, "summary")
     yield "a subtitle of a million characters", Nasty(partial(_subtitles, text="word " * 200_000), "summary")

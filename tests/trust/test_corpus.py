@@ -73,7 +73,9 @@ def test_all_nasty_videos(target):
 @pytest.mark.parametrize("name", ["escape sequence", "newline", "no utf-8"])
 def test_names_give_no_orders_to_the_terminal(name, tmp_path):
     """A file that is refused is named in the sentence; one that is not gives its name to the results."""
-    broken = tmp_path / (os.fsdecode(HOSTILE_NAMES[name]) if isinstance(HOSTILE_NAMES[name], bytes) else HOSTILE_NAMES[name])
+    broken = tmp_path / (
+        os.fsdecode(HOSTILE_NAMES[name]) if isinstance(HOSTILE_NAMES[name], bytes) else HOSTILE_NAMES[name]
+    )
     broken.write_bytes(b"no film")
     with pytest.raises(Exception, match="cannot be read as a video") as refused:
         commanded(broken, tmp_path)

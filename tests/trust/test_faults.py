@@ -19,7 +19,7 @@ SOME = (
 
 def failed(cases):
     outcomes = list(run("fault_targets", "Faults", seed=0, cases=cases, seconds=120))
-    return [outcome for outcome in outcomes if outcome.kind not in GOOD and "NotHere" not in outcome.said]
+    return [outcome for outcome in outcomes if outcome.kind not in GOOD and "NotHereError" not in outcome.said]
 
 
 def test_some_faults():

@@ -103,7 +103,7 @@ class _Worker:
         self.folder = Path(tempfile.mkdtemp(prefix="summdiff-trust-"))
         paths = os.pathsep.join(filter(None, (str(HERE), os.environ.get("PYTHONPATH"))))
         # With an arena of memory for each thread that ever was, what is free and what is lost look the same.
-        one = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MALLOC_ARENA_MAX")}
+        one = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MALLOC_ARENA_MAX"), "1")
         scratch = self.folder / "tmp"
         scratch.mkdir()
         self._errors = (self.folder / "errors").open("w+b")
@@ -199,9 +199,8 @@ def main() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what libraries print is no answer
     target: Any = getattr(importlib.import_module(module), name)(int(seed))
     descriptors = Path("/proc/self/fd")
-    done = 0
     known = {path.name for path in (Path(place) / "tmp").iterdir()}  # what the target has made for all cases
-    for line in sys.stdin:
+    for number, line in enumerate(sys.stdin, 1):
         case = json.loads(line)
         folder = Path(place) / "case"
         folder.mkdir()
@@ -223,8 +222,7 @@ def main() -> None:
         if left and kind in GOOD:
             kind, said = "left files", ", ".join(left)
         shutil.rmtree(folder)
-        done += 1
-        if done % 25 == 0:  # it takes longer than most cases
+        if number % 25 == 0:  # it takes longer than most cases
             gc.collect()
         opened = len(list(descriptors.iterdir())) if descriptors.is_dir() else 0
         outcome = Outcome(case, kind, said[:1500], round(took, 4), round(resident(), 1), opened)

@@ -220,7 +220,8 @@ class VideoGroup:
         size, most = math.prod(shape) * dtype.itemsize, most_bytes()
         if size > most:
             raise self.wrong(
-                key, f"has {size:,} bytes, and {most:,} are the most: set {_BYTES_VARIABLE} if it is meant to be so large"
+                key,
+                f"has {size:,} bytes, and {most:,} are the most: set {_BYTES_VARIABLE} if it is meant to be so large",
             )
         try:
             from h5py import h5s

@@ -199,9 +199,8 @@ def _unpack(content: bytes, key: str) -> Extracted:
     try:
         with np.load(io.BytesIO(body), allow_pickle=False) as archive:
             facts = json.loads(str(archive["facts"]))
-            if facts["key"] != key:
-                raise ValueError("it belongs to another video")
-            return Extracted(
+            own = facts["key"]
+            extracted = Extracted(
                 features=archive["features"],
                 times=archive["times"],
                 boundaries=archive["boundaries"],
@@ -210,6 +209,9 @@ def _unpack(content: bytes, key: str) -> Extracted:
             )
     except Exception as error:  # a checksum that fits says nothing of the archive within, which may fail in any way
         raise ValueError(f"it has another form ({error})") from error
+    if own != key:
+        raise ValueError("it belongs to another video")
+    return extracted
 
 
 def _remove(path: Path) -> None:

@@ -41,7 +41,9 @@ def read_model(directory: Path) -> Model:
         raise ModelError(f"The model in '{directory}' cannot be read: {error}.") from error
     found = document.get("format") if isinstance(document, dict) else None
     if found != FORMAT:
-        raise ModelError(f"'{directory / CONFIG}' is not a model's config: its format is {reprlib.repr(found)}, not '{FORMAT}'.")
+        raise ModelError(
+            f"'{directory / CONFIG}' is not a model's config: its format is {reprlib.repr(found)}, not '{FORMAT}'."
+        )
     if hashlib.sha256(weights).hexdigest() != document.get("sha256"):
         raise ModelError(f"'{directory / WEIGHTS}' is damaged or belongs to another config: its checksum differs.")
     try:

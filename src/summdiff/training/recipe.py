@@ -58,7 +58,9 @@ class DiffusionRecipe(Section):
     )
     eta: float = Field(default=0.0, ge=0, le=1, description="of the DDIM steps")
     guide_final: bool = Field(default=True, description="whether guidance reaches the last prediction, the answer")
-    window: int = Field(default=WINDOW, ge=8, le=1_000_000, description="steps denoised at a time; longer videos are blended of such")
+    window: int = Field(
+        default=WINDOW, ge=8, le=1_000_000, description="steps denoised at a time; longer videos are blended of such"
+    )
     samples: int = Field(default=8, ge=1, le=1000, description="curves drawn for a video; their mean is judged")
     steps: int = Field(default=10, ge=1, description="denoising steps")
 
@@ -90,7 +92,9 @@ class TargetRecipe(Section):
         description="ranks: each annotator's ranks in the video; scores: as annotated; minmax: stretched to 0 to 1",
     )
     clip: tuple[Share, Share] | None = Field(default=None, description="smallest and largest value of a curve")
-    panel: int = Field(default=4, ge=1, le=10_000, description="annotators in a panel; the spread falls with its square root")
+    panel: int = Field(
+        default=4, ge=1, le=10_000, description="annotators in a panel; the spread falls with its square root"
+    )
     panels_per_video: int = Field(default=32, ge=1, le=10_000, description="panels drawn for a video at each step")
     curves_per_video: int = Field(
         default=4, ge=1, le=10_000, description="of these, how many are noised and learned from (each: one)"
@@ -177,7 +181,10 @@ class Recipe(Section):
 
     epochs: int = Field(default=200, ge=1, le=1_000_000, description="each item is learned from once in each")
     window: int | None = Field(
-        default=128, ge=8, le=1_000_000, description="steps learned from at a time (descriptors see them all); null: whole videos"
+        default=128,
+        ge=8,
+        le=1_000_000,
+        description="steps learned from at a time (descriptors see them all); null: whole videos",
     )
     videos_per_batch: int = Field(default=8, ge=1, le=100_000, description="on all devices together")
     length_buckets: bool = Field(default=False, description="batches of videos of like length, so with little padding")

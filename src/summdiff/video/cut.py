@@ -133,7 +133,7 @@ def tick_parts(
     if not all(math.isfinite(part.start) and math.isfinite(part.end) for part in parts):
         raise UsageError("The parts to write must begin and end at finite numbers of seconds.")
     shown = np.append(index.shown, index.end)
-    stands = 1 / time_base  # also where all pictures of a video stand for a second or more
+    stands = float(1 / time_base)  # also where all pictures of a video stand for a second or more
     found: list[TickPart] = []
     offset = 0
     for part in merge(part for part in parts if part.end > part.start):

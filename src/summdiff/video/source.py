@@ -108,6 +108,17 @@ def _open_options() -> dict[str, str]:
     }
 
 
+def _limit_pixels(stream: VideoStream, path: str | os.PathLike[str]) -> None:
+    """Raise a VideoError where pictures are too large; those that get so later are damage to the decoder."""
+    context, most = stream.codec_context, most_pixels()
+    if context.width * context.height > most:
+        raise VideoError(
+            f"'{path}' has pictures of {context.width} x {context.height} pixels, but {most:,} pixels are allowed, as "
+            f"larger ones take gigabytes of memory: set {_PIXELS_VARIABLE} to allow more."
+        )
+    context.options = {"max_pixels": str(most)}
+
+
 def file_version(path: str | os.PathLike[str]) -> FileVersion:
     """What changes when a file is written anew: its place on the disk, its time and its size; zeros for no file."""
     try:
@@ -186,13 +197,7 @@ class FrameSource:
         self.container = open_input(path)
         try:
             self.stream = video_stream(self.container)
-            context, most = self.stream.codec_context, most_pixels()
-            if context.width * context.height > most:
-                raise VideoError(
-                    f"'{path}' has pictures of {context.width} x {context.height} pixels, but {most:,} pixels are "
-                    f"allowed, as larger ones take gigabytes of memory: set {_PIXELS_VARIABLE} to allow more."
-                )
-            context.options = {"max_pixels": str(most)}  # those that get larger later are damage
+            _limit_pixels(self.stream, path)
         except BaseException:
             self.container.close()
             raise
@@ -266,11 +271,11 @@ class FrameSource:
             yield Timed(frame, ticks, frame.duration if 0 < frame.duration <= self.longest else self.nominal)
         if self.origin is None:
             # A decoder that meets pictures that are too large forgets what the container said of their size.
-            large = "" if self.stream.codec_context.width else f", or its pictures have more pixels than {_PIXELS_VARIABLE}"
-            large += f" allows, {most_pixels():,}" if large else ""
-            raise VideoError(
-                f"'{self.container.name}' holds no frame that can be decoded; the file is damaged{large}."
+            large = (
+                "" if self.stream.codec_context.width else f", or its pictures have more pixels than {_PIXELS_VARIABLE}"
             )
+            large += f" allows, {most_pixels():,}" if large else ""
+            raise VideoError(f"'{self.container.name}' holds no frame that can be decoded; the file is damaged{large}.")
 
     def _decoded(self) -> Iterator[VideoFrame]:
         """Every sound frame in display order, counting what had to be left out."""
