@@ -1,9 +1,12 @@
-"""How large a network may be, checked before any memory is taken for it."""
+"""What a model's config may hold and how large its network may be, checked before any memory is taken for it."""
 
 from __future__ import annotations
 
+import math
+import reprlib
+import types
 from dataclasses import fields
-from typing import Any
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import torch
 
@@ -36,11 +39,31 @@ def network_of(kind: type[Any], config: Any) -> Network:
 
 
 def check_fields(config: Any) -> None:
-    """Raise a ModelError where one size alone is out of all bounds."""
+    """Raise a ModelError where a field has another type than it should, or one size alone is out of all bounds."""
+    hints = get_type_hints(type(config))
+    for field in fields(config):
+        value = getattr(config, field.name)
+        if not _fits(value, hints[field.name]):
+            raise ModelError(f"A model cannot have {field.name}={reprlib.repr(value)}: it is of the wrong type.")
     for name, value in _sizes(config).items():
         most = _MOST_LAYERS if name.endswith(("layers", "segments", "heads")) else _LARGEST_SIZE
         if value > most:
-            raise ModelError(f"A network cannot have {name}={value}: {most:,} is the most.")
+            raise ModelError(f"A model cannot have {name}={value}: {most:,} is the most.")
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    """Whether a value is of a field's type; numbers have to be finite."""
+    origin = get_origin(hint)
+    if origin is Literal:
+        return any(type(value) is type(each) and value == each for each in get_args(hint))
+    if origin in (Union, types.UnionType):
+        return any(_fits(value, each) for each in get_args(hint))
+    if origin in (list, tuple):
+        each = get_args(hint)[0]
+        return isinstance(value, list | tuple) and all(_fits(item, each) for item in value)
+    if hint is float:
+        return type(value) in (int, float) and math.isfinite(value)
+    return type(value) is hint if hint in (int, bool, str, types.NoneType) else True
 
 
 def _sizes(config: Any) -> dict[str, int]:

@@ -19,7 +19,7 @@ from safetensors.torch import load, save
 
 from summdiff.atomic import written_whole
 from summdiff.errors import ModelError, OutputError
-from summdiff.models.limits import network_of
+from summdiff.models.limits import check_fields, network_of
 from summdiff.models.model import Model
 from summdiff.models.registry import ARCHITECTURES, architecture_of
 
@@ -51,6 +51,9 @@ def read_model(directory: Path) -> Model:
         network = network_of(architecture.network, architecture.config(**document["network"]))
         network.load_state_dict(load(weights))
         config = architecture.model_config(**document["model"])
+        check_fields(config)
+    except ModelError as error:
+        raise ModelError(f"The model in '{directory}' cannot be used: {error}") from error
     except (KeyError, TypeError, ValueError, ZeroDivisionError, SafetensorError, RuntimeError) as error:
         raise ModelError(f"Config and weights in '{directory}' do not fit together; train the model anew.") from error
     if not all(bool(torch.isfinite(tensor).all()) for tensor in network.state_dict().values()):
