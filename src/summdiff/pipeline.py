@@ -274,16 +274,21 @@ def extract(path: Path, backbone: Backbone, *, rate: float, report: OnProgress =
     with VideoReader(path) as reader:
         told = reader.info.duration  # the container's word, for the progress only
         waiting: list[Step] = []
+        shown: NDArray[np.uint8] | None = None  # at the last step that was looked at
 
         def run() -> None:
+            nonlocal shown
             # A frame that stays on display for several steps comes as the same image: one look is enough.
-            fresh = [i for i, step in enumerate(waiting) if i == 0 or step.image is not waiting[i - 1].image]
-            rows = backbone(np.stack([waiting[i].image for i in fresh])).astype(np.float16)
-            which = np.searchsorted(fresh, np.arange(len(waiting)), side="right") - 1
-            features.append(rows[which])
+            fresh = [i for i, step in enumerate(waiting) if step.image is not (waiting[i - 1].image if i else shown)]
+            rows = features[-1][-1:] if features else np.empty((1, backbone.dimension), dtype=np.float16)
+            if fresh:
+                seen = backbone(np.stack([waiting[i].image for i in fresh])).astype(np.float16)
+                rows = np.concatenate((rows, seen))  # the first is that of the step before
+            features.append(rows[np.searchsorted(fresh, np.arange(len(waiting)), side="right")])
             times.extend(step.time for step in waiting)
             boundaries.extend(step.boundary for step in waiting)
             report(Progress("look", times[-1], max(told, times[-1])))
+            shown = waiting[-1].image
             waiting.clear()
 
         for count, step in enumerate(_ahead(reader.steps(rate=rate, short_side=backbone.short_side))):

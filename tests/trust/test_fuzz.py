@@ -29,7 +29,7 @@ def test_what_goes_wrong_is_put_down_to_its_case(target, kind):
     """And the cases before and after it are not lost."""
     outcomes = {
         outcome.case: outcome
-        for outcome in run("broken_targets", target, seed=0, cases=[0, 1, 2], seconds=3, megabytes=600)
+        for outcome in run("broken_targets", target, seed=0, cases=[0, 1, 2], seconds=5, megabytes=600)
     }
     assert outcomes[1].kind == kind
     assert [outcomes[0].kind, outcomes[2].kind] == ["done", "done"]

@@ -94,6 +94,11 @@ def most_pixels() -> int:
     return min(int(said or _MOST_PIXELS), 2**31 - 1)
 
 
+def _decoder_limit() -> str:
+    """The same with what decoders add at the edges."""
+    return str(min(most_pixels() * 5 // 4 + 100_000, 2**31 - 1))
+
+
 @cache
 def _video_formats() -> str:
     return ",".join(sorted(av.formats_available - _LISTS))
@@ -104,7 +109,7 @@ def _open_options() -> dict[str, str]:
     return {
         "protocol_whitelist": "file",
         "format_whitelist": _video_formats(),
-        "max_pixels": str(most_pixels()),  # for the decoders that look into what the container leaves open
+        "max_pixels": _decoder_limit(),  # for the decoders that look into what the container leaves open
     }
 
 
@@ -116,7 +121,7 @@ def _limit_pixels(stream: VideoStream, path: str | os.PathLike[str]) -> None:
             f"'{path}' has pictures of {context.width} x {context.height} pixels, but {most:,} pixels are allowed, as "
             f"larger ones take gigabytes of memory: set {_PIXELS_VARIABLE} to allow more."
         )
-    context.options = {"max_pixels": str(most)}
+    context.options = {"max_pixels": _decoder_limit()}
 
 
 def file_version(path: str | os.PathLike[str]) -> FileVersion:
@@ -201,7 +206,8 @@ class FrameSource:
         except BaseException:
             self.container.close()
             raise
-        self.stream.thread_type = "AUTO"
+        # FFmpeg's HEVC decoder waits for ever on some damaged streams where its threads take a picture each.
+        self.stream.thread_type = "SLICE" if self.stream.codec_context.name == "hevc" else "AUTO"
         self.time_base = self.stream.time_base or Fraction(1, 1_000_000)
         self.origin: int | None = None
         self.regular = True
@@ -271,11 +277,11 @@ class FrameSource:
             yield Timed(frame, ticks, frame.duration if 0 < frame.duration <= self.longest else self.nominal)
         if self.origin is None:
             # A decoder that meets pictures that are too large forgets what the container said of their size.
-            large = (
-                "" if self.stream.codec_context.width else f", or its pictures have more pixels than {_PIXELS_VARIABLE}"
+            large = f", or its pictures have more than the {most_pixels():,} pixels that {_PIXELS_VARIABLE} allows"
+            raise VideoError(
+                f"'{self.container.name}' holds no frame that can be decoded; the file is damaged"
+                f"{'' if self.stream.codec_context.width else large}."
             )
-            large += f" allows, {most_pixels():,}" if large else ""
-            raise VideoError(f"'{self.container.name}' holds no frame that can be decoded; the file is damaged{large}.")
 
     def _decoded(self) -> Iterator[VideoFrame]:
         """Every sound frame in display order, counting what had to be left out."""
