@@ -5,7 +5,7 @@ import pytest
 from mutations import mutated
 from worker_pool import GOOD, run
 
-CASES = {"Video": 12, "H5": 20, "Json": 60, "Recipe": 12, "Model": 12, "Cache": 20}
+CASES = {"Video": 8, "H5": 20, "Json": 60, "Recipe": 5, "Model": 6, "Cache": 20}
 
 
 @pytest.mark.parametrize("target", CASES)
