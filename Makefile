@@ -7,7 +7,7 @@ DEMO   := demo
 VIDEO  ?= $(DEMO)/big_buck_bunny.mp4
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow test-backbones test-browser bench-studio lint format bench train-default table reproduce-quick clean
+.PHONY: help demo test test-slow test-backbones test-browser bench-studio lint format bench train-default table reproduce-quick fuzz faults clean
 
 help: ## show this help
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -65,6 +65,15 @@ table: $(VENV)/.installed-dev ## train and compare all systems on TVSum (some fo
 
 reproduce-quick: $(VENV)/.installed-dev ## a tiny version of every table and figure of the paper, in minutes
 	$(BIN)/summdiff reproduce all --quick
+
+fuzz: $(VENV)/.installed-dev ## give nasty and changed files to everything that reads files (an hour; docs/trust.md)
+	$(BIN)/python scripts/fuzz.py --what corpus command
+	$(BIN)/python scripts/fuzz.py --what video --cases 5000
+	$(BIN)/python scripts/fuzz.py --what json --cases 2000
+	$(BIN)/python scripts/fuzz.py --what h5 recipe model cache --cases 1000
+
+faults: $(VENV)/.installed-dev ## kill commands, fill disks, change files while they are read (half an hour; docs/trust.md)
+	$(BIN)/python scripts/faults.py
 
 clean: ## remove the environments and the demo
 	rm -rf $(VENV) $(VENV)-backbones $(DEMO)

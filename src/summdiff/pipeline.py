@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from summdiff import __version__
-from summdiff.errors import UsageError
+from summdiff.errors import UsageError, VideoError
 from summdiff.features import Backbone, load_backbone
 from summdiff.features.cache import Extracted, FeatureCache
 from summdiff.models import load_model
@@ -26,6 +26,7 @@ from summdiff.segmentation import kts
 from summdiff.selection import Shots, alternatives
 from summdiff.timeline import Alternative, Interval, Scores, Shot, Summary, merge
 from summdiff.video import Step, VideoReader
+from summdiff.video.source import file_version
 
 if TYPE_CHECKING:
     from summdiff.models.model import Model
@@ -35,6 +36,7 @@ Stage = Literal["look", "score", "cut"]
 _BATCH = 16  # frames a call of the backbone
 _AHEAD = 64  # frames that may wait between the decoder and the backbone
 _SPARSE = 6.0  # seconds between key frames up to which the fast mode looks at nothing else
+_MOST_STEPS = 250_000  # of one video: 69 hours at one a second, with 640 MB of the default backbone's features
 _KEPT, _DROPPED = 0.95, 0.05  # scores of what is wished: near the top and the bottom of the video
 
 
@@ -148,12 +150,13 @@ class Summarizer:
 
         Raises:
             UsageError: an option is out of its range.
-            VideoError: the file cannot be read as a video.
+            VideoError: the file cannot be read as a video, or changed in the meantime.
             ModelError, BackboneError: the model or the backbone cannot be loaded, or they do not fit each other.
         """
         asked = replace(options or Options(), **changes)
         report = on_progress or (lambda progress: None)
         timings: dict[str, float] = {}
+        version = file_version(path)
         with _timed(timings, "load"):
             model, backbone = self.load()
         with _timed(timings, "look"):
@@ -190,6 +193,10 @@ class Summarizer:
             choice = shots.choose(mean)
             likely = shots.probability(curves)
             others = alternatives(shots, choice, curves, count=asked.alternatives, loss=asked.loss)
+        if file_version(path) != version:
+            raise VideoError(
+                f"'{path}' was changed while it was being summarised: try again when it is whole, and left alone."
+            )
         return Summary(
             video=video,
             model={
@@ -273,6 +280,9 @@ def extract(
         rate: steps per second.
         sparse: seconds between key frames up to which nothing else is looked at, see `VideoReader.steps`.
         report: progress, in seconds of video.
+
+    Raises:
+        VideoError: see `VideoReader`; or the video is so long that memory would run out.
     """
     features: list[NDArray[np.float16]] = []
     times: list[float] = []
@@ -281,19 +291,30 @@ def extract(
     with VideoReader(path) as reader:
         told = reader.info.duration  # the container's word, for the progress only
         waiting: list[Step] = []
+        shown: NDArray[np.uint8] | None = None  # at the last step that was looked at
 
         def run() -> None:
+            nonlocal shown
             # A frame that stays on display for several steps comes as the same image: one look is enough.
-            fresh = [i for i, step in enumerate(waiting) if i == 0 or step.image is not waiting[i - 1].image]
-            rows = backbone(np.stack([waiting[i].image for i in fresh])).astype(np.float16)
-            which = np.searchsorted(fresh, np.arange(len(waiting)), side="right") - 1
-            features.append(rows[which])
+            fresh = [i for i, step in enumerate(waiting) if step.image is not (waiting[i - 1].image if i else shown)]
+            rows = features[-1][-1:] if features else np.empty((1, backbone.dimension), dtype=np.float16)
+            if fresh:
+                seen = backbone(np.stack([waiting[i].image for i in fresh])).astype(np.float16)
+                rows = np.concatenate((rows, seen))  # the first is that of the step before
+            features.append(rows[np.searchsorted(fresh, np.arange(len(waiting)), side="right")])
             times.extend(step.time for step in waiting)
             boundaries.extend(step.boundary for step in waiting)
             report(Progress("look", times[-1], max(told, times[-1])))
+            shown = waiting[-1].image
             waiting.clear()
 
-        for step in _ahead(reader.steps(rate=rate, short_side=backbone.short_side, sparse=sparse)):
+        steps = reader.steps(rate=rate, short_side=backbone.short_side, sparse=sparse)
+        for count, step in enumerate(_ahead(steps)):
+            if count == _MOST_STEPS:
+                raise VideoError(
+                    f"'{path}' lasts more than {_MOST_STEPS / rate / 3600:.0f} hours, too long to look at {rate:g} "
+                    "times a second: choose a lower --rate, or cut it into several videos."
+                )
             waiting.append(step)
             if len(waiting) == _BATCH:
                 run()

@@ -16,6 +16,7 @@ from summdiff.cli.recipes import recipes
 from summdiff.cli.reproduce import reproduce
 from summdiff.cli.serve import serve
 from summdiff.cli.summarize import summarize
+from summdiff.cli.terminal import one_line
 from summdiff.cli.train import train
 from summdiff.errors import SummdiffError, UsageError
 
@@ -60,10 +61,10 @@ def main() -> None:
     try:
         app()
     except UsageError as error:
-        print(f"summdiff: {error}", file=sys.stderr)
+        print(f"summdiff: {one_line(str(error))}", file=sys.stderr)
         sys.exit(2)
     except SummdiffError as error:
-        print(f"summdiff: {error}", file=sys.stderr)
+        print(f"summdiff: {one_line(str(error))}", file=sys.stderr)
         sys.exit(1)
     except SystemExit as leave:
         if leave.code == _INTERRUPTED:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -46,7 +47,7 @@ def jobs(sources: Sequence[Path], *, output: Path | None, recursive: bool | None
     found: dict[Path, tuple[Path, Path]] = {}
     for source in sources:
         if not source.is_dir():
-            found.setdefault(source.resolve(), (source, output or source.parent))
+            found.setdefault(_real(source), (source, output or source.parent))
             continue
         videos = _videos_in(source, recursive=bool(recursive))
         if not videos:
@@ -54,21 +55,26 @@ def jobs(sources: Sequence[Path], *, output: Path | None, recursive: bool | None
             raise UsageError(f"There is no video in the folder '{source}'{hint}.")
         for video in videos:
             folder = video.parent if output is None else output / video.parent.relative_to(source)
-            found.setdefault(video.resolve(), (video, folder))
+            found.setdefault(_real(video), (video, folder))
 
     # talk.mp4 and talk.mkv would both give talk.summary.mp4: such names keep their ending.
-    uses = Counter((folder.resolve(), video.stem.casefold()) for video, folder in found.values())
+    uses = Counter((_real(folder), video.stem.casefold()) for video, folder in found.values())
     names = [
-        video.stem if uses[folder.resolve(), video.stem.casefold()] == 1 else video.name
+        video.stem if uses[_real(folder), video.stem.casefold()] == 1 else video.name
         for video, folder in found.values()
     ]
     taken: Counter[tuple[Path, str]] = Counter()
     result = []
     for (video, folder), name in zip(found.values(), names, strict=True):
-        taken[folder.resolve(), name.casefold()] += 1
-        number = taken[folder.resolve(), name.casefold()]
+        taken[_real(folder), name.casefold()] += 1
+        number = taken[_real(folder), name.casefold()]
         result.append(Job(video, folder, name if number == 1 else f"{name} ({number})"))
     return result
+
+
+def _real(path: Path) -> Path:
+    """The path without links, as far as they lead somewhere; `Path.resolve` raises where they go round."""
+    return Path(os.path.realpath(path))
 
 
 def _videos_in(folder: Path, *, recursive: bool) -> list[Path]:

@@ -11,8 +11,6 @@ import io
 import json
 import logging
 import os
-import time
-import zipfile
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,7 +33,6 @@ _MAGIC = b"summdiff features\n"
 _SUFFIX = ".features"
 _Asked = tuple[str, str, float, float]  # path, backbone, rate, sparseness
 _SAMPLED_BYTES = 64 * 1024
-_STALE_SECONDS = 3600.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,7 +138,7 @@ class FeatureCache:
         return self.directory / (key + _SUFFIX)
 
     def _trim(self, *, keep: Path) -> None:
-        """Remove the entries unused for longest until the rest fits, and what interrupted writes left behind."""
+        """Remove the entries unused for longest until the rest fits."""
         entries: list[tuple[float, int, Path]] = []
         for path in self.directory.iterdir():
             try:
@@ -150,8 +147,6 @@ class FeatureCache:
                 continue
             if path.suffix == _SUFFIX:
                 entries.append((facts.st_mtime, facts.st_size, path))
-            elif path.suffix == ".tmp" and facts.st_mtime < time.time() - _STALE_SECONDS:
-                _remove(path)
         total = sum(size for _, size, _ in entries)
         for _, size, path in sorted(entries):
             if total <= self.max_bytes:
@@ -214,17 +209,19 @@ def _unpack(content: bytes, key: str) -> Extracted:
     try:
         with np.load(io.BytesIO(body), allow_pickle=False) as archive:
             facts = json.loads(str(archive["facts"]))
-            if facts["key"] != key:
-                raise ValueError("it belongs to another video")
-            return Extracted(
+            own = facts["key"]
+            extracted = Extracted(
                 features=archive["features"],
                 times=archive["times"],
                 boundaries=archive["boundaries"],
                 video=VideoInfo(**facts["video"]),
                 corrupt_frames=int(facts["corrupt_frames"]),
             )
-    except (KeyError, TypeError, OSError, zipfile.BadZipFile) as error:
+    except Exception as error:  # a checksum that fits says nothing of the archive within, which may fail in any way
         raise ValueError(f"it has another form ({error})") from error
+    if own != key:
+        raise ValueError("it belongs to another video")
+    return extracted
 
 
 def _remove(path: Path) -> None:

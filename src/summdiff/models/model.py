@@ -44,6 +44,8 @@ class ModelConfig:
         """Refuse what no video can be shown to."""
         if self.conditioning not in get_args(Conditioning):
             raise ModelError(f"The model '{self.id}' asks for unknown conditioning '{self.conditioning}'.")
+        if self.step_seconds is not None and not self.step_seconds > 0:
+            raise ModelError(f"The model '{self.id}' has steps of {self.step_seconds} seconds, out of range.")
         if self.window < 8:
             raise ModelError(f"The model '{self.id}' has a window of {self.window} steps, out of range.")
 
