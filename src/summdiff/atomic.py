@@ -10,6 +10,8 @@ from pathlib import Path
 
 from summdiff.errors import OutputError
 
+_PREFIX, _RANDOM, _SUFFIX = 80, 8, ".tmp"  # characters of the name, and of what tempfile adds
+
 
 @contextmanager
 def written_whole(path: Path) -> Iterator[Path]:
@@ -20,7 +22,7 @@ def written_whole(path: Path) -> Iterator[Path]:
     """
     temporary: Path | None = None
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.name[:80]}.", suffix=".tmp", dir=path.parent)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name[:_PREFIX]}.", suffix=_SUFFIX, dir=path.parent)
         os.close(handle)
         temporary = Path(name)
         yield temporary
@@ -31,6 +33,23 @@ def written_whole(path: Path) -> Iterator[Path]:
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+def remove_leftovers(path: Path) -> None:
+    """Remove what writers of `path` left beside it when they were killed; only while nobody writes it.
+
+    Other files in the folder may be being written meanwhile. Names so long that the leftovers of two files look alike
+    are therefore left alone.
+    """
+    prefix = f".{path.name[:_PREFIX]}."
+    try:
+        names = os.listdir(path.parent)  # noqa: PTH208 (thousands of entries: no need of a Path for each)
+    except OSError:
+        return
+    for name in names:
+        alike = name.startswith(prefix) and name.endswith(_SUFFIX)
+        if alike and len(path.name) <= _PREFIX and len(name) == len(prefix) + _RANDOM + len(_SUFFIX):
+            (path.parent / name).unlink(missing_ok=True)
 
 
 def _umask() -> int:

@@ -21,6 +21,7 @@ import numpy as np
 
 from summdiff.atomic import written_whole
 from summdiff.errors import OutputError
+from summdiff.features.identity import identity_of
 from summdiff.timeline import VideoInfo
 
 if TYPE_CHECKING:
@@ -33,7 +34,6 @@ _FORMAT = 1
 
 _MAGIC = b"summdiff features\n"
 _SUFFIX = ".features"
-_SAMPLED_BYTES = 64 * 1024
 _STALE_SECONDS = 3600.0
 
 
@@ -164,15 +164,9 @@ def default_directory() -> Path:
 
 def _key(path: Path, backbone_id: str, rate: float) -> str | None:
     """Name of the entry for a file as it is now; None when the file cannot be read."""
-    try:
-        with path.open("rb") as file:
-            facts = os.fstat(file.fileno())
-            first = file.read(_SAMPLED_BYTES)
-            file.seek(max(0, facts.st_size - _SAMPLED_BYTES))
-            last = file.read(_SAMPLED_BYTES)
-    except OSError:
+    identity = identity_of(path)
+    if identity is None:
         return None
-    identity = [facts.st_size, facts.st_mtime_ns, hashlib.sha256(first).hexdigest(), hashlib.sha256(last).hexdigest()]
     return hashlib.sha256(json.dumps([_FORMAT, *identity, backbone_id, float(rate)]).encode()).hexdigest()
 
 

@@ -23,6 +23,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from summdiff.errors import VideoError
+from summdiff.threads import threads_asked
 
 # A step back by more than this is a break in the clock (joined recordings), a smaller one is a faulty time stamp.
 _CLOCK_BREAK_SECONDS = 1.0
@@ -150,6 +151,7 @@ class FrameSource:
             self.container.close()
             raise
         self.stream.thread_type = "AUTO"
+        self.stream.codec_context.thread_count = threads_asked() or 0  # 0: as many as FFmpeg thinks fit
         self.time_base = self.stream.time_base or Fraction(1, 1_000_000)
         self.origin: int | None = None
         self.regular = True
