@@ -12,6 +12,7 @@ Every node has to see the videos and the results under the same paths (a shared 
 from __future__ import annotations
 
 import os
+import socket
 import time
 from dataclasses import dataclass
 from importlib import import_module
@@ -25,6 +26,7 @@ from summdiff.threads import limit_threads
 
 _ASK_SECONDS = 2.0  # between two questions how far an actor is
 _BUSY_SECONDS = 0.05
+_CONNECT_SECONDS = 10.0
 
 
 class _Actor:
@@ -91,12 +93,7 @@ class RayWorkers:
             raise UsageError("--engine ray needs Ray: install it with pip install 'summdiff[ray]'.") from error
         self._ray = ray
         if not ray.is_initialized():
-            try:
-                ray.init(address=os.environ.get("RAY_ADDRESS") or "auto", log_to_driver=False, logging_level="ERROR")
-            except ConnectionError as error:
-                raise ArchiveError(
-                    "There is no Ray cluster: start one with `ray start --head`, or set RAY_ADDRESS to one that runs."
-                ) from error
+            _join(ray, os.environ.get("RAY_ADDRESS") or "auto")
         self.count = count or max(1, int(ray.cluster_resources().get("CPU", 1)) // threads)
         self._work, self._threads = work, threads
         # The death of an actor is ours to deal with: neither it nor its call is to be started again. Videos are spread
@@ -183,6 +180,24 @@ class RayWorkers:
             each.loading = False
             return [Missing(worker, answer)] if answer else [Ready(worker)]
         return [Finished(worker, answer)]
+
+
+def _join(ray: Any, address: str) -> None:
+    """Connect to a cluster.
+
+    Raises:
+        ArchiveError: there is none.
+    """
+    host, _, port = address.rpartition(":")
+    try:
+        if host and "/" not in address and port.isdigit():
+            with socket.create_connection((host, int(port)), timeout=_CONNECT_SECONDS):
+                pass  # Ray itself would try for minutes
+        ray.init(address=address, log_to_driver=False, logging_level="ERROR")
+    except OSError as error:
+        raise ArchiveError(
+            "There is no Ray cluster: start one with `ray start --head`, or set RAY_ADDRESS to one that runs."
+        ) from error
 
 
 def _how(error: Exception) -> str:

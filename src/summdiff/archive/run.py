@@ -248,9 +248,7 @@ class _Run:
             self._listener.again(each.job, f"its worker {how}; it will be tried once more, after the others")
             self._waiting.append((each.job, each.version))
             return
-        error = (
-            f"'{each.job.video}' ended {crashes} workers; the last one {how}: it may need more memory than there is."
-        )
+        error = f"'{each.job.video}' ended {crashes} workers, and the last one {how}; does it need more memory?"
         self._set_aside(each.job, each.version, "crash", error)
 
     def _stop_late(self) -> None:

@@ -76,10 +76,10 @@ def run_archive(
     limit = None if time_limit is None else seconds(time_limit)
     if limit is not None and limit <= 0:
         raise UsageError("A time limit of 0 s lets nothing be done: give a longer one.")
-    with _terminable():
-        crew = _crew(task, engine, workers)
+    crew = _crew(task, engine, workers)
+    with _terminable():  # after Ray has put its own handler there
         counts = run(work, crew, results, manifest, tell, time_limit=limit, retry_failed=retry_failed)
-        tell.close(counts, manifest.path, workers=crew.count)
+    tell.close(counts, manifest.path, workers=crew.count)
     return counts.complete
 
 
