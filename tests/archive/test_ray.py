@@ -103,7 +103,7 @@ def test_whatever_a_file_does(cluster, tmp_path):
     assert made[0].count == 4
     assert (counts.done, counts.failed) == (9, 4)
     assert sorted(path.stem for path in tmp_path.glob("*.result")) == sorted([*contents, "e"])
-    assert [name for name in os.listdir(tmp_path) if name.endswith(".tmp")] == []
+    assert not list(tmp_path.glob(".*.tmp"))
 
 
 def test_a_worker_killed_in_the_middle(cluster, tmp_path):

@@ -148,7 +148,7 @@ def test_another_verb_or_settings_are_refused(tmp_path):
     with Manifest(tmp_path / "m.jsonl", "files", {"rate": 1.0, "names": ("a",)}):
         pass
     changed = {"rate": 2.0, "names": ("a",)}
-    with pytest.raises(UsageError, match="rate: 1.0, now 2.0"), Manifest(tmp_path / "m.jsonl", "files", changed):
+    with pytest.raises(UsageError, match=r"rate: 1\.0, now 2\.0"), Manifest(tmp_path / "m.jsonl", "files", changed):
         pass
     with pytest.raises(UsageError, match="of `summdiff files`"), Manifest(tmp_path / "m.jsonl", "other", {}):
         pass

@@ -54,7 +54,7 @@ def run_archive(
     manifest: Manifest,
     engine: Engine,
     workers: int | None,
-    time_limit: str | None,
+    time_limit: float | None,
     retry_failed: bool,
     tell: Progress,
 ) -> bool:
@@ -65,7 +65,8 @@ def run_archive(
         task: what workers do with each.
         results: where the results go.
         manifest: entered, so that nobody else writes there.
-        engine, workers, time_limit, retry_failed: as the options say.
+        engine, workers, retry_failed: as the options say.
+        time_limit: seconds that one video may take; None: as long as `summdiff.archive.run` thinks fit.
         tell: shows it; entered.
 
     Raises:
@@ -73,14 +74,23 @@ def run_archive(
     """
     from summdiff.archive.run import run
 
+    crew = _crew(task, engine, workers)
+    with _terminable():  # after Ray has put its own handler there
+        counts = run(work, crew, results, manifest, tell, time_limit=time_limit, retry_failed=retry_failed)
+    tell.close(counts, manifest.path, workers=crew.count)
+    return counts.complete
+
+
+def limit_seconds(time_limit: str | None) -> float | None:
+    """What `--time-limit` says.
+
+    Raises:
+        UsageError: it is no time, or none.
+    """
     limit = None if time_limit is None else seconds(time_limit)
     if limit is not None and limit <= 0:
         raise UsageError("A time limit of 0 s lets nothing be done: give a longer one.")
-    crew = _crew(task, engine, workers)
-    with _terminable():  # after Ray has put its own handler there
-        counts = run(work, crew, results, manifest, tell, time_limit=limit, retry_failed=retry_failed)
-    tell.close(counts, manifest.path, workers=crew.count)
-    return counts.complete
+    return limit
 
 
 def _crew(task: Work, engine: Engine, workers: int | None) -> Workers:

@@ -7,7 +7,15 @@ from typing import Annotated, Literal
 
 import typer
 
-from summdiff.cli.archive import EngineOption, FromFile, RetryFailed, TimeLimit, WorkersOption, run_archive
+from summdiff.cli.archive import (
+    EngineOption,
+    FromFile,
+    RetryFailed,
+    TimeLimit,
+    WorkersOption,
+    limit_seconds,
+    run_archive,
+)
 from summdiff.cli.archive_progress import archive_progress
 from summdiff.cli.inputs import jobs, listed
 from summdiff.errors import UsageError
@@ -53,6 +61,7 @@ def extract(
         raise UsageError("Give either --quiet or --progress machine, not both.")
     if not 0.25 <= rate <= 8:
         raise UsageError(f"The rate must be between 0.25 and 8 steps per second, not {rate:g}.")
+    limit = limit_seconds(time_limit)
     sources = [*(videos or ()), *listed(from_file)]
     if not sources:
         raise UsageError("Name videos or folders, or a list of them with --from-file.")
@@ -75,7 +84,7 @@ def extract(
             manifest=manifest,
             engine=engine,
             workers=workers,
-            time_limit=time_limit,
+            time_limit=limit,
             retry_failed=retry_failed,
             tell=show,
         )

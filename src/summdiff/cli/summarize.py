@@ -19,7 +19,15 @@ from summdiff.archive.summarizing import (
     settings,
     summarize_job,
 )
-from summdiff.cli.archive import EngineOption, FromFile, RetryFailed, TimeLimit, WorkersOption, run_archive
+from summdiff.cli.archive import (
+    EngineOption,
+    FromFile,
+    RetryFailed,
+    TimeLimit,
+    WorkersOption,
+    limit_seconds,
+    run_archive,
+)
 from summdiff.cli.archive_progress import archive_progress
 from summdiff.cli.inputs import interval, jobs, listed, seconds
 from summdiff.cli.progress import Reporter, reporter
@@ -158,6 +166,7 @@ def summarize(
     many = workers is not None or engine != "local"
     if not many and (manifest is not None or time_limit is not None or retry_failed):
         raise UsageError("--manifest, --time-limit and --retry-failed go with --workers or --engine ray.")
+    limit = limit_seconds(time_limit)
     if many and manifest is None and output is None:
         raise UsageError("Name a folder for the results with -o, or a file for the manifest with --manifest.")
     pages = _index_folders(sources, output, work) if "html" in wanted else []
@@ -180,7 +189,7 @@ def summarize(
                 manifest=book,
                 engine=engine,
                 workers=workers,
-                time_limit=time_limit,
+                time_limit=limit,
                 retry_failed=retry_failed,
                 tell=show,
             )
