@@ -29,18 +29,23 @@ from pathlib import Path
 
 from summdiff.threads import limit_threads
 
+limit_threads(1)  # before anything heavy is imported
+
+import numpy as np
+
+from summdiff.features import load_backbone
+from summdiff.features.cache import Extracted
+from summdiff.features.identity import identity_of
+from summdiff.features.store import StoreWriter, open_store, write_loose
+from summdiff.pipeline import Summarizer, extract
+from summdiff.timeline import VideoInfo
+from summdiff.video import VideoReader, write_cut
+
 GB, TB = 1e9, 1e12
 
 
 def rates(video: Path, folder: Path, rounds: int) -> tuple[float, dict[str, float], float]:
     """Seconds of the video, its seconds by those of processor time for each step, and bytes an hour in a store."""
-    limit_threads(1)
-    from summdiff.features import load_backbone
-    from summdiff.features.identity import identity_of
-    from summdiff.features.store import StoreWriter, open_store, write_loose
-    from summdiff.pipeline import Summarizer, extract
-    from summdiff.video import VideoReader, write_cut
-
     backbone = load_backbone(threads=1)
     spent: dict[str, list[float]] = {"decode": [], "features": [], "score and choose": [], "write the mp4": []}
     store = folder / "store"
@@ -77,12 +82,6 @@ def rates(video: Path, folder: Path, rounds: int) -> tuple[float, dict[str, floa
 
 def packing(folder: Path) -> float:
     """Hours of video that one process packs into shards in a second."""
-    import numpy as np
-
-    from summdiff.features.cache import Extracted
-    from summdiff.features.store import StoreWriter, write_loose
-    from summdiff.timeline import VideoInfo
-
     store, hours = folder / "packing", 20
     writer = StoreWriter(store, backbone="benchmark", rate=1.0, shard_bytes=10**12)
     features = np.random.default_rng(0).random((3600, 1280)).astype(np.float16)
@@ -141,19 +140,16 @@ def main() -> None:
     rows = {**shares, "extract": extracting, "summarize": sum(shares.values())}
     for name, share in rows.items():
         print(f"{name:24}{1 / share:34.1f}")
-    print(
-        f"\nin the store: {per_hour / 1e6:.2f} MB per hour of video; one process packs {packed:.0f} hours in a second"
-    )
+    print(f"\nin the store: {per_hour / 1e6:.2f} MB per hour of video")
+    print(f"packed into shards by one process: {packed:.0f} hours of video in a second")
     print(f"\n`summdiff extract`, {asked.copies} copies{'':8}{'seconds':>9}{'x real time':>13}")
     for count, seconds in wall.items():
         name = f"  {count} worker{'s' if count > 1 else ''}"
         print(f"{name:38}{seconds:9.1f}{asked.copies * duration / seconds:13.1f}")
     print(f"  {asked.workers} workers are {wall[1] / wall[asked.workers]:.2f} x as fast as one that has all cores")
 
-    print(
-        f"\n{asked.hours:,.0f} hours of such video, on {asked.cores:,} cores, at {asked.price_core_hour:g} per core and"
-    )
-    print(f"hour and {asked.price_gb_month:g} per GB and month")
+    print(f"\n{asked.hours:,.0f} hours of such video on {asked.cores:,} cores; assumed prices:")
+    print(f"{asked.price_core_hour:g} for a core and hour, {asked.price_gb_month:g} for a GB and month")
     print(f"{'':24}{'core hours':>14}{'days':>9}{'computing':>13}")
     for name in ("extract", "summarize"):
         hours = asked.hours * rows[name]

@@ -221,7 +221,8 @@ def test_killed_and_started_again_extract_gives_the_same(three_films, summdiff, 
 
 
 @LINUX
-@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_stopped_it_leaves_no_half_written_file_and_goes_on(three_films, summdiff, tmp_path, number):
     out = tmp_path / "out"
     asked = ["summarize", three_films, "-o", out, "--workers", "2", "--no-cache"]

@@ -225,7 +225,7 @@ class _Bar(_Quiet):
             line += f"; {failed:,} set aside"
         if counts.done:
             line += (
-                f". {clock(counts.video_seconds)} of video in {clock(took)} with {workers} workers: "
+                f". {clock(counts.video_seconds)} of video in {clock(took)} with {workers} worker{'s' * (workers > 1)}: "
                 f"{counts.video_seconds / took:.1f} x real time"
             )
         self._print(f"{line}. What became of each: {manifest}")

@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from summdiff.atomic import written_whole
-from summdiff.errors import DataError, UsageError
+from summdiff.errors import DataError, OutputError, UsageError
 from summdiff.features.cache import Extracted
 from summdiff.features.identity import Identity, identity_of
 from summdiff.timeline import VideoInfo
@@ -206,6 +206,7 @@ class StoreWriter:
 
     Raises:
         UsageError: the store has features of another backbone or rate.
+        DataError: it is damaged.
         OutputError: it cannot be written.
     """
 
@@ -244,7 +245,7 @@ class StoreWriter:
 
     def pack(self) -> Path | None:
         """Put all that is loose into a new shard; None where there is nothing."""
-        from safetensors.numpy import load_file, save_file
+        from safetensors.numpy import load_file, save
 
         if not self._loose:
             return None
@@ -254,13 +255,17 @@ class StoreWriter:
         for file in files:
             arrays.update(load_file(file))
         shard = self.path / _SHARDS / f"{self._next:06d}.safetensors"
-        with written_whole(shard) as temporary:
-            save_file(arrays, temporary, metadata=_metadata(entries))
-            with temporary.open("rb") as written:
-                os.fsync(written.fileno())  # before the only other copy goes
-        _append(self.path / _INDEX, {"shard": shard.name, "videos": [entry.to_json() for entry in entries]})
-        for file in files:
-            file.unlink()
+        with written_whole(shard) as temporary, temporary.open("wb") as opened:
+            # Not safetensors' own writing to a file, whose errors do not tell a full disk from a bug.
+            opened.write(save(arrays, metadata=_metadata(entries)))
+            opened.flush()
+            os.fsync(opened.fileno())  # before the only other copy goes
+        try:
+            _append(self.path / _INDEX, {"shard": shard.name, "videos": [entry.to_json() for entry in entries]})
+            for file in files:
+                file.unlink()
+        except OSError as error:
+            raise OutputError(f"The store '{self.path}' cannot be written: {error.strerror or error}.") from error
         self._packed |= self._loose.keys()
         self._loose.clear()
         self._next += 1
@@ -282,8 +287,11 @@ def make_store(path: Path, *, backbone: str, rate: float) -> None:
                 f"The store '{path}' has features of '{about['backbone']}' at {about['rate']:g} steps per second, "
                 f"not of '{backbone}' at {rate:g}: ask for those, or name another folder."
             )
-    for folder in (_SHARDS, _LOOSE):
-        (path / folder).mkdir(parents=True, exist_ok=True)
+    try:
+        for folder in (_SHARDS, _LOOSE):
+            (path / folder).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"The store '{path}' cannot be made: {error.strerror or error}.") from error
     if not (path / _ABOUT).exists():
         with written_whole(path / _ABOUT) as temporary:
             about = {"schema": SCHEMA, "backbone": backbone, "rate": float(rate)}
@@ -296,7 +304,7 @@ def write_loose(path: Path, extracted: Extracted, identity: Identity) -> Entry:
     Raises:
         OutputError: it cannot be written.
     """
-    from safetensors.numpy import save_file
+    from safetensors.numpy import save
 
     entry = Entry(
         id=hashlib.sha256(json.dumps([extracted.video.path, *identity]).encode()).hexdigest()[:32],
@@ -307,7 +315,7 @@ def write_loose(path: Path, extracted: Extracted, identity: Identity) -> Entry:
     )
     arrays = {f"{entry.id}/{name}": np.ascontiguousarray(getattr(extracted, name)) for name in _ARRAYS}
     with written_whole(loose_file(path, entry.id)) as temporary:
-        save_file(arrays, temporary, metadata=_metadata([entry]))
+        temporary.write_bytes(save(arrays, metadata=_metadata([entry])))
     return entry
 
 
