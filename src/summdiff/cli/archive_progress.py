@@ -224,8 +224,9 @@ class _Bar(_Quiet):
         if failed:
             line += f"; {failed:,} set aside"
         if counts.done:
+            crew = "1 worker" if workers == 1 else f"{workers} workers"
             line += (
-                f". {clock(counts.video_seconds)} of video in {clock(took)} with {workers} worker{'s' * (workers > 1)}: "
+                f". {clock(counts.video_seconds)} of video in {clock(took)} with {crew}: "
                 f"{counts.video_seconds / took:.1f} x real time"
             )
         self._print(f"{line}. What became of each: {manifest}")
