@@ -205,6 +205,18 @@ def test_extract_on_a_cluster_gives_what_extract_gives(cluster, make_video, tmp_
             np.testing.assert_array_equal(getattr(ours[name], array), getattr(theirs[name], array))
         assert ours[name].video == theirs[name].video
 
+    # Summaries from it, with paths that only mean something where the command runs.
+    asked = ["films", "-o", "short", "--features", "store", "--formats", "json", "--engine", "ray", "--workers", "2"]
+    made = subprocess.run(
+        [sys.executable, "-m", "summdiff", "summarize", *asked],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert made.returncode == 0, made.stderr
+    assert len(list((tmp_path / "short").glob("*.summary.json"))) == 10
+
 
 def test_no_cluster_is_said(tmp_path, monkeypatch):
     monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")

@@ -27,6 +27,10 @@ class Job:
         """Absolute path of the video, by which it is known in a manifest."""
         return os.path.abspath(self.video)  # noqa: PTH100  (Path.resolve would follow links)
 
+    def absolute(self) -> Job:
+        """The same for somebody in another folder."""
+        return Job(Path(self.path), self.folder.absolute(), self.name)
+
     def version(self) -> Version | None:
         """Size and time of change in nanoseconds, which an edited file has others of; None for no file."""
         try:

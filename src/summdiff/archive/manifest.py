@@ -112,7 +112,7 @@ class Manifest:
     @property
     def receipts(self) -> Path:
         """The folder where workers leave receipts."""
-        return self.path.parent / f".{self.path.name}.receipts"
+        return self.path.parent.absolute() / f".{self.path.name}.receipts"
 
     def ours(self, job: Job) -> bool:
         """Whether results of this video that are there already are of this run."""

@@ -196,7 +196,7 @@ class _Run:
             worker = self._idle.pop()
             self._trying[worker] = _Try(job, version, time.monotonic())
             self._listener.start(job)
-            self._workers.give(worker, Order(job, version, ours, self._manifest.receipts))
+            self._workers.give(worker, Order(job.absolute(), version, ours, self._manifest.receipts))
         there = len(self._trying) + len(self._idle) + len(self._starting)
         for _ in range(min(self._workers.count - there, len(self._waiting) - len(self._idle) - len(self._starting))):
             self._starting.add(self._workers.start())

@@ -21,7 +21,7 @@ class Order:
     """A video that a worker is given.
 
     Attributes:
-        job: the video.
+        job: the video, by absolute paths.
         version: of its file.
         ours: results that are there already are replaced.
         receipts: where to say that it is done.

@@ -178,7 +178,9 @@ def summarize(
 
     asked = {"model": model, "backbone": backbone, "rate": rate, "cache": not no_cache}
     if many:
-        task = Summarizing(asked, options, wanted, overwrite, features)
+        known = None if features is None else features.absolute()
+        there = Path(model).absolute() if Path(model).is_dir() else model  # workers may be in another folder
+        task = Summarizing(asked | {"model": there}, options, wanted, overwrite, known)
         book = Manifest(manifest or (output or Path()) / "manifest.jsonl", "summarize", settings(task))
         load_summarizer(asked, features).load()  # what is missing for all of them is said before any work
         with book, archive_progress(quiet=quiet, machine=progress == "machine") as show:
