@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
-import tempfile
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from summdiff.errors import OutputError
-
-_PREFIX, _RANDOM, _SUFFIX = 80, 8, ".tmp"  # characters of the name, and of what tempfile adds
 
 
 @contextmanager
@@ -22,9 +21,9 @@ def written_whole(path: Path) -> Iterator[Path]:
     """
     temporary: Path | None = None
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.name[:_PREFIX]}.", suffix=_SUFFIX, dir=path.parent)
-        os.close(handle)
-        temporary = Path(name)
+        name = temporary_beside(path)
+        os.close(os.open(name, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        temporary = name
         yield temporary
         temporary.chmod(0o666 & ~_umask())
         temporary.replace(path)
@@ -35,21 +34,25 @@ def written_whole(path: Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
-def remove_leftovers(path: Path) -> None:
-    """Remove what writers of `path` left beside it when they were killed; only while nobody writes it.
+def temporary_beside(path: Path) -> Path:
+    """A new name in the folder of `path`, from which `remove_leftovers` knows it again; plain letters and digits."""
+    return path.with_name(f"{_prefix(path)}{secrets.token_hex(4)}.tmp")
 
-    Other files in the folder may be being written meanwhile. Names so long that the leftovers of two files look alike
-    are therefore left alone.
-    """
-    prefix = f".{path.name[:_PREFIX]}."
+
+def remove_leftovers(path: Path) -> None:
+    """Remove what writers of `path` left beside it when they were killed; only while nobody writes it."""
+    prefix = _prefix(path)
     try:
         names = os.listdir(path.parent)  # noqa: PTH208 (thousands of entries: no need of a Path for each)
     except OSError:
         return
     for name in names:
-        alike = name.startswith(prefix) and name.endswith(_SUFFIX)
-        if alike and len(path.name) <= _PREFIX and len(name) == len(prefix) + _RANDOM + len(_SUFFIX):
+        if name.startswith(prefix) and name.endswith(".tmp"):
             (path.parent / name).unlink(missing_ok=True)
+
+
+def _prefix(path: Path) -> str:
+    return f".summdiff-{hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]}-"
 
 
 def _umask() -> int:

@@ -121,7 +121,7 @@ def test_killed_between_any_two_steps_of_packing(store, films, tmp_path):
             path = copy / each
             shutil.rmtree(path) if path.is_dir() else path.unlink()
         (copy / "shards").mkdir(exist_ok=True)
-        (copy / "shards" / ".000001.safetensors.abcdefgh.tmp").write_bytes(b"half")
+        (copy / "shards" / ".summdiff-0123456789abcdef-01234567.tmp").write_bytes(b"half")
         check(copy, films)
         again = writer(copy)
         again.pack()

@@ -231,7 +231,7 @@ class StoreWriter:
     def tidy(self) -> None:
         """Remove what writers left behind when they were killed; only while none is at work."""
         for folder in (self.path, self.path / _SHARDS, self.path / _LOOSE):
-            for leftover in folder.glob(".*.safetensors.*.tmp"):
+            for leftover in folder.glob(".summdiff-*.tmp"):
                 leftover.unlink(missing_ok=True)
 
     def settle(self, entry_id: str) -> None:

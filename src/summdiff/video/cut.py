@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import secrets
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from av.audio.stream import AudioStream
 from av.container.output import OutputContainer
 from av.packet import Packet
 
+from summdiff.atomic import temporary_beside
 from summdiff.errors import OutputError, UsageError
 from summdiff.timeline import Interval, merge
 from summdiff.video.captions import SubtitleWriter, add_chapters, carried_subtitles, carry, read_chapters
@@ -87,7 +87,7 @@ def write_cut(
     target = Path(target)
     _check_target(Path(source), target)
     index = index_frames(source)
-    temporary = target.with_name(f".summdiff-{secrets.token_hex(4)}.tmp")
+    temporary = temporary_beside(target)
     try:
         _write(source, parts, index, temporary, on_progress or (lambda seconds: None), method)
         temporary.replace(target)
