@@ -7,7 +7,7 @@ DEMO   := demo
 VIDEO  ?= $(DEMO)/big_buck_bunny.mp4
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow test-backbones test-browser bench-studio lint format bench train-default table reproduce-quick fuzz faults clean
+.PHONY: help demo test test-slow test-backbones test-browser test-ray bench-studio lint format bench train-default table reproduce-quick fuzz faults clean
 
 help: ## show this help
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -33,6 +33,10 @@ test-browser: $(VENV)/.installed-dev ## run the tests of the page in a real Chro
 	$(PIP) install --constraint constraints.txt --editable ".[dev,browser]"
 	$(BIN)/python -m pytest -n 1 tests/web -m browser
 
+test-ray: $(VENV)/.installed-dev ## run the tests of archives on a Ray cluster of two nodes, which it starts on this machine
+	$(PIP) install --constraint constraints.txt --editable ".[dev,ray]"
+	$(BIN)/python -m pytest -n 0 tests/archive/test_ray.py -m slow
+
 bench-studio: $(VENV)/.installed-dev ## measure how soon the page follows the drag of a two-hour film's budget
 	$(PIP) install --constraint constraints.txt --editable ".[dev,browser]"
 	$(BIN)/python benchmarks/studio.py
@@ -54,6 +58,7 @@ bench: $(VENV)/.installed-dev $(VIDEO) ## measure speed against named alternativ
 	$(BIN)/python benchmarks/evaluation.py
 	$(BIN)/python benchmarks/sampling.py
 	$(BIN)/python benchmarks/nms.py
+	$(BIN)/python benchmarks/archive.py "$(VIDEO)" --copies 2
 
 train-default: $(VENV)/.installed-dev ## train the shipped model again from TVSum (see docs/default-model.md)
 	$(BIN)/summdiff train default

@@ -17,6 +17,7 @@ from summdiff.errors import OutputError
 
 # .summdiff-<where>-<process>-<any>.tmp
 _TEMPORARY = re.compile(r"\.summdiff-(?P<where>[0-9a-f]{8})-(?P<process>\d{1,10})-[0-9a-f]{8}\.tmp")
+_next_sweep: dict[Path, float] = {}
 _LONG_AGO = 24 * 3600.0  # seconds; what another machine began to write and did not touch for so long is left over
 
 
@@ -31,7 +32,7 @@ def written_whole(path: Path) -> Iterator[Path]:
     """
     temporary: Path | None = None
     try:
-        sweep(path.parent)
+        _sweep_now_and_then(path.parent)
         temporary = temporary_path(path.parent)
         os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
         yield temporary
@@ -64,6 +65,15 @@ def sweep(folder: Path) -> None:
                     left = entry.stat().st_mtime < time.time() - _LONG_AGO
                 if left:
                     Path(entry.path).unlink()
+
+
+def _sweep_now_and_then(folder: Path) -> None:
+    """`sweep`, but in a folder of very many files not before every write: it may take a hundredth of the time."""
+    now = time.monotonic()
+    if now >= _next_sweep.get(folder, 0.0):
+        sweep(folder)
+        done = time.monotonic()
+        _next_sweep[folder] = done + 100 * (done - now)
 
 
 @cache

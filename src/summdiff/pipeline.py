@@ -20,6 +20,7 @@ from summdiff import __version__
 from summdiff.errors import UsageError, VideoError
 from summdiff.features import Backbone, load_backbone
 from summdiff.features.cache import Extracted, FeatureCache
+from summdiff.features.store import FeatureStore
 from summdiff.models import load_model
 from summdiff.options import DEFAULT_BACKBONE, DEFAULT_MODEL, Options, OptionValues
 from summdiff.segmentation import kts
@@ -84,7 +85,7 @@ class Summarizer:
         backbone: id of the feature extractor, see `summdiff.features.backbone_ids()`.
         rate: steps looked at per second of video, from 0.25 to 8.
         cache: keep features between runs, so that the same video is decoded only once: in the user's cache, in the one
-            given, or not at all.
+            given, or not at all. A store that `summdiff extract` wrote is read and not added to.
         fast: look at key frames only, wherever they lie no more than 6 seconds apart: several times faster, and nearly
             the same scores (`benchmarks/fast.py`).
 
@@ -98,14 +99,14 @@ class Summarizer:
         model: str | os.PathLike[str] = DEFAULT_MODEL,
         backbone: str = DEFAULT_BACKBONE,
         rate: float = 1.0,
-        cache: bool | FeatureCache = True,
+        cache: bool | FeatureCache | FeatureStore = True,
         fast: bool = False,
     ) -> None:
         if not 0.25 <= rate <= 8:
             raise UsageError(f"The rate must be between 0.25 and 8 steps per second, not {rate:g}.")
         self.rate, self.fast = float(rate), fast
         self._model_id, self._backbone_id = model, backbone
-        self._cache = FeatureCache() if cache is True else cache or None
+        self._cache = FeatureCache() if cache is True else None if cache is False else cache
 
     @cached_property
     def model(self) -> Model:

@@ -11,6 +11,7 @@ from summdiff import __version__
 from summdiff.cli.crossval import crossval
 from summdiff.cli.data import data
 from summdiff.cli.evaluate import evaluate
+from summdiff.cli.extract import extract
 from summdiff.cli.fit_pca import fit_pca
 from summdiff.cli.recipes import recipes
 from summdiff.cli.reproduce import reproduce
@@ -31,6 +32,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(summarize)
+app.command()(extract)
 app.command()(serve)
 app.command()(train)
 app.command()(crossval)

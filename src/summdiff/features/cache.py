@@ -19,6 +19,7 @@ import numpy as np
 
 from summdiff.atomic import written_whole
 from summdiff.errors import OutputError
+from summdiff.features.identity import identity_of
 from summdiff.timeline import VideoInfo
 
 if TYPE_CHECKING:
@@ -32,7 +33,6 @@ _FORMAT = 1
 _MAGIC = b"summdiff features\n"
 _SUFFIX = ".features"
 _Asked = tuple[str, str, float, float]  # path, backbone, rate, sparseness
-_SAMPLED_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,15 +168,9 @@ def default_directory() -> Path:
 
 def _key(path: Path, backbone_id: str, rate: float, sparse: float) -> str | None:
     """Name of the entry for a file as it is now; None when the file cannot be read."""
-    try:
-        with path.open("rb") as file:
-            facts = os.fstat(file.fileno())
-            first = file.read(_SAMPLED_BYTES)
-            file.seek(max(0, facts.st_size - _SAMPLED_BYTES))
-            last = file.read(_SAMPLED_BYTES)
-    except OSError:
+    identity = identity_of(path)
+    if identity is None:
         return None
-    identity = [facts.st_size, facts.st_mtime_ns, hashlib.sha256(first).hexdigest(), hashlib.sha256(last).hexdigest()]
     asked = [backbone_id, float(rate), *([sparse] if sparse else [])]  # as before there were sparse looks
     return hashlib.sha256(json.dumps([_FORMAT, *identity, *asked]).encode()).hexdigest()
 

@@ -25,6 +25,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from summdiff.errors import UsageError, VideoError
+from summdiff.threads import threads_asked
 from summdiff.video.keyframes import Chosen, Sparse
 
 # A step back by more than this is a break in the clock (joined recordings), a smaller one is a faulty time stamp.
@@ -211,6 +212,7 @@ class FrameSource:
             raise
         # FFmpeg's HEVC decoder waits for ever on some damaged streams where its threads take a picture each.
         self.stream.thread_type = "SLICE" if self.stream.codec_context.name == "hevc" else "AUTO"
+        self.stream.codec_context.thread_count = threads_asked() or 0  # 0: as many as FFmpeg thinks fit
         self.time_base = self.stream.time_base or Fraction(1, 1_000_000)
         self.origin: int | None = None
         self.regular = True
