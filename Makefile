@@ -7,10 +7,11 @@ DEMO   := demo
 VIDEO  ?= $(DEMO)/big_buck_bunny.mp4
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow test-backbones test-browser test-ray bench-studio lint format bench train-default table reproduce-quick fuzz faults clean
+.PHONY: help demo test test-slow test-backbones test-browser test-ray bench-studio lint format coverage mutants audit docs \
+        check-release bench growth train-default table reproduce-quick fuzz faults clean
 
 help: ## show this help
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
 
 demo: $(VENV)/.installed $(VIDEO) ## summarise a real film (VIDEO=path for another)
 	@mkdir -p $(DEMO)
@@ -50,6 +51,27 @@ format: $(VENV)/.installed-dev ## let ruff lay out the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+# The modules that everything rests on, by their own tests alone: what other tests happen to run does not count.
+coverage: $(VENV)/.installed-dev ## share of the pure parts' lines that their tests run; at least 90 % or it fails
+	$(BIN)/python -m pytest -n 2 tests/metrics tests/segmentation tests/selection tests/diffusion tests/test_timeline.py \
+	  --cov=summdiff.metrics --cov=summdiff.segmentation --cov=summdiff.selection --cov=summdiff.diffusion \
+	  --cov=summdiff.timeline --cov-report=term-missing:skip-covered --cov-fail-under=90
+
+mutants: $(VENV)/.installed-dev ## change metrics, segmentation, knapsack and diffusion in many places; do tests notice? (an hour)
+	$(BIN)/mutmut run --max-children 2
+	$(BIN)/python scripts/mutation_table.py
+
+audit: $(VENV)/.installed-dev ## known weaknesses of the code (bandit) and of the pinned dependencies (pip-audit)
+	$(PIP) install --constraint constraints.txt --editable ".[dev,audit]"
+	$(BIN)/python scripts/audit.py
+
+docs: $(VENV)/.installed-dev ## build the documentation as a site, strictly, into site/
+	$(PIP) install --constraint constraints.txt --editable ".[dev,docs]"
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+check-release: $(VENV)/.installed-dev ## build the release and use it in empty environments (some fifteen minutes)
+	$(BIN)/python scripts/check_release.py
+
 bench: $(VENV)/.installed-dev $(VIDEO) ## measure speed against named alternatives
 	$(BIN)/python benchmarks/summarize.py "$(VIDEO)"
 	$(BIN)/python benchmarks/cut.py "$(VIDEO)"
@@ -81,7 +103,7 @@ faults: $(VENV)/.installed-dev ## kill commands, fill disks, change files while 
 	$(BIN)/python scripts/faults.py
 
 clean: ## remove the environments and the demo
-	rm -rf $(VENV) $(VENV)-backbones $(DEMO)
+	rm -rf $(VENV) $(VENV)-backbones $(DEMO) site mutants
 
 $(DEMO)/big_buck_bunny.mp4: scripts/fetch_demo_film.py | $(VENV)/.installed
 	@mkdir -p $(DEMO)

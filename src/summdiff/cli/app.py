@@ -10,6 +10,7 @@ import typer
 from summdiff import __version__
 from summdiff.cli.crossval import crossval
 from summdiff.cli.data import data
+from summdiff.cli.doctor import doctor
 from summdiff.cli.evaluate import evaluate
 from summdiff.cli.extract import extract
 from summdiff.cli.fit_pca import fit_pca
@@ -40,6 +41,7 @@ app.command()(recipes)
 app.command()(evaluate)
 app.command()(reproduce)
 app.command(name="fit-pca")(fit_pca)
+app.command()(doctor)
 app.add_typer(data)
 
 

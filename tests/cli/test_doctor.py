@@ -1,0 +1,164 @@
+"""`summdiff doctor` says what is there, and fails only where no summary can be made."""
+
+import importlib.metadata
+import json
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from typer.testing import CliRunner
+
+from summdiff.cli.app import app
+from summdiff.cli.doctor import _ONLY_FOR, EXTRAS
+
+ROOT = Path(__file__).parents[2]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+
+def as_metadata():
+    """What an installed package says of pyproject.toml, which may have changed since this one was installed."""
+    return PROJECT["dependencies"] + [
+        f'{requirement} ; extra == "{extra}"'
+        for extra, requirements in PROJECT["optional-dependencies"].items()
+        for requirement in requirements
+    ]
+
+
+@pytest.fixture
+def doctor(monkeypatch):
+    """Run it as if exactly some of the packages were there, by default all; its exit code and what it printed."""
+    monkeypatch.setattr(importlib.metadata, "requires", lambda name: as_metadata())
+    real = importlib.metadata.version
+
+    def run(*options, missing=(), versions=None):
+        def version(name):
+            if name in missing:
+                raise importlib.metadata.PackageNotFoundError(name)
+            return (versions or {}).get(name) or real(name)
+
+        monkeypatch.setattr(importlib.metadata, "version", version)
+        result = CliRunner().invoke(app, ["doctor", *options])
+        return result.exit_code, result.output
+
+    return run
+
+
+def test_all_extras_are_explained():
+    assert set(EXTRAS) == set(PROJECT["optional-dependencies"])
+
+
+def test_what_goes_without_are_dependencies():
+    assert set(_ONLY_FOR) <= {Requirement(text).name for text in PROJECT["dependencies"]}
+
+
+def test_json_holds_what_is_here(doctor, tmp_path, monkeypatch):
+    monkeypatch.setenv("SUMMDIFF_CACHE", str(tmp_path / "cache"))
+    code, output = doctor("--json")
+    found = json.loads(output)
+    assert code == 0
+    assert found["format"] == "summdiff.doctor/1"
+    assert found["can_summarize"] is True
+    assert found["problems"] == []
+    assert found["video"]["reads"]["H.264"] is True
+    assert found["video"]["writes"] == {"pictures, H.264": True, "sound, AAC": True, "subtitles": True}
+    assert "CPUExecutionProvider" in found["onnxruntime"]["providers"]
+    assert found["torch"]["threads"] >= 1
+    assert found["model"]["numbers"] > 100_000
+    assert found["model"]["trained_on"] == {"tvsum": 50, "youtube_highlights": 360}
+    assert found["cache"] == {"folder": str(tmp_path / "cache"), "entries": 0, "bytes": 0, "writable": True}
+    assert found["extras"]["train"]["installed"] is True
+    assert {"av", "torch", "h5py", "fastapi"} <= set(found["packages"])
+
+
+def test_a_missing_extra_is_no_fault_and_has_its_command(doctor):
+    code, output = doctor(missing=["uvicorn"])
+    assert code == 0
+    assert "Summaries can be made." in output
+    assert "pip install 'summdiff[web]'  (lacks uvicorn)" in output
+
+
+def test_a_missing_dependency_of_one_format_is_named_with_it(doctor):
+    code, output = doctor(missing=["matplotlib"])
+    assert code == 0
+    assert "matplotlib is missing (for the formats png, svg and sheet): pip install 'matplotlib>=" in output
+
+
+def test_without_what_summaries_need_it_fails(doctor):
+    code, output = doctor(missing=["safetensors"])
+    assert code == 1
+    assert "No summary can be made:" in output
+    assert "safetensors is missing: install it with `pip install 'safetensors>=" in output
+
+
+def test_another_version_than_allowed_is_said(doctor):
+    code, output = doctor(versions={"av": "3.0.0"})
+    assert code == 0
+    assert "av is 3.0.0, tested is >=" in output
+
+
+def test_a_library_that_does_not_load_is_a_sentence(doctor, monkeypatch):
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)  # importing it raises ImportError
+    code, output = doctor()
+    assert code == 1
+    assert "onnxruntime cannot be loaded (" in output
+    assert "Traceback" not in output
+
+
+def test_damaged_weights_are_a_problem(doctor, monkeypatch, tmp_path):
+    from summdiff.features import efficientnet_lite0
+
+    damaged = tmp_path / "weights.pth"
+    damaged.write_bytes(efficientnet_lite0.weights_path().read_bytes()[:-1])
+    monkeypatch.setattr(efficientnet_lite0, "weights_path", lambda: damaged)
+    code, output = doctor()
+    assert code == 1
+    assert "is damaged or not the known version of the weights" in output
+
+
+def test_a_damaged_model_is_a_problem(doctor, monkeypatch, tmp_path):
+    from summdiff import models
+
+    shutil.copytree(models._SHIPPED / "default", tmp_path / "default")
+    (tmp_path / "default" / "model.safetensors").write_bytes(b"")
+    monkeypatch.setattr(models, "_SHIPPED", tmp_path)
+    code, output = doctor("--json")
+    assert code == 1
+    assert "is damaged or belongs to another config" in json.loads(output)["problems"][0]
+
+
+def test_the_cache_is_measured(doctor, tmp_path, monkeypatch):
+    monkeypatch.setenv("SUMMDIFF_CACHE", str(tmp_path))
+    (tmp_path / "a.features").write_bytes(b"x" * 100_000)
+    assert f"{tmp_path}, 1 video, 0.1 MB" in doctor()[1]
+
+
+def test_a_cache_that_cannot_be_written_is_said(doctor, tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("SUMMDIFF_CACHE", str(tmp_path / "file" / "cache"))
+    code, output = doctor()
+    assert code == 0
+    assert "cannot be written, so not used" in output
+
+
+def test_data_sets_are_named_and_those_that_are_none_too(doctor, tmp_path, monkeypatch):
+    from summdiff.data.synthetic import make_synthetic
+
+    make_synthetic(tmp_path / "made.h5", videos=3)
+    (tmp_path / "torn.h5").write_bytes(b"not HDF5")
+    monkeypatch.setenv("SUMMDIFF_DATA", str(tmp_path))
+    code, output = doctor()
+    assert code == 0
+    assert "made.h5: 3 videos, mr_hisum" in output
+    assert "torn.h5: " in output
+
+
+def test_it_runs_as_a_command():
+    result = subprocess.run(
+        [sys.executable, "-m", "summdiff", "doctor", "--json"], capture_output=True, text=True, check=True
+    )
+    assert json.loads(result.stdout)["can_summarize"] is True
+    assert result.stderr == ""

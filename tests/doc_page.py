@@ -1,0 +1,70 @@
+"""Do what a page of the documentation says, from top to bottom, in the folder one is in.
+
+    python tests/doc_page.py PAGE PACKAGE
+
+A block with a title is a file: it is written, or, if it is a `diff`, changed; `src/...` means the folder PACKAGE. Lines
+of `bash` blocks that begin with `summdiff` are run, `python` blocks are executed in one name space. Whatever goes wrong
+is raised.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import sys
+from pathlib import Path
+
+FENCE = re.compile(r'^```(\w+)(?: title="([^"]+)")?\n(.*?)^```', re.M | re.S)
+
+
+def blocks(page: Path) -> list[tuple[str, str, str]]:
+    """(language, title or "", text) of each fenced block."""
+    return [(language, title, text) for language, title, text in FENCE.findall(page.read_text(encoding="utf-8"))]
+
+
+def follow(page: Path, package: Path | None = None) -> int:
+    """Do what the page says; how many commands and pieces of Python were run."""
+    names: dict[str, object] = {"__name__": page.stem}
+    done = 0
+    for language, title, text in blocks(page):
+        if title:
+            target = Path(title) if package is None or not title.startswith("src/") else package / title[4:]
+            assert target.is_relative_to("src") is False, f"{page.name} changes the package, and was given no copy"
+            if language == "diff":
+                changed(target, text)
+            else:
+                target.write_text(text, encoding="utf-8")
+        elif language == "python":
+            exec(compile(text, page.name, "exec"), names)  # noqa: S102 - our own documentation
+            done += 1
+        elif language == "bash":
+            for line in text.replace("\\\n", " ").splitlines():
+                if line.startswith("summdiff "):
+                    command(line.split(" #")[0])
+                    done += 1
+    return done
+
+
+def changed(target: Path, diff: str) -> None:
+    """Apply a diff of one place, whose old lines stand once in the file."""
+    lines = diff.splitlines()
+    old = "\n".join(line[1:] for line in lines if not line.startswith("+"))
+    new = "\n".join(line[1:] for line in lines if not line.startswith("-"))
+    text = target.read_text(encoding="utf-8")
+    assert text.count(old) == 1, f"these lines stand {text.count(old)} times in {target}:\n{old}"
+    target.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def command(line: str) -> None:
+    """Run `summdiff ...` in this process."""
+    from summdiff.cli import app
+
+    sys.argv = shlex.split(line)
+    try:
+        app.main()
+    except SystemExit as leave:
+        assert leave.code in (0, None), f"`{line}` left with {leave.code}"
+
+
+if __name__ == "__main__":
+    assert follow(Path(sys.argv[1]), Path(sys.argv[2]))

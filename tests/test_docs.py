@@ -1,0 +1,109 @@
+"""What the pages of the documentation say to do works, in their order, and the site made of them hangs together."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from doc_page import blocks, follow
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+PAGES = sorted(DOCS.glob("*.md"))
+
+FOLLOWED = ["quick-start", "for-a-video", "for-research", "recipes", "faq", "how-it-works", "index", "exports"]
+CHANGE_THE_PACKAGE = ["add-a-backbone", "add-a-model", "add-an-export"]
+FOLLOWED_WITH_FILES = ["add-a-data-set"]
+# Pages whose blocks are run elsewhere, or are parts of what README's are.
+OTHERWISE = {
+    "studio": "tests/web/test_serve.py runs its commands",
+    "data": "tests/data opens such files",
+    "evaluation": "shows what can be imported",
+}
+
+
+@pytest.fixture
+def place(make_video, tmp_path, monkeypatch):
+    """A folder with the files that the pages name."""
+    film = make_video(scenes=[(4.0, "forest"), (5.0, "street"), (4.0, "beach")], sound=True).path
+    (tmp_path / "holiday" / "day two").mkdir(parents=True)
+    for name in ["talk.mp4", "lecture.mp4", "holiday/one.mp4", "holiday/day two/two.mp4"]:
+        shutil.copy(film, tmp_path / name)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", sys.argv)
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", FOLLOWED + FOLLOWED_WITH_FILES)
+def test_what_a_page_says_works(name, place):
+    assert follow(DOCS / f"{name}.md")
+
+
+@pytest.mark.parametrize("name", CHANGE_THE_PACKAGE)
+def test_what_a_page_adds_works_in_a_copy_of_the_package(name, place):
+    shutil.copytree(ROOT / "src" / "summdiff", place / "copy" / "summdiff")
+    command = [sys.executable, str(ROOT / "tests" / "doc_page.py"), str(DOCS / f"{name}.md"), str(place / "copy")]
+    environment = {**os.environ, "PYTHONPATH": str(place / "copy")}
+    result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_every_page_with_commands_or_python_is_run():
+    have = {page.stem for page in PAGES if any(block[0] in ("bash", "python") for block in blocks(page))}
+    assert have == {*FOLLOWED, *CHANGE_THE_PACKAGE, *FOLLOWED_WITH_FILES, *OTHERWISE}
+
+
+def test_a_diff_that_does_not_fit_is_noticed(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "code.py").write_text("a = 1\nb = 2\n")
+    (tmp_path / "page.md").write_text('```diff title="code.py"\n a = 1\n+c = 3\n```\n')
+    follow(tmp_path / "page.md")
+    assert (tmp_path / "code.py").read_text() == "a = 1\nc = 3\nb = 2\n"
+    (tmp_path / "page.md").write_text('```diff title="code.py"\n a = 5\n+c = 3\n```\n')
+    with pytest.raises(AssertionError, match="stand 0 times"):
+        follow(tmp_path / "page.md")
+
+
+def test_all_pages_are_in_the_navigation():
+    found = re.findall(r"[\w-]+\.md", str(yaml.safe_load((ROOT / "mkdocs.yml").read_text())["nav"]))
+    assert sorted(found) == [page.name for page in PAGES]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_files_that_a_page_links_to_exist(page):
+    text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.M | re.S)
+    links = re.findall(r"\]\((?!https?:)([^)#\s]+)", text)
+    assert not [link for link in links if not (DOCS / link).exists()]
+
+
+def test_make_targets_that_pages_name_exist():
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), flags=re.M))
+    named = {name for page in PAGES for name in re.findall(r"`make ([a-z-]+)", page.read_text(encoding="utf-8"))}
+    assert named
+    assert named <= targets
+
+
+def test_the_site_names_no_other_host():
+    """Fonts, scripts and styles lie beside the pages."""
+    settings = yaml.safe_load((ROOT / "mkdocs.yml").read_text())
+    assert settings["theme"]["font"] is False
+    assert "extra_javascript" not in settings
+    assert "offline" not in settings["plugins"]  # it brings a script of another host
+
+
+def test_equations_become_mathml():
+    pytest.importorskip("latex2mathml")
+    sys.path.insert(0, str(ROOT / "scripts"))
+    try:
+        import docs_site
+    finally:
+        sys.path.pop(0)
+    made = docs_site.on_page_content('<p><span class="arithmatex">\\(a &lt; b\\)</span></p>')
+    assert made.startswith("<p><math")
+    assert "&lt;" in made or "&#x0003C;" in made
+    assert "arithmatex" not in made
