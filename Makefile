@@ -72,15 +72,12 @@ docs: $(VENV)/.installed-dev ## build the documentation as a site, strictly, int
 check-release: $(VENV)/.installed-dev ## build the release and use it in empty environments (some fifteen minutes)
 	$(BIN)/python scripts/check_release.py
 
-bench: $(VENV)/.installed-dev $(VIDEO) ## measure speed against named alternatives
-	$(BIN)/python benchmarks/summarize.py "$(VIDEO)"
-	$(BIN)/python benchmarks/cut.py "$(VIDEO)"
-	$(BIN)/python benchmarks/segmentation.py
-	$(BIN)/python benchmarks/backbone.py
-	$(BIN)/python benchmarks/evaluation.py
-	$(BIN)/python benchmarks/sampling.py
-	$(BIN)/python benchmarks/nms.py
-	$(BIN)/python benchmarks/archive.py "$(VIDEO)" --copies 2
+bench: $(VENV)/.installed-dev $(VIDEO) ## measure speed against named alternatives (half an hour on an idle machine)
+	$(PIP) install --constraint constraints.txt --editable ".[dev,bench]"
+	$(BIN)/python benchmarks/suite.py "$(VIDEO)"
+
+growth: $(VENV)/.installed-dev ## measure how time and memory grow, into results/growth
+	$(BIN)/python benchmarks/growth.py
 
 train-default: $(VENV)/.installed-dev ## train the shipped model again from TVSum (see docs/default-model.md)
 	$(BIN)/summdiff train default
