@@ -7,8 +7,8 @@ DEMO   := demo
 VIDEO  ?= $(DEMO)/big_buck_bunny.mp4
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow test-backbones test-browser bench-studio lint format coverage mutants audit docs \
-        check-release bench train-default table reproduce-quick clean
+.PHONY: help demo test test-slow test-backbones test-browser test-ray bench-studio lint format coverage mutants audit docs \
+        check-release bench growth train-default table reproduce-quick fuzz faults clean
 
 help: ## show this help
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -33,6 +33,10 @@ test-browser: $(VENV)/.installed-dev ## run the tests of the page in a real Chro
 	  echo "No Chromium could be installed: the tests will skip. Install one by hand."
 	$(PIP) install --constraint constraints.txt --editable ".[dev,browser]"
 	$(BIN)/python -m pytest -n 1 tests/web -m browser
+
+test-ray: $(VENV)/.installed-dev ## run the tests of archives on a Ray cluster of two nodes, which it starts on this machine
+	$(PIP) install --constraint constraints.txt --editable ".[dev,ray]"
+	$(BIN)/python -m pytest -n 0 tests/archive/test_ray.py -m slow
 
 bench-studio: $(VENV)/.installed-dev ## measure how soon the page follows the drag of a two-hour film's budget
 	$(PIP) install --constraint constraints.txt --editable ".[dev,browser]"
@@ -68,14 +72,12 @@ docs: $(VENV)/.installed-dev ## build the documentation as a site, strictly, int
 check-release: $(VENV)/.installed-dev ## build the release and use it in empty environments (some fifteen minutes)
 	$(BIN)/python scripts/check_release.py
 
-bench: $(VENV)/.installed-dev $(VIDEO) ## measure speed against named alternatives
-	$(BIN)/python benchmarks/summarize.py "$(VIDEO)"
-	$(BIN)/python benchmarks/cut.py "$(VIDEO)"
-	$(BIN)/python benchmarks/segmentation.py
-	$(BIN)/python benchmarks/backbone.py
-	$(BIN)/python benchmarks/evaluation.py
-	$(BIN)/python benchmarks/sampling.py
-	$(BIN)/python benchmarks/nms.py
+bench: $(VENV)/.installed-dev $(VIDEO) ## measure speed against named alternatives (half an hour on an idle machine)
+	$(PIP) install --constraint constraints.txt --editable ".[dev,bench]"
+	$(BIN)/python benchmarks/suite.py "$(VIDEO)"
+
+growth: $(VENV)/.installed-dev ## measure how time and memory grow, into results/growth
+	$(BIN)/python benchmarks/growth.py
 
 train-default: $(VENV)/.installed-dev ## train the shipped model again from TVSum (see docs/default-model.md)
 	$(BIN)/summdiff train default
@@ -87,6 +89,15 @@ table: $(VENV)/.installed-dev ## train and compare all systems on TVSum (some fo
 
 reproduce-quick: $(VENV)/.installed-dev ## a tiny version of every table and figure of the paper, in minutes
 	$(BIN)/summdiff reproduce all --quick
+
+fuzz: $(VENV)/.installed-dev ## give nasty and changed files to everything that reads files (an hour; docs/trust.md)
+	$(BIN)/python scripts/fuzz.py --what corpus command
+	$(BIN)/python scripts/fuzz.py --what video --cases 5000
+	$(BIN)/python scripts/fuzz.py --what json --cases 2000
+	$(BIN)/python scripts/fuzz.py --what h5 recipe model cache --cases 1000
+
+faults: $(VENV)/.installed-dev ## kill commands, fill disks, change files while they are read (half an hour; docs/trust.md)
+	$(BIN)/python scripts/faults.py
 
 clean: ## remove the environments and the demo
 	rm -rf $(VENV) $(VENV)-backbones $(DEMO) site mutants

@@ -1,22 +1,27 @@
 """Where the time of `summarize` goes, as shares of one plain decoding pass over the same file.
 
-    python benchmarks/summarize.py VIDEO [--rounds 3] [--json FILE]
+    python benchmarks/summarize.py VIDEO [--rounds 3] [--profile FILE] [--json FILE]
 
 Each round runs one plain pass (PyAV, threads on, every frame decoded, one frame a second scaled to 256 px and turned
 into an array, nothing else) and one summary without the feature cache, in turns. The ratio is the median over rounds.
+`--profile` writes a Markdown table of what each thread does, sampled a hundred times a second in one more summary.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import platform
 import statistics
+import sys
 import time
+from collections import Counter
 from pathlib import Path
+from threading import Event, Thread, current_thread
+from threading import enumerate as threads
+from types import FrameType
 
 import av
+from rows import Row, write
 
 import summdiff
 from summdiff.timeline import Summary
@@ -55,6 +60,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("video", type=Path)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--profile", type=Path)
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
 
@@ -79,15 +85,82 @@ def main() -> None:
     print(f"{'':22}{'seconds':>9}{'share of the plain pass':>26}")
     for name, seconds, share in rows:
         print(f"{name:22}{seconds:9.2f}{share:26.2f}")
-    if arguments.json:
-        machine = {"cores": os.cpu_count(), "machine": platform.machine(), "python": platform.python_version()}
-        document = {
-            "video": arguments.video.name,
-            "rounds": arguments.rounds,
-            "machine": machine,
-            "stages": [{"name": name.strip(), "seconds": s, "ratio": r} for name, s, r in rows],
-        }
-        arguments.json.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    if arguments.profile:
+        table = profiled(summarizer, arguments.video, target)
+        arguments.profile.write_text(table, encoding="utf-8")
+        print(table)
+    numbers = {f"{name.strip()}, s": round(seconds, 3) for name, seconds, _ in rows}
+    write(
+        arguments.json,
+        [Row("summarize, without writing", "one plain decoding pass", rows[1][2], 1.25, at_most=True, numbers=numbers)],
+    )
+
+
+WRITING = "writing the mp4"
+# What a stack is doing, by the innermost of these that is in it: (function, file it is in, in words).
+PARTS = (
+    ("reformat", "reformatter.py", "scaling a frame"),
+    ("__call__", "picture.py", "looking at brightness or scaling a frame"),
+    ("_decode", "source.py", "decoding"),
+    ("_decoded", "source.py", "reading packets"),
+    ("put", "queue.py", "waiting for room in the queue"),
+    ("get", "queue.py", "waiting for frames"),
+    ("__call__", "efficientnet_lite0.py", "backbone"),
+    ("describe_twice", "relational.py", "relations between steps"),
+    ("spread", "model.py", "model: how much people would differ"),
+    ("sample", "model.py", "model: curves"),
+    ("kts", "kts.py", "shots (KTS)"),
+    ("within_segment_scatter", "cost.py", "shots (KTS)"),
+    ("choose", "budget.py", "knapsack"),
+    ("probability", "budget.py", "knapsack of every curve"),
+    ("write_cut", "cut.py", WRITING),
+)
+
+
+def profiled(summarizer: summdiff.Summarizer, video: Path, target: Path) -> str:
+    """A Markdown table of where the threads of one summary are, by samples of their stacks."""
+    seen: Counter[tuple[str, str]] = Counter()
+    stopped = Event()
+
+    def watch() -> None:
+        while not stopped.wait(0.01):
+            names = {thread.ident: thread.name for thread in threads()}
+            for ident, frame in sys._current_frames().items():
+                if ident != current_thread().ident and (name := names.get(ident)) is not None:
+                    seen[name, doing(frame)] += 1
+
+    watcher = Thread(target=watch, name="watcher", daemon=True)
+    watcher.start()
+    began = time.perf_counter()
+    summary = summarizer.summarize(video)
+    write_cut(video, summary.selection, target)
+    seconds = time.perf_counter() - began
+    stopped.set()
+    watcher.join()
+    target.unlink()
+    lines = ["| thread | what it does | share of the time |", "|---|---|---|"]
+    whole = sum(count for (name, _), count in seen.items() if name == "MainThread")
+    for (name, what), count in sorted(seen.items(), key=lambda item: (item[0][0] != "MainThread", -item[1])):
+        if count >= 0.005 * whole:
+            lines.append(f"| {name} | {what} | {count / whole:.1%} |")
+    size = f"{summary.video.duration:.0f} s, {summary.video.width}x{summary.video.height}"
+    return (
+        f"{video.name}, {size}, summarised and written in {seconds:.1f} s on {os.cpu_count()} cores\n\n"
+        + "\n".join(lines)
+        + "\n"
+    )
+
+
+def doing(frame: FrameType | None) -> str:
+    """What the innermost known function of a stack does, in words; writing includes the decoding that it needs."""
+    found = []
+    while frame is not None:
+        code = frame.f_code
+        found += [
+            words for function, file, words in PARTS if (function, file) == (code.co_name, Path(code.co_filename).name)
+        ]
+        frame = frame.f_back
+    return WRITING if WRITING in found else next(iter(found), "other")
 
 
 if __name__ == "__main__":

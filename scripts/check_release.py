@@ -35,6 +35,8 @@ PARTS = ("wheel", "sdist", "lowest", "image", "clone")
 TESTED_EXTRAS = ("web", "export", "train")
 SKIPPED_EXTRAS = {
     "backbones": "torchvision of the package index does not fit a CPU build of torch; `make test-backbones` tests it",
+    "ray": "`make test-ray` tests it",
+    "bench": "`make bench` uses it",
     "browser": "needs a browser; `make test-browser` tests it",
     "docs": "`make docs` uses it",
     "audit": "`make audit` uses it",

@@ -11,11 +11,12 @@ PACKAGE = Path(__file__).parents[1] / "src" / "summdiff"
 
 # Each layer may import those before it (and, within a layer, nothing but itself, save where ALLOWED says so).
 LAYERS = [
-    {"errors", "atomic", "timeline", "options", "__init__"},
+    {"errors", "atomic", "timeline", "options", "threads", "__init__"},
     {"segmentation", "selection", "diffusion", "metrics"},
     {"video", "features", "models", "data"},
     {"evaluation"},
     {"pipeline", "training", "export", "conversion"},
+    {"archive"},
     {"experiments", "cli", "web"},
     {"__main__"},
 ]
@@ -38,6 +39,7 @@ UPWARD = {
     ("timeline", "export"),  # Summary.save() and Summary.plot() are short-cuts, imported when called
     ("__init__", "pipeline"),  # the public API, imported when used
     ("__init__", "timeline"),
+    ("__init__", "features"),
 }
 NEVER = {("training", "video"), ("training", "cli"), ("training", "web"), ("export", "models"), ("export", "features")}
 

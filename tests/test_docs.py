@@ -21,6 +21,7 @@ CHANGE_THE_PACKAGE = ["add-a-backbone", "add-a-model", "add-an-export"]
 FOLLOWED_WITH_FILES = ["add-a-data-set"]
 # Pages whose blocks are run elsewhere, or are parts of what README's are.
 OTHERWISE = {
+    "archives": "tests/archive does such things, with fewer workers",
     "studio": "tests/web/test_serve.py runs its commands",
     "data": "tests/data opens such files",
     "evaluation": "shows what can be imported",

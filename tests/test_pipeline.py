@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 from matplotlib.cbook import get_sample_data
 from PIL import Image
+from scipy.stats import spearmanr
 from sklearn.datasets import load_sample_images
 
 import summdiff
 from summdiff.errors import UsageError, VideoError
+from summdiff.features.cache import FeatureCache
 from summdiff.pipeline import Progress, Summarizer, extract
 from summdiff.timeline import Interval
 
@@ -105,6 +107,22 @@ def test_the_cache_changes_nothing_but_the_time(film, tmp_path, monkeypatch):
             entry.write_bytes(entry.read_bytes()[:-7])
     damaged = Summarizer().summarize(film.path)
     assert replace(cold, timings={}) == replace(damaged, timings={})
+
+
+def test_the_fast_mode_says_nearly_the_same_of_a_film_with_key_frames(make_video, tmp_path):
+    options = {"preset": "veryfast", "x264-params": "scenecut=0"}
+    film = make_video(
+        tmp_path / "film.mp4", scenes=[(seconds * 3, look) for seconds, look in SCENES], gop=50, options=options
+    )
+    looked = {}
+    for fast in (False, True):
+        summary = Summarizer(fast=fast, cache=FeatureCache(tmp_path / "cache")).summarize(film.path)
+        check(summary)
+        assert summary.settings["fast"] is fast
+        assert summary.video.duration == pytest.approx(film.duration, abs=0.002)
+        looked[fast] = np.array(summary.scores.mean)
+    assert not np.array_equal(looked[False], looked[True]), "each has its own cache entry"
+    assert spearmanr(looked[False], looked[True]).statistic > 0.9
 
 
 def test_another_seed_gives_another_curve(film, summarizer):

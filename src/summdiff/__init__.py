@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from summdiff.features.store import open_store
     from summdiff.pipeline import Summarizer, summarize
     from summdiff.timeline import Alternative, Interval, Scores, Shot, Summary, VideoInfo
 
@@ -26,6 +27,7 @@ _HOME = {
     "Shot": "summdiff.timeline",
     "Summary": "summdiff.timeline",
     "VideoInfo": "summdiff.timeline",
+    "open_store": "summdiff.features.store",
 }
 
 __all__ = [
@@ -37,6 +39,7 @@ __all__ = [
     "Summary",
     "VideoInfo",
     "__version__",
+    "open_store",
     "summarize",
 ]
 

@@ -31,3 +31,7 @@ class ModelError(SummdiffError):
 
 class DataError(SummdiffError):
     """A data set, summary or recipe file does not have the form it should have."""
+
+
+class ArchiveError(SummdiffError):
+    """A run over many videos cannot begin or go on: its folder is in use, or its workers do not start."""

@@ -17,15 +17,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from summdiff import __version__
-from summdiff.errors import UsageError
+from summdiff.errors import UsageError, VideoError
 from summdiff.features import Backbone, load_backbone
 from summdiff.features.cache import Extracted, FeatureCache
+from summdiff.features.store import FeatureStore
 from summdiff.models import load_model
 from summdiff.options import DEFAULT_BACKBONE, DEFAULT_MODEL, Options, OptionValues
 from summdiff.segmentation import kts
 from summdiff.selection import Shots, alternatives
 from summdiff.timeline import Alternative, Interval, Scores, Shot, Summary, merge
 from summdiff.video import Step, VideoReader
+from summdiff.video.source import file_version
 
 if TYPE_CHECKING:
     from summdiff.models.model import Model
@@ -34,6 +36,8 @@ Stage = Literal["look", "score", "cut"]
 
 _BATCH = 16  # frames a call of the backbone
 _AHEAD = 64  # frames that may wait between the decoder and the backbone
+_SPARSE = 6.0  # seconds between key frames up to which the fast mode looks at nothing else
+_MOST_STEPS = 250_000  # of one video: 69 hours at one a second, with 640 MB of the default backbone's features
 _KEPT, _DROPPED = 0.95, 0.05  # scores of what is wished: near the top and the bottom of the video
 
 
@@ -55,6 +59,7 @@ def summarize(
     model: str | os.PathLike[str] = DEFAULT_MODEL,
     backbone: str = DEFAULT_BACKBONE,
     cache: bool = True,
+    fast: bool = False,
     on_progress: OnProgress | None = None,
     **options: Unpack[OptionValues],
 ) -> Summary:
@@ -62,12 +67,14 @@ def summarize(
 
     Args:
         path: a video file.
-        model, backbone, cache: as for `Summarizer`.
+        model, backbone, cache, fast: as for `Summarizer`.
         on_progress: called now and then, from this thread.
         **options: the fields of `summdiff.options.Options`: `budget`, `duration`, `samples`, `steps`, `seed`, `value`,
             `min_shot`, `max_shot`, `keep`, `drop`, `alternatives`, `loss`.
     """
-    return Summarizer(model=model, backbone=backbone, cache=cache).summarize(path, on_progress=on_progress, **options)
+    return Summarizer(model=model, backbone=backbone, cache=cache, fast=fast).summarize(
+        path, on_progress=on_progress, **options
+    )
 
 
 class Summarizer:
@@ -78,7 +85,9 @@ class Summarizer:
         backbone: id of the feature extractor, see `summdiff.features.backbone_ids()`.
         rate: steps looked at per second of video, from 0.25 to 8.
         cache: keep features between runs, so that the same video is decoded only once: in the user's cache, in the one
-            given, or not at all.
+            given, or not at all. A store that `summdiff extract` wrote is read and not added to.
+        fast: look at key frames only, wherever they lie no more than 6 seconds apart: several times faster, and nearly
+            the same scores (`benchmarks/fast.py`).
 
     Raises:
         UsageError: `rate` is out of range.
@@ -90,13 +99,14 @@ class Summarizer:
         model: str | os.PathLike[str] = DEFAULT_MODEL,
         backbone: str = DEFAULT_BACKBONE,
         rate: float = 1.0,
-        cache: bool | FeatureCache = True,
+        cache: bool | FeatureCache | FeatureStore = True,
+        fast: bool = False,
     ) -> None:
         if not 0.25 <= rate <= 8:
             raise UsageError(f"The rate must be between 0.25 and 8 steps per second, not {rate:g}.")
-        self.rate = float(rate)
+        self.rate, self.fast = float(rate), fast
         self._model_id, self._backbone_id = model, backbone
-        self._cache = FeatureCache() if cache is True else cache or None
+        self._cache = FeatureCache() if cache is True else None if cache is False else cache
 
     @cached_property
     def model(self) -> Model:
@@ -141,12 +151,13 @@ class Summarizer:
 
         Raises:
             UsageError: an option is out of its range.
-            VideoError: the file cannot be read as a video.
+            VideoError: the file cannot be read as a video, or changed in the meantime.
             ModelError, BackboneError: the model or the backbone cannot be loaded, or they do not fit each other.
         """
         asked = replace(options or Options(), **changes)
         report = on_progress or (lambda progress: None)
         timings: dict[str, float] = {}
+        version = file_version(path)
         with _timed(timings, "load"):
             model, backbone = self.load()
         with _timed(timings, "look"):
@@ -183,6 +194,10 @@ class Summarizer:
             choice = shots.choose(mean)
             likely = shots.probability(curves)
             others = alternatives(shots, choice, curves, count=asked.alternatives, loss=asked.loss)
+        if file_version(path) != version:
+            raise VideoError(
+                f"'{path}' was changed while it was being summarised: try again when it is whole, and left alone."
+            )
         return Summary(
             video=video,
             model={
@@ -193,6 +208,7 @@ class Summarizer:
             },
             settings={
                 "rate": self.rate,
+                "fast": self.fast,
                 "samples": asked.samples,
                 "steps": asked.steps,
                 "value": asked.value,
@@ -227,14 +243,15 @@ class Summarizer:
 
     def _look(self, path: Path, report: OnProgress) -> Extracted:
         """Features of the video at our rate, from the cache or from one pass over the file."""
+        sparse = _SPARSE if self.fast else 0.0
         if self._cache is not None:
-            known = self._cache.get(path, self.backbone.id, self.rate)
+            known = self._cache.get(path, self.backbone.id, self.rate, sparse=sparse)
             if known is not None:
                 report(Progress("look", known.video.duration, known.video.duration))
                 return known
-        extracted = extract(path, self.backbone, rate=self.rate, report=report)
+        extracted = extract(path, self.backbone, rate=self.rate, sparse=sparse, report=report)
         if self._cache is not None:
-            self._cache.put(path, self.backbone.id, self.rate, extracted)
+            self._cache.put(path, self.backbone.id, self.rate, extracted, sparse=sparse)
         return extracted
 
     def _shot_edges(self, seen: Extracted, asked: Options) -> NDArray[np.float64]:
@@ -246,7 +263,14 @@ class Summarizer:
         return edges[np.concatenate(([0], change_points, [len(seen.times)]))]
 
 
-def extract(path: Path, backbone: Backbone, *, rate: float, report: OnProgress = lambda progress: None) -> Extracted:
+def extract(
+    path: Path,
+    backbone: Backbone,
+    *,
+    rate: float,
+    sparse: float = 0.0,
+    report: OnProgress = lambda progress: None,
+) -> Extracted:
     """Look at a video once: decode it in one thread, run the backbone in this one.
 
     Memory does not grow with the video, but for the (N, D) features.
@@ -255,7 +279,11 @@ def extract(path: Path, backbone: Backbone, *, rate: float, report: OnProgress =
         path: a video file.
         backbone: the feature extractor.
         rate: steps per second.
+        sparse: seconds between key frames up to which nothing else is looked at, see `VideoReader.steps`.
         report: progress, in seconds of video.
+
+    Raises:
+        VideoError: see `VideoReader`; or the video is so long that memory would run out.
     """
     features: list[NDArray[np.float16]] = []
     times: list[float] = []
@@ -264,19 +292,30 @@ def extract(path: Path, backbone: Backbone, *, rate: float, report: OnProgress =
     with VideoReader(path) as reader:
         told = reader.info.duration  # the container's word, for the progress only
         waiting: list[Step] = []
+        shown: NDArray[np.uint8] | None = None  # at the last step that was looked at
 
         def run() -> None:
+            nonlocal shown
             # A frame that stays on display for several steps comes as the same image: one look is enough.
-            fresh = [i for i, step in enumerate(waiting) if i == 0 or step.image is not waiting[i - 1].image]
-            rows = backbone(np.stack([waiting[i].image for i in fresh])).astype(np.float16)
-            which = np.searchsorted(fresh, np.arange(len(waiting)), side="right") - 1
-            features.append(rows[which])
+            fresh = [i for i, step in enumerate(waiting) if step.image is not (waiting[i - 1].image if i else shown)]
+            rows = features[-1][-1:] if features else np.empty((1, backbone.dimension), dtype=np.float16)
+            if fresh:
+                seen = backbone(np.stack([waiting[i].image for i in fresh])).astype(np.float16)
+                rows = np.concatenate((rows, seen))  # the first is that of the step before
+            features.append(rows[np.searchsorted(fresh, np.arange(len(waiting)), side="right")])
             times.extend(step.time for step in waiting)
             boundaries.extend(step.boundary for step in waiting)
             report(Progress("look", times[-1], max(told, times[-1])))
+            shown = waiting[-1].image
             waiting.clear()
 
-        for step in _ahead(reader.steps(rate=rate, short_side=backbone.short_side)):
+        steps = reader.steps(rate=rate, short_side=backbone.short_side, sparse=sparse)
+        for count, step in enumerate(_ahead(steps)):
+            if count == _MOST_STEPS:
+                raise VideoError(
+                    f"'{path}' lasts more than {_MOST_STEPS / rate / 3600:.0f} hours, too long to look at {rate:g} "
+                    "times a second: choose a lower --rate, or cut it into several videos."
+                )
             waiting.append(step)
             if len(waiting) == _BATCH:
                 run()

@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
+import reprlib
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SCHEMA = "summdiff.summary/1"
+_SURROGATES = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +179,9 @@ class Summary:
             "warnings": list(self.warnings),
             "timings": self.timings,
         }
-        return json.dumps(_tidy(document), indent=indent, ensure_ascii=False, allow_nan=False) + "\n"
+        text = json.dumps(_tidy(document), indent=indent, ensure_ascii=False, allow_nan=False) + "\n"
+        # Bytes of a file name that are no UTF-8 stand as halves of surrogate pairs, which only escapes can write.
+        return _SURROGATES.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
     @classmethod
     def from_json(cls, source: str | os.PathLike[str]) -> Self:
@@ -197,36 +202,72 @@ class Summary:
             except (OSError, UnicodeDecodeError) as error:
                 raise DataError(f"{name} cannot be read as a summary: {error}.") from error
         try:
-            document = json.loads(text)
-        except (json.JSONDecodeError, RecursionError) as error:
+            document = json.loads(text, parse_constant=_refuse_constant)
+        except (ValueError, RecursionError) as error:  # besides errors of form, numbers of thousands of digits
             raise DataError(f"{name} is not valid JSON: {error}.") from error
         found = document.get("schema") if isinstance(document, dict) else None
         if found != SCHEMA:
-            raise DataError(f"{name} is not a summary: its schema is {found!r}, expected '{SCHEMA}'.")
+            raise DataError(f"{name} is not a summary: its schema is {_short(found)}, expected '{SCHEMA}'.")
         try:
-            return cls(
-                video=VideoInfo(**document["video"]),
-                model=dict(document["model"]),
-                settings=dict(document["settings"]),
-                budget=float(document["budget"]),
-                seed=int(document["seed"]),
-                scores=Scores(**{key: tuple(map(float, row)) for key, row in document["scores"].items()}),
-                shots=tuple(Shot(**shot) for shot in document["shots"]),
-                selection=tuple(Interval(**part) for part in document["selection"]),
-                alternatives=tuple(
-                    Alternative(
-                        selection=tuple(Interval(**part) for part in other["selection"]),
-                        shots=tuple(map(int, other["shots"])),
-                        expected=float(other["expected"]),
-                        overlap=float(other["overlap"]),
-                    )
-                    for other in document["alternatives"]
-                ),
-                warnings=tuple(map(str, document["warnings"])),
-                timings=dict(document["timings"]),
-            )
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            return cls._from_document(document)
+        except KeyError as error:
+            raise DataError(f"{name} is not a complete summary of schema '{SCHEMA}': {error} is missing.") from error
+        except (TypeError, ValueError) as error:
             raise DataError(f"{name} is not a complete summary of schema '{SCHEMA}': {error}.") from error
+
+    @classmethod
+    def _from_document(cls, document: dict[str, Any]) -> Self:
+        """A summary from what its JSON holds.
+
+        Raises:
+            KeyError, TypeError, ValueError: something is missing, of another type, or out of its range.
+        """
+        video, scores = _object(document["video"], "video"), _object(document["scores"], "scores")
+        rotation = _whole(video["rotation"], "rotation")
+        curves = {key: tuple(_number(x, key) for x in _list(scores[key], key)) for key in ("times", "mean", "std")}
+        if len({len(curve) for curve in curves.values()}) > 1:
+            raise ValueError("times, mean and std differ in length")
+        if rotation not in (0, 90, 180, 270):
+            raise ValueError(f"rotation is {rotation}, not 0, 90, 180 or 270")
+        summary = cls(
+            video=VideoInfo(
+                path=_text(video["path"], "path"),
+                duration=_number(video["duration"], "duration", above=0.0),
+                fps=_number(video["fps"], "fps", above=0.0),
+                width=_whole(video["width"], "width"),
+                height=_whole(video["height"], "height"),
+                rotation=rotation,
+                has_audio=_flag(video["has_audio"], "has_audio"),
+            ),
+            model=_object(document["model"], "model"),
+            settings=_object(document["settings"], "settings"),
+            budget=_number(document["budget"], "budget", above=0.0),
+            seed=_whole(document["seed"], "seed"),
+            scores=Scores(**curves),
+            shots=tuple(
+                Shot(
+                    *_ends(shot, "a shot"),
+                    score=_number(shot["score"], "score"),
+                    selected=_flag(shot["selected"], "selected"),
+                    probability=_number(shot["probability"], "probability"),
+                )
+                for shot in _list(document["shots"], "shots")
+            ),
+            selection=_intervals(document["selection"], "selection"),
+            alternatives=tuple(
+                Alternative(
+                    selection=_intervals(_object(other, "an alternative")["selection"], "selection"),
+                    shots=tuple(_whole(number, "shots") for number in _list(other["shots"], "shots")),
+                    expected=_number(other["expected"], "expected"),
+                    overlap=_number(other["overlap"], "overlap"),
+                )
+                for other in _list(document["alternatives"], "alternatives")
+            ),
+            warnings=tuple(_text(said, "warnings") for said in _list(document["warnings"], "warnings")),
+            timings={key: _number(value, "timings") for key, value in _object(document["timings"], "timings").items()},
+        )
+        _check_finite({"model": summary.model, "settings": summary.settings})
+        return summary
 
     def save(
         self,
@@ -260,6 +301,78 @@ def merge(parts: Iterable[Interval], *, tolerance: float = 1e-6) -> tuple[Interv
         else:
             merged.append(part)
     return tuple(merged)
+
+
+def _short(value: Any) -> str:
+    """A value as it is shown in a sentence."""
+    return reprlib.repr(value)
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no number of JSON")
+
+
+def _number(value: Any, name: str, *, above: float = -math.inf) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"{name} holds {_short(value)}, which is no number")
+    # Times up to a billion years, and sums of them, are far from where floats end.
+    if not (abs(value) < 1e18 and value > above):
+        raise ValueError(f"{name} is {_short(value)}, out of range")
+    return float(value)
+
+
+def _whole(value: Any, name: str) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**63:
+        raise TypeError(f"{name} holds {_short(value)}, which is no whole number from 0")
+    return value
+
+
+def _flag(value: Any, name: str) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError(f"{name} holds {_short(value)}, which is neither true nor false")
+    return value
+
+
+def _text(value: Any, name: str) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{name} holds {_short(value)}, which is no text")
+    return value
+
+
+def _list(value: Any, name: str) -> list[Any]:
+    if not isinstance(value, list):
+        raise TypeError(f"{name} holds {_short(value)}, which is no list")
+    return value
+
+
+def _object(value: Any, name: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise TypeError(f"{name} holds {_short(value)}, which is no object")
+    return value
+
+
+def _ends(value: Any, name: str) -> tuple[float, float]:
+    """Start and end of a part of a video."""
+    part = _object(value, name)
+    start, end = _number(part["start"], "start"), _number(part["end"], "end")
+    if not 0 <= start < end:
+        raise ValueError(f"{name} goes from {start:g} s to {end:g} s")
+    return start, end
+
+
+def _intervals(value: Any, name: str) -> tuple[Interval, ...]:
+    parts = tuple(Interval(*_ends(part, f"a part of {name}")) for part in _list(value, name))
+    if not parts:
+        raise ValueError(f"{name} is empty")
+    return parts
+
+
+def _check_finite(value: Any) -> None:
+    """Raise ValueError where a number within is infinite, which JSON has no word for."""
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError("a number is out of range")
+    for item in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        _check_finite(item)
 
 
 def _tidy(value: Any) -> Any:

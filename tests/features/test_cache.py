@@ -3,6 +3,8 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+import subprocess
+import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from summdiff.atomic import temporary_path
 from summdiff.features import cache as module
 from summdiff.features.cache import Extracted, FeatureCache, default_directory
 from summdiff.timeline import VideoInfo
@@ -67,8 +70,12 @@ def test_a_later_put_replaces_an_earlier_one(cache, video):
     assert len(entries(cache)) == 1
 
 
-def test_another_backbone_or_rate_is_another_entry(cache, video):
+def test_another_backbone_rate_or_sparseness_is_another_entry(cache, video):
     cache.put(video, "b", 1.0, extracted(video))
+    assert cache.get(video, "b", 1.0, sparse=6.0) is None
+    cache.put(video, "b", 1.0, extracted(video, seed=1), sparse=6.0)
+    assert_same(cache.get(video, "b", 1.0, sparse=6.0), extracted(video, seed=1))
+    assert_same(cache.get(video, "b", 1.0), extracted(video))
     assert cache.get(video, "c", 1.0) is None
     assert cache.get(video, "b", 2.0) is None
 
@@ -204,16 +211,18 @@ def test_what_is_larger_than_the_cache_is_not_stored(video, tmp_path):
     assert cache.get(video, "b", 1.0) is None
 
 
-def test_only_stale_leftovers_and_only_our_files_are_removed(cache, video):
+def test_only_leftovers_of_dead_processes_and_only_our_files_are_removed(cache, video):
     cache.directory.mkdir()
-    stale, fresh, other = (cache.directory / name for name in ("a.tmp", "b.tmp", "notes.txt"))
-    for path in (stale, fresh, other):
+    with subprocess.Popen([sys.executable, "-c", ""]) as gone:
+        gone.wait()
+    living = temporary_path(cache.directory)
+    dead = living.with_name(living.name.replace(f"-{os.getpid()}-", f"-{gone.pid}-"))
+    other = cache.directory / "notes.tmp"
+    for path in (living, dead, other):
         path.write_text("x")
-    os.utime(stale, (time.time() - 7200,) * 2)
-    os.utime(other, (time.time() - 7200,) * 2)
     cache.put(video, "b", 1.0, extracted(video))
-    assert not stale.exists()
-    assert fresh.exists()
+    assert not dead.exists()
+    assert living.exists()
     assert other.exists()
 
 

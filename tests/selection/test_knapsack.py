@@ -39,6 +39,42 @@ def test_as_good_as_trying_every_subset(problem):
     assert values[taken].sum() == pytest.approx(best)
 
 
+@settings(max_examples=300, deadline=None)
+@given(
+    items=st.integers(1, 12),
+    levels=st.sampled_from([2, 5, 1000]),  # few levels: many equally good choices
+    like_weights=st.booleans(),
+    near=st.sampled_from([1, 64]),
+    seed=st.integers(0, 10_000),
+)
+def test_items_decided_beforehand_change_no_answer(items, levels, like_weights, near, seed):
+    rng = np.random.default_rng(seed)
+    weights = rng.integers(0, 12, size=items)
+    values = rng.integers(0, levels, size=items).astype(float) + (weights if like_weights else 0)
+    capacity = int(rng.integers(0, 40))
+    module = sys.modules["summdiff.selection.knapsack"]
+    whole = knapsack(values, weights, capacity)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "_LARGE", 0)
+        patch.setattr(module, "_NEAR", near)
+        assert np.array_equal(knapsack(values, weights, capacity), whole)
+
+
+@pytest.mark.parametrize("worth", ["any", "five levels", "near to the weight", "the weight"])
+def test_large_problems_have_the_answers_of_the_whole_programme(worth, monkeypatch):
+    rng = np.random.default_rng(3)
+    weights = rng.integers(50, 750, size=300)
+    values = {
+        "any": rng.random(300),
+        "five levels": rng.integers(1, 6, size=300) / 5,
+        "near to the weight": weights * (0.5 + 0.01 * rng.random(300)),
+        "the weight": weights / 750,
+    }[worth]
+    quick = knapsack(values, weights, 9000)
+    monkeypatch.setattr(sys.modules["summdiff.selection.knapsack"], "_LARGE", 1 << 60)
+    assert np.array_equal(quick, knapsack(values, weights, 9000))
+
+
 def test_capacity_that_takes_everything():
     assert knapsack([1.0, 2.0, 3.0], [4, 5, 6], 15).all()
 

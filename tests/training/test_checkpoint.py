@@ -1,9 +1,13 @@
+import os
 import random
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 import torch
 
+from summdiff.atomic import temporary_path
 from summdiff.errors import UsageError
 from summdiff.training import checkpoint
 from summdiff.training.checkpoint import Checkpoints, random_states, read, set_random_states
@@ -53,7 +57,10 @@ def test_none_and_another(tmp_path, folder):
 
 
 def test_what_a_killed_run_left(folder):
-    (folder / ".checkpoint-00000008.pt.abc.tmp").write_bytes(b"half")
+    with subprocess.Popen([sys.executable, "-c", ""]) as gone:
+        gone.wait()
+    left = temporary_path(folder).name.replace(f"-{os.getpid()}-", f"-{gone.pid}-")
+    (folder / left).write_bytes(b"half")
     (folder / "log.csv").write_text("kept")
     Checkpoints(folder, "ours").tidy()
     assert len(list(folder.iterdir())) == 3

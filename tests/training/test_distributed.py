@@ -5,6 +5,8 @@ import os
 import signal
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
 
@@ -40,8 +42,7 @@ def test_two_processes_have_the_loss_curve_of_one(recipe_file, tmp_path, preset)
     for ours, theirs in zip(rows(tmp_path / "one"), rows(tmp_path / "two"), strict=True):
         assert float(ours["loss"]) == pytest.approx(float(theirs["loss"]), abs=1e-5)
         assert float(ours["tau"] or 0) == pytest.approx(float(theirs["tau"] or 0), abs=1e-3)
-    a, b = (load_model(tmp_path / folder).network.state_dict() for folder in ("one", "two"))
-    assert max(float((a[name] - b[name]).abs().max()) for name in a) < 1e-4
+    assert apart(tmp_path / "one", tmp_path / "two") < 1e-4
 
 
 def test_both_leave_together_and_one_goes_on(recipe_file, tmp_path):
@@ -64,12 +65,53 @@ def test_both_leave_together_and_one_goes_on(recipe_file, tmp_path):
         assert float(ours["loss"]) == pytest.approx(float(theirs["loss"]), abs=1e-5)
 
 
-@pytest.mark.slow
-def test_torchrun(recipe_file, tmp_path):
-    by = ("-m", "torch.distributed.run", "--nproc_per_node", "2", "--master_port", "29517")
-    plain = ["network.dropout=0", "epochs=2"]
-    said = finish(start(recipe_file, *plain, f"output={tmp_path / 'two'}", "devices=2", by=by))
-    assert said.count(str(tmp_path / "two")) == 1
-    finish(start(recipe_file, *plain, f"output={tmp_path / 'one'}"))
+TORCHRUN = ("-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "29517")
+
+
+def test_torchrun_with_gradient_accumulation_and_the_best_epoch(recipe_file, tmp_path):
+    """Torchrun says how many processes there are, the recipe does not. A baseline, and videos of all lengths."""
+    how = ["network={model: vasnet, width: 16, dropout: 0}", "targets={people: gtscore, scale: scores}", "window=null"]
+    how += ["select=best", "epochs=6", "validate_every=1", "augmentation={views: 1, crop: 0, metric: 0}"]
+    two = start(recipe_file, *how, f"output={tmp_path / 'two'}", "micro_batch=1", by=TORCHRUN)
+    finish(start(recipe_file, *how, f"output={tmp_path / 'one'}"))
+    assert finish(two) == f"{tmp_path / 'two'}\n"
     for ours, theirs in zip(rows(tmp_path / "one"), rows(tmp_path / "two"), strict=True):
         assert float(ours["loss"]) == pytest.approx(float(theirs["loss"]), abs=1e-5)
+    assert apart(tmp_path / "one", tmp_path / "two") < 1e-4
+
+
+def apart(one, other):
+    """The largest difference of two models' weights."""
+    a, b = (load_model(folder).network.state_dict() for folder in (one, other))
+    return max(float((a[name] - b[name]).abs().max()) for name in a)
+
+
+@pytest.mark.parametrize("who", ["first", "second"])
+@pytest.mark.parametrize("by", [(), pytest.param(TORCHRUN, marks=pytest.mark.slow)])
+def test_a_process_that_is_killed_ends_the_run_with_one_sentence(recipe_file, tmp_path, who, by):
+    """And one process goes on where two were, to the loss curve of one that was left alone."""
+    plain = ["network.dropout=0", "epochs=60", "validate_every=1"]
+    process = start(recipe_file, *plain, f"output={tmp_path / 'out'}", *([] if by else ["devices=2"]), by=by)
+    log = tmp_path / "out" / "log.csv"
+    while process.poll() is None and not log.exists():
+        time.sleep(0.02)
+    those = children(process.pid) if by else [process.pid, *children(process.pid)]
+    os.kill(those[0 if who == "first" else 1], signal.SIGKILL)
+    said, errors = process.communicate(timeout=60)
+    assert process.returncode == (-9 if who == "first" and not by else 1)
+    assert said == ""
+    if not by:  # torchrun has a report of its own
+        assert errors.count("has died. The same command goes on from the last checkpoint") == 1, errors
+    assert "summdiff/training" not in errors  # a traceback
+    assert 0 < len(rows(tmp_path / "out")) < 60
+    if who == "second" and not by:
+        finish(start(recipe_file, *plain, f"output={tmp_path / 'out'}"))
+        finish(start(recipe_file, *plain, f"output={tmp_path / 'one'}"))
+        for ours, theirs in zip(rows(tmp_path / "one"), rows(tmp_path / "out"), strict=True):
+            assert float(ours["loss"]) == pytest.approx(float(theirs["loss"]), abs=1e-4)
+
+
+def children(process):
+    """Numbers of a process's children that train (its loaders and resource trackers do not)."""
+    found = Path(f"/proc/{process}/task/{process}/children").read_text().split()
+    return [int(number) for number in found if b"summdiff" in Path(f"/proc/{number}/cmdline").read_bytes()]

@@ -6,6 +6,7 @@ import shutil
 import h5py
 import numpy as np
 import pytest
+import torch
 
 from summdiff.data.tvsum import TVSum
 from summdiff.evaluation.evaluate import evaluate
@@ -15,7 +16,8 @@ from summdiff.models import load_model
 from summdiff.models.registry import ARCHITECTURES
 from summdiff.pipeline import summarize
 from summdiff.training.crossval import cross_validate
-from summdiff.training.recipe import Recipe
+from summdiff.training.loop import fit
+from summdiff.training.recipe import Recipe, read_recipe
 from summdiff.training.run import train
 
 SMALL = {
@@ -112,3 +114,18 @@ def test_a_detector_is_judged_by_its_scores_and_by_its_segments(shots_file, tmp_
     assert rows[0]["params"] == rows[1]["params"] > 1000
     written = json.loads(found.path.read_text())
     assert {"dsnet_small", "dsnet_small by segments"} <= set(written["evaluation"]["systems"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("network", ["preset: joint", "preset: paper", "model: vasnet"])
+@pytest.mark.filterwarnings("ignore")  # the compiler's own
+def test_compiled_it_learns_the_same(recipe_file, held_out, tmp_path, network):
+    """Up to rounding."""
+    sizes = "heads: 2, feed_forward: 32, " if "preset" in network else ""
+    changes = [f"network={{{network}, {sizes}width: 16, dropout: 0}}", "epochs=2", "augmentation.views=1"]
+    changes += ["targets.people=gtscore"] if "vasnet" in network else []
+    plain, compiled = (
+        fit(read_recipe(recipe_file, [*changes, f"compile={on}"]), held_out, tmp_path / on) for on in ("false", "true")
+    )
+    for a, b in zip(plain.model.network.parameters(), compiled.model.network.parameters(), strict=True):
+        assert torch.allclose(a, b, atol=1e-4)

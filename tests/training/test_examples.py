@@ -17,7 +17,16 @@ from summdiff.training.videos import Videos
 
 def same(a, b):
     names = ("inputs", "targets", "seconds", "mask", "seeds")
-    return all(torch.equal(getattr(a.batch, name), getattr(b.batch, name)) for name in names)
+    return len(a) == len(b) and all(
+        torch.equal(getattr(one.batch, name), getattr(other.batch, name))
+        for one, other in zip(a, b, strict=True)
+        for name in names
+    )
+
+
+def of_each(batch):
+    """(B,) anything that differs by item."""
+    return batch.targets.square().sum(dim=(1, 2))
 
 
 def test_an_item_depends_on_seed_epoch_and_number_only(all_train, recipe_file):
@@ -43,18 +52,28 @@ def test_an_epoch_can_be_gone_on_with(all_train, recipe_file):
     assert all(same(a, b) for a, b in zip(whole[1:], rest, strict=True))
 
 
-@pytest.mark.parametrize("world", [2, 3, 4])
-def test_processes_share_a_batch_so_that_its_mean_loss_is_theirs(all_train, recipe_file, world):
-    """Ten videos in batches of 4, 4 and 2."""
+@pytest.mark.parametrize("world", [1, 2, 3, 4])
+@pytest.mark.parametrize("micro_batch", ["null", "1", "2"])
+def test_a_batch_is_shared_out_so_that_its_mean_loss_is_the_same(all_train, recipe_file, world, micro_batch):
+    """Ten videos in batches of 4, 4 and 2; each is in one part of one process."""
     recipe = read_recipe(recipe_file, ["augmentation.views=1"])
     examples = Examples(all_train, recipe)
-    whole = list(Batches(examples, recipe).of(0))
-    parts = [list(Batches(examples, recipe, rank=rank, world=world).of(0)) for rank in range(world)]
-    for number, step in enumerate(whole):
-        losses = step.batch.targets.square().sum(dim=(1, 2))  # anything that differs by item
-        shared = [part[number] for part in parts]
-        mean = sum(part.share * part.batch.targets.square().sum(dim=(1, 2)).mean() for part in shared) / world
-        assert mean == pytest.approx(float(losses.mean()), rel=1e-5)
+    whole = [step[0].batch for step in Batches(examples, recipe).of(0)]
+    small = read_recipe(recipe_file, ["augmentation.views=1", f"micro_batch={micro_batch}"])
+    shared = [list(Batches(examples, small, rank=rank, world=world).of(0)) for rank in range(world)]
+    for number, batch in enumerate(whole):
+        parts = [part for process in shared for part in process[number]]
+        mean = sum(part.share * of_each(part.batch).mean() for part in parts) / world
+        assert mean == pytest.approx(float(of_each(batch).mean()), rel=1e-5)
+        seeds = [seed for part in parts if part.share for seed in part.batch.seeds.tolist()]
+        assert sorted(seeds) == sorted(batch.seeds.tolist())
+        assert all(len(part.batch.mask) <= int(small.micro_batch or 4) for part in parts)
+
+
+def test_videos_of_like_length_are_worked_off_together(all_train, recipe_file):
+    recipe = read_recipe(recipe_file, ["window=null", "augmentation.views=1", "videos_per_batch=10", "micro_batch=2"])
+    (step,) = Batches(Examples(all_train, recipe), recipe).of(0)
+    assert [part.batch.mask.sum(dim=1).tolist() for part in step] == [[n, n + 2] for n in range(30, 50, 4)]
 
 
 def test_each_annotator_is_an_item_of_an_epoch(all_train, recipe_file):
@@ -129,6 +148,22 @@ def test_a_batch_is_read_in_the_order_of_the_file(synthetic, monkeypatch):
     assert read == sorted(asked, key=videos.data.names.index)
 
 
+@pytest.mark.parametrize("world", [2, 3])
+def test_each_video_is_read_once_an_epoch_by_all_processes_together(synthetic, monkeypatch, world):
+    """Ten videos in batches of 5, whose shares of 3 and 2, or 2, 2 and 1, are read where they are needed."""
+    videos, recipe = synthetic
+    recipe = recipe.model_copy(update={"in_memory": False, "videos_per_batch": 5, "micro_batch": 2})
+    read = []
+    plain = MrHiSum.__getitem__
+    examples = Examples(videos, recipe)
+    monkeypatch.setattr(MrHiSum, "__getitem__", lambda self, name: read.append(name) or plain(self, name))
+    for epoch in range(2):
+        read.clear()
+        for rank in range(world):
+            assert len(list(Batches(examples, recipe, rank=rank, world=world).of(epoch))) == 2
+        assert sorted(read) == sorted(videos.split.train)
+
+
 def test_what_is_known_of_the_data(synthetic):
     videos, recipe = synthetic
     plain = recipe.augmentation.model_copy(update={"views": 1})
@@ -154,7 +189,8 @@ def test_every_kind_gives_items(any_file, tmp_path):
         annotators = {"tvsum": 20, "summe": 15}.get(kind, 1)
         assert len(examples) == len(names) * (annotators if people == "each" else 1)
         for step in Batches(examples, how).of(0):
-            assert torch.isfinite(step.batch.inputs).all()
-            assert float(step.batch.targets.min()) >= 0
-            assert float(step.batch.targets.max()) <= 1
-            assert count_noised(examples.how) <= step.batch.targets.shape[1]
+            (part,) = step
+            assert torch.isfinite(part.batch.inputs).all()
+            assert float(part.batch.targets.min()) >= 0
+            assert float(part.batch.targets.max()) <= 1
+            assert count_noised(examples.how) <= part.batch.targets.shape[1]

@@ -155,7 +155,7 @@ def test_the_tables_of_fields_are_those_of_the_models():
     path = Path(__file__).parents[2] / "docs" / "training.md"
     text = path.read_text(encoding="utf-8")
     assert with_tables(text, path) == text
-    assert "| `window` | whole number from 8, `null` | `128` |" in text
+    assert "| `window` | whole number from 8 to 1000000, `null` | `128` |" in text
     assert all(f"| `{name}` |" in text for name in TargetRecipe.model_fields)
     described = [
         field.description or name in ("network", "diffusion", "targets", "augmentation")

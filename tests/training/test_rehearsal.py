@@ -81,7 +81,7 @@ def test_the_largest_batch_is_tried(held_out, recipe_file, tmp_path, monkeypatch
     update = rehearsal.Run.update
 
     def noted(self, step):
-        steps.append(step.batch.mask.shape)
+        steps.append(step[0].batch.mask.shape)
         return update(self, step)
 
     monkeypatch.setattr(rehearsal.Run, "update", noted)

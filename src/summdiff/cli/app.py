@@ -12,11 +12,13 @@ from summdiff.cli.crossval import crossval
 from summdiff.cli.data import data
 from summdiff.cli.doctor import doctor
 from summdiff.cli.evaluate import evaluate
+from summdiff.cli.extract import extract
 from summdiff.cli.fit_pca import fit_pca
 from summdiff.cli.recipes import recipes
 from summdiff.cli.reproduce import reproduce
 from summdiff.cli.serve import serve
 from summdiff.cli.summarize import summarize
+from summdiff.cli.terminal import one_line
 from summdiff.cli.train import train
 from summdiff.errors import SummdiffError, UsageError
 
@@ -31,6 +33,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(summarize)
+app.command()(extract)
 app.command()(serve)
 app.command()(train)
 app.command()(crossval)
@@ -62,10 +65,10 @@ def main() -> None:
     try:
         app()
     except UsageError as error:
-        print(f"summdiff: {error}", file=sys.stderr)
+        print(f"summdiff: {one_line(str(error))}", file=sys.stderr)
         sys.exit(2)
     except SummdiffError as error:
-        print(f"summdiff: {error}", file=sys.stderr)
+        print(f"summdiff: {one_line(str(error))}", file=sys.stderr)
         sys.exit(1)
     except SystemExit as leave:
         if leave.code == _INTERRUPTED:

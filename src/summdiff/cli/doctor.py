@@ -21,6 +21,8 @@ EXTRAS = {
     "export": "the formats otio, edl and fcp7xml, for editors",
     "train": "`summdiff train`, `crossval`, `evaluate`, `reproduce` and `data`",
     "backbones": "the backbones inception_v3, inception_v3_yt8m, googlenet_pool5 and timm:<model>",
+    "ray": "`--engine ray`, archives on several machines",
+    "bench": "`make bench`, the alternatives that speed is compared with",
     "browser": "tests, benchmarks and pictures of the studio in a real browser",
     "docs": "`make docs`, the documentation as a site",
     "audit": "`make audit`, known weaknesses of the dependencies and of the code",
@@ -167,11 +169,11 @@ def _onnxruntime(problems: list[str]) -> dict[str, Any]:
     except (ImportError, OSError) as error:
         problems.append(_broken("onnxruntime", error))
         return {}
-    from summdiff.features.backbone import usable_cores
+    from summdiff.threads import threads_asked, usable_cores
 
     return {
         "version": onnxruntime.__version__,
-        "threads": usable_cores(),
+        "threads": threads_asked() or usable_cores(),
         "providers": onnxruntime.get_available_providers(),
     }
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+import os
 import re
+import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from glob import glob
 from pathlib import Path
 
+from summdiff.archive.job import Job
 from summdiff.errors import UsageError
 from summdiff.timeline import Interval
 
@@ -20,20 +23,12 @@ VIDEO_SUFFIXES = frozenset({
 })  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
-    """One video, the folder that its results go to and the first part of their names."""
-
-    video: Path
-    folder: Path
-    name: str
-
-
 def jobs(sources: Sequence[Path], *, output: Path | None, recursive: bool | None) -> list[Job]:
     """What is to be done for files and folders given by a user.
 
     Args:
-        sources: files and folders. A missing file is kept, so that it fails by itself and the others go on.
+        sources: files, folders, and patterns that the shell has left alone: `'films/**/*.mp4'`. A missing file is kept,
+            so that it fails by itself and the others go on.
         output: where results go; beside each video where None. The sub-folders of a folder given are kept under it.
         recursive: also look into the sub-folders of folders; None: no, and the verb has no option to do so.
 
@@ -41,12 +36,12 @@ def jobs(sources: Sequence[Path], *, output: Path | None, recursive: bool | None
         One job a video, each video once. Earlier summaries (`*.summary.*`) and hidden files in folders are left out.
 
     Raises:
-        UsageError: a folder without any video.
+        UsageError: a folder without any video, or a pattern that no file has.
     """
     found: dict[Path, tuple[Path, Path]] = {}
-    for source in sources:
+    for source in _expanded(sources):
         if not source.is_dir():
-            found.setdefault(source.resolve(), (source, output or source.parent))
+            found.setdefault(_real(source), (source, output or source.parent))
             continue
         videos = _videos_in(source, recursive=bool(recursive))
         if not videos:
@@ -54,21 +49,59 @@ def jobs(sources: Sequence[Path], *, output: Path | None, recursive: bool | None
             raise UsageError(f"There is no video in the folder '{source}'{hint}.")
         for video in videos:
             folder = video.parent if output is None else output / video.parent.relative_to(source)
-            found.setdefault(video.resolve(), (video, folder))
+            found.setdefault(_real(video), (video, folder))
 
     # talk.mp4 and talk.mkv would both give talk.summary.mp4: such names keep their ending.
-    uses = Counter((folder.resolve(), video.stem.casefold()) for video, folder in found.values())
+    uses = Counter((_real(folder), video.stem.casefold()) for video, folder in found.values())
     names = [
-        video.stem if uses[folder.resolve(), video.stem.casefold()] == 1 else video.name
+        video.stem if uses[_real(folder), video.stem.casefold()] == 1 else video.name
         for video, folder in found.values()
     ]
     taken: Counter[tuple[Path, str]] = Counter()
     result = []
     for (video, folder), name in zip(found.values(), names, strict=True):
-        taken[folder.resolve(), name.casefold()] += 1
-        number = taken[folder.resolve(), name.casefold()]
+        taken[_real(folder), name.casefold()] += 1
+        number = taken[_real(folder), name.casefold()]
         result.append(Job(video, folder, name if number == 1 else f"{name} ({number})"))
     return result
+
+
+def _real(path: Path) -> Path:
+    """The path without links, as far as they lead somewhere; `Path.resolve` raises where they go round."""
+    return Path(os.path.realpath(path))
+
+
+def listed(file: str | None) -> list[Path]:
+    """The paths in a list, one a line, seen from the folder that the command runs in.
+
+    Args:
+        file: the list; "-" for the standard input, None for no list.
+
+    Raises:
+        UsageError: it cannot be read, or no path is in it.
+    """
+    if file is None:
+        return []
+    try:
+        content = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+    except OSError as error:
+        raise UsageError(f"The list '{file}' cannot be read: {error.strerror or error}.") from error
+    paths = [Path(os.fsdecode(line)) for line in content.replace(b"\r\n", b"\n").split(b"\n") if line.strip()]
+    if not paths:
+        raise UsageError(f"There is no path in the list '{file}': write one a line.")
+    return paths
+
+
+def _expanded(sources: Sequence[Path]) -> Iterator[Path]:
+    for source in sources:
+        if not re.search(r"[*?[]", str(source)) or os.path.lexists(source):
+            yield source
+            continue
+        paths = [Path(path) for path in sorted(glob(str(source), recursive=True))]  # noqa: PTH207 (also absolute ones)
+        fitting = [path for path in paths if path.is_dir() or not path.stem.endswith(".summary")]
+        if not fitting:
+            raise UsageError(f"There is no file '{source}', nor any that this could be a pattern of.")
+        yield from fitting
 
 
 def _videos_in(folder: Path, *, recursive: bool) -> list[Path]:

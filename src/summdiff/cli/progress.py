@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
+from summdiff.cli.terminal import one_line
+
 if TYPE_CHECKING:
     from summdiff.timeline import Summary
 
@@ -65,7 +67,7 @@ class _Quiet:
         pass
 
     def failed(self, video: Path, error: str) -> None:
-        print(f"summdiff: {error}", file=sys.stderr)
+        print(f"summdiff: {one_line(error)}", file=sys.stderr)
 
     def index(self, page: Path) -> None:
         pass
@@ -148,7 +150,7 @@ class _Bars:
         self._bars.stop()
 
     def start(self, video: Path) -> None:
-        self._console.print(str(video), style="bold", markup=False)
+        self._console.print(one_line(str(video)), style="bold", markup=False)
         self._end_stage()
 
     def progress(self, stage: str, done: float, total: float) -> None:
@@ -192,18 +194,18 @@ class _Bars:
             table.add_column(title, overflow="fold")
         for video, summary, outputs in done:
             table.add_row(
-                Text(str(video)),
+                Text(one_line(str(video))),
                 _clock(summary.video.duration),
                 _clock(summary.selected_duration),
-                Text(str(outputs[0])),
+                Text(one_line(str(outputs[0]))),
             )
         for video, error in failed:
-            table.add_row(Text(str(video)), "", "failed", Text(error, style="red"))
+            table.add_row(Text(one_line(str(video))), "", "failed", Text(one_line(error), style="red"))
         self._console.print()
         self._console.print(table)
 
     def _print(self, text: str, *, style: str | None = None) -> None:
-        self._console.print(text, style=style, markup=False, soft_wrap=True)
+        self._console.print(one_line(text), style=style, markup=False, soft_wrap=True)
 
     def _end_stage(self) -> None:
         if self._task is not None:

@@ -36,6 +36,10 @@ def serve(
     backbone: Annotated[
         str, typer.Option(metavar="ID", help="What looks at the frames: efficientnet_lite0, timm:<name>, …")
     ] = DEFAULT_BACKBONE,
+    fast: Annotated[
+        bool,
+        typer.Option("--fast", help="Look at key frames only, where they come often enough: several times faster."),
+    ] = False,
     open_browser: Annotated[bool, typer.Option("--open/--no-open", help="Open the page in the browser.")] = True,
 ) -> None:
     """Open the studio: a page in the browser to make a summary by hand and eye.
@@ -70,6 +74,7 @@ def serve(
         idle_seconds=expire * 3600,
         model=model,
         backbone=backbone,
+        fast=fast,
         ready=ready,
     )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,21 +9,42 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from summdiff.cli.inputs import Job, interval, jobs, seconds
+from summdiff.archive.job import Job
+from summdiff.archive.manifest import Manifest
+from summdiff.archive.summarizing import (
+    Summarizing,
+    SummarizingResults,
+    check_job,
+    load_summarizer,
+    settings,
+    summarize_job,
+)
+from summdiff.cli.archive import (
+    EngineOption,
+    FromFile,
+    RetryFailed,
+    TimeLimit,
+    WorkersOption,
+    limit_seconds,
+    run_archive,
+)
+from summdiff.cli.archive_progress import archive_progress
+from summdiff.cli.inputs import interval, jobs, listed, seconds
 from summdiff.cli.progress import Reporter, reporter
-from summdiff.errors import OutputError, SummdiffError, UsageError
-from summdiff.export import DEFAULT_FORMATS, FORMATS, check_formats, check_targets, save, targets
+from summdiff.errors import SummdiffError, UsageError
+from summdiff.export import DEFAULT_FORMATS, FORMATS, check_formats
 from summdiff.options import DEFAULT_BACKBONE, DEFAULT_MODEL, Options
 
 if TYPE_CHECKING:
     from summdiff.pipeline import Summarizer
     from summdiff.timeline import Summary
 
-_SPARE_BYTES = 50_000_000  # room that has to be left beside an estimate of what will be written
-
 
 def summarize(
-    videos: Annotated[list[Path], typer.Argument(help="Videos, or folders with videos.", show_default=False)],
+    videos: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Videos, folders with videos, or patterns in quotes.", show_default=False),
+    ] = None,
     output: Annotated[
         Path | None,
         typer.Option("-o", "--output", metavar="DIR", help="Folder for the results.", show_default="beside each video"),
@@ -78,14 +98,38 @@ def summarize(
     min_shot: Annotated[float, typer.Option(metavar="SECONDS", help="Shortest shot.")] = Options.min_shot,
     max_shot: Annotated[float, typer.Option(metavar="SECONDS", help="Longest shot.")] = Options.max_shot,
     rate: Annotated[float, typer.Option(metavar="FPS", help="Frames looked at per second of video.")] = 1.0,
+    fast: Annotated[
+        bool,
+        typer.Option(
+            "--fast",
+            help="Look at key frames only, where they come often enough: several times faster, nearly the same.",
+        ),
+    ] = False,
     formats: Annotated[
         str, typer.Option(metavar="LIST", help=f"What to write, separated by commas: {', '.join(FORMATS)}; or all.")
     ] = ",".join(DEFAULT_FORMATS),
+    from_file: FromFile = None,
     recursive: Annotated[bool, typer.Option("-r", "--recursive", help="Also look into sub-folders.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace results that are there.")] = False,
     no_cache: Annotated[
         bool, typer.Option("--no-cache", help="Neither use nor keep features of earlier runs.")
     ] = False,
+    features: Annotated[
+        Path | None,
+        typer.Option(metavar="STORE", help="Features that `summdiff extract` kept; what is not there is looked at."),
+    ] = None,
+    workers: WorkersOption = None,
+    engine: EngineOption = "local",
+    manifest: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="With --workers or --engine ray: what became of each video, so that the same command goes on.",
+            show_default="manifest.jsonl in the folder for the results",
+        ),
+    ] = None,
+    time_limit: TimeLimit = None,
+    retry_failed: RetryFailed = False,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Say nothing but what failed.")] = False,
     progress: Annotated[
         Literal["bars", "machine"], typer.Option(help="Bars for people, or one JSON object a line for programs.")
@@ -94,8 +138,10 @@ def summarize(
     """Make short versions of videos that keep what people find important.
 
     Writes NAME.summary.mp4 and NAME.summary.json for each video, and NAME.alternative-1.summary.mp4 and so on for
-    --alternatives. A video that fails does not stop the others; the
-    exit code is 1 if any failed.
+    --alternatives. A video that fails does not stop the others; the exit code is 1 if any failed.
+
+    With --workers several are made at the same time, each in a process of its own, a manifest says what became of
+    each, and the same command goes on where a run was stopped: see docs/archives.md.
 
     Example: summdiff summarize talk.mp4 holiday/ -o short --duration 60s
     """
@@ -118,19 +164,54 @@ def summarize(
         loss=loss,
     )
     wanted = check_formats([name.strip() for name in formats.split(",") if name.strip()])
-    work = jobs(videos, output=output, recursive=recursive)
+    sources = [*(videos or ()), *listed(from_file)]
+    if not sources:
+        raise UsageError("Name videos or folders, or a list of them with --from-file.")
+    work = jobs(sources, output=output, recursive=recursive)
     if (keep or drop) and len(work) > 1:
         raise UsageError(f"--keep and --drop are times of one video, but there are {len(work)}: give one at a time.")
-    pages = _index_folders(videos, output, work) if "html" in wanted else []
+    many = workers is not None or engine != "local"
+    if not many and (manifest is not None or time_limit is not None or retry_failed):
+        raise UsageError("--manifest, --time-limit and --retry-failed go with --workers or --engine ray.")
+    limit = limit_seconds(time_limit)
+    if many and manifest is None and output is None:
+        raise UsageError("Name a folder for the results with -o, or a file for the manifest with --manifest.")
+    pages = _index_folders(sources, output, work) if "html" in wanted else []
     if pages:
         from summdiff.export.index import check_index
 
         for folder in pages:
             check_index(folder, overwrite=overwrite)
 
-    from summdiff.pipeline import Summarizer
+    asked = {"model": model, "backbone": backbone, "rate": rate, "cache": not no_cache, "fast": fast}
+    if many:
+        known = None if features is None else features.absolute()
+        there = Path(model).absolute() if Path(model).is_dir() else model  # workers may be in another folder
+        task = Summarizing(asked | {"model": there}, options, wanted, overwrite, known)
+        book = Manifest(manifest or (output or Path()) / "manifest.jsonl", "summarize", settings(task))
+        load_summarizer(asked, features).load()  # what is missing for all of them is said before any work
+        with book, archive_progress(quiet=quiet, machine=progress == "machine") as show:
+            complete = run_archive(
+                work,
+                task,
+                SummarizingResults(options, wanted, overwrite=overwrite),
+                manifest=book,
+                engine=engine,
+                workers=workers,
+                time_limit=limit,
+                retry_failed=retry_failed,
+                tell=show,
+            )
+            if pages:
+                from summdiff.export.index import write_index
 
-    summarizer = Summarizer(model=model, backbone=backbone, rate=rate, cache=not no_cache)
+                for folder in pages:
+                    show.index(write_index(folder))
+        if not complete:
+            raise typer.Exit(1)
+        return
+
+    summarizer = load_summarizer(asked, features)
     with reporter(quiet=quiet, machine=progress == "machine") as tell:
         failures = _run(work, summarizer, options, wanted, overwrite=overwrite, pages=pages, tell=tell)
     if failures:
@@ -152,7 +233,7 @@ def _run(
     ready: list[Job] = []
     for job in work:
         try:
-            _check(job, options, formats, overwrite=overwrite)
+            check_job(job, options, formats, overwrite=overwrite)
             ready.append(job)
         except SummdiffError as error:
             failed.append((job.video, str(error)))
@@ -165,7 +246,9 @@ def _run(
         tell.start(job.video)
         try:
             began = time.perf_counter()
-            summary, outputs = _summarize_one(job, summarizer, options, formats, overwrite=overwrite, tell=tell)
+            summary, outputs = summarize_job(
+                job, summarizer, options, formats, overwrite=overwrite, report=tell.progress
+            )
             done.append((job.video, summary, outputs))
             tell.done(summary, outputs, time.perf_counter() - began)
         except SummdiffError as error:
@@ -186,62 +269,3 @@ def _index_folders(videos: Sequence[Path], output: Path | None, work: Sequence[J
     if output is not None:
         return [output] if folders or len(work) > 1 else []
     return list(dict.fromkeys(folders))
-
-
-def _summarize_one(
-    job: Job,
-    summarizer: Summarizer,
-    options: Options,
-    formats: Sequence[str],
-    *,
-    overwrite: bool,
-    tell: Reporter,
-) -> tuple[Summary, list[Path]]:
-    summary = summarizer.summarize(
-        job.video, options, on_progress=lambda at: tell.progress(at.stage, at.done, at.total)
-    )
-    versions = [(job.name, summary, formats)]
-    for number in range(len(summary.alternatives)):
-        rest = [fmt for fmt in formats if fmt != "json"]  # that of the summary holds them all
-        versions.append((_alternative(job, number), summary.alternative(number), rest))
-    whole = sum(each.selected_duration for _, each, _ in versions)
-    before, outputs = 0.0, []
-    for name, each, wanted in versions:
-        if wanted:
-            outputs += save(
-                each,
-                job.folder,
-                formats=wanted,
-                name=name,
-                overwrite=overwrite,
-                on_progress=lambda done, before=before: tell.progress("cut", before + done, whole),  # type: ignore[misc]
-            )
-        before += each.selected_duration
-    return summary, outputs
-
-
-def _alternative(job: Job, number: int) -> str:
-    """First part of the names of an alternative's files, number from 0."""
-    return f"{job.name}.alternative-{number + 1}"
-
-
-def _check(job: Job, options: Options, formats: Sequence[str], *, overwrite: bool) -> None:
-    """Find out before the work whether it can be done: the video, the folder, the files, the room on the disk."""
-    from summdiff.video import probe
-
-    info = probe(job.video)
-    check_targets(targets(job.folder, job.name, formats), job.video, overwrite=overwrite)
-    for number in range(options.alternatives):
-        check_targets(targets(job.folder, _alternative(job, number), formats), job.video, overwrite=overwrite)
-    if info.duration > 0:
-        options.check_wishes(info.duration)
-    if "mp4" in formats and info.duration > 0:
-        share = (1 + options.alternatives) * options.seconds(info.duration) / info.duration
-        # What is written anew can come out larger than the source; twice its rate is a safe guess.
-        needed = int(2 * share * job.video.stat().st_size) + _SPARE_BYTES
-        free = shutil.disk_usage(job.folder).free
-        if free < needed:
-            raise OutputError(
-                f"There is not enough room in '{job.folder}' for the summary of '{job.video}': "
-                f"about {needed / 1e6:.0f} MB are needed and {free / 1e6:.0f} MB are free."
-            )

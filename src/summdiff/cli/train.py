@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Annotated
 
@@ -34,6 +35,7 @@ def train(
     log.csv and, for TensorBoard, tensorboard/. `summdiff summarize --model FOLDER` uses the result.
     """
     from summdiff.cli.epochs import watcher
+    from summdiff.training.loop import LostProcess
     from summdiff.training.recipe import read_recipe
     from summdiff.training.run import is_first_process
     from summdiff.training.run import train as run
@@ -49,6 +51,11 @@ def train(
             raise typer.Exit(0) from stop
         print(f"summdiff: {stop}", file=sys.stderr)
         raise typer.Exit(stop.exit_code) from stop
+    except LostProcess:
+        display.close()
+        if not is_first_process() and os.getppid() != 1:  # the first process says it, unless it is the one that died
+            raise typer.Exit(1) from None
+        raise
     finally:
         display.close()
     if dry_run and is_first_process():

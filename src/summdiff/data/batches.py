@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -55,9 +55,16 @@ class Batch:
     means: Tensor
 
     def to(self, device: torch.device) -> Batch:
-        """The same on another device."""
+        """The same on another device; from pinned memory it is copied there while the processor goes on."""
+        return self._with(lambda tensor: tensor.to(device, non_blocking=True))
+
+    def pin_memory(self) -> Batch:
+        """The same in memory that an accelerator can copy from by itself; loaders call this."""
+        return self._with(lambda tensor: tensor.pin_memory())
+
+    def _with(self, change: Callable[[Tensor], Tensor]) -> Batch:
         inputs, targets, seconds, mask, means = (
-            tensor.to(device) for tensor in (self.inputs, self.targets, self.seconds, self.mask, self.means)
+            change(tensor) for tensor in (self.inputs, self.targets, self.seconds, self.mask, self.means)
         )
         return Batch(inputs, targets, seconds, mask, self.seeds, means)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -17,6 +18,9 @@ from summdiff.data.video import AnnotatedVideo, Kind
 from summdiff.errors import DataError
 
 # What h5py raises where a file is damaged, cut off or not what it should be; which of them depends on the place.
+# Beyond this an array is taken for damaged or for one that fills the memory: compressed, a terabyte of zeros is small.
+_MOST_BYTES = 4 * 2**30
+_BYTES_VARIABLE = "SUMMDIFF_MAX_ARRAY_BYTES"
 _H5_ERRORS = (OSError, KeyError, RuntimeError, ValueError, TypeError, MemoryError)
 
 
@@ -213,6 +217,12 @@ class VideoGroup:
             raise self.wrong(key, f"has {shape[-1]} entries where {n} are expected")
         if rows is not None and shape[0] != rows:
             raise self.wrong(key, f"has {shape[0]} rows where {rows} are expected")
+        size, most = math.prod(shape) * dtype.itemsize, most_bytes()
+        if size > most:
+            raise self.wrong(
+                key,
+                f"has {size:,} bytes, and {most:,} are the most: set {_BYTES_VARIABLE} if it is meant to be so large",
+            )
         try:
             from h5py import h5s
 
@@ -293,7 +303,7 @@ class VideoGroup:
         for key in keys:
             try:
                 stored = self._group.attrs.get(key) if self._has_attributes else None
-                if stored is None and key in self:
+                if stored is None and key in self and math.prod(self.shape(key)) == 1:
                     stored = self._group[key][()]
             except _H5_ERRORS as error:
                 raise self._damaged(key, error) from error
@@ -336,6 +346,18 @@ class VideoGroup:
 
     def _damaged(self, key: str, error: Exception) -> DataError:
         return self.wrong(key, f"cannot be read, the file may be damaged ({_reason(error)})")
+
+
+def most_bytes() -> int:
+    """How large one array of a file may be: $SUMMDIFF_MAX_ARRAY_BYTES, else 4 GiB.
+
+    Raises:
+        DataError: the variable holds something else than a whole number above 0.
+    """
+    said = os.environ.get(_BYTES_VARIABLE, "")
+    if said and not (said.isascii() and said.isdigit() and int(said)):
+        raise DataError(f"{_BYTES_VARIABLE} must be a whole number of bytes above 0, not '{said}'.")
+    return int(said or _MOST_BYTES)
 
 
 def natural(name: str) -> tuple[str, int]:

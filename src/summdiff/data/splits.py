@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from summdiff.atomic import written_whole
+from summdiff.data.yaml_text import parse_yaml
 from summdiff.errors import DataError, UsageError
 
 
@@ -213,18 +214,9 @@ def _load(path: Path) -> Any:
         except RecursionError as error:
             raise DataError(f"The splits '{path}' are nested too deeply.") from error
     try:
-        import yaml
-    except ImportError as error:
-        raise DataError(
-            "Reading YAML needs more packages: install them with `pip install 'summdiff[train]'`."
-        ) from error
-    try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        reason = " ".join(str(error).split())
-        raise DataError(f"The splits '{path}' are not YAML: {reason}.") from error
-    except RecursionError as error:
-        raise DataError(f"The splits '{path}' are nested too deeply.") from error
+        return parse_yaml(text)
+    except ValueError as error:
+        raise DataError(f"The splits '{path}' are not YAML: {error}.") from error
 
 
 def _keys(entry: Any, key: str, where: str, *, needed: bool) -> list[str]:

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from summdiff.atomic import written_whole
-from summdiff.data.h5 import natural
+from summdiff.data.h5 import most_bytes, natural
 from summdiff.data.video import AnnotatedVideo
 from summdiff.errors import DataError, UsageError
 
@@ -147,14 +147,28 @@ def _read_h5(file: Path) -> tuple[dict[str, Any], dict[str, Any]]:
         with h5py.File(file, "r") as content:
             about = json.loads(content.attrs.get("about", "{}"))
             for name, entry in content.items():
-                data = entry
-                if isinstance(entry, h5py.Group):
-                    data = next((entry[key] for key in _SCORES if key in entry), None)
-                raw[name] = None if data is None else data[()]
-    except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:  # TypeError: not text, not a data set
+                raw[name] = _stored(name, entry)
+    except (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError, MemoryError) as error:
+        # TypeError, AttributeError: not text, not a data set
         where = f", {name}" if name else ""
         raise DataError(f"'{file}'{where}: cannot be read as HDF5: {error}.") from error
     return about if isinstance(about, dict) else {}, raw
+
+
+def _stored(name: Any, entry: Any) -> Any:
+    """What an HDF5 file holds of one video, None without scores; raises what h5py would."""
+    import h5py
+
+    if not isinstance(name, str):
+        raise TypeError(f"the name {name!r} is no text")
+    data = entry
+    if isinstance(entry, h5py.Group):
+        data = next((entry[key] for key in _SCORES if key in entry), None)
+    if data is None:
+        return None
+    if data.size * data.dtype.itemsize > most_bytes():
+        raise ValueError(f"it says that it has {data.size:,} scores")
+    return data[()]
 
 
 def _checked(raw: Any, file: Path, name: str) -> NDArray[np.float64]:

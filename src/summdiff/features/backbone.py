@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -62,10 +61,3 @@ def centre_crop(images: NDArray[np.uint8], *, size: int) -> NDArray[np.uint8]:
     """The (B, size, size, 3) middle of (B, H, W, 3) pictures with H, W >= size; a view."""
     top, left = (images.shape[1] - size) // 2, (images.shape[2] - size) // 2
     return images[:, top : top + size, left : left + size]
-
-
-def usable_cores() -> int:
-    """How many cores this process may run on; fewer than the machine has under taskset or in a container."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

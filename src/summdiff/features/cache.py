@@ -11,8 +11,6 @@ import io
 import json
 import logging
 import os
-import time
-import zipfile
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +19,7 @@ import numpy as np
 
 from summdiff.atomic import written_whole
 from summdiff.errors import OutputError
+from summdiff.features.identity import identity_of
 from summdiff.timeline import VideoInfo
 
 if TYPE_CHECKING:
@@ -33,8 +32,7 @@ _FORMAT = 1
 
 _MAGIC = b"summdiff features\n"
 _SUFFIX = ".features"
-_SAMPLED_BYTES = 64 * 1024
-_STALE_SECONDS = 3600.0
+_Asked = tuple[str, str, float, float]  # path, backbone, rate, sparseness
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,8 +68,9 @@ class Extracted:
 class FeatureCache:
     """A folder of extracted features, found again by the content of the video rather than by its name.
 
-    An entry belongs to the file's size, time of change and first and last 64 KiB, the backbone's id and the sampling
-    rate. So a renamed or moved video is still found, and an edited one is not. Several processes may share the folder.
+    An entry belongs to the file's size, time of change and first and last 64 KiB, the backbone's id, the sampling rate
+    and how sparse the look was. So a renamed or moved video is still found, and an edited one is not. Several processes
+    may share the folder.
 
     Args:
         directory: the folder; None means $SUMMDIFF_CACHE, or "features" in the user's cache folder for summdiff.
@@ -82,15 +81,20 @@ class FeatureCache:
         self.directory = default_directory() if directory is None else Path(directory)
         self.max_bytes = max_bytes
         # What `get` saw, for `put` to notice that the video changed while it was being extracted.
-        self._seen: dict[tuple[str, str, float], str] = {}
+        self._seen: dict[_Asked, str] = {}
 
-    def get(self, path: str | os.PathLike[str], backbone_id: str, rate: float) -> Extracted | None:
-        """What `put` stored for this video, backbone and rate (steps per second), or None. Never raises OSError."""
+    def get(
+        self, path: str | os.PathLike[str], backbone_id: str, rate: float, *, sparse: float = 0.0
+    ) -> Extracted | None:
+        """What `put` stored for this video, backbone, rate (steps per second) and sparseness (seconds), or None.
+
+        Never raises OSError.
+        """
         path = Path(path).absolute()
-        key = _key(path, backbone_id, rate)
+        key = _key(path, backbone_id, rate, sparse)
         if key is None:
             return None
-        self._seen[str(path), backbone_id, float(rate)] = key
+        self._seen[str(path), backbone_id, float(rate), sparse] = key
         entry = self._entry(key)
         try:
             content = entry.read_bytes()
@@ -109,11 +113,13 @@ class FeatureCache:
         # The file may have been moved since.
         return replace(extracted, video=replace(extracted.video, path=str(path)))
 
-    def put(self, path: str | os.PathLike[str], backbone_id: str, rate: float, extracted: Extracted) -> None:
+    def put(
+        self, path: str | os.PathLike[str], backbone_id: str, rate: float, extracted: Extracted, *, sparse: float = 0.0
+    ) -> None:
         """Store what was extracted. Does nothing where that is not possible, or if the video changed since `get`."""
         path = Path(path).absolute()
-        key = _key(path, backbone_id, rate)
-        if key is None or self._seen.get((str(path), backbone_id, float(rate)), key) != key:
+        key = _key(path, backbone_id, rate, sparse)
+        if key is None or self._seen.get((str(path), backbone_id, float(rate), sparse), key) != key:
             _log.debug("Not caching the features of %s: the file is gone or has changed", path)
             return
         content = _pack(extracted, key)
@@ -132,7 +138,7 @@ class FeatureCache:
         return self.directory / (key + _SUFFIX)
 
     def _trim(self, *, keep: Path) -> None:
-        """Remove the entries unused for longest until the rest fits, and what interrupted writes left behind."""
+        """Remove the entries unused for longest until the rest fits."""
         entries: list[tuple[float, int, Path]] = []
         for path in self.directory.iterdir():
             try:
@@ -141,8 +147,6 @@ class FeatureCache:
                 continue
             if path.suffix == _SUFFIX:
                 entries.append((facts.st_mtime, facts.st_size, path))
-            elif path.suffix == ".tmp" and facts.st_mtime < time.time() - _STALE_SECONDS:
-                _remove(path)
         total = sum(size for _, size, _ in entries)
         for _, size, path in sorted(entries):
             if total <= self.max_bytes:
@@ -162,18 +166,13 @@ def default_directory() -> Path:
     return Path(user_cache_dir("summdiff", appauthor=False)) / "features"
 
 
-def _key(path: Path, backbone_id: str, rate: float) -> str | None:
+def _key(path: Path, backbone_id: str, rate: float, sparse: float) -> str | None:
     """Name of the entry for a file as it is now; None when the file cannot be read."""
-    try:
-        with path.open("rb") as file:
-            facts = os.fstat(file.fileno())
-            first = file.read(_SAMPLED_BYTES)
-            file.seek(max(0, facts.st_size - _SAMPLED_BYTES))
-            last = file.read(_SAMPLED_BYTES)
-    except OSError:
+    identity = identity_of(path)
+    if identity is None:
         return None
-    identity = [facts.st_size, facts.st_mtime_ns, hashlib.sha256(first).hexdigest(), hashlib.sha256(last).hexdigest()]
-    return hashlib.sha256(json.dumps([_FORMAT, *identity, backbone_id, float(rate)]).encode()).hexdigest()
+    asked = [backbone_id, float(rate), *([sparse] if sparse else [])]  # as before there were sparse looks
+    return hashlib.sha256(json.dumps([_FORMAT, *identity, *asked]).encode()).hexdigest()
 
 
 def _pack(extracted: Extracted, key: str) -> bytes:
@@ -204,17 +203,19 @@ def _unpack(content: bytes, key: str) -> Extracted:
     try:
         with np.load(io.BytesIO(body), allow_pickle=False) as archive:
             facts = json.loads(str(archive["facts"]))
-            if facts["key"] != key:
-                raise ValueError("it belongs to another video")
-            return Extracted(
+            own = facts["key"]
+            extracted = Extracted(
                 features=archive["features"],
                 times=archive["times"],
                 boundaries=archive["boundaries"],
                 video=VideoInfo(**facts["video"]),
                 corrupt_frames=int(facts["corrupt_frames"]),
             )
-    except (KeyError, TypeError, OSError, zipfile.BadZipFile) as error:
+    except Exception as error:  # a checksum that fits says nothing of the archive within, which may fail in any way
         raise ValueError(f"it has another form ({error})") from error
+    if own != key:
+        raise ValueError("it belongs to another video")
+    return extracted
 
 
 def _remove(path: Path) -> None:

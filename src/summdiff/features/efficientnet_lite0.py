@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from summdiff.errors import BackboneError
-from summdiff.features.backbone import centre_crop, check_images, usable_cores
+from summdiff.features.backbone import centre_crop, check_images
+from summdiff.threads import threads_asked, usable_cores
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -66,7 +67,7 @@ class EfficientNetLite0:
     in the middle of a picture whose shorter side is 256 pixels.
 
     Args:
-        threads: threads to compute with; None means one for each core this process may use.
+        threads: threads to compute with; None means $SUMMDIFF_THREADS, or one for each core this process may use.
 
     Raises:
         BackboneError: the weights are missing or are not the known ones.
@@ -83,7 +84,7 @@ class EfficientNetLite0:
         import onnxruntime as ort
 
         options = ort.SessionOptions()
-        options.intra_op_num_threads = threads or usable_cores()
+        options.intra_op_num_threads = threads or threads_asked() or usable_cores()
         # Threads that wait by spinning would take the cores from the decoder that runs beside.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         self._session = ort.InferenceSession(build_graph(read_weights()), options, providers=["CPUExecutionProvider"])

@@ -9,6 +9,7 @@ Shapes: B videos, N steps, P inputs a step.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -116,3 +117,10 @@ class Detector(Scorer):
     def predict_by_segments(self, features: Tensor, mask: Tensor) -> Tensor:
         """Scores (B, N) in [0, 1] from `segments`; as for `predict`."""
         return torch.stack([found.curve(mask.shape[1]) for found in self.segments(features, mask)]) * mask
+
+
+def full_precision(device: torch.device) -> AbstractContextManager[object]:
+    """The context for what half precision would spoil, within one in which a network computes in it (autocast)."""
+    if not torch.amp.is_autocast_available(device.type):
+        return nullcontext()
+    return torch.autocast(device.type, enabled=False)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import mse_loss
 
 from summdiff.diffusion.schedule import ScheduleName, add_noise, alphas_cumprod
+from summdiff.models.contract import full_precision
 from summdiff.models.relational import Relational
 from summdiff.models.summdiff import SummDiff
 
@@ -77,7 +78,10 @@ class Denoising(nn.Module):
         everyone = network.config.space.to_signal(targets)  # (B, U, N)
         noisy = add_noise(everyone[:, :S], noise, timestep, self.alphas_cumprod)
         left = self.alphas_cumprod[timestep]  # (B, S)
-        wanted = expected_scores(noisy, left, everyone, targets, mask) if self.expected_targets else targets[:, :S]
+        wanted = targets[:, :S]
+        if self.expected_targets:
+            with full_precision(noisy.device):
+                wanted = expected_scores(noisy, left, everyone, targets, mask)
 
         condition = network.encode(inputs, seconds, mask, dropped)
         if network.config.mean_head:

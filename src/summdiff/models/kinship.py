@@ -121,7 +121,9 @@ class Kinship(nn.Module):
             places, seconds, mask: as for `shared`.
             scale: (B, N) s.
         """
-        covariance: Tensor = self.shared(places, seconds, mask) + self.logs[2].exp() * torch.eye(places.shape[1])
+        covariance: Tensor = self.shared(places, seconds, mask) + self.logs[2].exp() * torch.eye(
+            places.shape[1], device=places.device
+        )
         real = scale if mask is None else scale * mask
         return covariance * real[:, :, None] * real[:, None, :]
 

@@ -6,15 +6,18 @@ import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import Any, Literal, Self, get_args
 
 import numpy as np
+import torch
 from numpy.typing import ArrayLike, NDArray
 
 from summdiff.errors import ModelError, UsageError
 from summdiff.models.contract import Network
 from summdiff.models.inputs import Cells, Conditioning, checked_features, condition_inputs
 from summdiff.models.windows import WINDOW
+
+Precision = Literal["float32", "bfloat16"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,8 @@ class ModelConfig:
         """Refuse what no video can be shown to."""
         if self.conditioning not in get_args(Conditioning):
             raise ModelError(f"The model '{self.id}' asks for unknown conditioning '{self.conditioning}'.")
+        if self.step_seconds is not None and not self.step_seconds > 0:
+            raise ModelError(f"The model '{self.id}' has steps of {self.step_seconds} seconds, out of range.")
         if self.window < 8:
             raise ModelError(f"The model '{self.id}' has a window of {self.window} steps, out of range.")
 
@@ -54,6 +59,7 @@ class Model(ABC):
     Attributes:
         id, conditioning, feature_extractor: see `ModelConfig`; with `feature_extractor` None any features will do.
         network: the weights.
+        device, precision: where and how it computes; see `to`.
         readouts: the ways in which it gives curves, the usual one first.
         follows: whether scores that are known at some steps change what it says of the others.
         provenance: how it was trained: recipe, data, and `trained_on`, the videos as `tvsum/video_1`.
@@ -69,8 +75,37 @@ class Model(ABC):
         self.network = network.eval()
         self.id = config.id
         self._last: tuple[bytes, tuple[Cells, NDArray[np.float32]]] | None = None
+        self.device, self.precision = torch.device("cpu"), "float32"
         self.conditioning = config.conditioning
         self.feature_extractor = config.feature_extractor
+
+    def to(self, device: str | torch.device, *, precision: Precision = "float32") -> Self:
+        """Compute on a device from here on, and return this model. Curves come back to the processor as before.
+
+        Args:
+            device: "cpu", "cuda", "cuda:1", …; "auto" for a CUDA device where there is one.
+            precision: "bfloat16" for products of matrices and attention in half precision (autocast), which is faster
+                where the hardware multiplies such numbers, and changes scores a little.
+
+        Raises:
+            UsageError: there is no such device here, or no such precision.
+        """
+        if precision not in get_args(Precision):
+            raise UsageError(f"There is no precision '{precision}': use {' or '.join(get_args(Precision))}.")
+        if device == "auto":
+            device = "cuda" if torch.cuda.is_available() else "cpu"
+        try:
+            wanted = torch.device(device)
+            torch.zeros(1, device=wanted)
+        except (RuntimeError, AssertionError) as error:
+            raise UsageError(f"There is no device '{device}' here: use cpu.") from error
+        self.network.to(wanted)
+        self.device, self.precision = wanted, precision
+        return self
+
+    def autocast(self) -> torch.autocast:
+        """The context in which its network computes."""
+        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.precision == "bfloat16")
 
     @abstractmethod
     def sample(

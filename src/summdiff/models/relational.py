@@ -23,8 +23,17 @@ from torch import Tensor, nn
 
 from summdiff.errors import ModelError
 from summdiff.features.relational import PLACES
+from summdiff.models.contract import full_precision
 from summdiff.models.kinship import Kinship, Opinions
-from summdiff.models.summdiff import MEAN_SMOOTHING, NetworkConfig, Prepared, SummDiff, smoothed, standardised_curves
+from summdiff.models.summdiff import (
+    MEAN_SMOOTHING,
+    NetworkConfig,
+    Prepared,
+    SummDiff,
+    both_signs,
+    smoothed,
+    standardised_curves,
+)
 
 _DISAGREE = 2.0  # the largest s²: on TVSum people disagree about as much everywhere
 
@@ -106,8 +115,10 @@ class Relational(SummDiff):
         described, where = torch.split(inputs, [self.config.seen, PLACES], dim=-1)
         encoded = super().encode(described, seconds, mask, dropped)  # (B, N, C + 1)
         own, curve = torch.split(encoded, [self.config.width, 1], dim=-1)
-        agreed = self.kinship.agreed(curve[..., 0], where, seconds, mask, self.config.guess_noise)
-        return torch.cat([own, agreed[..., None], self.log_scale(described)[..., None], where], dim=-1)
+        with full_precision(inputs.device):
+            agreed = self.kinship.agreed(curve[..., 0], where, seconds, mask, self.config.guess_noise)
+            scale = self.log_scale(described)
+        return torch.cat([own, agreed[..., None], scale[..., None], where], dim=-1)
 
     def log_scale(self, described: Tensor) -> Tensor:
         """How much people are expected to disagree about steps (..., N) from their descriptors (..., N, P): log s.
@@ -148,8 +159,9 @@ class Relational(SummDiff):
         """
         own, mean, log_scale, where = torch.split(condition, [self.config.width, 1, 1, PLACES], dim=-1)
         plain = super().prepare(torch.cat([own, mean], dim=-1), seconds, mask)
-        covariance = self.kinship.prior(where, seconds, log_scale[..., 0].exp(), mask)
-        opinions = Opinions.of(mean[..., 0], covariance, known)
+        with full_precision(condition.device):
+            covariance = self.kinship.prior(where, seconds, log_scale[..., 0].exp(), mask)
+            opinions = Opinions.of(mean[..., 0], covariance, known)
         return Considered(plain.steps, opinions.mean, plain.own, plain.memory, opinions)
 
     def denoise(self, noisy: Tensor, timestep: Tensor, signal: Tensor, condition: Prepared) -> Tensor:
@@ -158,13 +170,14 @@ class Relational(SummDiff):
         opinions, scale = condition.opinions, 2 * self.config.score_scale
         mean = opinions.mean if opinions.mean.ndim == 3 else opinions.mean[:, None]
         apart = noisy - signal[..., None] * self.config.space.to_signal(mean)
-        expected, uncertain = opinions.expected(apart, signal, scale)
+        with full_precision(noisy.device):
+            expected, uncertain = opinions.expected(apart, signal, scale)
         if not self.config.corrects:
             return mean + expected
         usual = opinions.variances.mean(dim=1).sqrt()[:, None, None].clamp(min=1e-3)
-        told = torch.stack([expected / usual, uncertain / usual], dim=-1)  # (B, S, N, 2)
+        told = torch.stack([expected / usual, (uncertain / usual).expand_as(expected)], dim=-1)  # (B, S, N, 2)
         flipped = told * told.new_tensor([-1.0, 1.0])
-        both, when, left = torch.cat([apart, -apart], dim=1), timestep.repeat(1, 2), signal.repeat(1, 2)
+        both, when, left = both_signs(apart, timestep, signal)
         more = self.considered(torch.cat([told, flipped], dim=1))
         up, down = self._predict(both, when, left, condition, more).chunk(2, dim=1)
         return mean + expected + uncertain * (up - down) / 2

@@ -106,21 +106,21 @@ class SamplingModel(Model):
 
         network, space = self.network, self.network.config.space
         windows, seconds, condition = self._encoded(inputs, rate=cells.rate)
-        null = network.encode_null(seconds) if w > 0 else None
+        null = network.prepare_null(seconds) if w > 0 else None
         given = self.known_in_cells(known, cells)
-        scores_given = torch.full((len(inputs),), torch.nan) if given is None else torch.from_numpy(given)
+        scores_given = self._given(given, len(inputs))
         # Mirror images around a mean curve stay that, so one of each pair is enough to denoise
         mirrored = network.config.mean_head and self.config.eta == 0 and null is None
         mirrored = mirrored and (given is None or isinstance(network, Relational))
-        noise = paired_noise(len(inputs), samples=samples, seed=seed)[:, :: 2 if mirrored else 1]
-        groups = []
+        noise = paired_noise(len(inputs), samples=samples, seed=seed)[:, :: 2 if mirrored else 1].to(self.device)
+        groups: list[tuple[Prepared, Prepared | None]] = []
         at_once = max(1, _BATCH // noise.shape[1])
         for encoded, part in zip(
             torch.split(condition, at_once), torch.split(windows.cut(scores_given), at_once), strict=True
         ):
-            both = encoded if null is None else torch.cat([encoded, null.expand_as(encoded)])
-            fixed = None if part.isnan().all() else part.repeat(len(both) // len(part), 1)
-            groups.append(network.prepare(both, seconds, known=fixed))
+            fixed = None if part.isnan().all() else part
+            unseen = null if null is None or fixed is None else network.prepare_null(seconds, known=fixed)
+            groups.append((network.prepare(encoded, seconds, known=fixed), unseen))
 
         there = ~scores_given.isnan()
         state = noise  # (N, M), or half of them
@@ -130,17 +130,16 @@ class SamplingModel(Model):
             steered = w if done < len(ddim.timesteps) or self.config.guide_final else 0.0
             parts = torch.split(windows.cut(state), at_once)
             clean = windows.blend(
-                self._clean(noisy, t, signal, group, guided=null is not None, w=steered)
-                for noisy, group in zip(parts, groups, strict=True)
+                self._clean(noisy, t, signal, *group, w=steered) for noisy, group in zip(parts, groups, strict=True)
             )  # (N, M)
             clean[there] = space.to_signal(scores_given[there])[:, None]
             state = ddim.step(clean, t, state, eta=self.config.eta, generator=eta_noise)
             report(done / len(ddim.timesteps))
         if mirrored:
-            mean = windows.blend(group.mean for group in groups if group.mean is not None)
+            mean = windows.blend(group.mean for group, _ in groups if group.mean is not None)
             both = torch.stack([state, 2 * space.to_signal(mean)[:, None] - state], dim=2)
             state = both.flatten(1)[:, :samples]
-        scores = space.to_scores(state).T.numpy()
+        scores = space.to_scores(state).T.cpu().numpy()
         curves = np.stack([cells.interpolate(curve) for curve in scores])
         if known is not None:  # which interpolation between longer steps has blurred
             exact = np.asarray(known, dtype=np.float32)
@@ -156,35 +155,53 @@ class SamplingModel(Model):
         cells, inputs = self.look(features, rate=rate, readout="scores", inputs=network.config.inputs)
         given = self.known_in_cells(known, cells)
         windows, seconds, condition = self._encoded(inputs, rate=cells.rate)
-        scores_given = torch.full((len(inputs),), torch.nan) if given is None else torch.from_numpy(given)
+        scores_given = self._given(given, len(inputs))
         parts = zip(torch.split(condition, _BATCH), torch.split(windows.cut(scores_given), _BATCH), strict=True)
-        found = cells.interpolate(windows.blend(network.spread(part, seconds, fixed) for part, fixed in parts).numpy())
+        found = cells.interpolate(
+            windows.blend(network.spread(part, seconds, fixed) for part, fixed in parts).cpu().numpy()
+        )
         if known is not None:
             found[~np.isnan(np.asarray(known, dtype=np.float32))] = 0.0
         return found
 
     def _encoded(self, inputs: NDArray[np.float32], *, rate: float) -> tuple[Windows, Tensor, Tensor]:
         """Windows over the network's inputs (C, P), seconds (L,) of each one's steps, and its condition (W, L, …)."""
-        windows = Windows.over(len(inputs), size=self.config.window, overlap=self.config.window // 4)
-        seconds = torch.arange(windows.size) / rate  # only differences count, so every window may start at 0
-        pieces = torch.split(windows.cut(torch.from_numpy(inputs)), _BATCH)
-        whole = self.network.settle(windows.blend(self.network.encode(piece, seconds) for piece in pieces))
-        return windows, seconds, windows.cut(whole)
+        size, device = self.config.window, self.device
+        windows = Windows.over(len(inputs), size=size, overlap=size // 4, device=device)
+        # Only differences count, so every window may start at 0
+        seconds = torch.arange(windows.size, device=device) / rate
+        pieces = torch.split(windows.cut(torch.from_numpy(inputs).to(device)), _BATCH)
+        with self.autocast():
+            encoded = windows.blend(self.network.encode(piece, seconds).float() for piece in pieces)
+        return windows, seconds, windows.cut(self.network.settle(encoded))
 
-    def _clean(self, noisy: Tensor, t: int, signal: float, group: Prepared, *, guided: bool, w: float) -> Tensor:
-        """Clean signals (W, L, M) of noisy ones (W, L, M), each window with its condition; guided, by half of them."""
+    def _given(self, known: NDArray[np.float32] | None, steps: int) -> Tensor:
+        """Known scores (C,), NaN where none is."""
+        if known is None:
+            return torch.full((steps,), torch.nan, device=self.device)
+        return torch.from_numpy(known).to(self.device)
+
+    def _clean(
+        self, noisy: Tensor, t: int, signal: float, seen: Prepared, unseen: Prepared | None, *, w: float
+    ) -> Tensor:
+        """Clean signals (W, L, M) of noisy ones (W, L, M), each window with its condition; guided, where it has two."""
         noisy = noisy.transpose(1, 2)  # (W, M, L)
-        if guided:  # with and without the video, in one batch
-            noisy = torch.cat([noisy, noisy])
-        when = torch.full(noisy.shape[:2], t)
-        predicted = self.network.denoise(noisy, when, torch.full(when.shape, signal), group)
-        if not self.network.config.mean_head:  # a clamp on one side would pull the mean of a mirrored pair off
-            predicted = predicted.clamp(0, 1)
-        clean = self.network.config.space.to_signal(predicted)
-        if guided:
-            with_video, without = torch.chunk(clean, 2)
-            clean = self.network.config.space.bounded(guide(with_video, without, w))
+        clean = self._predicted(noisy, t, signal, seen)
+        if unseen is not None:
+            if w > 0:
+                clean = guide(clean, self._predicted(noisy, t, signal, unseen), w)
+            clean = self.network.config.space.bounded(clean)
         return clean.transpose(1, 2)
+
+    def _predicted(self, noisy: Tensor, t: int, signal: float, condition: Prepared) -> Tensor:
+        """Clean signals (W, M, L) under one condition, all samples at the same time."""
+        network = self.network
+        when = torch.full((len(noisy), 1), t, device=noisy.device)
+        with self.autocast():
+            predicted = network.denoise(noisy, when, torch.full_like(when, signal, dtype=noisy.dtype), condition)
+        if not network.config.mean_head:  # a clamp on one side would pull the mean of a mirrored pair off
+            predicted = predicted.clamp(0, 1)
+        return network.config.space.to_signal(predicted)
 
 
 def paired_noise(steps: int, *, samples: int, seed: int) -> Tensor:

@@ -46,13 +46,16 @@ class ScoringModel(Model):
         """The one curve (1, N) of a video; see `Model.sample`."""
         cells, inputs = self.look(features, rate=rate, readout=readout, inputs=self.network.config.inputs)
         self.known_in_cells(known, cells)
-        windows = Windows.over(len(inputs), size=self.config.window, overlap=self.config.window // 4)
+        windows = Windows.over(
+            len(inputs), size=self.config.window, overlap=self.config.window // 4, device=self.device
+        )
         score = self.network.predict
         if readout == "segments" and isinstance(self.network, Detector):
             score = self.network.predict_by_segments
-        parts = windows.cut(torch.from_numpy(inputs))
-        everywhere = torch.ones(1, windows.size, dtype=torch.bool)
-        scores = windows.blend(score(part[None], everywhere) for part in parts).numpy()
+        parts = windows.cut(torch.from_numpy(inputs).to(self.device))
+        everywhere = torch.ones(1, windows.size, dtype=torch.bool, device=self.device)
+        with self.autocast():
+            scores = windows.blend(score(part[None], everywhere).float() for part in parts).cpu().numpy()
         if on_progress is not None:
             on_progress(1.0)
         return cells.interpolate(scores)[None]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import reprlib
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from safetensors.torch import load, save
 
 from summdiff.atomic import written_whole
 from summdiff.errors import ModelError, OutputError
+from summdiff.models.limits import check_fields, network_of
 from summdiff.models.model import Model
 from summdiff.models.registry import ARCHITECTURES, architecture_of
 
@@ -35,18 +37,23 @@ def read_model(directory: Path) -> Model:
     try:
         document = json.loads((directory / CONFIG).read_text(encoding="utf-8"))
         weights = (directory / WEIGHTS).read_bytes()
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ModelError(f"The model in '{directory}' cannot be read: {error}.") from error
     found = document.get("format") if isinstance(document, dict) else None
     if found != FORMAT:
-        raise ModelError(f"'{directory / CONFIG}' is not a model's config: its format is {found!r}, not '{FORMAT}'.")
+        raise ModelError(
+            f"'{directory / CONFIG}' is not a model's config: its format is {reprlib.repr(found)}, not '{FORMAT}'."
+        )
     if hashlib.sha256(weights).hexdigest() != document.get("sha256"):
         raise ModelError(f"'{directory / WEIGHTS}' is damaged or belongs to another config: its checksum differs.")
     try:
         architecture = ARCHITECTURES[document.get("architecture", "summdiff")]
-        network = architecture.network(architecture.config(**document["network"]))
+        network = network_of(architecture.network, architecture.config(**document["network"]))
         network.load_state_dict(load(weights))
         config = architecture.model_config(**document["model"])
+        check_fields(config)
+    except ModelError as error:
+        raise ModelError(f"The model in '{directory}' cannot be used: {error}") from error
     except (KeyError, TypeError, ValueError, ZeroDivisionError, SafetensorError, RuntimeError) as error:
         raise ModelError(f"Config and weights in '{directory}' do not fit together; train the model anew.") from error
     if not all(bool(torch.isfinite(tensor).all()) for tensor in network.state_dict().values()):

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, Generic, Literal, TypeVar, get_args
 
@@ -32,7 +32,7 @@ from torch import Tensor, nn
 
 from summdiff.diffusion.space import ScoreSpace, SpaceName
 from summdiff.errors import ModelError
-from summdiff.models.contract import Network
+from summdiff.models.contract import Network, full_precision
 
 MEAN_SMOOTHING = 0.7  # steps, deviation of the Gaussian
 
@@ -327,7 +327,8 @@ class SummDiff(Network):
         """What the mean curve is made of, each (B, N, 1) on a scale of its own: the head's, and the linear one."""
         curves = [self.mean_head(encoded)] if self.mean_head is not None else []
         if self.config.linear_share:
-            curves.append((standardised @ self.linear_weights)[..., None])
+            with full_precision(standardised.device):
+                curves.append((standardised @ self.linear_weights)[..., None])
         return curves
 
     def settle(self, condition: Tensor) -> Tensor:
@@ -370,13 +371,23 @@ class SummDiff(Network):
             memory=[layer.remember(condition, steps) for layer in self.denoiser if isinstance(layer, Layer)],
         )
 
+    def prepare_null(self, seconds: Tensor, known: Tensor | None = None) -> Prepared:
+        """What `prepare` gives for the null video at given times (N,), of B 1; or of known scores' (B, N)."""
+        null = self.encode_null(seconds)
+        prepared = self.prepare(null if known is None else null.expand(len(known), -1, -1), seconds, known=known)
+        if self.config.null == "video":
+            return prepared
+        # All steps have the same value, so attention finds that one, wherever it looks: the first step is enough.
+        memory = [None if both is None else (both[0][:, :, :1], both[1][:, :, :1]) for both in prepared.memory]
+        return replace(prepared, memory=memory)
+
     def denoise(self, noisy: Tensor, timestep: Tensor, signal: Tensor, condition: Prepared) -> Tensor:
         """The clean scores f(S_t, t, F) that noisy ones came from (§4.4).
 
         Args:
             noisy: (B, S, N) signal S_t; only this copy is brought to [0, 1].
-            timestep: (B, S) integer time t.
-            signal: (B, S) share of the clean signal that is left at that time, sqrt(abar_t).
+            timestep: (B, S) integer time t; (B, 1) where it is the same for all samples, which saves work.
+            signal: as `timestep`, share of the clean signal that is left at that time, sqrt(abar_t).
             condition: from `prepare`; its B may be 1, for all videos the same.
 
         Returns:
@@ -387,10 +398,8 @@ class SummDiff(Network):
             return torch.sigmoid(predicted) if self.config.squash else predicted
         mean = condition.mean[:, None]  # (B, 1, N)
         apart = noisy - signal[..., None] * self.config.space.to_signal(mean)
-        # The odd part of what is predicted, by asking for both signs
-        both, when, left = torch.cat([apart, -apart], dim=1), timestep.repeat(1, 2), signal.repeat(1, 2)
-        up, down = self._predict(both, when, left, condition).chunk(2, dim=1)
-        return mean + (up - down) / 2
+        up, down = self._predict(*both_signs(apart, timestep, signal), condition).chunk(2, dim=1)
+        return mean + (up - down) / 2  # the odd part of what is predicted
 
     def _predict(
         self, noisy: Tensor, timestep: Tensor, signal: Tensor, condition: Prepared, more: Tensor | None = None
@@ -403,7 +412,7 @@ class SummDiff(Network):
         steps = condition.steps
         scores = c.space.to_scores(noisy)
         bins = (scores * c.n_bins).long().clamp(max=c.n_bins - 1)  # min(floor(K x), K - 1), §4.3
-        q = self.level_mlp(self.levels(bins))  # (B, S, N, C)
+        q = F.embedding(bins, self.level_mlp(self.levels.weight))  # (B, S, N, C); K levels are fewer than scores
         if c.fade_scores:
             q = q * signal[..., None, None]
         when = self.time(time_encoding(c, timestep))[:, :, None]  # (B, S, 1, C)
@@ -419,7 +428,7 @@ class SummDiff(Network):
             q = q + more
         for layer, memory in zip(self.denoiser, condition.memory, strict=True):
             q = layer(q, steps, memory, what)
-        predicted: Tensor = self.head(self.head_norm(q))[..., 0]
+        predicted: Tensor = self.head(self.head_norm(q))[..., 0].float()  # from here on in full precision
         return predicted
 
 
@@ -429,7 +438,7 @@ class Steps:
 
     Attributes:
         encoding: (B, N, C), or none for rotary positions.
-        turn: (2, B, 1, 1, N, d / 2) cosine and sine of each channel pair's rotation, or none.
+        turn: (2, B, 1, N, 1, d / 2) cosine and sine of each channel pair's rotation, or none.
         mask: (B, N) true where there is a step, or none if all are.
     """
 
@@ -575,24 +584,26 @@ class Attention(nn.Module):
     def project(self, memory: Tensor, steps: Steps) -> tuple[Tensor, Tensor]:
         """Keys and values (B, H, N, d) of a memory (B, N, C), the same for every sample."""
         key, value = self.keys_values(memory[:, None], steps)
-        return key[:, :, 0], value[:, :, 0]
+        return key[:, 0].transpose(1, 2), value[:, 0].transpose(1, 2)
 
     def keys_values(self, x: Tensor, steps: Steps) -> tuple[Tensor, Tensor]:
-        """Keys and values (B, H, S, N, d)."""
+        """Keys and values (B, S, N, H, d)."""
         return rotate(self.split(self.key(self.placed(x, steps))), steps.turn), self.split(self.value(x))
 
     def forward(self, x: Tensor, steps: Steps, memory: tuple[Tensor, Tensor] | None = None) -> Tensor:
         """What steps x (B, S, N, C) see in the memory; without one, each sample looks at itself."""
         B, S, N, C = x.shape
-        q = rotate(self.split(self.query(self.placed(x, steps))), steps.turn)  # (B, H, S, N, d)
+        q = rotate(self.split(self.query(self.placed(x, steps))), steps.turn)  # (B, S, N, H, d)
         keys = None if steps.mask is None else steps.mask[:, None, None, :]
-        if memory is None:  # every head of every sample for itself: (B, H S, N, d)
-            k, v = (part.flatten(1, 2) for part in self.keys_values(x, steps))
-            z = F.scaled_dot_product_attention(q.flatten(1, 2), k, v, attn_mask=keys)
+        # Heads only change places with steps in a view, so that nothing is copied
+        if memory is None:  # every sample for itself: (B S, H, N, d)
+            q, k, v = (part.flatten(0, 1).transpose(1, 2) for part in (q, *self.keys_values(x, steps)))
+            keys = keys if keys is None else keys.repeat_interleave(S, dim=0)
         else:  # all samples' queries to the same memory: (B, H, S N, d)
+            q = q.flatten(1, 2).transpose(1, 2)
             k, v = (part.expand(B, -1, -1, -1) for part in memory)
-            z = F.scaled_dot_product_attention(q.flatten(2, 3), k, v, attn_mask=keys)
-        seen: Tensor = self.out(z.view(B, self.heads, S, N, -1).permute(0, 2, 3, 1, 4).reshape(B, S, N, C))
+        z = F.scaled_dot_product_attention(q, k, v, attn_mask=keys)
+        seen: Tensor = self.out(z.transpose(1, 2).reshape(B, S, N, C))
         return seen
 
     def placed(self, x: Tensor, steps: Steps) -> Tensor:
@@ -600,9 +611,9 @@ class Attention(nn.Module):
         return x + steps.encoding[:, None] if self.everywhere and steps.encoding is not None else x
 
     def split(self, x: Tensor) -> Tensor:
-        """(B, S, N, C) as heads (B, H, S, N, d)."""
+        """(B, S, N, C) as heads (B, S, N, H, d)."""
         B, S, N, _ = x.shape
-        return x.view(B, S, N, self.heads, -1).permute(0, 3, 1, 2, 4)
+        return x.view(B, S, N, self.heads, -1)
 
 
 def projection(config: NetworkConfig) -> nn.Module:
@@ -667,6 +678,13 @@ def time_encoding(config: NetworkConfig, timestep: Tensor) -> Tensor:
     return sinusoid(timestep, C)
 
 
+def both_signs(apart: Tensor, timestep: Tensor, signal: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Departures (B, 2 S, N) of both signs, with their times and shares of the signal, as for `SummDiff.denoise`."""
+    if timestep.shape[1] > 1:
+        timestep, signal = timestep.repeat(1, 2), signal.repeat(1, 2)
+    return torch.cat([apart, -apart], dim=1), timestep, signal
+
+
 def smoothed(curves: Tensor, deviation: float) -> Tensor:
     """Curves (K, N) smoothed by a Gaussian over two steps on each side; the ends count on."""
     weights = torch.exp(-((torch.arange(-2.0, 3.0, device=curves.device) / deviation) ** 2) / 2)
@@ -688,14 +706,14 @@ def sinusoid(values: Tensor, width: int) -> Tensor:
 
 
 def rotations(seconds: Tensor, width: int) -> Tensor:
-    """Cosine and sine (2, B, 1, 1, N, width / 2) of each channel pair's turn: periods from 4 s to half an hour."""
+    """Cosine and sine (2, B, 1, N, 1, width / 2) of each channel pair's turn: periods from 4 s to half an hour."""
     periods = 4 * 2 ** torch.linspace(0, 9, width // 2, device=seconds.device)
     angles = 2 * math.pi * seconds[..., None].float() / periods
-    return torch.stack([angles.cos(), angles.sin()])[:, :, None, None]
+    return torch.stack([angles.cos(), angles.sin()])[:, :, None, :, None]
 
 
 def rotate(x: Tensor, turn: Tensor | None) -> Tensor:
-    """Turn the channel pairs of x (B, H, S, N, d)."""
+    """Turn the channel pairs of x (B, S, N, H, d)."""
     if turn is None:
         return x
     a, b = torch.chunk(x, 2, dim=-1)

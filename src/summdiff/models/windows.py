@@ -29,8 +29,13 @@ class Windows:
     weights: Tensor
 
     @classmethod
-    def over(cls, steps: int, *, size: int = WINDOW, overlap: int = WINDOW // 4) -> Windows:
-        """Windows of at most `size` steps, evenly placed, each sharing at least `overlap` steps with the next."""
+    def over(
+        cls, steps: int, *, size: int = WINDOW, overlap: int = WINDOW // 4, device: torch.device | None = None
+    ) -> Windows:
+        """Windows of at most `size` steps, evenly placed, each sharing at least `overlap` steps with the next.
+
+        Values to cut and blend must lie on the same device.
+        """
         size = min(size, steps)
         count = 1 if size == steps else 1 + math.ceil((steps - size) / (size - overlap))
         starts = torch.linspace(0, steps - size, count, dtype=torch.float64).round().long()
@@ -39,7 +44,7 @@ class Windows:
         edge = torch.minimum(torch.arange(size), torch.arange(size).flip(0)) + 0.5
         weights = edge.clamp(max=overlap).expand(count, size)
         total = torch.zeros(steps).index_add_(0, index.flatten(), weights.flatten())
-        return cls(steps=steps, size=size, index=index, weights=weights / total[index])
+        return cls(steps=steps, size=size, index=index.to(device), weights=(weights / total[index]).to(device))
 
     def cut(self, values: Tensor) -> Tensor:
         """The windows (W, L, ...) of values (N, ...)."""
@@ -47,7 +52,7 @@ class Windows:
 
     def blend(self, parts: Iterable[Tensor]) -> Tensor:
         """Values (N, ...) from those of the windows, (W, L, ...), given in order as pieces (w, L, ...)."""
-        blended = torch.zeros(0)
+        blended = torch.zeros(0, device=self.index.device)
         first = 0
         for part in parts:
             rows = slice(first, first + len(part))

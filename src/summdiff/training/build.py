@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from summdiff.models.closed_form import fit_closed_form
 from summdiff.models.contract import Network, Scorer
 from summdiff.models.denoising import Denoising, RelationalDenoising
 from summdiff.models.inputs import count_relations
+from summdiff.models.limits import network_of
 from summdiff.models.model import Model
 from summdiff.models.registry import ARCHITECTURES
 from summdiff.models.relational import Relational
@@ -38,7 +40,10 @@ def new_network(recipe: Recipe, look: dict[str, Any], examples: Examples | None)
     """
     inputs = look["inputs"]
     config = recipe.network.config(inputs=inputs, relations=count_relations(recipe.conditioning, inputs))
-    network: Network = ARCHITECTURES[recipe.network.model].network(config)
+    try:
+        network = network_of(ARCHITECTURES[recipe.network.model].network, config)
+    except ModelError as error:
+        raise UsageError(f"Recipe '{recipe.name}': {error}") from error
     if isinstance(network, Relational):
         if examples is not None:
             views, elsewhere = examples.annotated(), examples.elsewhere()
@@ -56,6 +61,7 @@ def look_again(recipe: Recipe, network: Network, examples: Examples) -> None:
     """What a network learns from beside the examples as they are, where a run goes on with stored weights."""
     if isinstance(network, Relational):
         views, elsewhere = examples.annotated(), examples.elsewhere()
+        network = copy.deepcopy(network).cpu()  # where the examples are
         examples.take_means(foresee(network, views, elsewhere, penalty=recipe.linear_penalty))
 
 

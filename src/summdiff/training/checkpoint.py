@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from summdiff import __version__
-from summdiff.atomic import written_whole
+from summdiff.atomic import sweep, written_whole
 from summdiff.errors import UsageError
 
 _KEPT = 2
@@ -78,8 +78,7 @@ class Checkpoints:
 
     def tidy(self) -> None:
         """Remove what killed runs left half-written."""
-        for path in self._directory.glob(".*.tmp"):
-            path.unlink(missing_ok=True)
+        sweep(self._directory)
 
     def paths(self) -> list[Path]:
         """The files, oldest first."""

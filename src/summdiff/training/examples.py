@@ -158,25 +158,39 @@ class Examples(Dataset[Example]):
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """One process's part of one update.
+class Part:
+    """Videos that a process works off at a time.
 
     Attributes:
-        batch: its items.
-        share: what the mean of its losses counts in the mean over all processes, so that this is the batch's mean loss
-            however the items were shared out.
+        batch: the videos.
+        share: what the mean of their losses counts in the mean over all processes of the sums over their parts, so that
+            this is the batch's mean loss however its items were shared out.
     """
 
     batch: Batch
     share: float
 
 
-class Batches:
-    """Steps of an epoch for one of `world` processes, each of which gets every `world`-th item of a batch."""
+Step = list[Part]
+"""One process's parts of one update, at least one."""
 
-    def __init__(self, examples: Examples, recipe: Recipe, *, rank: int = 0, world: int = 1) -> None:
-        """Start no process yet; those that read, if any, stay from one epoch to the next."""
+
+class Batches:
+    """Steps of an epoch for one of `world` processes, each of which gets every `world`-th item of a batch.
+
+    With several processes or with micro-batches a batch is sorted by length first: so the processes have about as much
+    to do as each other, and little of a part is padding.
+    """
+
+    def __init__(
+        self, examples: Examples, recipe: Recipe, *, rank: int = 0, world: int = 1, pinned: bool = False
+    ) -> None:
+        """Start no process yet; those that read, if any, stay from one epoch to the next.
+
+        Pinned batches can be copied to an accelerator while the processor goes on.
+        """
         self._examples, self._rank, self._world = examples, rank, world
+        self._at_once = recipe.micro_batch
         self._plan = _Plan()
         workers = 0 if examples.in_memory else recipe.workers
         self._loader = DataLoader(
@@ -185,6 +199,7 @@ class Batches:
             collate_fn=collate,
             num_workers=workers,
             persistent_workers=workers > 0,
+            pin_memory=pinned,
             # Spawned, not forked: a forked torch may hang on locks of threads that the child does not have.
             multiprocessing_context="spawn" if workers else None,
             worker_init_fn=_leave_signals_to_the_loop if workers else None,
@@ -198,20 +213,31 @@ class Batches:
     def of(self, epoch: int, *, first: int = 0) -> Generator[Step]:
         """The steps of an epoch from the `first` on."""
         whole = self._examples.order(epoch)[first:]
-        mine = [batch[self._rank :: self._world] for batch in whole]
+        mine = [self._parts(batch) for batch in whole]
         # Who has nothing in a last, small batch still takes part in the update, with an item that counts nothing.
         self._plan.batches = [
-            [(epoch, index) for index in part or batch[:1]] for part, batch in zip(mine, whole, strict=True)
+            [(epoch, index) for index in part or batch[:1]]
+            for parts, batch in zip(mine, whole, strict=True)
+            for part in parts
         ]
-        for batch, part, everyone in zip(self._loader, mine, whole, strict=True):
-            yield Step(batch, share=len(part) / len(everyone) * self._world)
+        loaded = iter(self._loader)
+        for parts, batch in zip(mine, whole, strict=True):
+            yield [Part(next(loaded), share=len(part) / len(batch) * self._world) for part in parts]
 
     def largest(self, epoch: int) -> Step:
-        """The step of an epoch that takes most memory."""
-        order, lengths = self._examples.order(epoch), self._examples.lengths
-        batch = max(order, key=lambda batch: int(lengths[batch].max()) * len(batch))
-        part = batch[self._rank :: self._world] or batch[:1]
-        return Step(collate([self._examples[epoch, index] for index in part]), share=1.0)
+        """The part of an epoch that takes most memory, as a step."""
+        lengths = self._examples.lengths
+        parts = [part or batch[:1] for batch in self._examples.order(epoch) for part in self._parts(batch)]
+        part = max(parts, key=lambda part: int(lengths[part].max()) * len(part))
+        return [Part(collate([self._examples[epoch, index] for index in part]), share=1.0)]
+
+    def _parts(self, batch: list[int]) -> list[list[int]]:
+        """A batch's items of this process, in the parts that it works off at a time; one empty part if it has none."""
+        if self._world > 1 or self._at_once is not None:
+            batch = sorted(batch, key=lambda index: int(self._examples.lengths[index]))
+        mine = batch[self._rank :: self._world]
+        size = self._at_once or max(1, len(mine))
+        return [mine[first : first + size] for first in range(0, max(1, len(mine)), size)]
 
 
 class _Plan(Sampler[list[tuple[int, int]]]):

@@ -7,7 +7,11 @@ anywhere ends with the weights of one that was not, bit for bit on a processor.
 from __future__ import annotations
 
 import json
+import os
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +19,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from summdiff.errors import OutputError, UsageError
+from summdiff.errors import OutputError, SummdiffError, UsageError
 from summdiff.models.model import Model
 from summdiff.training.build import as_model
 from summdiff.training.checkpoint import Checkpoints, set_random_states
@@ -69,10 +73,19 @@ def fit(
         UsageError: `select: best` without validation videos, an accelerator that is not there, or a checkpoint of
             another recipe or data, or none but damaged ones.
         OutputError: the folder cannot be written.
+        LostProcess: another process of the run has died.
     """
     if recipe.select == "best" and not videos.split.validation:
         raise UsageError(f"Recipe '{recipe.name}' selects the best epoch but there are no validation videos.")
     fabric = launch(recipe)
+    with together(fabric):
+        return _fit(fabric, recipe, videos, directory, watcher=watcher, dry_run=dry_run)
+
+
+def _fit(
+    fabric: Fabric, recipe: Recipe, videos: Videos, directory: Path, *, watcher: Watcher | None, dry_run: bool
+) -> Trained | None:
+    """What `fit` does, in one of its processes."""
     first_process = fabric.global_rank == 0
     watcher = watcher if watcher is not None and first_process else Watcher()
     make_folder(directory)
@@ -82,7 +95,9 @@ def fit(
     if recipe.network.model == "ridge":
         return _fitted(recipe, examples, dry_run)
     run = Run(recipe, examples, fabric, saved)
-    batches = Batches(examples, recipe, rank=fabric.global_rank, world=fabric.world_size)
+    batches = Batches(
+        examples, recipe, rank=fabric.global_rank, world=fabric.world_size, pinned=fabric.device.type == "cuda"
+    )
     if saved is None or dry_run:
         rehearse(run, batches, videos, recipe, directory, writes=first_process)
     if dry_run:
@@ -154,17 +169,28 @@ def launch(recipe: Recipe) -> Fabric:
     from lightning_fabric import Fabric
 
     torch.set_num_threads(recipe.threads)
+    devices, nodes, strategy = recipe.devices, recipe.nodes, recipe.strategy
+    if torch.distributed.is_torchelastic_launched():  # torchrun knows better than the recipe
+        devices = int(os.environ["LOCAL_WORLD_SIZE"])
+        nodes = int(os.environ["WORLD_SIZE"]) // devices
+    if devices * nodes > 1:
+        strategy = "ddp"
     try:
         fabric = Fabric(
             accelerator=recipe.accelerator,
-            devices=recipe.devices,
-            strategy=recipe.strategy,
+            devices=devices,
+            num_nodes=nodes,
+            strategy=strategy,
             precision=recipe.precision,
         )
+        # Fabric would halve all that comes in, times and targets too; autocast halves what may be.
+        fabric.strategy.precision.convert_input = lambda data: data  # type: ignore[method-assign]
         fabric.launch()
+        if fabric.device.type == "cpu":
+            _leave_losses_to_us()
     except (RuntimeError, ValueError) as error:
         raise UsageError(
-            f"Accelerator '{recipe.accelerator}' cannot be used here with {recipe.devices} devices and precision "
+            f"Accelerator '{recipe.accelerator}' cannot be used here with {devices} devices and precision "
             f"{recipe.precision}: set accelerator=cpu devices=1 precision=32-true."
         ) from error
     return fabric
@@ -186,6 +212,40 @@ def make_folder(directory: Path) -> None:
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"The folder '{directory}' cannot be made: {error}.") from error
+
+
+class LostProcess(SummdiffError):  # noqa: N818 (what happened, not a mistake)
+    """Another process of the run is gone."""
+
+
+@contextmanager
+def together(fabric: Fabric) -> Iterator[None]:
+    """End in a sentence where another process dies and so whatever the processes do together fails.
+
+    Raises:
+        LostProcess: that has happened.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        text = str(error).lower()
+        if fabric.world_size == 1 or not any(sign in text for sign in _SIGNS_OF_A_LOSS):
+            raise
+        raise LostProcess(
+            f"Another of the run's {fabric.world_size} processes has died. The same command goes on from the last "
+            "checkpoint, with as many processes or with others."
+        ) from error
+
+
+# What gloo and NCCL say when the other side is gone.
+_SIGNS_OF_A_LOSS = ("connection", "gloo", "nccl", "broken pipe", "socket", "remote process", "timed out", "tcpstore")
+
+
+def _leave_losses_to_us() -> None:
+    """Fabric kills the first process without a word when another dies; on the processor it would end by itself."""
+    for thread in threading.enumerate():
+        if thread.name == "child-process-observer" and hasattr(thread, "_child_processes"):
+            thread._child_processes = []
 
 
 class _Clock:
@@ -222,9 +282,12 @@ def _validated(
         names = videos.split.validation
         if recipe.validate_videos is not None and recipe.validate_videos < len(names):
             names = tuple(names[i * len(names) // recipe.validate_videos] for i in range(recipe.validate_videos))
+        model = run.model()
+        if fabric.device.type == "cuda":
+            model.to(fabric.device, precision="bfloat16" if recipe.precision == "bf16-mixed" else "float32")
         try:
             quality = validate(
-                run.model(), (videos.data[name] for name in names), recipe, on_video=lambda: _stop_if(signals.received)
+                model, (videos.data[name] for name in names), recipe, on_video=lambda: _stop_if(signals.received)
             )
             found = quality, 0
         except _StoppedError:

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, create_mo
 
 from summdiff.errors import ModelError
 from summdiff.models.contract import Learns, Scorer
+from summdiff.models.limits import check_fields
 from summdiff.models.registry import ARCHITECTURES
 from summdiff.models.summdiff import PRESETS
 
@@ -22,7 +23,7 @@ _FROM_THE_DATA = ("inputs", "relations")  # known only when the videos are
 class Section(BaseModel):
     """A part of a recipe: checked, closed and constant."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class NetworkSection(Section):
@@ -33,7 +34,7 @@ class NetworkSection(Section):
     @model_validator(mode="after")
     def _check(self) -> Self:
         try:
-            self.config(inputs=1, relations=0)
+            check_fields(self.config(inputs=1, relations=0))
         except ModelError as error:
             raise ValueError(str(error)) from error
         return self

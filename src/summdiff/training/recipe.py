@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import os
+import reprlib
 from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, cast
 
 from summdiff.data.video import Kind
+from summdiff.data.yaml_text import parse_yaml
 from summdiff.diffusion.schedule import ScheduleName
 from summdiff.errors import DataError, UsageError
 from summdiff.models.inputs import Conditioning
 from summdiff.models.windows import WINDOW
 
 try:
-    import yaml
     from pydantic import Field, ValidationError, model_validator
 
     from summdiff.training.network_recipe import SECTIONS, AnyNetwork, Section
@@ -35,7 +36,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 PLACE = frozenset(
     {
         *("data", "annotations", "splits", "output", "resume", "workers", "in_memory", "threads"),
-        *("accelerator", "devices", "strategy", "checkpoint_minutes", "init_from"),
+        *("accelerator", "devices", "nodes", "strategy", "compile", "micro_batch", "checkpoint_minutes", "init_from"),
     }
 )
 
@@ -44,7 +45,7 @@ class DiffusionRecipe(Section):
     """The noise, and how samples are drawn for validation and by default afterwards."""
 
     schedule: ScheduleName = Field(default="cosine", description="of the noise")
-    num_train_timesteps: int = Field(default=1000, ge=1, description="T")
+    num_train_timesteps: int = Field(default=1000, ge=1, le=100_000, description="T")
     p_uncond: float = Field(default=0.1, ge=0, lt=1, description="share of items trained without their video")
     guidance_scale: float = Field(default=0.0, ge=0, description="w of classifier-free guidance")
     null_video: Path | None = Field(
@@ -57,8 +58,10 @@ class DiffusionRecipe(Section):
     )
     eta: float = Field(default=0.0, ge=0, le=1, description="of the DDIM steps")
     guide_final: bool = Field(default=True, description="whether guidance reaches the last prediction, the answer")
-    window: int = Field(default=WINDOW, ge=8, description="steps denoised at a time; longer videos are blended of such")
-    samples: int = Field(default=8, ge=1, description="curves drawn for a video; their mean is judged")
+    window: int = Field(
+        default=WINDOW, ge=8, le=1_000_000, description="steps denoised at a time; longer videos are blended of such"
+    )
+    samples: int = Field(default=8, ge=1, le=1000, description="curves drawn for a video; their mean is judged")
     steps: int = Field(default=10, ge=1, description="denoising steps")
 
     @model_validator(mode="after")
@@ -89,10 +92,12 @@ class TargetRecipe(Section):
         description="ranks: each annotator's ranks in the video; scores: as annotated; minmax: stretched to 0 to 1",
     )
     clip: tuple[Share, Share] | None = Field(default=None, description="smallest and largest value of a curve")
-    panel: int = Field(default=4, ge=1, description="annotators in a panel; the spread falls with its square root")
-    panels_per_video: int = Field(default=32, ge=1, description="panels drawn for a video at each step")
+    panel: int = Field(
+        default=4, ge=1, le=10_000, description="annotators in a panel; the spread falls with its square root"
+    )
+    panels_per_video: int = Field(default=32, ge=1, le=10_000, description="panels drawn for a video at each step")
     curves_per_video: int = Field(
-        default=4, ge=1, description="of these, how many are noised and learned from (each: one)"
+        default=4, ge=1, le=10_000, description="of these, how many are noised and learned from (each: one)"
     )
     expected: bool = Field(
         default=True, description="learn the mean of the drawn curves by how likely each is, instead of the noised one"
@@ -113,7 +118,7 @@ class TargetRecipe(Section):
 class AugmentationRecipe(Section):
     """Changed copies ("views") of each training video; their descriptors are computed anew."""
 
-    views: int = Field(default=16, ge=1, description="copies of each video, the first one unchanged")
+    views: int = Field(default=16, ge=1, le=10_000, description="copies of each video, the first one unchanged")
     crop: float = Field(default=0.5, ge=0, le=1, description="share of the views cut to a part of the video")
     metric: float = Field(default=0.5, ge=0, le=1, description="share of the views with another feature space")
     spaces: tuple[Literal["unit", "roots"], ...] = Field(
@@ -156,12 +161,12 @@ class Recipe(Section):
     hold_out: float = Field(
         default=0.0, ge=0, lt=1, description="share of the training videos that validates; not for crossval"
     )
-    folds: int = Field(default=5, ge=2, description="of cross-validation without `splits`")
+    folds: int = Field(default=5, ge=2, le=10_000, description="of cross-validation without `splits`")
     validation: float = Field(default=0.2, ge=0, lt=1, description="share of a fold's training videos held out")
     other_spaces: bool = Field(
         default=False, description="cross-validation also tests on features as other backbones might make them"
     )
-    split_seed: int = Field(default=0, ge=0, description="of the videos held out and of the folds")
+    split_seed: int = Field(default=0, ge=0, lt=2**63, description="of the videos held out and of the folds")
 
     conditioning: Conditioning = Field(
         default="relational",
@@ -174,16 +179,25 @@ class Recipe(Section):
     targets: TargetRecipe = TargetRecipe()
     augmentation: AugmentationRecipe = AugmentationRecipe()
 
-    epochs: int = Field(default=200, ge=1, description="each item is learned from once in each")
+    epochs: int = Field(default=200, ge=1, le=1_000_000, description="each item is learned from once in each")
     window: int | None = Field(
-        default=128, ge=8, description="steps learned from at a time (descriptors see them all); null: whole videos"
+        default=128,
+        ge=8,
+        le=1_000_000,
+        description="steps learned from at a time (descriptors see them all); null: whole videos",
     )
-    videos_per_batch: int = Field(default=8, ge=1, description="on all devices together")
+    videos_per_batch: int = Field(default=8, ge=1, le=100_000, description="on all devices together")
+    micro_batch: int | None = Field(
+        default=None,
+        ge=1,
+        description="videos that a device works off at a time, those of like length together, before the batch's one "
+        "update (gradient accumulation): less padding and memory, the same gradient; null: all at once",
+    )
     length_buckets: bool = Field(default=False, description="batches of videos of like length, so with little padding")
     in_memory: bool | None = Field(
         default=None, description="keep training videos in memory; null: if they take less than 2 GiB"
     )
-    workers: int = Field(default=0, ge=0, description="processes that read videos which are not in memory")
+    workers: int = Field(default=0, ge=0, le=1024, description="processes that read videos which are not in memory")
 
     optimizer: Literal["adamw", "adam", "sgd"] = Field(
         default="adamw", description="adam, sgd: weight decay is added to the gradient (L2); sgd: with momentum 0.9"
@@ -208,16 +222,27 @@ class Recipe(Section):
     )
     checkpoint_minutes: float = Field(default=10.0, gt=0, description="a checkpoint at least so often")
     resume: Literal["auto", "never"] = Field(default="auto", description="never: start anew in any case")
-    seed: int = Field(default=0, ge=0, description="of everything random but the splits")
+    seed: int = Field(default=0, ge=0, lt=2**63, description="of everything random but the splits")
 
-    threads: int = Field(default=1, ge=1, description="of the processor, for each process")
+    threads: int = Field(default=1, ge=1, le=1024, description="of the processor, for each process")
     accelerator: Literal["cpu", "cuda", "mps", "auto"] = Field(
-        default="cpu", description="where the network learns; samples are drawn on the processor"
+        default="cpu", description="where the network learns; validation draws its samples there too, if cuda"
     )
-    devices: int = Field(default=1, ge=1, description="accelerators, or processes on the processor")
+    devices: int = Field(
+        default=1,
+        ge=1,
+        le=1024,
+        description="accelerators of a machine, or processes on its processor; torchrun says so itself",
+    )
+    nodes: int = Field(
+        default=1, ge=1, le=1024, description="machines, each with so many devices; torchrun says so itself"
+    )
     strategy: Literal["auto", "ddp"] = Field(default="auto", description="how several devices share the work")
     precision: Literal["32-true", "16-mixed", "bf16-mixed"] = Field(
-        default="32-true", description="of the computation, as Lightning Fabric has it"
+        default="32-true", description="of the computation, as Lightning Fabric has it; mixed: by autocast"
+    )
+    compile: bool = Field(
+        default=False, description="whether torch.compile makes faster code of the network first, which takes a while"
     )
 
     @model_validator(mode="after")
@@ -232,6 +257,8 @@ class Recipe(Section):
             raise ValueError(f"{self.network.model} learns importance: set targets.people=gtscore.")
         if (self.network.model == "relational") != (self.conditioning == "kinship"):
             raise ValueError("A relational network needs conditioning=kinship, and no other network can use it.")
+        if self.micro_batch is not None and self.network.model == "iptnet" and self.network.consistency:
+            raise ValueError("iPTNet's teacher learns once a batch: micro_batch needs network.consistency=0.")
         if self.also and self.network.model != "relational":
             raise ValueError("Only a relational network learns from further data sets: leave out also.")
         if self.splits is not None and self.hold_out > 0 and self.validation == 0:
@@ -297,10 +324,9 @@ def read_recipe(path: str | os.PathLike[str], overrides: Sequence[str] = ()) -> 
                 f"There is no recipe '{os.fspath(path)}': there are {', '.join(near)}, or name a YAML file."
             )
     try:
-        document = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        reason = str(error).replace("\n", " ")
-        raise DataError(f"Recipe '{os.fspath(path)}' cannot be read: {reason}.") from error
+        document = parse_yaml(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"Recipe '{os.fspath(path)}' cannot be read: {error}.") from error
     if not isinstance(document, dict):
         raise DataError(f"Recipe '{os.fspath(path)}' is not a list of `field: value` lines.")
     for override in overrides:
@@ -314,8 +340,8 @@ def read_recipe(path: str | os.PathLike[str], overrides: Sequence[str] = ()) -> 
             if not isinstance(place, dict):
                 raise UsageError(f"Override '{override}': '{section}' is not a section.")
         try:
-            place[last] = yaml.safe_load(value)
-        except yaml.YAMLError as error:
+            place[last] = parse_yaml(value)
+        except ValueError as error:
             raise UsageError(f"Override '{override}': '{value}' is not a YAML value.") from error
     try:
         return Recipe.model_validate(document)
@@ -327,5 +353,5 @@ def read_recipe(path: str | os.PathLike[str], overrides: Sequence[str] = ()) -> 
         if first["type"] == "value_error":  # one of our own sentences
             raise DataError(f"Recipe '{os.fspath(path)}': {where}: {first['ctx']['error']}") from error
         raise DataError(
-            f"Recipe '{os.fspath(path)}': {where}: {first['msg'].lower()}, got {first['input']!r}."
+            f"Recipe '{os.fspath(path)}': {where}: {first['msg'].lower()}, got {reprlib.repr(first['input'])}."
         ) from error

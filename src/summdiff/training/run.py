@@ -63,4 +63,7 @@ def describe(recipe: Recipe, videos: Videos) -> dict[str, Any]:
 
 def is_first_process() -> bool:
     """Whether this process is the one that writes, as launchers of distributed runs say in the environment."""
-    return os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0")) == "0"
+    rank = os.environ.get("RANK", os.environ.get("SLURM_PROCID"))
+    if rank is None:  # Fabric's own launcher
+        return os.environ.get("LOCAL_RANK", "0") == os.environ.get("NODE_RANK", "0") == "0"
+    return rank == "0"

@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from summdiff.errors import UsageError
 from summdiff.models.model import Model
+from summdiff.models.summdiff import Layer
 from summdiff.training.average import MovingAverage
 from summdiff.training.build import as_model, look_again, new_network, objective
 from summdiff.training.examples import Examples, Step
@@ -49,13 +50,17 @@ class Run:
         self._look = examples.look() if saved is None else saved["look"]
         self.network = new_network(recipe, self._look, examples if saved is None else None)
         learner = objective(recipe, self.network, examples)
+        # One pass over all weights; the scaler of half precision cannot clip gradients with it.
+        fused = recipe.precision != "16-mixed"
         kind: dict[str, Any] = {
-            "adamw": torch.optim.AdamW,
-            "adam": torch.optim.Adam,
+            "adamw": partial(torch.optim.AdamW, fused=fused),
+            "adam": partial(torch.optim.Adam, fused=fused),
             "sgd": partial(torch.optim.SGD, momentum=0.9),
         }
         weights = [weight for weight in self.network.parameters() if weight.requires_grad]
         optimizer = kind[recipe.optimizer](weights, lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
+        if recipe.compile:
+            compile_parts(learner)
         self._learner, self._optimizer = fabric.setup(learner, optimizer)
         self.average = MovingAverage(self.network, recipe.ema_decay)
         self.epoch = self.step = self.done = 0
@@ -75,16 +80,21 @@ class Run:
         self._learner.train()
         for group in self._optimizer.param_groups:
             group["lr"] = self._learning_rate
-        batch = step.batch.to(fabric.device)
-        losses = self._learner(batch.inputs, batch.targets, batch.seconds, batch.mask, batch.seeds, batch.means)
-        loss: Tensor = step.share * losses.mean()
         self._optimizer.zero_grad()
-        fabric.backward(loss)
+        total = torch.zeros((), device=fabric.device)
+        for number, part in enumerate(step, start=1):
+            batch = part.batch.to(fabric.device)
+            # Processes add up their gradients once, in the last part
+            with fabric.no_backward_sync(self._learner, enabled=number < len(step)):
+                losses = self._learner(batch.inputs, batch.targets, batch.seconds, batch.mask, batch.seeds, batch.means)
+                loss: Tensor = part.share * losses.mean()
+                fabric.backward(loss)
+            total += loss.detach()
         if recipe.clip_norm:
             fabric.clip_gradients(self._learner, self._optimizer, max_norm=recipe.clip_norm)
         self._optimizer.step()
         self.average.update()
-        return loss.detach()
+        return total
 
     def count_step(self, loss: float) -> None:
         """One more step of the epoch is done.
@@ -151,6 +161,16 @@ class Run:
     def _learning_rate(self) -> float:
         """Of the epoch: a function of its number, so that the schedule has no state of its own."""
         return self._recipe.learning_rate * learning_rate(self._recipe, self.epoch)
+
+
+def compile_parts(learner: nn.Module) -> None:
+    """Have torch.compile make faster code of SummDiff's layers, of other networks of all that they learn by.
+
+    Around SummDiff's layers numbers are drawn outside of torch, where nothing can be compiled.
+    """
+    layers: list[nn.Module] = [part for part in learner.modules() if isinstance(part, Layer)]
+    for part in layers or [learner]:
+        part.compile()
 
 
 def learning_rate(recipe: Recipe, epoch: int) -> float:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import secrets
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from av.audio.stream import AudioStream
 from av.container.output import OutputContainer
 from av.packet import Packet
 
+from summdiff.atomic import sweep, temporary_path
 from summdiff.errors import OutputError, UsageError
 from summdiff.timeline import Interval, merge
 from summdiff.video.captions import SubtitleWriter, add_chapters, carried_subtitles, carry, read_chapters
@@ -87,12 +87,14 @@ def write_cut(
     target = Path(target)
     _check_target(Path(source), target)
     index = index_frames(source)
-    temporary = target.with_name(f".summdiff-{secrets.token_hex(4)}.tmp")
+    sweep(target.parent)
+    temporary = temporary_path(target.parent)
     try:
         _write(source, parts, index, temporary, on_progress or (lambda seconds: None), method)
         temporary.replace(target)
     except BaseException as error:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
         if isinstance(error, av.FFmpegError | OSError):
             reason = error.strerror or str(error)
             raise OutputError(f"'{target}' cannot be written: {reason}.") from error
@@ -131,13 +133,14 @@ def tick_parts(
     if not all(math.isfinite(part.start) and math.isfinite(part.end) for part in parts):
         raise UsageError("The parts to write must begin and end at finite numbers of seconds.")
     shown = np.append(index.shown, index.end)
+    stands = float(1 / time_base)  # also where all pictures of a video stand for a second or more
     found: list[TickPart] = []
     offset = 0
     for part in merge(part for part in parts if part.end > part.start):
         start, end = (_tick(seconds, shown, time_base) for seconds in (part.start, part.end))
         first, last = np.searchsorted(index.shown, (start, end))
         gap = int(shown[first]) - start if first < last else end - start
-        held = first > 0 and gap > 1.5 * nominal
+        held = first > 0 and gap > min(1.5 * nominal, stands)
         if not held and first < last:
             start = int(shown[first])
         if held or first < last:

@@ -15,6 +15,7 @@ from av.video.frame import PictureType, VideoFrame
 from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 from av.video.stream import VideoStream
 
+from summdiff.threads import threads_asked
 from summdiff.video.h264 import ParameterSets, Sequence, parameter_sets, with_lengths
 from summdiff.video.picture import display_matrix
 from summdiff.video.source import nominal_rate
@@ -100,6 +101,7 @@ class Encoder:
             profile = max(Sequence.parse(unit).profile for unit in self._beside.sequence)
             options["profile"] = _PROFILES[profile]
         context.options = options
+        context.thread_count = threads_asked() or 0  # 0: as many as x264 thinks fit
         context.width, context.height = first.width + first.width % 2, first.height + first.height % 2
         context.pix_fmt = "yuv420p"
         context.time_base = self._source.time_base or _FALLBACK_TIME_BASE

@@ -54,7 +54,7 @@ def _index_frames(path: str, _version: FileVersion) -> FrameIndex:
 
 
 def _by_packets(path: str | os.PathLike[str], origin: int) -> FrameIndex | None:
-    """None where time stamps are missing, repeated, or decoding times go back (joined recordings)."""
+    """None where time stamps are missing, repeated, far apart, or decoding times go back (joined recordings)."""
     shown: list[int] = []
     keys: list[int] = []
     end = 0
@@ -78,11 +78,12 @@ def _by_packets(path: str | os.PathLike[str], origin: int) -> FrameIndex | None:
                 shown.append(ticks)
                 if packet.is_keyframe:
                     keys.append(ticks)
-                end = max(end, ticks + (packet.duration or source.nominal))
+                lasts = packet.duration or 0
+                end = max(end, ticks + (lasts if 0 < lasts <= source.longest else source.nominal))
         except av.FFmpegError:
             return None  # the file breaks off: only decoding shows what is left of it
     times = np.unique(np.array(shown, dtype=np.int64))
-    if len(times) != len(shown) or not len(times) or times[0] != 0:
+    if len(times) != len(shown) or not len(times) or times[0] != 0 or (np.diff(times) > source.longest).any():
         return None
     groups = scanner.groups() if scanner is not None else None
     return FrameIndex(times, end, np.unique(np.array(keys, dtype=np.int64)), groups)

@@ -14,6 +14,8 @@ from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoRef
 from numpy.typing import NDArray
 
 _UNSPECIFIED = 2  # AVCOL_SPC_UNSPECIFIED
+# Of the longer side by the shorter; a picture of 16,384 x 2 pixels would be two million pixels long otherwise.
+_LONGEST_SHAPE = 8
 _SAMPLES_DOWN, _SAMPLES_ACROSS = 18, 32
 
 
@@ -69,7 +71,8 @@ def display_matrix(frame: VideoFrame) -> tuple[int, ...] | None:
 class Scaler:
     """Turns frames into small upright RGB pictures with square pixels, in one step of FFmpeg's scaler.
 
-    The size follows from the first frame; later ones are brought to the same size.
+    The size follows from the first frame; later ones are brought to the same size. Pictures more than eight times as
+    long as wide are squeezed to that.
 
     Args:
         short_side: pixels of the shorter side of the result.
@@ -89,7 +92,8 @@ class Scaler:
             self._orientation = Orientation.of(frame)
             across, down = frame.width * float(self._pixel_aspect), float(frame.height)
             scale = self._short_side / min(across, down)
-            self._width, self._height = max(1, round(across * scale)), max(1, round(down * scale))
+            longest = _LONGEST_SHAPE * self._short_side
+            self._width, self._height = (max(1, min(round(side * scale), longest)) for side in (across, down))
         # Untagged video is BT.709 from HD upwards by convention; FFmpeg's scaler would take BT.601 for all.
         untagged_hd = frame.colorspace == _UNSPECIFIED and min(frame.width, frame.height) >= 720
         small = self._reformatter.reformat(

@@ -79,7 +79,7 @@ class VideoReader:
     def corrupt_frames(self) -> int:
         return self._source.corrupt if self._source is not None else 0
 
-    def steps(self, *, rate: float = 1.0, short_side: int = 256) -> Iterator[Step]:
+    def steps(self, *, rate: float = 1.0, short_side: int = 256, sparse: float = 0.0) -> Iterator[Step]:
         """Decode the video once from start to end and yield what is on display at 0, 1/rate, 2/rate, ... seconds.
 
         There are max(1, ceil(duration · rate)) steps for the true duration, also where the frame rate varies, drops
@@ -88,21 +88,25 @@ class VideoReader:
         Args:
             rate: steps per second, > 0.
             short_side: pixels of the shorter side of the pictures, > 0; smaller videos are scaled up.
+            sparse: seconds, >= 0. Where key frames lie no further apart, only they are decoded, and a step shows the
+                one before it; elsewhere frames that no other refers to are left out. 0: every frame counts.
 
         Raises:
-            UsageError: `rate` or `short_side` is not positive.
+            UsageError: `rate` or `short_side` is not positive, or `sparse` is negative.
             VideoError: no frame can be decoded.
         """
         if not (rate > 0 and math.isfinite(rate)):
             raise UsageError(f"The rate is {rate}; it must be a positive number of steps per second.")
         if short_side < 1:
             raise UsageError(f"The short_side is {short_side}; it must be a positive number of pixels.")
-        return self._pass(rate, short_side)
+        if not 0 <= sparse < math.inf:
+            raise UsageError(f"The distance of key frames is {sparse}; it must be 0 seconds or more.")
+        return self._pass(rate, short_side, sparse)
 
-    def _pass(self, rate: float, short_side: int) -> Generator[Step, None, None]:
+    def _pass(self, rate: float, short_side: int, sparse: float) -> Generator[Step, None, None]:
         self.close()
         self.position = 0.0
-        with FrameSource(self.info.path) as source:
+        with FrameSource(self.info.path, sparse=sparse) as source:
             self._source = source
             scaler = Scaler(short_side=short_side, pixel_aspect=pixel_aspect(source))
             change_of = LumaChange()
@@ -113,7 +117,7 @@ class VideoReader:
             greatest = -1.0  # luma change at `boundary`; negative: no new frame since the last step
             end = 0.0
             frames = 0
-            for timed in source:
+            for number, timed in enumerate(source):
                 time = source.seconds(timed.ticks)
                 while shown is not None and k / rate < time:
                     image = scaler(shown) if image is None else image
@@ -124,8 +128,10 @@ class VideoReader:
                     greatest, boundary = change, time
                 shown, image = timed.frame, None
                 end = source.seconds(timed.ticks + timed.duration)
-                frames += 1
+                frames = number + 1
                 self.position = time
+            if source.told is not None:
+                frames, end = source.told[0], source.seconds(source.told[1])
             # A share of a step below a millionth is rounding of the container's clock, not video.
             while shown is not None and k < max(1, math.ceil(round(end * rate, 6))):
                 image = scaler(shown) if image is None else image

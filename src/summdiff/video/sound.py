@@ -15,7 +15,7 @@ from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
 from numpy.typing import NDArray
 
-from summdiff.video.source import audio_stream, open_input
+from summdiff.video.source import LONGEST_STILL_SECONDS, audio_stream, open_input
 
 _FADE_SECONDS = 0.005
 # Time stamps of sound jitter (Matroska rounds to milliseconds): below this, samples are taken to follow each other.
@@ -188,7 +188,9 @@ class SoundTrack:
         if frame.pts is not None and frame.time_base is not None:
             told = round((frame.pts * frame.time_base - self._origin) * self.rate) + self._shift
             if at is None or abs(told - at) > _JITTER_SECONDS * self.rate:
-                if at is not None and told < at - self.rate:  # a break in the clock: the sound goes on
+                late = 0 if at is None else told - at
+                if at is not None and not -self.rate <= late <= LONGEST_STILL_SECONDS * self.rate:
+                    # A break in the clock, as `FrameSource` knows it: the sound goes on.
                     self._shift += at - told
                     told = at
                 at = told

@@ -6,9 +6,11 @@ starts at 0 with the first displayed frame and never stands still or goes back.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
@@ -22,11 +24,20 @@ from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from summdiff.errors import VideoError
+from summdiff.errors import UsageError, VideoError
+from summdiff.threads import threads_asked
+from summdiff.video.keyframes import Chosen, Sparse
 
 # A step back by more than this is a break in the clock (joined recordings), a smaller one is a faulty time stamp.
 _CLOCK_BREAK_SECONDS = 1.0
+# A picture that stands for longer is a break in the clock as well: a faulty time stamp must not make years of video.
+LONGEST_STILL_SECONDS = 3600.0
 _PICTURE_FORMATS = ("image2", "_pipe", "tty")
+# Forms of file that only name other files or streams, which nobody asked to have opened.
+_LISTS = frozenset({"concat", "dash", "hls", "imf", "rtp", "rtsp", "sap", "sdp", "webm_dash_manifest"})
+# A decoder holds up to sixteen pictures and more, so that larger ones than these, 8192 x 8192, take gigabytes.
+_MOST_PIXELS = 2**26
+_PIXELS_VARIABLE = "SUMMDIFF_MAX_PIXELS"
 
 
 FileVersion = tuple[int, int, int, int]
@@ -57,8 +68,10 @@ def open_input(path: str | os.PathLike[str]) -> InputContainer:
             raise VideoError(f"'{path}' is not a regular file; save the video to disk first.")
         if absolute.stat().st_size == 0:
             raise VideoError(f"'{path}' is empty (0 bytes); it may be an unfinished download or recording.")
-        # Playlists must not reach out to other machines; titles in unknown encodings must not stop us.
-        container = av.open(str(absolute), mode="r", options={"protocol_whitelist": "file"}, metadata_errors="replace")
+        # Titles in unknown encodings must not stop us.
+        container = av.open(str(absolute), mode="r", options=_open_options(), metadata_errors="replace")
+    except av.ArgumentError as error:
+        raise VideoError(f"'{path}' cannot be read as a video: it is damaged, or a list of other files.") from error
     except (av.FFmpegError, OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise VideoError(f"'{path}' cannot be read as a video: {reason}.") from error
@@ -69,6 +82,48 @@ def open_input(path: str | os.PathLike[str]) -> InputContainer:
         container.close()
         raise VideoError(f"'{path}' is a picture or a text, not a video.")
     return container
+
+
+def most_pixels() -> int:
+    """How many pixels a picture may have: $SUMMDIFF_MAX_PIXELS, else 67 million.
+
+    Raises:
+        UsageError: the variable holds something else than a whole number above 0.
+    """
+    said = os.environ.get(_PIXELS_VARIABLE, "")
+    if said and not (said.isascii() and said.isdigit() and int(said)):
+        raise UsageError(f"{_PIXELS_VARIABLE} must be a whole number of pixels above 0, not '{said}'.")
+    return min(int(said or _MOST_PIXELS), 2**31 - 1)
+
+
+def _decoder_limit() -> str:
+    """The same with what decoders add at the edges."""
+    return str(min(most_pixels() * 5 // 4 + 100_000, 2**31 - 1))
+
+
+@cache
+def _video_formats() -> str:
+    return ",".join(sorted(av.formats_available - _LISTS))
+
+
+def _open_options() -> dict[str, str]:
+    """What keeps a file to itself and to a bearable size."""
+    return {
+        "protocol_whitelist": "file",
+        "format_whitelist": _video_formats(),
+        "max_pixels": _decoder_limit(),  # for the decoders that look into what the container leaves open
+    }
+
+
+def _limit_pixels(stream: VideoStream, path: str | os.PathLike[str]) -> None:
+    """Raise a VideoError where pictures are too large; those that get so later are damage to the decoder."""
+    context, most = stream.codec_context, most_pixels()
+    if context.width * context.height > most:
+        raise VideoError(
+            f"'{path}' has pictures of {context.width} x {context.height} pixels, but {most:,} pixels are allowed, as "
+            f"larger ones take gigabytes of memory: set {_PIXELS_VARIABLE} to allow more."
+        )
+    context.options = {"max_pixels": _decoder_limit()}
 
 
 def file_version(path: str | os.PathLike[str]) -> FileVersion:
@@ -115,7 +170,7 @@ def audio_stream(container: InputContainer) -> AudioStream | None:
 def nominal_rate(stream: VideoStream) -> Fraction:
     """Frames per second as the container tells it; 25 where it tells nothing usable."""
     for rate in (stream.average_rate, stream.guessed_rate, stream.base_rate):
-        if rate and 0 < rate <= 1000:
+        if rate and 1 / LONGEST_STILL_SECONDS <= rate <= 1000:
             return rate
     return Fraction(25)
 
@@ -125,31 +180,39 @@ class FrameSource:
 
     Iterating yields `Timed` frames in display order: the first at 0 ticks, each later than the one before it. Frames
     without a time stamp follow their predecessor by one frame; a repeated or slightly earlier one by half a frame;
-    after a break in the clock (joined recordings) time goes on by one frame. Damaged packets and frames are skipped.
+    after a break in the clock (joined recordings, a jump by more than an hour) time goes on by one frame. Damaged
+    packets and frames are skipped.
 
     Args:
         path: a local video file.
+        sparse: seconds; where key frames lie no further apart, only they are decoded, and elsewhere no frame that no
+            other refers to. 0 for every frame.
 
     Attributes:
         container, stream: what is being read.
         time_base: seconds per tick.
         origin: time 0 on the container's clock, which sound shares, in ticks; None before the first frame.
         nominal: ticks that a frame lasts where nothing else is known.
+        longest: ticks that a frame may last.
         regular: whether all time stamps so far were there and increasing, so that `origin` relates both clocks.
         corrupt: number of damaged packets and frames skipped so far.
 
     Raises:
-        VideoError: see `open_input` and `video_stream`; when iterating, that not a single frame can be decoded.
+        VideoError: see `open_input` and `video_stream`; its pictures are too large; when iterating, that not a single
+            frame can be decoded.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(self, path: str | os.PathLike[str], *, sparse: float = 0.0) -> None:
         self.container = open_input(path)
         try:
             self.stream = video_stream(self.container)
+            _limit_pixels(self.stream, path)
         except BaseException:
             self.container.close()
             raise
-        self.stream.thread_type = "AUTO"
+        # FFmpeg's HEVC decoder waits for ever on some damaged streams where its threads take a picture each.
+        self.stream.thread_type = "SLICE" if self.stream.codec_context.name == "hevc" else "AUTO"
+        self.stream.codec_context.thread_count = threads_asked() or 0  # 0: as many as FFmpeg thinks fit
         self.time_base = self.stream.time_base or Fraction(1, 1_000_000)
         self.origin: int | None = None
         self.regular = True
@@ -159,6 +222,10 @@ class FrameSource:
         self._use_dts = False
         self._first_dts: int | None = None
         self.nominal = max(1, round(1 / (nominal_rate(self.stream) * self.time_base)))
+        self._within = round(sparse / self.time_base)
+        self._sparse: Sparse | None = None
+        # In ticks: what is longer is no time for which a picture stands.
+        self.longest = max(self.nominal, math.floor(LONGEST_STILL_SECONDS / self.time_base))
 
     def __enter__(self) -> Self:
         return self
@@ -175,6 +242,19 @@ class FrameSource:
     def seconds(self, ticks: int) -> float:
         """Ticks as seconds; the float nearest to the exact quotient."""
         return ticks * self.time_base.numerator / self.time_base.denominator
+
+    @property
+    def told(self) -> tuple[int, int] | None:
+        """Of a sparse pass: how many frames there are, decoded or not, and the ticks at which the last one ends.
+
+        None where the packets do not tell, and after a pass over every frame.
+        """
+        seen = self._sparse
+        if seen is None or seen.end is None or self.origin is None or self._last is None:
+            return None
+        end = seen.end - self.origin
+        right = seen.trusted and self.regular and end <= self._last + self._within  # no faulty one far ahead
+        return (seen.shown, end) if right else None
 
     def seek(self, ticks: int) -> None:
         """Go on with a key frame at or before `ticks`, if the container can; only while `regular`.
@@ -200,41 +280,62 @@ class FrameSource:
             else:
                 stamp = frame.dts if self._use_dts else frame.pts
                 last = self._last
-                if stamp is not None and (last is None or stamp + self._shift > last):
+                step = None if stamp is None or last is None else stamp + self._shift - last
+                if stamp is not None and (step is None or 0 < step <= self.longest):
                     ticks = stamp + self._shift
                 else:
                     self.regular = False
                     last = last or 0
                     if stamp is None:
                         ticks = last + self.nominal
-                    elif last - stamp - self._shift > break_ticks:
+                    elif step is not None and (step > 0 or -step > break_ticks):
                         ticks = last + self.nominal
                         self._shift = ticks - stamp
                     else:
                         ticks = last + max(1, self.nominal // 2)
             self._last = ticks
-            yield Timed(frame, ticks, frame.duration or self.nominal)
+            yield Timed(frame, ticks, frame.duration if 0 < frame.duration <= self.longest else self.nominal)
         if self.origin is None:
-            raise VideoError(f"'{self.container.name}' holds no frame that can be decoded; the file is damaged.")
+            # A decoder that meets pictures that are too large forgets what the container said of their size.
+            large = f", or its pictures have more than the {most_pixels():,} pixels that {_PIXELS_VARIABLE} allows"
+            raise VideoError(
+                f"'{self.container.name}' holds no frame that can be decoded; the file is damaged"
+                f"{'' if self.stream.codec_context.width else large}."
+            )
 
     def _decoded(self) -> Iterator[VideoFrame]:
         """Every sound frame in display order, counting what had to be left out."""
-        packets = self.container.demux(self.stream)
+        packets: Iterator[Packet[VideoStream]] = self.container.demux(self.stream)
+        chosen: Iterator[Chosen] = (Chosen(packet, alone=False) for packet in packets)
+        if self._within:
+            self._sparse = Sparse(packets, within=self._within)
+            chosen = iter(self._sparse)
         while True:
+            alone = False
             try:
-                packet = next(packets, None)
+                packet, alone = next(chosen, (None, False))
             except av.FFmpegError:  # the file breaks off here: what the decoder still holds is the end
                 self.corrupt += 1
                 packet = None
             if self._first_dts is None and packet is not None:
                 self._first_dts = packet.dts
-            for frame in self._decode(packet):
+            if self._sparse is not None and self._sparse.begun:  # not before: the first frame on display is time 0
+                self.stream.codec_context.skip_frame = "NONREF"
+            for frame in self._decode_alone(packet) if alone else self._decode(packet):
                 if frame.is_corrupt:
                     self.corrupt += 1
                 else:
                     yield frame
             if packet is None:
                 return
+
+    def _decode_alone(self, packet: Packet[VideoStream] | None) -> list[VideoFrame]:
+        """A key frame by itself: a decoder that saw others before and after would put them out of order."""
+        frames = self._decode(None)  # what it still holds
+        self.stream.codec_context.flush_buffers()
+        frames += self._decode(packet) + self._decode(None)
+        self.stream.codec_context.flush_buffers()
+        return frames
 
     def _decode(self, packet: Packet[VideoStream] | None) -> list[VideoFrame]:
         try:

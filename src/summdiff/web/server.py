@@ -42,6 +42,7 @@ def serve(
     idle_seconds: float = Settings.idle_seconds,
     model: str = DEFAULT_MODEL,
     backbone: str = DEFAULT_BACKBONE,
+    fast: bool = False,
     ready: Callable[[Address], None] = lambda address: None,
 ) -> None:
     """Run a studio until it is interrupted; all its files are gone then.
@@ -52,7 +53,7 @@ def serve(
         port: port to listen at; 0 takes any that is free.
         max_upload: bytes.
         idle_seconds: after which an unused session goes.
-        model, backbone: as for `Summarizer`.
+        model, backbone, fast: as for `Summarizer`.
         ready: called with the address once it can be opened.
 
     Raises:
@@ -75,8 +76,8 @@ def serve(
                 idle_seconds=idle_seconds,
             ),
             # What is known of uploads goes with them; what is known of this machine's files is worth keeping.
-            uploads=Summarizer(model=model, backbone=backbone, cache=FeatureCache(root / "features")),
-            local=Summarizer(model=model, backbone=backbone),
+            uploads=Summarizer(model=model, backbone=backbone, cache=FeatureCache(root / "features"), fast=fast),
+            local=Summarizer(model=model, backbone=backbone, fast=fast),
         )
         name = socket.gethostname().lower()
         token = secrets.token_urlsafe(24)

@@ -1,0 +1,80 @@
+"""The fast mode against the normal one, in turns: how much sooner, and how much the same.
+
+    python benchmarks/fast.py VIDEO [--seconds 3] [--rounds 3] [--json FILE]
+
+The video is encoded anew first, with a key frame every so many seconds and nowhere else, which is the hard case:
+encoders put them at cuts as well. Both modes run without the feature cache and write nothing. Beside the ratio: the
+rank correlation of their importance scores, and how much of the normal mode's summary the fast one's shares.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import tempfile
+from functools import partial
+from pathlib import Path
+
+import av
+from rows import Row, ratio, turns, write
+from scipy.stats import spearmanr
+
+from summdiff import Summarizer
+from summdiff.timeline import Interval
+
+
+def encode(source: Path, target: Path, *, seconds: float) -> None:
+    """The same pictures with a key frame every `seconds`, as H.264."""
+    with av.open(str(source)) as given, av.open(str(target), "w") as made:
+        stream = given.streams.video[0]
+        stream.thread_type = "AUTO"
+        every = str(round(seconds * float(stream.average_rate or 25)))
+        options = {"preset": "veryfast", "crf": "26", "g": every, "keyint_min": every, "sc_threshold": "0"}
+        out = made.add_stream("libx264", rate=stream.average_rate, options=options)
+        out.width, out.height, out.pix_fmt = stream.width, stream.height, "yuv420p"
+        for frame in given.decode(stream):
+            frame.pict_type = av.video.frame.PictureType.NONE
+            made.mux(out.encode(frame))
+        made.mux(out.encode())
+
+
+def shared(one: tuple[Interval, ...], other: tuple[Interval, ...]) -> float:
+    """Share of `one` that is also in `other`."""
+    both = sum(max(0.0, min(a.end, b.end) - max(a.start, b.start)) for a in one for b in other)
+    return both / sum(part.duration for part in one)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("video", type=Path)
+    parser.add_argument("--seconds", type=float, default=3.0)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--json", type=Path)
+    asked = parser.parse_args()
+    modes = {"normal": Summarizer(cache=False), "fast": Summarizer(cache=False, fast=True)}
+    for mode in modes.values():
+        mode.load()
+    with tempfile.TemporaryDirectory() as folder:
+        film = Path(folder) / "film.mp4"
+        encode(asked.video, film, seconds=asked.seconds)
+        ways = {name: partial(mode.summarize, film) for name, mode in modes.items()}
+        seconds = turns(ways, asked.rounds)
+        normal, fast = (way() for way in ways.values())
+    rho = float(spearmanr(normal.scores.mean, fast.scores.mean).statistic)
+    overlap = shared(normal.selection, fast.selection)
+    video = normal.video
+    print(f"{video.duration:.0f} s, {video.width}x{video.height}, key frames {asked.seconds:g} s apart")
+    for name in modes:
+        print(f"  {name}: {statistics.median(seconds[name]):.2f} s")
+    print(f"  of the normal mode's summary {overlap:.0%} is in the fast one's; a summary is 15 % of the film")
+    numbers = {"normal, s": statistics.median(seconds["normal"]), "fast, s": statistics.median(seconds["fast"])}
+    name = f"--fast, key frames {asked.seconds:g} s apart"
+    rows = [
+        Row(name, "the normal mode", ratio(seconds["normal"], seconds["fast"]), 4.0, numbers=numbers),
+        Row(f"{name}: Spearman of the scores", "the normal mode", rho, 0.9, numbers={"summary shared": overlap}),
+    ]
+    write(asked.json, rows)
+
+
+if __name__ == "__main__":
+    main()

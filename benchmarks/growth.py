@@ -1,0 +1,203 @@
+"""How time and memory grow with length, steps, samples, shots and annotators: exponents in a table, and a plot.
+
+    python benchmarks/growth.py [--rounds 3] [--output results/growth] [--quick]
+
+Each stage runs at five or more sizes, in turns, in one process. Memory is by how much the work raises the highest
+resident set of a process of its own, its input being there already. The exponent is the slope of a line through the
+larger half of the sizes in logarithms: 1 is linear.
+Writes growth.csv, growth.md, growth.png and growth.svg.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import av
+import matplotlib as mpl
+import numpy as np
+from rows import turns
+
+from summdiff.evaluation.measures import Judged, judge
+from summdiff.features import load_backbone
+from summdiff.models import load_model
+from summdiff.pipeline import extract
+from summdiff.segmentation import kts
+from summdiff.selection.knapsack import knapsack
+
+mpl.use("Agg")
+from matplotlib import pyplot as plt
+
+from evaluation import tvsum_like
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One thing that grows.
+
+    Attributes:
+        name, unit: what, and what its sizes count.
+        sizes: increasing.
+        make: from a size to the work to be timed.
+        remark: what explains more than linear growth, or what is special.
+    """
+
+    name: str
+    unit: str
+    sizes: tuple[int, ...]
+    make: Callable[[int], Callable[[], object]]
+    remark: str = ""
+
+
+def scenes(n: int) -> np.ndarray:
+    rng = np.random.default_rng(0)
+    scene = np.cumsum(rng.random(n) < 0.1)
+    x = rng.normal(size=(scene[-1] + 1, 1280))[scene] + 0.5 * rng.normal(size=(n, 1280))
+    return (x / np.linalg.norm(x, axis=1, keepdims=True)).astype(np.float32)
+
+
+def film(folder: Path, minutes: int) -> Path:
+    """A small film of five pictures a second: what is measured is what comes with every second of video."""
+    path = folder / f"{minutes}.mp4"
+    if path.exists():
+        return path
+    picture = np.random.default_rng(0).integers(0, 255, (120, 160, 3), dtype=np.uint8)
+    with av.open(str(path), "w") as made:
+        stream = made.add_stream("libx264", rate=5, options={"preset": "ultrafast", "crf": "35"})
+        stream.width, stream.height, stream.pix_fmt = 160, 120, "yuv420p"
+        for number in range(300 * minutes):
+            frame = av.VideoFrame.from_ndarray(np.roll(picture, number // 20 * 7, axis=1), format="rgb24")
+            made.mux(stream.encode(frame))
+        made.mux(stream.encode())
+    return path
+
+
+def stages(folder: Path, *, quick: bool) -> list[Stage]:
+    model, backbone = load_model("default"), load_backbone()
+
+    def sampled(n: int, samples: int = 16, steps: int = 10) -> Callable[[], object]:
+        features = scenes(n)
+        return lambda: model.sample(features, rate=1.0, samples=samples, steps=steps)
+
+    def filled(shots: int, capacity: int) -> Callable[[], object]:
+        rng = np.random.default_rng(0)
+        weights = rng.integers(50, 750, shots)
+        values = (0.5 + 0.1 * rng.random(shots)) * weights
+        return lambda: knapsack(values, weights, capacity)
+
+    def judged(people: int) -> Callable[[], object]:
+        rng = np.random.default_rng(0)
+        video: Any = tvsum_like(rng)
+        again = np.resize(np.arange(len(video.user_scores)), people)
+        object.__setattr__(video, "user_scores", video.user_scores[again])
+        object.__setattr__(video, "user_summary", video.user_summary[again])
+        scores = rng.random(len(video.gtscore))
+        return lambda: judge(Judged.many([video], convention="eccv16"), [scores[None]])
+
+    def looked(length: int) -> Callable[[], object]:
+        path = film(folder, length)
+        return lambda: extract(path, backbone, rate=1.0)
+
+    def cut(n: int) -> Callable[[], object]:
+        x = scenes(n)
+        return lambda: kts(x, min_length=2, max_length=30, center=True)
+
+    shots = (50, 100, 200) if quick else (125, 250, 500, 1000, 2000, 4000)
+    samples = (2, 4, 8) if quick else (2, 4, 8, 16, 32, 64, 128)
+    steps = (2, 4, 8) if quick else (5, 10, 20, 40, 80)
+    people = (5, 10, 20) if quick else (5, 10, 20, 40, 80, 160)
+    lengths = (60, 120, 240) if quick else (600, 1200, 2400, 4800, 9600, 18000, 36000)
+    minutes = (1, 2, 3) if quick else (1, 2, 5, 10, 20, 40)
+    return [
+        Stage("looking (decode, backbone)", "minutes of video", minutes, looked),
+        Stage("scoring, 16 samples", "steps", lengths, sampled, "windows of 512 steps"),
+        Stage("shots (KTS)", "steps", lengths, cut),
+        Stage("knapsack", "shots", shots, lambda n: filled(n, 40 * n), "capacity grows with the shots"),
+        Stage("scoring, samples", "samples", samples, lambda m: sampled(600, m)),
+        Stage("scoring, denoising steps", "steps", steps, lambda t: sampled(600, 16, t)),
+        Stage("evaluation", "annotators", people, judged),
+    ]
+
+
+def exponent(sizes: tuple[int, ...], values: list[float]) -> float:
+    """Slope in logarithms over the larger half."""
+    half = len(sizes) // 2
+    return float(np.polyfit(np.log(sizes[half:]), np.log(np.maximum(values[half:], 1e-9)), 1)[0])
+
+
+def peak(name: str, size: int, folder: Path, *, quick: bool) -> float:
+    """MB by which one run raises the highest resident set of a new process."""
+    options = ["--peak", name, str(size), str(folder), *(["--quick"] if quick else [])]
+    told = subprocess.run([sys.executable, __file__, *options], check=True, capture_output=True, text=True)
+    return float(told.stdout)
+
+
+def raised(work: Callable[[], object]) -> float:
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    work()
+    return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024 / 1e6
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--output", type=Path, default=Path("results/growth"))
+    parser.add_argument("--quick", action="store_true", help="tiny sizes: whether it runs")
+    parser.add_argument("--peak", nargs=3, help=argparse.SUPPRESS)
+    asked = parser.parse_args()
+    if asked.peak:
+        name, size, there = asked.peak
+        (stage,) = (stage for stage in stages(Path(there), quick=asked.quick) if stage.name == name)
+        stage.make(stage.sizes[0])()  # what is loaded at first use
+        print(raised(stage.make(int(size))))
+        return
+    asked.output.mkdir(parents=True, exist_ok=True)
+    rows: list[dict[str, object]] = []
+    lines = [
+        "| stage | sizes | seconds at the largest | exponent of time | exponent of memory | |",
+        "|---|---|---|---|---|---|",
+    ]
+    figure, axes = plt.subplots(1, 2, figsize=(11, 4.5), layout="constrained")
+    with tempfile.TemporaryDirectory() as folder:
+        for stage in stages(Path(folder), quick=asked.quick):
+            works = {size: stage.make(size) for size in stage.sizes}
+            seconds = turns({str(size): work for size, work in works.items()}, asked.rounds, warm=True)
+            times = [statistics.median(each) for each in seconds.values()]
+            memory = [peak(stage.name, size, Path(folder), quick=asked.quick) for size in stage.sizes[1:]]
+            grows, fills = exponent(stage.sizes, times), exponent(stage.sizes[1:], memory)
+            for size, second, mb in zip(stage.sizes, times, [None, *memory], strict=True):
+                row = {"stage": stage.name, "unit": stage.unit, "size": size, "seconds": round(second, 5)}
+                rows.append(row | {"MB": "" if mb is None else round(mb, 2)})
+            told = f"{times[-1]:.3f} | {grows:.2f} | {memory[-1]:.0f} | {fills:.2f}"
+            lines.append(
+                f"| {stage.name} | {stage.sizes[0]} to {stage.sizes[-1]} {stage.unit} | {told} | {stage.remark} |"
+            )
+            print(lines[-1], flush=True)
+            share = np.array(stage.sizes) / stage.sizes[0]
+            axes[0].loglog(share, np.array(times) / times[0], "o-", markersize=3, label=f"{stage.name}: {grows:.2f}")
+            axes[1].loglog(share[1:], np.maximum(memory, 0.1), "o-", markersize=3, label=f"{stage.name}: {fills:.2f}")
+    for axis, what in zip(axes, ("time, as a multiple of that of the smallest", "memory, MB"), strict=True):
+        reach = np.array(axis.get_xlim())
+        axis.loglog(reach, reach, color="0.7", linestyle="--", linewidth=1, label="linear")
+        axis.set(xlabel="size, as a multiple of the smallest", ylabel=what)
+        axis.legend(fontsize=7, title="exponent over the larger half", title_fontsize=7)
+    for kind in ("png", "svg"):
+        figure.savefig(asked.output / f"growth.{kind}", dpi=150)
+    with (asked.output / "growth.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    (asked.output / "growth.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,89 @@
+"""Training as it is usually written, to compare with: see `benchmarks/training.py`.
+
+Every batch is padded to the longest video of the whole set, and attention is written out: the matrix of all products, a
+softmax over it, and its product with the values, each kept for the gradient. The network's weights, its other layers,
+the loss and the batches are those of the package, so both ways make the same updates.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from summdiff.data.batches import Batch
+from summdiff.models import summdiff
+from summdiff.training.build import new_network, objective
+from summdiff.training.examples import Batches, Examples
+from summdiff.training.recipe import Recipe
+
+
+class PlainAttention(summdiff.Attention):
+    """The package's attention, with explicit matrices."""
+
+    def forward(self, x: Tensor, steps: summdiff.Steps, memory: tuple[Tensor, Tensor] | None = None) -> Tensor:
+        """See `summdiff.models.summdiff.Attention.forward`."""
+        q = summdiff.rotate(self.split(self.query(self.placed(x, steps))), steps.turn).transpose(
+            2, 3
+        )  # (B, S, H, N, d)
+        if memory is None:
+            k, v = (part.transpose(2, 3) for part in self.keys_values(x, steps))
+        else:
+            k, v = (part[:, None] for part in memory)
+        products = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])
+        if steps.mask is not None:
+            products = products.masked_fill(~steps.mask[:, None, None, None], -math.inf)
+        gathered = torch.softmax(products, dim=-1) @ v
+        seen: Tensor = self.out(gathered.transpose(2, 3).flatten(-2))
+        return seen
+
+
+class PlainRun:
+    """A run's weights, and what one update does to them."""
+
+    def __init__(self, recipe: Recipe, examples: Examples) -> None:
+        """Start from the same weights as `summdiff.training.state.Run`."""
+        torch.manual_seed(recipe.seed)
+        self.network = new_network(recipe, examples.look(), examples)
+        self.learner = objective(recipe, self.network, examples)
+        for module in self.network.modules():
+            if type(module) is summdiff.Attention:
+                module.__class__ = PlainAttention
+        weights = [weight for weight in self.network.parameters() if weight.requires_grad]
+        self.optimizer = torch.optim.AdamW(weights, lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
+        self.clip_norm, self.longest = recipe.clip_norm, int(examples.lengths.max())
+
+    def update(self, batch: Batch) -> float:
+        """One update. Returns the loss."""
+        batch = padded(batch, self.longest)
+        losses = self.learner(batch.inputs, batch.targets, batch.seconds, batch.mask, batch.seeds, batch.means)
+        loss = losses.mean()
+        self.optimizer.zero_grad()
+        loss.backward()
+        if self.clip_norm:
+            torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.clip_norm)
+        self.optimizer.step()
+        return float(loss.detach())
+
+    def epoch(self, batches: Batches, number: int) -> list[float]:
+        """One epoch. Returns the losses."""
+        self.learner.train()
+        return [self.update(part.batch) for step in batches.of(number) for part in step]
+
+
+def padded(batch: Batch, steps: int) -> Batch:
+    """A batch with padding up to so many steps."""
+    more = steps - batch.mask.shape[1]
+    second = batch.seconds[:, 1:2] - batch.seconds[:, :1]
+    after = batch.seconds[:, -1:] + second * torch.arange(1, more + 1)
+    return replace(
+        batch,
+        inputs=F.pad(batch.inputs, (0, 0, 0, more)),
+        targets=F.pad(batch.targets, (0, more)),
+        seconds=torch.cat([batch.seconds, after], dim=1),
+        mask=F.pad(batch.mask, (0, more)),
+        means=F.pad(batch.means, (0, more)),
+    )

@@ -1,0 +1,81 @@
+"""What the benchmarks share: ways timed in turns, and rows that say whether a target is met.
+
+A row compares ours with a named alternative in the same run. `benchmarks/suite.py` joins the rows of all scripts into
+`benchmarks/results.json`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+MODEL_OF_CPU = Path("/proc/cpuinfo")
+
+
+@dataclass(frozen=True)
+class Row:
+    """A measured ratio beside what it should reach.
+
+    Attributes:
+        name: of what is measured.
+        against: the alternative, in words.
+        ratio: of the two; the medians of each round's.
+        target: what to reach.
+        at_most: whether the ratio should be no more than the target; else it should be no less.
+        bound: where the target is missed, what bounds it; may be said in any case.
+        numbers: what else was measured, by name with unit.
+    """
+
+    name: str
+    against: str
+    ratio: float
+    target: float
+    at_most: bool = False
+    bound: str = ""
+    numbers: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def met(self) -> bool:
+        return self.ratio <= self.target if self.at_most else self.ratio >= self.target
+
+
+def turns(ways: Mapping[str, Callable[[], object]], rounds: int, *, warm: bool = False) -> dict[str, list[float]]:
+    """Seconds of each way in each round; other work on the machine hits all of them alike."""
+    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    for number in range(rounds + warm):
+        for name, way in ways.items():
+            began = time.perf_counter()
+            way()
+            if number >= warm:
+                seconds[name].append(time.perf_counter() - began)
+    return seconds
+
+
+def ratio(above: list[float], below: list[float]) -> float:
+    """The median over rounds of `above` by `below`."""
+    return statistics.median(a / b for a, b in zip(above, below, strict=True))
+
+
+def machine() -> dict[str, object]:
+    """What the numbers were measured on."""
+    model = platform.machine()
+    if MODEL_OF_CPU.exists():
+        names = [line for line in MODEL_OF_CPU.read_text().splitlines() if line.startswith("model name")]
+        model = names[0].partition(":")[2].strip() if names else model
+    return {"cpu": model, "cores": os.cpu_count(), "python": platform.python_version(), "load": os.getloadavg()[0]}
+
+
+def write(path: Path | None, rows: list[Row]) -> None:
+    """Show the rows, and write them as JSON where asked to."""
+    for row in rows:
+        sign = "at most" if row.at_most else "at least"
+        print(f"{row.name}: {row.ratio:.2f} ({sign} {row.target:g}: {'met' if row.met else 'missed'}) {row.bound}")
+    if path is not None:
+        document = [asdict(row) | {"met": row.met, "machine": machine()} for row in rows]
+        path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")

@@ -1,0 +1,79 @@
+"""All comparisons with their targets: what `make bench` runs. Shows a table and writes benchmarks/results.json.
+
+    python benchmarks/suite.py VIDEO [--only NAME ...] [--output FILE]
+
+Each script runs in a process of its own, one after the other; on a machine that does nothing else, some half an hour.
+With --only, rows of other scripts stay as they were. A row says its script, what it is compared with, the ratio, the
+target, whether it is met, and what bounds it where it is not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).resolve().parent
+# In the order of the table; {video} is the film.
+SCRIPTS: dict[str, list[str]] = {
+    "summarize": ["{video}", "--profile", str(HERE.parent / "docs" / "profile.md")],
+    "fast": ["{video}"],
+    "backbone": [],
+    "segmentation": [],
+    "knapsack": [],
+    "sampling": [],
+    "training": [],
+    "evaluation": [],
+    "cut": ["{video}"],
+    "start": ["{video}"],
+}
+
+
+def measured(name: str, video: Path) -> list[dict[str, Any]]:
+    """The rows of one script."""
+    with tempfile.TemporaryDirectory() as folder:
+        told = Path(folder) / "rows.json"
+        options = [option.format(video=video) for option in SCRIPTS[name]]
+        subprocess.run([sys.executable, str(HERE / f"{name}.py"), *options, "--json", str(told)], check=True)
+        found = json.loads(told.read_text(encoding="utf-8"))
+    rows = found["results"] if isinstance(found, dict) else found
+    shared = {"machine": found["machine"]} if isinstance(found, dict) else {}
+    return [{"script": name} | shared | row for row in rows]
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """Markdown."""
+    lines = ["| | against | ratio | target | |", "|---|---|---|---|---|"]
+    for row in rows:
+        if row["target"] is None:
+            continue
+        sign = "≤" if row.get("at_most") else "≥"
+        met = "met" if row["met"] else f"missed: {row['bound'] or 'not looked into'}"
+        lines.append(
+            f"| {row['name']} | {row.get('against', '')} | {row['ratio']:.2f} | {sign} {row['target']:g} | {met} |"
+        )
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("video", type=Path)
+    parser.add_argument("--only", nargs="+", choices=SCRIPTS, default=list(SCRIPTS))
+    parser.add_argument("--output", type=Path, default=HERE / "results.json")
+    asked = parser.parse_args()
+    rows: list[dict[str, Any]] = json.loads(asked.output.read_text()) if asked.output.exists() else []
+    for name in asked.only:
+        print(f"== {name}", flush=True)
+        found = measured(name, asked.video)
+        kept = {script: [row for row in rows if row["script"] == script] for script in SCRIPTS} | {name: found}
+        rows = [row for script in SCRIPTS for row in kept[script]]
+        asked.output.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")  # after each: a stop loses little
+    print(table(rows))
+
+
+if __name__ == "__main__":
+    main()

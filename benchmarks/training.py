@@ -1,0 +1,259 @@
+"""Training, against a plain padded loop with unfused attention, in turns: seconds an epoch, and peak memory.
+
+    python benchmarks/training.py [--rounds 5] [--threads 2] [--json FILE] [--only tvsum|mr_hisum|processes]
+
+The plain loop (`benchmarks/plain_training.py`) pads every batch to the longest video of the set and writes attention
+out. Both ways have the same weights, batches, noise and updates: their losses must agree. The paper's form of SummDiff
+(`summdiff_paper_tvsum`, `summdiff_paper_mr_hisum`, dropout 0) learns from
+
+- TVSum's size: 40 videos of TVSum where $SUMMDIFF_DATA has them, else as many made-up ones of its lengths;
+- Mr.HiSum's: 256 made-up videos of 120 to 300 s (`summdiff data make-synthetic`), 32 in a batch.
+
+Times are medians over rounds, the ratio the median of each round's ratio. Memory is measured in processes of their own,
+which train one epoch: the highest that is resident, and by how much that is more than just before the first update
+(weights, data and libraries being there already), which is what an update takes.
+
+Scaling: videos a second of two processes (DDP, gloo), one thread each, against one process with one thread, in turns.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import torch
+from plain_training import PlainRun
+
+from summdiff.data.registry import open_dataset
+from summdiff.data.splits import Split
+from summdiff.data.synthetic import make_synthetic
+from summdiff.training.checkpoint import read
+from summdiff.training.examples import Batches, Examples
+from summdiff.training.loop import launch
+from summdiff.training.recipe import Recipe, read_recipe
+from summdiff.training.state import Run
+from summdiff.training.videos import Videos
+
+SETS = ("tvsum", "mr_hisum")
+WAYS = ("plain", "ours")
+OURS = {"tvsum": "micro_batch=4", "mr_hisum": "micro_batch=4"}
+FASTER, SMALLER = 3.0, 1 / 3
+EQUAL = 2e-3  # of losses, after some updates; rounding is all that differs
+
+
+def recipe_of(name: str, folder: Path, *, ours: bool, threads: int) -> Recipe:
+    """The recipe of a set and way."""
+    changes = [f"data={folder / f'{name}.h5'}", f"output={folder / 'out'}", "network.dropout=0", f"threads={threads}"]
+    changes += ["in_memory=true", "warmup_epochs=0", "learning_rate_schedule=constant"]
+    if name == "mr_hisum":
+        changes += ["videos_per_batch=32", "select=last", "hold_out=0"]
+    return read_recipe(f"summdiff_paper_{name}", [*changes, *([OURS[name]] if ours else [])])
+
+
+def write_data(name: str, folder: Path) -> None:
+    """The videos of a set."""
+    path = folder / f"{name}.h5"
+    if name == "mr_hisum":
+        make_synthetic(path, videos=256, seed=0)
+        return
+    real = Path(os.environ.get("SUMMDIFF_DATA", "")) / "tvsum_i3d.h5"
+    if real.is_file():
+        path.symlink_to(real)
+        return
+    rng = np.random.default_rng(0)
+    with h5py.File(path, "w") as file:
+        for number in range(40):  # TVSum: 83 to 647 s, 2 s a step, 235 s on average
+            n = int(np.clip(rng.lognormal(4.65, 0.45), 41, 323))
+            group = file.create_group(f"video_{number + 1}")
+            scores = rng.integers(1, 6, (20, n)).astype(np.uint8)
+            group["features"], group["user_scores"] = rng.random((n, 1024), dtype=np.float32), scores
+            group["gtscore"] = ((scores.mean(axis=0) - 1) / 4).astype(np.float32)
+            group["picks"], group["n_frames"] = np.arange(n) * 60, n * 60
+            group.attrs["fps"] = 30.0
+
+
+def epochs(name: str, way: str, folder: Path, threads: int) -> tuple[Callable[[int], list[float]], Examples]:
+    """A function that trains an epoch and gives its losses."""
+    recipe = recipe_of(name, folder, ours=way == "ours", threads=threads)
+    data = open_dataset(recipe.data_path(), recipe.kind)
+    names = data.names[:40] if name == "tvsum" else data.names
+    examples = Examples(Videos(data, Split(train=names, validation=(), test=())), recipe)
+    examples.look()
+    batches = Batches(examples, recipe)
+    if way == "plain":
+        torch.set_num_threads(threads)
+        plain = PlainRun(recipe, examples)
+        return lambda number: plain.epoch(batches, number), examples
+    run = Run(recipe, examples, launch(recipe))
+    return lambda number: [float(run.update(step)) for step in batches.of(number)], examples
+
+
+def memory(name: str, way: str, folder: Path, threads: int) -> tuple[float, float]:
+    """MiB at most and above what was there before the first update, in a process of its own."""
+    command = [sys.executable, __file__, "--measure", name, way, str(folder), "--threads", str(threads)]
+    told = subprocess.run(command, check=True, capture_output=True, text=True)
+    peak, more = json.loads(told.stdout.splitlines()[-1])
+    return peak, more
+
+
+def measure(name: str, way: str, folder: Path, threads: int) -> None:
+    """What such a process does."""
+    epoch, examples = epochs(name, way, folder, threads)
+    for video in range(len(examples)):
+        examples.view(video, 0)
+    before = _resident("VmRSS")
+    Path("/proc/self/clear_refs").write_text("5")  # the peak counts from here
+    epoch(0)
+    peak = _resident("VmHWM")
+    print(json.dumps([peak, peak - before]))
+
+
+def _resident(key: str) -> float:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(key))
+
+
+def padding(name: str, folder: Path) -> dict[str, float]:
+    """How many steps a video has, and for how many each way computes, on average; and of pairs of steps."""
+    found = {}
+    for way in WAYS:
+        recipe = recipe_of(name, folder, ours=way == "ours", threads=1)
+        data = open_dataset(recipe.data_path(), recipe.kind)
+        names = data.names[:40] if name == "tvsum" else data.names
+        examples = Examples(Videos(data, Split(train=names, validation=(), test=())), recipe)
+        if way == "plain":
+            found["steps"] = float(examples.lengths.mean())
+            found["plain"] = float(examples.lengths.max())
+        else:
+            batches = Batches(examples, recipe)
+            parts = [part for batch in examples.order(0) for part in batches._parts(batch)]
+            found["ours"] = sum(len(p) * int(examples.lengths[p].max()) for p in parts) / len(examples)
+    return found
+
+
+def compare(name: str, folder: Path, rounds: int, threads: int) -> list[dict[str, Any]]:
+    """Rows of the table for one set."""
+    ways = {way: epochs(name, way, folder, threads)[0] for way in WAYS}
+    times: list[list[float]] = []
+    for number in range(rounds + 1):
+        losses, spent = {}, []
+        for way, epoch in ways.items():
+            began = time.perf_counter()
+            losses[way] = epoch(number)
+            spent.append(time.perf_counter() - began)
+        apart = np.abs(np.subtract(losses["plain"], losses["ours"])).max() / np.abs(losses["plain"]).max()
+        if apart > EQUAL:
+            raise SystemExit(f"{name}: the two ways disagree by {apart:.2g} in epoch {number + 1}")
+        times.append(spent)
+    times = times[1:]  # the first round warms up
+    plain, ours = (statistics.median(column) for column in zip(*times, strict=True))
+    used = {way: memory(name, way, folder, threads) for way in WAYS}
+    steps = padding(name, folder)
+    speed = statistics.median(a / b for a, b in times)
+    space = used["ours"][1] / max(used["plain"][1], 1e-9)
+    common = {"set": name, "threads": threads, "rounds": rounds, "steps_computed": steps}
+    return [
+        {
+            "name": f"training, {name}: seconds an epoch",
+            "ratio": round(speed, 2),
+            "target": FASTER,
+            "met": speed >= FASTER,
+            "bound": f"products of matrices: plain computes {steps['plain'] / steps['ours']:.2f} times as many steps",
+            "plain_seconds": round(plain, 3),
+            "ours_seconds": round(ours, 3),
+            **common,
+        },
+        {
+            "name": f"training, {name}: memory of an update",
+            "ratio": round(space, 3),
+            "target": round(SMALLER, 3),
+            "met": space <= SMALLER,
+            "bound": "weights, gradients and the optimiser's state are the same of both",
+            "plain_mib": [round(value) for value in used["plain"]],
+            "ours_mib": [round(value) for value in used["ours"]],
+            **common,
+        },
+    ]
+
+
+def scaling(folder: Path, rounds: int) -> list[dict[str, Any]]:
+    """Two processes against one, from the speed that a run itself measures, without its start."""
+    times = []
+    for number in range(rounds):
+        spent = {}
+        for devices in (1, 2):
+            out = folder / f"scaling{number}.{devices}"
+            changes = [f"data={folder / 'mr_hisum.h5'}", f"output={out}", "in_memory=true", "videos_per_batch=32"]
+            changes += ["select=last", "hold_out=0", "micro_batch=4", "epochs=2", "validate_every=99", "threads=1"]
+            command = [sys.executable, "-m", "summdiff", "train", "summdiff_paper_mr_hisum", *changes]
+            subprocess.run([*command, f"devices={devices}"], check=True, capture_output=True)
+            saved = read(sorted(out.glob("checkpoint-*.pt"))[-1])
+            assert saved is not None
+            spent[devices] = float(saved["seconds"])
+        times.append(spent[1] / spent[2])
+    efficiency = statistics.median(times) / 2
+    return [
+        {
+            "name": "training, two processes: scaling efficiency",
+            "ratio": round(efficiency, 2),
+            "target": None,
+            "met": None,
+            "bound": f"{os.cpu_count()} cores, which other work may share",
+            "speedups": [round(value, 2) for value in times],
+        }
+    ]
+
+
+def show(rows: list[dict[str, Any]]) -> None:
+    """The table for people."""
+    print(f"{'':46}{'plain':>12}{'ours':>12}{'ratio':>8}{'target':>8}")
+    for row in rows:
+        a, b = row.get("plain_seconds", row.get("plain_mib")), row.get("ours_seconds", row.get("ours_mib"))
+        a, b = (f"{v[0]} (+{v[1]})" if isinstance(v, list) else "" if v is None else f"{v:.2f}" for v in (a, b))
+        target = "" if row["target"] is None else f"{row['target']:.2f}"
+        print(f"{row['name']:46}{a:>12}{b:>12}{row['ratio']:8.2f}{target:>8}", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--only", choices=(*SETS, "processes"))
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--measure", nargs=3, help=argparse.SUPPRESS)
+    asked = parser.parse_args()
+    if asked.measure:
+        name, way, folder = asked.measure
+        measure(name, way, Path(folder), asked.threads)
+        return
+    rows: list[dict[str, Any]] = []
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        for name in SETS:
+            if asked.only in (None, name) or (asked.only == "processes" and name == "mr_hisum"):
+                write_data(name, folder)
+            if asked.only in (None, name):
+                rows += compare(name, folder, asked.rounds, asked.threads)
+        if asked.only in (None, "processes"):
+            rows += scaling(folder, max(1, asked.rounds // 2))
+    show(rows)
+    if asked.json:
+        machine = {"cores": os.cpu_count(), "machine": platform.machine(), "python": platform.python_version()}
+        machine["torch"] = torch.__version__
+        asked.json.write_text(json.dumps({"machine": machine, "results": rows}, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,212 @@
+"""Workers as actors of a Ray cluster.
+
+Ray core and not Ray Data. Ray Data streams blocks of rows through operators: it has no time limit per row, and a row
+that kills its actor is tried again for ever, or fails the whole job; which rows were finished is known only when all
+are. Here a unit of work lasts minutes, may kill whoever does it, and is to be accounted for by itself. Actors give just
+that: one call a video, an error that says that the actor is gone, and no retries behind our back. All else (who does
+what, what is tried again, what is set aside, what is written down) is the code that processes of one machine use too.
+
+Every node has to see the videos and the results under the same paths (a shared file system), and needs summdiff.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+from summdiff.archive.job import Work
+from summdiff.archive.serving import Order, Outcome, serve
+from summdiff.archive.workers import Died, Event, Finished, Missing, Moved, Ready
+from summdiff.errors import ArchiveError, SummdiffError, UsageError
+from summdiff.threads import limit_threads
+
+_ASK_SECONDS = 2.0  # between two questions how far an actor is
+_BUSY_SECONDS = 0.05
+_CONNECT_SECONDS = 10.0
+
+
+class _Actor:
+    """What runs on the cluster. Two threads: one works, the other answers how far it is."""
+
+    def __init__(self, work: Work, threads: int) -> None:
+        limit_threads(threads)
+        self._work = work
+        self._moved: tuple[str, float, float] = ("", 0.0, 0.0)
+
+    def load(self) -> str:
+        """Load models; what is missing, "" if nothing is."""
+        try:
+            self._work.load()
+        except SummdiffError as error:
+            return str(error)
+        return ""
+
+    def do(self, order: Order) -> Outcome:
+        """One video."""
+        self._moved = ("", 0.0, 0.0)
+        return serve(self._work, order, self._report)
+
+    def moved(self) -> tuple[str, float, float]:
+        """Stage, done and total of the video in work."""
+        return self._moved
+
+    def pid(self) -> int:
+        """Process id, on whatever node."""
+        return os.getpid()
+
+    def _report(self, stage: str, done: float, total: float) -> None:
+        self._moved = (stage, done, total)
+
+
+@dataclass(slots=True)
+class _Handle:
+    """An actor, and what it was asked: one thing at a time, and now and then how far it is."""
+
+    actor: Any
+    call: Any  # the reference of `load` or `do`, None while it has nothing to do
+    loading: bool = True
+    asked: Any = None  # the reference of `moved`
+    last_asked: float = 0.0
+
+
+class RayWorkers:
+    """See `summdiff.archive.workers.Workers`.
+
+    Args:
+        work: what they do.
+        count: how many; None: one for each CPU of the cluster.
+        threads: of each, and CPUs that the cluster sets apart for it.
+
+    Raises:
+        UsageError: Ray is not installed.
+        ArchiveError: there is no cluster.
+    """
+
+    def __init__(self, work: Work, count: int | None, *, threads: int = 1) -> None:
+        try:
+            ray: Any = import_module("ray")  # untyped: whether it is installed must not change what mypy says
+        except ImportError as error:
+            raise UsageError("--engine ray needs Ray: install it with pip install 'summdiff[ray]'.") from error
+        self._ray = ray
+        if not ray.is_initialized():
+            _join(ray, os.environ.get("RAY_ADDRESS") or "auto")
+        self.count = count or max(1, int(ray.cluster_resources().get("CPU", 1)) // threads)
+        self._work, self._threads = work, threads
+        # The death of an actor is ours to deal with: neither it nor its call is to be started again. Videos are spread
+        # over the nodes, so that all disks and networks take part.
+        self._class = ray.remote(
+            num_cpus=threads, max_restarts=0, max_task_retries=0, max_concurrency=2, scheduling_strategy="SPREAD"
+        )(_Actor)
+        self._running: dict[int, _Handle] = {}
+        self._next = 0
+
+    def start(self) -> int:
+        actor = self._class.remote(self._work, self._threads)
+        worker, self._next = self._next, self._next + 1
+        self._running[worker] = _Handle(actor, actor.load.remote())
+        return worker
+
+    def give(self, worker: int, order: Order) -> None:
+        each = self._running[worker]
+        each.call = each.actor.do.remote(order)
+
+    def wait(self, seconds: float) -> list[Event]:
+        until = time.monotonic() + seconds
+        while True:
+            self._ask()
+            calls = {each.call: worker for worker, each in self._running.items() if each.call is not None}
+            asked = {each.asked: worker for worker, each in self._running.items() if each.asked is not None}
+            pending = [*calls, *asked]
+            left = max(0.0, until - time.monotonic())
+            if not pending:
+                time.sleep(min(left, _BUSY_SECONDS))
+                return []
+            ready, _ = self._ray.wait(pending, num_returns=1, timeout=left)
+            if ready:  # and whatever else is
+                ready, _ = self._ray.wait(pending, num_returns=len(pending), timeout=0)
+            events: list[Event] = []
+            for reference in ready:
+                worker = calls.get(reference, asked.get(reference, -1))
+                if worker in self._running:
+                    events += self._heard(worker, self._running[worker], reference)
+            if events or time.monotonic() >= until:
+                return events
+
+    def stop(self, worker: int) -> None:
+        each = self._running.pop(worker)
+        self._ray.kill(each.actor)
+        if each.call is not None:  # killing is only ordered by `kill`; the call ends when it is done
+            self._ray.wait([each.call], timeout=10)
+
+    def close(self) -> None:
+        for each in self._running.values():
+            self._ray.kill(each.actor)
+        for each in self._running.values():
+            if each.call is not None:
+                self._ray.wait([each.call], timeout=10)
+        self._running.clear()
+
+    def pids(self) -> list[int]:
+        """Process ids of the actors, on whatever node."""
+        return list(self._ray.get([each.actor.pid.remote() for each in self._running.values()]))
+
+    def _ask(self) -> None:
+        now = time.monotonic()
+        for each in self._running.values():
+            busy = each.call is not None and not each.loading and each.asked is None
+            if busy and now - each.last_asked >= _ASK_SECONDS:
+                each.asked, each.last_asked = each.actor.moved.remote(), now
+
+    def _heard(self, worker: int, each: _Handle, reference: Any) -> list[Event]:
+        """What an answer means."""
+        try:
+            answer = self._ray.get(reference)
+        except self._ray.exceptions.RayActorError as error:
+            del self._running[worker]
+            return [Died(worker, _how(error))]
+        except self._ray.exceptions.RayError as error:  # such as an answer that was lost with its node
+            self._ray.kill(each.actor)
+            del self._running[worker]
+            return [Died(worker, _how(error))]
+        if reference == each.asked:
+            each.asked = None
+            return [Moved(worker, *answer)] if answer[0] else []
+        each.call = None
+        if each.loading:
+            each.loading = False
+            return [Missing(worker, answer)] if answer else [Ready(worker)]
+        return [Finished(worker, answer)]
+
+
+def _join(ray: Any, address: str) -> None:
+    """Connect to a cluster.
+
+    Raises:
+        ArchiveError: there is none.
+    """
+    host, _, port = address.rpartition(":")
+    try:
+        if host and "/" not in address and port.isdigit():
+            with socket.create_connection((host, int(port)), timeout=_CONNECT_SECONDS):
+                pass  # Ray itself would try for minutes
+        ray.init(address=address, log_to_driver=False, logging_level="ERROR")
+    except OSError as error:
+        raise ArchiveError(
+            "There is no Ray cluster: start one with `ray start --head`, or set RAY_ADDRESS to one that runs."
+        ) from error
+
+
+def _how(error: Exception) -> str:
+    """Ray's reason, in a few words."""
+    text = " ".join(str(error).split())
+    for sign, words in (
+        ("OOM", "was killed for lack of memory"),
+        ("node", "was lost with its node"),
+    ):
+        if sign in text and (sign != "node" or "node has died" in text or "node died" in text):
+            return words
+    return f"died ({text[:200].rstrip('.')})"

@@ -1,0 +1,233 @@
+"""The store of features: what is written is what is read, at any point at which its writer may be killed."""
+
+import json
+import multiprocessing
+import pickle
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import summdiff
+from summdiff.errors import DataError, UsageError
+from summdiff.features.cache import Extracted
+from summdiff.features.identity import identity_of
+from summdiff.features.store import FeatureStore, StoreWriter, loose_file, open_store, write_loose
+from summdiff.timeline import VideoInfo
+
+
+def make(folder, name="a.mp4", *, seed=0, steps=20):
+    """A file that stands for a video, and what looking at it gave."""
+    path = folder / name
+    path.write_bytes(np.random.default_rng([seed, *name.encode()]).bytes(1000))
+    rng = np.random.default_rng(seed)
+    times = np.arange(steps, dtype=np.float64)
+    return path, Extracted(
+        features=rng.normal(size=(steps, 8)).astype(np.float16),
+        times=times,
+        boundaries=np.maximum(times - rng.random(steps), 0),
+        video=VideoInfo(str(path), float(steps), 29.97, 1280, 720, 90, has_audio=True),
+        corrupt_frames=3,
+    )
+
+
+def same(found, stored):
+    for name in ("features", "times", "boundaries"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(stored, name), strict=True)
+    return found.video == stored.video and found.corrupt_frames == stored.corrupt_frames
+
+
+@pytest.fixture
+def films(tmp_path):
+    """Five videos with what was seen, by path."""
+    (tmp_path / "films").mkdir()
+    return dict(make(tmp_path / "films", f"Vortrag {n} “ü”.mp4", seed=n, steps=5 + n) for n in range(5))
+
+
+@pytest.fixture
+def store(tmp_path):
+    return tmp_path / "store"
+
+
+def writer(store, *, shard_bytes=10**9, backbone="b", rate=1.0):
+    return StoreWriter(store, backbone=backbone, rate=rate, shard_bytes=shard_bytes)
+
+
+def put(store, films, into):
+    for path, seen in films.items():
+        into.settle(write_loose(store, seen, identity_of(path)).id)
+
+
+def check(store, films):
+    opened = open_store(store)
+    assert opened.names == tuple(sorted(map(str, films)))
+    assert list(opened) == list(opened.names)
+    assert len(opened) == len(films)
+    assert all(same(opened[path], seen) for path, seen in films.items())
+    return opened
+
+
+@pytest.mark.parametrize("shard_bytes", [1, 1500, 10**9])
+def test_what_was_put_is_read_loose_and_packed(store, films, shard_bytes):
+    into = writer(store, shard_bytes=shard_bytes)
+    put(store, films, into)
+    check(store, films)
+    into.pack()
+    opened = check(store, films)
+    assert not list((store / "loose").iterdir())
+    assert (opened.backbone, opened.rate) == ("b", 1.0)
+    path, seen = next(iter(films.items()))
+    assert path in opened
+    assert str(path) in opened
+    assert "elsewhere.mp4" not in opened
+    assert opened.entry(path).steps == len(seen.times)
+    assert opened.entry(path).video == seen.video
+    assert into.pack() is None
+
+
+def test_shards_are_never_changed(store, films):
+    first = dict(list(films.items())[:3])
+    into = writer(store)
+    put(store, first, into)
+    shard = into.pack()
+    before = shard.read_bytes()
+    again = writer(store)
+    put(store, films, again)  # three of them once more
+    assert again.pack().name == "000002.safetensors"
+    assert shard.read_bytes() == before
+    check(store, films)
+    index = [json.loads(line) for line in (store / "index.jsonl").read_text().splitlines()]
+    assert [len(line["videos"]) for line in index] == [3, 2]
+
+
+def test_killed_between_any_two_steps_of_packing(store, films, tmp_path):
+    into = writer(store)
+    put(store, films, into)
+    loose = tmp_path / "loose"
+    shutil.copytree(store / "loose", loose)
+    into.pack()
+    states = {
+        "before the shard has its name": ["shards", "index.jsonl"],
+        "before the index has a line": ["index.jsonl"],
+        "before the loose files are gone": [],
+    }
+    for name, absent in states.items():
+        copy = tmp_path / name
+        shutil.copytree(store, copy)
+        shutil.copytree(loose, copy / "loose", dirs_exist_ok=True)
+        for each in absent:
+            path = copy / each
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        (copy / "shards").mkdir(exist_ok=True)
+        (copy / "shards" / ".summdiff-0123456789abcdef-01234567.tmp").write_bytes(b"half")
+        check(copy, films)
+        again = writer(copy)
+        again.pack()
+        assert not list((copy / "loose").iterdir())
+        assert [path.name for path in (copy / "shards").iterdir()] == ["000001.safetensors"]
+        check(copy, films)
+
+
+@pytest.mark.parametrize("cut", [1, 40, 200])
+def test_an_index_that_was_cut_off_costs_nothing(store, films, cut):
+    into = writer(store, shard_bytes=1)
+    put(store, films, into)
+    index = store / "index.jsonl"
+    index.write_bytes(index.read_bytes()[:-cut])
+    check(store, films)
+    path, seen = make(Path(store).parent, "late.mp4", seed=9)
+    put(store, {path: seen}, writer(store, shard_bytes=1))
+    check(store, films | {path: seen})
+
+
+def test_a_reader_that_was_open_while_it_was_packed(store, films):
+    into = writer(store)
+    put(store, films, into)
+    opened = open_store(store)
+    into.pack()
+    assert all(same(opened[path], seen) for path, seen in films.items())
+
+
+def test_a_later_look_at_a_changed_file_takes_the_place_of_the_earlier(store, films):
+    into = writer(store, shard_bytes=1)
+    put(store, films, into)
+    path = next(iter(films))
+    changed, seen = make(path.parent, path.name, seed=77, steps=31)
+    put(store, {changed: seen}, into)
+    check(store, films | {changed: seen})
+
+
+def test_as_what_a_summarizer_knows(store, films, tmp_path):
+    into = writer(store)
+    put(store, films, into)
+    opened = open_store(store)
+    path, seen = next(iter(films.items()))
+    assert same(opened.get(path, "b", 1), seen)
+    assert opened.get(path, "c", 1.0) is None
+    assert opened.get(path, "b", 2.0) is None
+    assert opened.get(tmp_path / "none.mp4", "b", 1.0) is None
+    moved = path.rename(tmp_path / "moved.mp4")
+    assert same(opened.get(moved, "b", 1.0), replace(seen, video=replace(seen.video, path=str(moved))))
+    moved.write_bytes(b"edited")
+    assert opened.get(moved, "b", 1.0) is None
+    opened.put(moved, "b", 1.0, seen)
+    assert opened.get(moved, "b", 1.0) is None
+
+
+def test_pickled_and_in_another_process(store, films):
+    into = writer(store)
+    put(store, films, into)
+    into.pack()
+    opened = pickle.loads(pickle.dumps(open_store(store)))  # noqa: S301
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        shapes = pool.map(_shape, [(opened, path) for path in opened])
+    assert shapes == [seen.features.shape for _, seen in sorted(films.items(), key=lambda item: str(item[0]))]
+
+
+def _shape(asked):
+    opened, path = asked
+    return opened[path].features.shape
+
+
+def test_what_is_no_store_or_damaged_is_said(store, films, tmp_path):
+    with pytest.raises(DataError, match="no store of features"):
+        open_store(tmp_path / "nothing")
+    into = writer(store)
+    put(store, films, into)
+    path = next(iter(films))
+    with pytest.raises(DataError, match="not among the 5 videos"):
+        open_store(store)["elsewhere.mp4"]
+    shard = into.pack()
+    opened = open_store(store)
+    shard.write_bytes(shard.read_bytes()[:-10])
+    with pytest.raises(DataError, match="is damaged"):
+        opened[path]
+    (store / "index.jsonl").unlink()
+    with pytest.raises(DataError, match="is damaged"):
+        open_store(store)
+    shard.unlink()
+    with pytest.raises(DataError, match="not among the 0"):
+        opened[path]
+    (store / "store.json").write_text("{}")
+    with pytest.raises(DataError, match="is damaged"):
+        open_store(store)
+    (store / "store.json").write_text('{"schema": "other/1"}')
+    with pytest.raises(DataError, match="another form"):
+        open_store(store)
+
+
+def test_one_store_holds_one_kind_of_features(store):
+    writer(store)
+    with pytest.raises(UsageError, match="features of 'b' at 1 steps per second, not of 'c' at 1"):
+        writer(store, backbone="c")
+    with pytest.raises(UsageError, match="not of 'b' at 2"):
+        writer(store, rate=2)
+
+
+def test_it_is_in_the_public_interface(store, films):
+    put(store, films, writer(store))
+    assert isinstance(summdiff.open_store(store), FeatureStore)
+    assert loose_file(store, "x").parent == store / "loose"
+    assert len(list((store / "loose").iterdir())) == len(films)

@@ -1,0 +1,60 @@
+import json
+import math
+
+import pytest
+import torch
+
+from summdiff.errors import ModelError
+from summdiff.models import load_model
+from summdiff.models.limits import check_fields, network_of
+from summdiff.models.registry import ARCHITECTURES
+from summdiff.models.sampling import SamplingConfig, SamplingModel
+from summdiff.models.store import write_model
+from summdiff.models.summdiff import NetworkConfig, SummDiff
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_every_architecture_is_within_them(name):
+    kind = ARCHITECTURES[name]
+    known = {"relations": 1} if "relations" in kind.config.__dataclass_fields__ else {}
+    torch.manual_seed(0)
+    network = network_of(kind.network, kind.config(inputs=8, **known))
+    assert all(not weight.is_meta for weight in network.state_dict().values())
+    assert math.isfinite(sum(float(weight.double().sum()) for weight in network.state_dict().values()))
+
+
+def test_the_sketch_draws_no_random_numbers():
+    """So that networks are those of before, seed by seed."""
+    config = NetworkConfig(inputs=5, width=16, heads=2, feed_forward=16)
+    torch.manual_seed(0)
+    first = SummDiff(config).state_dict()
+    torch.manual_seed(0)
+    second = network_of(SummDiff, config).state_dict()
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_too_large_a_network_names_what_to_lower():
+    with pytest.raises(ModelError, match=r"million weights.*lower one of .*width=80000"):
+        network_of(SummDiff, NetworkConfig(inputs=5, width=80_000, heads=2))
+    with pytest.raises(ModelError, match=r"encoder_layers=1000000: 1,000 is the most"):
+        network_of(SummDiff, NetworkConfig(inputs=5, encoder_layers=1_000_000))
+
+
+@pytest.mark.parametrize(
+    "change", [{"step_seconds": [1]}, {"id": 3}, {"window": "wide"}, {"eta": True}, {"guidance_scale": 1e999}]
+)
+def test_types_of_a_model_s_config(change, tmp_path):
+    network = SummDiff(NetworkConfig(inputs=5, width=16, heads=2, feed_forward=16))
+    folder = write_model(SamplingModel(SamplingConfig(id="tiny"), network), tmp_path / "tiny", provenance={})
+    config = json.loads((folder / "config.json").read_text())
+    config["model"] |= change
+    (folder / "config.json").write_text(json.dumps(config))
+    with pytest.raises(ModelError) as raised:
+        load_model(folder)
+    assert "\n" not in str(raised.value)
+
+
+def test_fields_are_looked_at_by_their_types():
+    check_fields(SamplingConfig(id="tiny", step_seconds=2))
+    with pytest.raises(ModelError, match="guide_final=1: it is of the wrong type"):
+        check_fields(SamplingConfig(id="tiny", guide_final=1))

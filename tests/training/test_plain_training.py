@@ -1,0 +1,40 @@
+"""What makes training fast, against a loop without any of it: see `benchmarks/plain_training.py`."""
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+import torch
+
+from summdiff.training.examples import Batches, Examples
+from summdiff.training.loop import launch
+from summdiff.training.recipe import read_recipe
+from summdiff.training.state import Run
+
+PLAIN = Path(__file__).resolve().parents[2] / "benchmarks" / "plain_training.py"
+
+
+@pytest.fixture(scope="module")
+def plain():
+    spec = importlib.util.spec_from_file_location("plain_training", PLAIN)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("preset", ["paper", "release", "joint"])
+def test_the_same_updates_as_a_padded_loop_with_written_out_attention(plain, all_train, recipe_file, preset):
+    """Losses and weights, up to rounding, after six updates on videos of all lengths."""
+    network = f"network={{preset: {preset}, width: 16, heads: 2, feed_forward: 32, dropout: 0, input_dropout: 0}}"
+    changes = [network, "window=null", "augmentation.views=1", "ema_decay=0", "learning_rate_schedule=constant"]
+    examples = Examples(all_train, read_recipe(recipe_file, changes))
+    slow = plain.PlainRun(read_recipe(recipe_file, changes), examples)
+    losses = [slow.epoch(Batches(examples, read_recipe(recipe_file, changes)), epoch) for epoch in range(2)]
+    recipe = read_recipe(recipe_file, [*changes, "micro_batch=1"])
+    run = Run(recipe, examples, launch(recipe))
+    for epoch in range(2):
+        ours = [float(run.update(step)) for step in Batches(examples, recipe).of(epoch)]
+        assert ours == pytest.approx(losses[epoch], abs=1e-5)
+    for (name, a), b in zip(run.network.named_parameters(), slow.network.parameters(), strict=True):
+        # A bias of keys changes no attention: its gradient is rounding, and Adam makes steps of that.
+        assert torch.allclose(a, b, atol=1e-3 if name.endswith("key.bias") else 1e-5), name

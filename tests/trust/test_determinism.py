@@ -1,0 +1,53 @@
+"""The same file, seed and versions give the same bytes of JSON but for timings, in any process and with any threads."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+from nasty_videos import clip
+
+CODE = """
+import json, os, sys
+if sys.argv[2] != "all":
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: int(sys.argv[2])])
+import torch
+torch.set_num_threads(int(sys.argv[3]))
+from summdiff import summarize
+summary = summarize(sys.argv[1], cache=False, samples=4, steps=4, seed=7, alternatives=1, loss=0.5)
+document = json.loads(summary.to_json())
+del document["timings"]
+sys.stdout.write(json.dumps(document))
+"""
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory):
+    return clip(tmp_path_factory.mktemp("film") / "film.mp4", frames=120, size=(320, 180), sound=1)
+
+
+def summarised(film, cores, threads, blas):
+    environment = os.environ | {"OMP_NUM_THREADS": blas, "OPENBLAS_NUM_THREADS": blas, "PYTHONHASHSEED": str(threads)}
+    command = [sys.executable, "-c", CODE, str(film), cores, str(threads)]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="cores cannot be chosen on this system")
+def test_the_same_json_on_one_and_on_all_cores(film):
+    first = summarised(film, "1", 1, "1")
+    assert json.loads(first)["selection"]
+    assert summarised(film, "all", 2, "2") == first
+
+
+def test_the_same_files_twice(film, tmp_path):
+    """All formats that hold no timings, byte by byte."""
+    from summdiff import Summarizer
+
+    summarizer = Summarizer(cache=False)
+    formats = ("mp4", "csv", "png", "svg", "gif", "vtt", "txt", "ffmetadata", "fcpxml")
+    written = [
+        summarizer.summarize(film, samples=2, steps=2).save(tmp_path / name, formats=formats, name="a") for name in "xy"
+    ]
+    for first, second in zip(*written, strict=True):
+        assert first.read_bytes() == second.read_bytes(), first.name

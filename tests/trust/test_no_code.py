@@ -1,0 +1,66 @@
+"""Nothing that is read can run code: held for every file of the package."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[2] / "src" / "summdiff"
+FORBIDDEN = {"eval", "exec", "compile", "__import__"}
+FORBIDDEN_CALLS = {
+    "os": {"system", "popen", "execv", "execve", "execvp", "spawnl", "spawnv", "startfile"},
+    "pickle": {"load", "loads", "Unpickler"},
+    "marshal": {"load", "loads"},
+    "shelve": {"open"},
+    "yaml": {"load", "load_all", "unsafe_load", "full_load"},
+}
+FORBIDDEN_IMPORTS = {"subprocess", "dill", "cloudpickle", "joblib", "marshal", "shelve", "pty"}
+# What may be imported only to name its errors, or to open a browser.
+NEEDED = {"torch.load": "weights_only", "np.load": "allow_pickle"}
+
+
+def faults(tree):
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else [str(node.module)]
+            yield from (f"imports {name}" for name in names if name.split(".")[0] in FORBIDDEN_IMPORTS)
+        if not isinstance(node, ast.Call):
+            continue
+        called = node.func
+        if isinstance(called, ast.Name) and called.id in FORBIDDEN:
+            yield f"calls {called.id}"
+        if isinstance(called, ast.Attribute) and isinstance(called.value, ast.Name):
+            if called.attr in FORBIDDEN_CALLS.get(called.value.id, ()):
+                yield f"calls {called.value.id}.{called.attr}"
+            keyword = NEEDED.get(f"{called.value.id}.{called.attr}")
+            given = {word.arg: word.value for word in node.keywords}
+            if keyword is not None:
+                value = given.get(keyword)
+                if not (isinstance(value, ast.Constant) and value.value is (keyword == "weights_only")):
+                    yield f"calls {called.value.id}.{called.attr} without {keyword}"
+        if any(word.arg == "shell" for word in node.keywords):
+            yield "starts a shell"
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_no_code_is_run(path):
+    assert list(faults(ast.parse(path.read_text(encoding="utf-8")))) == []
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "eval('1')",
+        "import subprocess",
+        "torch.load(path)",
+        "torch.load(path, weights_only=False)",
+        "np.load(path)",
+        "np.load(path, allow_pickle=True)",
+        "yaml.load(text)",
+        "pickle.loads(x)",
+        "os.system('true')",
+        "run(x, shell=True)",
+    ],
+)
+def test_it_would_be_noticed(code):
+    assert list(faults(ast.parse(code)))
