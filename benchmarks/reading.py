@@ -5,8 +5,7 @@
 For each number of made-up videos (`summdiff data make-synthetic`, 1024 numbers a second in half precision) one epoch of
 `summdiff_paper_mr_hisum` with a small network and batches of 64, in processes of its own. Memory is what all of its
 processes take together at the worst moment, shared pages counted once (PSS); pages of the file that the system keeps
-are no part of it. It must stay below the size of the largest file; at first it grows with the batches that allocators
-have seen.
+are no part of it. It must stay below the size of the largest file.
 """
 
 from __future__ import annotations

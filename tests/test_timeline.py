@@ -20,7 +20,15 @@ def summary():
         video=VideoInfo("/films/Öl & “quotes”.mp4", 12.5, 25.0, 640, 360, 90, True),
         model={"id": "default", "conditioning": "relational", "backbone": "efficientnet_lite0", "version": "0"},
         settings={
-            **{"rate": 1.0, "samples": 2, "steps": 10, "value": "sum", "min_shot": 2.0, "max_shot": 30.0},
+            **{
+                "rate": 1.0,
+                "fast": False,
+                "samples": 2,
+                "steps": 10,
+                "value": "sum",
+                "min_shot": 2.0,
+                "max_shot": 30.0,
+            },
             **{"keep": [{"start": 5.0, "end": 6.0}], "drop": [], "loss": 0.1},
         },
         budget=0.4,

@@ -355,7 +355,7 @@ def _ends(value: Any, name: str) -> tuple[float, float]:
     """Start and end of a part of a video."""
     part = _object(value, name)
     start, end = _number(part["start"], "start"), _number(part["end"], "end")
-    if not 0 <= start < end:
+    if not (0 <= start < end or (0 <= start == end and name == "a shot")):  # one below a microsecond, rounded
         raise ValueError(f"{name} goes from {start:g} s to {end:g} s")
     return start, end
 

@@ -170,7 +170,7 @@ def test_progress_and_what_cannot_be_opened(any_file, tmp_path):
 @pytest.mark.parametrize(
     ("file", "videos", "frames", "exactly"),
     [
-        ("tvsum_i3d.h5", 50, 352_353, {"gtsummary is a best knapsack of the mean annotator, at the steps": 47}),
+        ("tvsum_i3d.h5", 50, 352_353, {"gtsummary is a best knapsack of the mean annotator, at the steps": 48}),
         ("summe_annotations.h5", 23, 104_126, {}),
         ("youtube_highlights_i3d.h5", 360, 988_137, {}),
     ],

@@ -24,7 +24,15 @@ def summary_of():
         fields = {
             "video": video,
             "model": {"id": "default", "conditioning": "relational", "backbone": "efficientnet_lite0", "version": "0"},
-            "settings": {"rate": 1.0, "samples": 4, "steps": 10, "value": "sum", "min_shot": 1.0, "max_shot": 9.0},
+            "settings": {
+                "rate": 1.0,
+                "fast": False,
+                "samples": 4,
+                "steps": 10,
+                "value": "sum",
+                "min_shot": 1.0,
+                "max_shot": 9.0,
+            },
             "budget": 0.5,
             "seed": 0,
             "scores": Scores(

@@ -1,9 +1,10 @@
 """The store of features: what is written is what is read, at any point at which its writer may be killed."""
 
 import json
-import multiprocessing
 import pickle
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -180,15 +181,15 @@ def test_pickled_and_in_another_process(store, films):
     into = writer(store)
     put(store, films, into)
     into.pack()
-    opened = pickle.loads(pickle.dumps(open_store(store)))  # noqa: S301
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        shapes = pool.map(_shape, [(opened, path) for path in opened])
-    assert shapes == [seen.features.shape for _, seen in sorted(films.items(), key=lambda item: str(item[0]))]
-
-
-def _shape(asked):
-    opened, path = asked
-    return opened[path].features.shape
+    code = (
+        "import pickle, sys; opened = pickle.load(sys.stdin.buffer); "
+        "print([opened[path].features.shape for path in opened])"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", code], input=pickle.dumps(open_store(store)), capture_output=True, check=True
+    )
+    shapes = [seen.features.shape for _, seen in sorted(films.items(), key=lambda item: str(item[0]))]
+    assert told.stdout.decode().strip() == str(shapes)
 
 
 def test_what_is_no_store_or_damaged_is_said(store, films, tmp_path):
