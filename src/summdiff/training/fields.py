@@ -118,8 +118,16 @@ def _bounds(metadata: list[Any]) -> str:
     for bound in metadata:
         for name, words in (("ge", "from"), ("gt", "above"), ("le", "to"), ("lt", "below")):
             if getattr(bound, name, None) is not None:
-                said.append(f"{words} {getattr(bound, name):g}")
+                said.append(f"{words} {_plain(getattr(bound, name))}")
     return f" {' '.join(said)}" if said else ""
+
+
+def _plain(number: float) -> str:
+    """A number as people write it; 2^63 rather than its 19 digits."""
+    power = int(number).bit_length() - 1
+    if power > 40 and number == 2**power:
+        return f"2^{power}"
+    return str(number) if isinstance(number, int) else f"{number:g}"
 
 
 def main() -> None:
