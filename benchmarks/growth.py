@@ -27,6 +27,7 @@ import matplotlib as mpl
 import numpy as np
 from rows import turns
 
+from segmentation import scenes
 from summdiff.evaluation.measures import Judged, judge
 from summdiff.features import load_backbone
 from summdiff.models import load_model
@@ -56,13 +57,6 @@ class Stage:
     sizes: tuple[int, ...]
     make: Callable[[int], Callable[[], object]]
     remark: str = ""
-
-
-def scenes(n: int) -> np.ndarray:
-    rng = np.random.default_rng(0)
-    scene = np.cumsum(rng.random(n) < 0.1)
-    x = rng.normal(size=(scene[-1] + 1, 1280))[scene] + 0.5 * rng.normal(size=(n, 1280))
-    return (x / np.linalg.norm(x, axis=1, keepdims=True)).astype(np.float32)
 
 
 def film(folder: Path, minutes: int) -> Path:

@@ -11,15 +11,14 @@ are no part of it. It must stay below the size of the largest file.
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import platform
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
+
+from rows import Row, write
 
 from summdiff.data.synthetic import make_synthetic
 
@@ -79,19 +78,16 @@ def main() -> None:
         found.append(row)
         print(f"{videos:8}{row['file_mib']:12.0f}{row['peak_mib']:12.0f}{row['seconds']:10.0f}", flush=True)
     ratio = found[-1]["peak_mib"] / found[-1]["file_mib"]
-    row = {
-        "name": f"reading as needed: peak memory of all processes against the file, {found[-1]['videos']} videos",
-        "ratio": round(ratio, 3),
-        "target": SHARE,
-        "met": ratio < SHARE,
-        "bound": "libraries in each process, and the batches that it reads ahead",
-        "runs": [{key: round(value) for key, value in run.items()} for run in found],
-    }
-    print(f"memory / file {ratio:.2f}, target below {SHARE}")
-    if asked.json:
-        machine = {"cores": os.cpu_count(), "machine": platform.machine(), "python": platform.python_version()}
-        document = {"machine": machine | {"workers": asked.workers, "devices": asked.devices}, "results": [row]}
-        asked.json.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    row = Row(
+        f"reading as needed: peak memory of all processes, {found[-1]['videos']} videos",
+        "the size of the file",
+        ratio,
+        SHARE,
+        at_most=True,
+        bound="libraries in each process, and the batches that it reads ahead",
+        numbers={"workers": asked.workers, "devices": asked.devices, "runs": found},
+    )
+    write(asked.json, [row])
 
 
 if __name__ == "__main__":

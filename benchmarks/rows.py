@@ -26,7 +26,7 @@ class Row:
         name: of what is measured.
         against: the alternative, in words.
         ratio: of the two; the medians of each round's.
-        target: what to reach.
+        target: what to reach; None where there is none.
         at_most: whether the ratio should be no more than the target; else it should be no less.
         bound: where the target is missed, what bounds it; may be said in any case.
         numbers: what else was measured, by name with unit.
@@ -35,13 +35,15 @@ class Row:
     name: str
     against: str
     ratio: float
-    target: float
+    target: float | None
     at_most: bool = False
     bound: str = ""
-    numbers: Mapping[str, float] = field(default_factory=dict)
+    numbers: Mapping[str, object] = field(default_factory=dict)
 
     @property
-    def met(self) -> bool:
+    def met(self) -> bool | None:
+        if self.target is None:
+            return None
         return self.ratio <= self.target if self.at_most else self.ratio >= self.target
 
 
@@ -74,8 +76,12 @@ def machine() -> dict[str, object]:
 def write(path: Path | None, rows: list[Row]) -> None:
     """Show the rows, and write them as JSON where asked to."""
     for row in rows:
+        if row.target is None:
+            print(f"{row.name}: {row.ratio:.2f} {row.bound}")
+            continue
         sign = "at most" if row.at_most else "at least"
         print(f"{row.name}: {row.ratio:.2f} ({sign} {row.target:g}: {'met' if row.met else 'missed'}) {row.bound}")
     if path is not None:
-        document = [asdict(row) | {"met": row.met, "machine": machine()} for row in rows]
+        here = machine()
+        document = [asdict(row) | {"met": row.met, "machine": here} for row in rows]
         path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")

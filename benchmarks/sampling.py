@@ -14,9 +14,6 @@ attention that the plain way needs, as a multiple of ours. A ratio above it come
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import platform
 import statistics
 import time
 from dataclasses import replace
@@ -26,6 +23,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from rows import Row, write
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -130,21 +128,16 @@ def main() -> None:
             width = model.network.config.width
             print(f"{name:>8}{width:>7}{samples:>9}{slow:11.0f}{fast:10.0f}{ratio:7.1f}{work:9.1f}", flush=True)
             rows.append(
-                {
-                    "name": f"sampling, {name}, {samples} samples" if samples > 1 else f"sampling, {name}, 1 sample",
-                    "ratio": round(ratio, 2),
-                    "target": TARGET if samples == 8 else None,
-                    "met": ratio >= TARGET if samples == 8 else None,
-                    "bound": f"denoising itself: the plain way has {work:.2f} times the multiplications",
-                    "plain_ms": round(slow, 1),
-                    "ours_ms": round(fast, 1),
-                    "work": round(work, 2),
-                }
+                Row(
+                    f"sampling, {name}, {samples} samples" if samples > 1 else f"sampling, {name}, 1 sample",
+                    "the plain way",
+                    ratio,
+                    TARGET if samples == 8 else None,
+                    bound=f"denoising itself: the plain way has {work:.2f} times the multiplications",
+                    numbers={"plain, ms": slow, "ours, ms": fast, "work": work, "threads": asked.threads},
+                )
             )
-    if asked.json:
-        machine = {"cores": os.cpu_count(), "machine": platform.machine(), "python": platform.python_version()}
-        machine |= {"threads": asked.threads, "torch": str(torch.__version__)}
-        asked.json.write_text(json.dumps({"machine": machine, "results": rows}, indent=1) + "\n", encoding="utf-8")
+    write(asked.json, rows)
 
 
 if __name__ == "__main__":

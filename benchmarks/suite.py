@@ -27,6 +27,7 @@ SCRIPTS: dict[str, list[str]] = {
     "knapsack": [],
     "sampling": [],
     "training": [],
+    "reading": [],
     "evaluation": [],
     "cut": ["{video}"],
     "start": ["{video}"],
@@ -39,10 +40,7 @@ def measured(name: str, video: Path) -> list[dict[str, Any]]:
         told = Path(folder) / "rows.json"
         options = [option.format(video=video) for option in SCRIPTS[name]]
         subprocess.run([sys.executable, str(HERE / f"{name}.py"), *options, "--json", str(told)], check=True)
-        found = json.loads(told.read_text(encoding="utf-8"))
-    rows = found["results"] if isinstance(found, dict) else found
-    shared = {"machine": found["machine"]} if isinstance(found, dict) else {}
-    return [{"script": name} | shared | row for row in rows]
+        return [{"script": name} | row for row in json.loads(told.read_text(encoding="utf-8"))]
 
 
 def table(rows: list[dict[str, Any]]) -> str:
@@ -51,11 +49,9 @@ def table(rows: list[dict[str, Any]]) -> str:
     for row in rows:
         if row["target"] is None:
             continue
-        sign = "≤" if row.get("at_most") else "≥"
+        sign = "≤" if row["at_most"] else "≥"
         met = "met" if row["met"] else f"missed: {row['bound'] or 'not looked into'}"
-        lines.append(
-            f"| {row['name']} | {row.get('against', '')} | {row['ratio']:.2f} | {sign} {row['target']:g} | {met} |"
-        )
+        lines.append(f"| {row['name']} | {row['against']} | {row['ratio']:.2f} | {sign} {row['target']:g} | {met} |")
     return "\n".join(lines)
 
 

@@ -14,7 +14,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from summdiff.cli import app
 from summdiff.features.store import open_store
 from summdiff.timeline import Summary
 
@@ -35,21 +34,6 @@ def films(three_films, tmp_path):
     shutil.copytree(three_films, tmp_path / "films")
     (tmp_path / "films" / "broken.mp4").write_bytes(b"\x00" * 5000)
     return tmp_path / "films"
-
-
-@pytest.fixture
-def summdiff(monkeypatch, capsys):
-    """Runs the command; returns exit code, standard output and error stream."""
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["summdiff", *map(str, arguments)])
-        with pytest.raises(SystemExit) as leave:
-            app.main()
-        out, err = capsys.readouterr()
-        code = leave.value.code
-        return (code if isinstance(code, int) else 0), out, err
-
-    return run
 
 
 def lines(manifest, event):

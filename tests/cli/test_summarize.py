@@ -5,7 +5,6 @@ import sys
 
 import pytest
 
-from summdiff.cli import app
 from summdiff.timeline import Summary
 
 SCENES = [(4.0, "forest"), (5.0, "street"), (4.0, "beach")]
@@ -19,21 +18,6 @@ def films(make_video, tmp_path):
     shutil.copy(film.path, tmp_path / "b.mp4")
     (tmp_path / "broken.mp4").write_bytes(b"\x00" * 5000)
     return tmp_path
-
-
-@pytest.fixture
-def summdiff(monkeypatch, capsys):
-    """Runs the command; returns exit code, standard output and error stream."""
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["summdiff", *map(str, arguments)])
-        with pytest.raises(SystemExit) as leave:
-            app.main()
-        out, err = capsys.readouterr()
-        code = leave.value.code
-        return (code if isinstance(code, int) else 0), out, err
-
-    return run
 
 
 def test_a_failing_file_does_not_stop_the_others(films, summdiff):
