@@ -15,7 +15,9 @@ PLAIN = Path(__file__).resolve().parents[2] / "benchmarks" / "sampling.py"
 def plain():
     spec = importlib.util.spec_from_file_location("plain_sampling", PLAIN)
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(PLAIN.parent))  # what benchmarks share
+        spec.loader.exec_module(module)
     return module
 
 

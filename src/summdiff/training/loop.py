@@ -222,11 +222,18 @@ class LostProcess(SummdiffError):  # noqa: N818 (what happened, not a mistake)
 def together(fabric: Fabric) -> Iterator[None]:
     """End in a sentence where another process dies and so whatever the processes do together fails.
 
+    Where all of them come to an end their connections are closed: a process that left with gloo's threads has aborted.
+
     Raises:
         LostProcess: that has happened.
     """
     try:
-        yield
+        try:
+            yield
+        except Interrupted:  # by which all leave in the same step
+            _part(fabric)
+            raise
+        _part(fabric)
     except RuntimeError as error:
         text = str(error).lower()
         if fabric.world_size == 1 or not any(sign in text for sign in _SIGNS_OF_A_LOSS):
@@ -235,6 +242,13 @@ def together(fabric: Fabric) -> Iterator[None]:
             f"Another of the run's {fabric.world_size} processes has died. The same command goes on from the last "
             "checkpoint, with as many processes or with others."
         ) from error
+
+
+def _part(fabric: Fabric) -> None:
+    """Close what connects the processes, once all of them are done with it."""
+    if fabric.world_size > 1 and torch.distributed.is_initialized():
+        fabric.barrier()
+        torch.distributed.destroy_process_group()
 
 
 # What gloo and NCCL say when the other side is gone.
