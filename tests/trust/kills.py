@@ -201,8 +201,55 @@ class CrossVal(Train):
         }
 
 
+class Extract(Verb):
+    """Four films by two workers, in shards of one or two films."""
+
+    preload = ("summdiff.archive.extraction", "summdiff.cli.extract")
+
+    def prepare(self) -> None:
+        (self.folder / "films").mkdir()
+        for number in range(4):
+            clip(self.folder / "films" / f"{number}.mkv", frames=40 + 20 * number, size=(160, 120))
+
+    def command(self) -> list[str]:
+        films, out = str(self.folder / "films"), str(self.out)
+        return ["extract", films, "-o", out, "--workers", "2", "--shard-mb", "0.03", "-q"]
+
+    def leftovers(self) -> list[str]:
+        """The lock stays: a file that is removed and made anew locks nobody out."""
+        return [name for name in super().leftovers() if not name.endswith(".lock")]
+
+    def check(self, path: Path) -> None:
+        from safetensors.numpy import load_file
+
+        if path.suffix == ".safetensors":
+            assert load_file(path)
+        elif path.suffix == ".json":
+            json.loads(path.read_text(encoding="utf-8"))
+        elif path.suffix == ".jsonl":  # only ever added to: the next run removes a last line that was cut off
+            for line in path.read_text(encoding="utf-8").split("\n")[:-1]:
+                json.loads(line)
+
+    def results(self) -> dict[str, Any]:
+        """Features by film; that none is loose, in two shards, or done twice."""
+        from safetensors import safe_open
+
+        from summdiff.features.store import open_store
+
+        store = open_store(self.out)
+        shelved: list[str] = []
+        for shard in sorted((self.out / "shards").iterdir()):
+            with safe_open(shard, framework="numpy") as opened:
+                shelved += [name for name in opened.keys() if name.endswith("/features")]  # noqa: SIM118
+        lines = [json.loads(line) for line in (self.out / "manifest.jsonl").read_text(encoding="utf-8").splitlines()]
+        done = sorted(Path(line["video"]).name for line in lines if line["event"] == "done")
+        features = {Path(name).name: hashlib.sha256(store[name].features.tobytes()).hexdigest() for name in store}
+        loose = [path.name for path in (self.out / "loose").iterdir()]
+        return {"done": done, "shelved": sorted(shelved), "loose": loose, **features}
+
+
 # A further verb needs only a class like these.
-VERBS: dict[str, type[Verb]] = {"summarize": Summarize, "train": Train, "crossval": CrossVal}
+VERBS: dict[str, type[Verb]] = {"summarize": Summarize, "train": Train, "crossval": CrossVal, "extract": Extract}
 
 
 @dataclass
