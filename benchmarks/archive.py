@@ -33,11 +33,12 @@ limit_threads(1)  # before anything heavy is imported
 
 import numpy as np
 
+from summdiff.extraction import extract
 from summdiff.features import load_backbone
 from summdiff.features.cache import Extracted
 from summdiff.features.identity import identity_of
 from summdiff.features.store import StoreWriter, open_store, write_loose
-from summdiff.pipeline import Summarizer, extract
+from summdiff.pipeline import Summarizer
 from summdiff.timeline import VideoInfo
 from summdiff.video import VideoReader, write_cut
 

@@ -29,9 +29,9 @@ from rows import turns
 
 from segmentation import scenes
 from summdiff.evaluation.measures import Judged, judge
+from summdiff.extraction import extract
 from summdiff.features import load_backbone
 from summdiff.models import load_model
-from summdiff.pipeline import extract
 from summdiff.segmentation import kts
 from summdiff.selection.knapsack import knapsack
 

@@ -14,7 +14,7 @@ LAYERS = [
     {"errors", "atomic", "timeline", "options", "threads", "__init__"},
     {"segmentation", "selection", "diffusion", "metrics"},
     {"video", "features", "models", "data"},
-    {"evaluation"},
+    {"evaluation", "extraction"},
     {"pipeline", "training", "export", "conversion"},
     {"archive"},
     {"experiments", "cli", "web"},

@@ -16,7 +16,7 @@ from sklearn.datasets import load_sample_images
 import summdiff
 from summdiff.errors import UsageError, VideoError
 from summdiff.features.cache import FeatureCache
-from summdiff.pipeline import Progress, Summarizer, extract
+from summdiff.pipeline import Progress, Summarizer
 from summdiff.timeline import Interval
 
 SCHEMA = json.loads((Path(__file__).parents[1] / "docs" / "summary.schema.json").read_text(encoding="utf-8"))
@@ -173,22 +173,6 @@ def test_other_rates(film, rate):
     assert len(summary.scores.times) == np.ceil(film.duration * rate)
 
 
-def test_frames_that_stay_on_display_are_looked_at_once(make_video, summarizer):
-    video = make_video(scenes=[(1.0, "still")], times=[0.0, 20.0, 40.0])
-    looked_at = []
-
-    class Counting:
-        id, dimension, short_side = "counting", 1280, summarizer.backbone.short_side
-
-        def __call__(self, images):
-            looked_at.append(len(images))
-            return summarizer.backbone(images)
-
-    extracted = extract(video.path, Counting(), rate=1.0)
-    assert extracted.features.shape == (41, 1280)
-    assert sum(looked_at) <= 3 + 41 // 16  # one a frame, and one more where a batch begins within a frame
-
-
 def test_progress_comes_in_order_and_ends_at_the_end(film, summarizer):
     told: list[Progress] = []
     summarizer.summarize(film.path, on_progress=told.append)
@@ -215,20 +199,6 @@ def test_options_are_checked_before_anything_is_read(tmp_path, summarizer):
         summarizer.summarize(tmp_path / "missing.mp4", budget=3)
     with pytest.raises(UsageError, match="rate"):
         Summarizer(rate=100)
-
-
-def test_an_error_in_the_middle_of_looking_ends_the_decoder_too(film, summarizer):
-    import threading
-
-    class Failing:
-        id, dimension, short_side = "failing", 8, 64
-
-        def __call__(self, images):
-            raise RuntimeError("no more")
-
-    with pytest.raises(RuntimeError, match="no more"):
-        extract(film.path, Failing(), rate=8.0)
-    assert not [thread for thread in threading.enumerate() if thread.name == "summdiff-decode"]
 
 
 def test_the_public_api_is_what_the_readme_says(film, tmp_path):

@@ -9,8 +9,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from queue import Full, Queue
-from threading import Event, Thread
 from typing import TYPE_CHECKING, Literal, Unpack
 
 import numpy as np
@@ -18,6 +16,7 @@ from numpy.typing import NDArray
 
 from summdiff import __version__
 from summdiff.errors import UsageError, VideoError
+from summdiff.extraction import extract
 from summdiff.features import Backbone, load_backbone
 from summdiff.features.cache import Extracted, FeatureCache
 from summdiff.features.store import FeatureStore
@@ -26,7 +25,6 @@ from summdiff.options import DEFAULT_BACKBONE, DEFAULT_MODEL, Options, OptionVal
 from summdiff.segmentation import kts
 from summdiff.selection import Shots, alternatives
 from summdiff.timeline import Alternative, Interval, Scores, Shot, Summary, merge
-from summdiff.video import Step, VideoReader
 from summdiff.video.source import file_version
 
 if TYPE_CHECKING:
@@ -34,10 +32,7 @@ if TYPE_CHECKING:
 
 Stage = Literal["look", "score", "cut"]
 
-_BATCH = 16  # frames a call of the backbone
-_AHEAD = 64  # frames that may wait between the decoder and the backbone
 _SPARSE = 6.0  # seconds between key frames up to which the fast mode looks at nothing else
-_MOST_STEPS = 250_000  # of one video: 69 hours at one a second, with 640 MB of the default backbone's features
 _KEPT, _DROPPED = 0.95, 0.05  # scores of what is wished: near the top and the bottom of the video
 
 
@@ -249,7 +244,13 @@ class Summarizer:
             if known is not None:
                 report(Progress("look", known.video.duration, known.video.duration))
                 return known
-        extracted = extract(path, self.backbone, rate=self.rate, sparse=sparse, report=report)
+        extracted = extract(
+            path,
+            self.backbone,
+            rate=self.rate,
+            sparse=sparse,
+            report=lambda done, total: report(Progress("look", done, total)),
+        )
         if self._cache is not None:
             self._cache.put(path, self.backbone.id, self.rate, extracted, sparse=sparse)
         return extracted
@@ -261,110 +262,6 @@ class Summarizer:
             seen.features, min_length=asked.min_shot, max_length=asked.max_shot, edges=edges, center=True
         )
         return edges[np.concatenate(([0], change_points, [len(seen.times)]))]
-
-
-def extract(
-    path: Path,
-    backbone: Backbone,
-    *,
-    rate: float,
-    sparse: float = 0.0,
-    report: OnProgress = lambda progress: None,
-) -> Extracted:
-    """Look at a video once: decode it in one thread, run the backbone in this one.
-
-    Memory does not grow with the video, but for the (N, D) features.
-
-    Args:
-        path: a video file.
-        backbone: the feature extractor.
-        rate: steps per second.
-        sparse: seconds between key frames up to which nothing else is looked at, see `VideoReader.steps`.
-        report: progress, in seconds of video.
-
-    Raises:
-        VideoError: see `VideoReader`; or the video is so long that memory would run out.
-    """
-    features: list[NDArray[np.float16]] = []
-    times: list[float] = []
-    boundaries: list[float] = []
-
-    with VideoReader(path) as reader:
-        told = reader.info.duration  # the container's word, for the progress only
-        waiting: list[Step] = []
-        shown: NDArray[np.uint8] | None = None  # at the last step that was looked at
-
-        def run() -> None:
-            nonlocal shown
-            # A frame that stays on display for several steps comes as the same image: one look is enough.
-            fresh = [i for i, step in enumerate(waiting) if step.image is not (waiting[i - 1].image if i else shown)]
-            rows = features[-1][-1:] if features else np.empty((1, backbone.dimension), dtype=np.float16)
-            if fresh:
-                seen = backbone(np.stack([waiting[i].image for i in fresh])).astype(np.float16)
-                rows = np.concatenate((rows, seen))  # the first is that of the step before
-            features.append(rows[np.searchsorted(fresh, np.arange(len(waiting)), side="right")])
-            times.extend(step.time for step in waiting)
-            boundaries.extend(step.boundary for step in waiting)
-            report(Progress("look", times[-1], max(told, times[-1])))
-            shown = waiting[-1].image
-            waiting.clear()
-
-        steps = reader.steps(rate=rate, short_side=backbone.short_side, sparse=sparse)
-        for count, step in enumerate(_ahead(steps)):
-            if count == _MOST_STEPS:
-                raise VideoError(
-                    f"'{path}' lasts more than {_MOST_STEPS / rate / 3600:.0f} hours, too long to look at {rate:g} "
-                    "times a second: choose a lower --rate, or cut it into several videos."
-                )
-            waiting.append(step)
-            if len(waiting) == _BATCH:
-                run()
-        if waiting:
-            run()
-        info, corrupt = reader.info, reader.corrupt_frames
-    report(Progress("look", info.duration, info.duration))
-    return Extracted(
-        features=np.concatenate(features),
-        times=np.array(times),
-        boundaries=np.array(boundaries),
-        video=info,
-        corrupt_frames=corrupt,
-    )
-
-
-def _ahead(steps: Iterator[Step]) -> Iterator[Step]:
-    """The same steps, made in another thread while this one works on those before."""
-    queue: Queue[Step | BaseException | None] = Queue(maxsize=_AHEAD)
-    stopped = Event()
-
-    def put(item: Step | BaseException | None) -> None:
-        while not stopped.is_set():
-            try:
-                queue.put(item, timeout=0.1)
-            except Full:
-                continue
-            return
-
-    def decode() -> None:
-        try:
-            for step in steps:
-                put(step)
-                if stopped.is_set():
-                    return
-            put(None)
-        except BaseException as error:  # handed over whole: it is raised where the steps are used
-            put(error)
-
-    decoder = Thread(target=decode, name="summdiff-decode", daemon=True)
-    decoder.start()
-    try:
-        while (item := queue.get()) is not None:
-            if isinstance(item, BaseException):
-                raise item
-            yield item
-    finally:
-        stopped.set()
-        decoder.join()
 
 
 def wished(times: NDArray[np.float64], asked: Options) -> NDArray[np.float32] | None:

@@ -94,10 +94,10 @@ def test_slides_that_stand_for_long_are_written(tmp_path):
 
 
 def test_a_video_that_is_too_long_names_the_option(tmp_path, monkeypatch):
-    from summdiff import Summarizer, pipeline
+    from summdiff import Summarizer, extraction
     from summdiff.errors import VideoError
 
-    monkeypatch.setattr(pipeline, "_MOST_STEPS", 3)
+    monkeypatch.setattr(extraction, "_MOST_STEPS", 3)
     film = clip(tmp_path / "film.mkv")
     with pytest.raises(VideoError, match="choose a lower --rate, or cut it"):
         Summarizer(cache=False).summarize(film)

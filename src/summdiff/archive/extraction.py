@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,15 +39,15 @@ class Extraction:
         self._loaded = load_backbone(self.backbone)
 
     def __call__(self, job: Job, *, ours: bool, report: Report) -> Record:
+        from summdiff.extraction import extract
         from summdiff.features.identity import identity_of
         from summdiff.features.store import write_loose
-        from summdiff.pipeline import extract
 
         assert self._loaded is not None, "load() comes first"  # noqa: S101
         began = time.perf_counter()
         path = Path(job.path)
         before = identity_of(path)
-        extracted = extract(path, self._loaded, rate=self.rate, report=lambda at: report(at.stage, at.done, at.total))
+        extracted = extract(path, self._loaded, rate=self.rate, report=partial(report, "look"))
         identity = identity_of(path)
         if identity is None or identity != before:
             raise VideoError(f"'{job.video}' changed while it was looked at: run again when it is complete.")
