@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(REPOSITORY / "tests" / "trust"))
+sys.path[:0] = [str(REPOSITORY / "tests" / "trust"), str(REPOSITORY / "tests")]
 
 from documents import put_table
 from nasty_videos import CASES

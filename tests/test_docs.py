@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from doc_page import blocks, follow
+from small_data import write_data
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -18,23 +19,20 @@ PAGES = sorted(DOCS.glob("*.md"))
 
 FOLLOWED = ["quick-start", "for-a-video", "for-research", "recipes", "faq", "how-it-works", "index", "exports"]
 CHANGE_THE_PACKAGE = ["add-a-backbone", "add-a-model", "add-an-export"]
-FOLLOWED_WITH_FILES = ["add-a-data-set"]
+FOLLOWED_WITH_FILES = ["add-a-data-set", "archives", "data", "evaluation"]
 # Pages whose blocks are run elsewhere, or are parts of what README's are.
-OTHERWISE = {
-    "archives": "tests/archive does such things, with fewer workers",
-    "studio": "tests/web/test_serve.py runs its commands",
-    "data": "tests/data opens such files",
-    "evaluation": "shows what can be imported",
-}
+OTHERWISE = {"studio": "tests/web/test_serve.py runs its commands"}
 
 
 @pytest.fixture
 def place(make_video, tmp_path, monkeypatch):
     """A folder with the files that the pages name."""
     film = make_video(scenes=[(4.0, "forest"), (5.0, "street"), (4.0, "beach")], sound=True).path
-    (tmp_path / "holiday" / "day two").mkdir(parents=True)
-    for name in ["talk.mp4", "lecture.mp4", "holiday/one.mp4", "holiday/day two/two.mp4"]:
+    for folder in ("holiday/day two", "films"):
+        (tmp_path / folder).mkdir(parents=True)
+    for name in ["talk.mp4", "lecture.mp4", "holiday/one.mp4", "holiday/day two/two.mp4", "films/talk.mp4"]:
         shutil.copy(film, tmp_path / name)
+    write_data(tmp_path / "tvsum.h5", "tvsum")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", sys.argv)
     return tmp_path

@@ -101,7 +101,7 @@ class _Worker:
 
     def __init__(self, module: str, target: str, seed: int, seconds: float) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="summdiff-trust-"))
-        paths = os.pathsep.join(filter(None, (str(HERE), os.environ.get("PYTHONPATH"))))
+        paths = os.pathsep.join(filter(None, (str(HERE), str(HERE.parent), os.environ.get("PYTHONPATH"))))
         # With an arena of memory for each thread that ever was, what is free and what is lost look the same.
         one = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MALLOC_ARENA_MAX"), "1")
         scratch = self.folder / "tmp"
