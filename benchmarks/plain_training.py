@@ -15,20 +15,18 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from summdiff.data.batches import Batch
-from summdiff.models import summdiff
+from summdiff.models.summdiff import layers
 from summdiff.training.build import new_network, objective
 from summdiff.training.examples import Batches, Examples
 from summdiff.training.recipe import Recipe
 
 
-class PlainAttention(summdiff.Attention):
+class PlainAttention(layers.Attention):
     """The package's attention, with explicit matrices."""
 
-    def forward(self, x: Tensor, steps: summdiff.Steps, memory: tuple[Tensor, Tensor] | None = None) -> Tensor:
-        """See `summdiff.models.summdiff.Attention.forward`."""
-        q = summdiff.rotate(self.split(self.query(self.placed(x, steps))), steps.turn).transpose(
-            2, 3
-        )  # (B, S, H, N, d)
+    def forward(self, x: Tensor, steps: layers.Steps, memory: tuple[Tensor, Tensor] | None = None) -> Tensor:
+        """See `summdiff.models.summdiff.layers.Attention.forward`."""
+        q = layers.rotate(self.split(self.query(self.placed(x, steps))), steps.turn).transpose(2, 3)  # (B, S, H, N, d)
         if memory is None:
             k, v = (part.transpose(2, 3) for part in self.keys_values(x, steps))
         else:
@@ -50,7 +48,7 @@ class PlainRun:
         self.network = new_network(recipe, examples.look(), examples)
         self.learner = objective(recipe, self.network, examples)
         for module in self.network.modules():
-            if type(module) is summdiff.Attention:
+            if type(module) is layers.Attention:
                 module.__class__ = PlainAttention
         weights = [weight for weight in self.network.parameters() if weight.requires_grad]
         self.optimizer = torch.optim.AdamW(weights, lr=recipe.learning_rate, weight_decay=recipe.weight_decay)

@@ -30,8 +30,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from summdiff.diffusion.ddim import DDIM
 from summdiff.diffusion.guidance import guide
 from summdiff.models import load_model
-from summdiff.models.sampling import SamplingConfig, SamplingModel, paired_noise
 from summdiff.models.summdiff import PRESETS, NetworkConfig, SummDiff
+from summdiff.models.summdiff.sampling import SamplingConfig, SamplingModel, paired_noise
 
 INPUTS, RATE, GUIDANCE, TARGET = 1024, 1.0, 0.2, 8.0
 EQUAL = 1e-4  # of curves, at the median: a score on the edge between two levels may fall to either by rounding

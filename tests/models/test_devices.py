@@ -7,10 +7,10 @@ import torch
 
 from summdiff.errors import UsageError
 from summdiff.models import load_model
-from summdiff.models.denoising import Denoising
 from summdiff.models.registry import ARCHITECTURES
-from summdiff.models.sampling import SamplingConfig, SamplingModel
 from summdiff.models.summdiff import PRESETS, NetworkConfig, SummDiff
+from summdiff.models.summdiff.denoising import Denoising
+from summdiff.models.summdiff.sampling import SamplingConfig, SamplingModel
 from summdiff.training.recipe import read_recipe
 
 SMALL = {"width": 16, "heads": 2, "feed_forward": 32}

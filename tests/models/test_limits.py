@@ -8,9 +8,9 @@ from summdiff.errors import ModelError
 from summdiff.models import load_model
 from summdiff.models.limits import check_fields, network_of
 from summdiff.models.registry import ARCHITECTURES
-from summdiff.models.sampling import SamplingConfig, SamplingModel
 from summdiff.models.store import write_model
 from summdiff.models.summdiff import NetworkConfig, SummDiff
+from summdiff.models.summdiff.sampling import SamplingConfig, SamplingModel
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)

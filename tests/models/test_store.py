@@ -8,9 +8,9 @@ from safetensors.torch import load_file, save_file
 
 from summdiff.errors import ModelError, OutputError
 from summdiff.models import load_model
-from summdiff.models.sampling import SamplingConfig, SamplingModel
 from summdiff.models.store import write_model
 from summdiff.models.summdiff import NetworkConfig, SummDiff
+from summdiff.models.summdiff.sampling import SamplingConfig, SamplingModel
 
 
 @pytest.fixture

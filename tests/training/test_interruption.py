@@ -167,7 +167,7 @@ def test_a_signal_saves_and_leaves(recipe_file, tmp_path, number, code):
 
 def test_a_signal_during_validation(recipe_file, tmp_path, held_out, monkeypatch):
     """Is not left waiting until all videos are judged."""
-    from summdiff.models.sampling import SamplingModel
+    from summdiff.models.summdiff.sampling import SamplingModel
 
     sample = SamplingModel.sample
     calls = []

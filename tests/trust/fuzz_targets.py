@@ -322,7 +322,6 @@ class Recipe(Fuzzer):
         import tempfile
 
         from small_data import write_data
-
         from summdiff.training.recipe import shipped_recipes
 
         self.place = tempfile.TemporaryDirectory(prefix="summdiff-recipes-", ignore_cleanup_errors=True)
@@ -353,10 +352,10 @@ class Model(Fuzzer):
         import torch
 
         from summdiff.models.registry import ARCHITECTURES
-        from summdiff.models.sampling import SamplingConfig, SamplingModel
         from summdiff.models.scoring import ScoringModel
         from summdiff.models.store import write_model
         from summdiff.models.summdiff import NetworkConfig, SummDiff
+        from summdiff.models.summdiff.sampling import SamplingConfig, SamplingModel
 
         torch.manual_seed(0)
         summdiff = SummDiff(NetworkConfig(inputs=6, width=16, heads=2, feed_forward=16))

@@ -29,7 +29,7 @@ from summdiff.experiments.systems import Row, print_table, write_csv
 from summdiff.models import load_model
 from summdiff.models.inputs import condition_inputs
 from summdiff.models.model import Model
-from summdiff.models.relational import Relational
+from summdiff.models.summdiff.relational import Relational
 from summdiff.training.build import as_model, new_network
 from summdiff.training.examples import Examples
 from summdiff.training.recipe import Recipe, read_recipe

@@ -12,12 +12,12 @@ from summdiff.models.iptnet import IPTNet, IPTNetConfig
 from summdiff.models.mlp import MLP, MLPConfig
 from summdiff.models.model import ModelConfig
 from summdiff.models.pgl_sum import PGLSum, PGLSumConfig
-from summdiff.models.relational import Relational, RelationalConfig
 from summdiff.models.ridge import Ridge, RidgeConfig
-from summdiff.models.sampling import SamplingConfig, SamplingModel
 from summdiff.models.scoring import ScoringModel
 from summdiff.models.sl_module import SLModule, SLModuleConfig
 from summdiff.models.summdiff import NetworkConfig, SummDiff
+from summdiff.models.summdiff.relational import Relational, RelationalConfig
+from summdiff.models.summdiff.sampling import SamplingConfig, SamplingModel
 from summdiff.models.vasnet import VASNet, VASNetConfig
 
 

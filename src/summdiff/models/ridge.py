@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from summdiff.errors import ModelError
-from summdiff.models.closed_form import Moments, favours, powered
 from summdiff.models.contract import Scorer, ScorerConfig
+from summdiff.models.moments import Moments, favours, powered
 
 
 @dataclass(frozen=True, slots=True)

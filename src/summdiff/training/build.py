@@ -10,16 +10,16 @@ from torch import Tensor, nn
 
 from summdiff.errors import DataError, ModelError, UsageError
 from summdiff.models import load_model
-from summdiff.models.closed_form import fit_closed_form
 from summdiff.models.contract import Network, Scorer
-from summdiff.models.denoising import Denoising, RelationalDenoising
 from summdiff.models.inputs import count_relations
 from summdiff.models.limits import network_of
 from summdiff.models.model import Model
 from summdiff.models.registry import ARCHITECTURES
-from summdiff.models.relational import Relational
-from summdiff.models.relational_fit import fit_relational, foresee
 from summdiff.models.summdiff import SummDiff
+from summdiff.models.summdiff.closed_form import fit_closed_form
+from summdiff.models.summdiff.denoising import Denoising, RelationalDenoising
+from summdiff.models.summdiff.relational import Relational
+from summdiff.models.summdiff.relational_fit import fit_relational, foresee
 from summdiff.training.examples import Examples
 from summdiff.training.recipe import Recipe
 from summdiff.training.targets import count_noised

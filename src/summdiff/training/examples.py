@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from summdiff.data.batches import Batch, Example, collate, length_buckets
 from summdiff.data.video import AnnotatedVideo
-from summdiff.models.relational_fit import Annotated, Curve
+from summdiff.models.summdiff.relational_fit import Annotated, Curve
 from summdiff.training.recipe import Recipe, TargetRecipe
 from summdiff.training.targets import ONE_CURVE, draw, one_curve
 from summdiff.training.videos import Videos, further_data, names_with_features

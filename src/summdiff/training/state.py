@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from summdiff.errors import UsageError
 from summdiff.models.model import Model
-from summdiff.models.summdiff import Layer
+from summdiff.models.summdiff.layers import Layer
 from summdiff.training.average import MovingAverage
 from summdiff.training.build import as_model, look_again, new_network, objective
 from summdiff.training.examples import Examples, Step

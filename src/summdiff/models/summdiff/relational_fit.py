@@ -16,8 +16,8 @@ import torch
 from numpy.typing import NDArray
 
 from summdiff.features.relational import PLACES
-from summdiff.models.closed_form import Moments
-from summdiff.models.relational import Relational
+from summdiff.models.moments import Moments
+from summdiff.models.summdiff.relational import Relational
 
 _GROUPS = 10
 _SCALE_PENALTY = 3.0  # of the ridge regression that foresees disagreement, for each video

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from summdiff.models.sampling import paired_noise
+from summdiff.models.summdiff.sampling import paired_noise
 
-PLAIN = Path(__file__).resolve().parents[2] / "benchmarks" / "sampling.py"
+PLAIN = Path(__file__).resolve().parents[3] / "benchmarks" / "sampling.py"
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from summdiff.models.kinship import Kinship, Opinions, given, squared_distances
+from summdiff.models.summdiff.kinship import Kinship, Opinions, given, squared_distances
 
 
 def video(n=12, seed=0, kinds=3):

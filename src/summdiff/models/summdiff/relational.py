@@ -5,10 +5,9 @@ not trained on. Three parts of one denoiser, f(S_t, t, F) = mu(F) + G(S_t, t, F)
 
 - mu, the mean curve: ridge regression on relational descriptors, in which steps that look alike then agree.
 - G, what a Gaussian would make of the noisy departure from mu: people's opinions of steps that are alike, or near each
-  other, go together (`summdiff.models.kinship`). Given known scores, mu and G are those given these, exactly.
-- D, what the network of `summdiff.models.summdiff` adds, in units of what G leaves uncertain: score tokens that see
-  each other and the encoded relations. It is odd in the departure, so that samples from opposite noise stay mirror
-  images around mu.
+  other, go together (`kinship`). Given known scores, mu and G are those given these, exactly.
+- D, what the network of `network` adds, in units of what G leaves uncertain: score tokens that see each other and the
+  encoded relations. It is odd in the departure, so that samples from opposite noise stay mirror images around mu.
 
 mu and G are fitted in closed form and by maximum likelihood, D is trained by denoising.
 """
@@ -24,10 +23,10 @@ from torch import Tensor, nn
 from summdiff.errors import ModelError
 from summdiff.features.relational import PLACES
 from summdiff.models.contract import full_precision
-from summdiff.models.kinship import Kinship, Opinions
-from summdiff.models.summdiff import (
+from summdiff.models.summdiff.config import NetworkConfig
+from summdiff.models.summdiff.kinship import Kinship, Opinions
+from summdiff.models.summdiff.network import (
     MEAN_SMOOTHING,
-    NetworkConfig,
     Prepared,
     SummDiff,
     both_signs,

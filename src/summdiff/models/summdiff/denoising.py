@@ -11,8 +11,8 @@ from torch.nn.functional import mse_loss
 
 from summdiff.diffusion.schedule import ScheduleName, add_noise, alphas_cumprod
 from summdiff.models.contract import full_precision
-from summdiff.models.relational import Relational
-from summdiff.models.summdiff import SummDiff
+from summdiff.models.summdiff.network import SummDiff
+from summdiff.models.summdiff.relational import Relational
 
 _DEPARTURES = 10.0  # brings their squared error, about 0.01, to the size of the mean curve's loss
 

@@ -3,9 +3,9 @@ import pytest
 import torch
 
 from summdiff.diffusion.ddim import DDIM
-from summdiff.models.denoising import Denoising, correlation_loss, expected_scores
-from summdiff.models.sampling import SamplingConfig, SamplingModel
 from summdiff.models.summdiff import PRESETS, NetworkConfig, SummDiff
+from summdiff.models.summdiff.denoising import Denoising, correlation_loss, expected_scores
+from summdiff.models.summdiff.sampling import SamplingConfig, SamplingModel
 
 
 def small(preset="joint", **changes):

@@ -9,8 +9,8 @@ from summdiff.errors import ModelError, UsageError
 from summdiff.features.relational import DESCRIPTORS, PLACES
 from summdiff.models import load_model
 from summdiff.models.inputs import Cells
-from summdiff.models.sampling import SamplingConfig, SamplingModel
 from summdiff.models.summdiff import PRESETS, NetworkConfig, SummDiff
+from summdiff.models.summdiff.sampling import SamplingConfig, SamplingModel
 from summdiff.models.windows import Windows
 
 

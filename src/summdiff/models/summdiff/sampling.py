@@ -20,8 +20,8 @@ from summdiff.diffusion.guidance import guide
 from summdiff.diffusion.schedule import ScheduleName
 from summdiff.errors import ModelError, UsageError
 from summdiff.models.model import Model, ModelConfig
-from summdiff.models.relational import Relational
-from summdiff.models.summdiff import Prepared, SummDiff
+from summdiff.models.summdiff.network import Prepared, SummDiff
+from summdiff.models.summdiff.relational import Relational
 from summdiff.models.windows import Windows
 
 _BATCH = 16  # windows denoised at a time; bounds memory

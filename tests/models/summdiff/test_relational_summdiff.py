@@ -9,12 +9,12 @@ import torch
 from summdiff.errors import ModelError, UsageError
 from summdiff.features.relational import PLACES, describe_twice, places
 from summdiff.models import load_model
-from summdiff.models.denoising import RelationalDenoising, known_steps
 from summdiff.models.inputs import condition_inputs
-from summdiff.models.relational import Relational, RelationalConfig
-from summdiff.models.relational_fit import Annotated, fit_relational, foresee
-from summdiff.models.sampling import SamplingConfig, SamplingModel
 from summdiff.models.store import write_model
+from summdiff.models.summdiff.denoising import RelationalDenoising, known_steps
+from summdiff.models.summdiff.relational import Relational, RelationalConfig
+from summdiff.models.summdiff.relational_fit import Annotated, fit_relational, foresee
+from summdiff.models.summdiff.sampling import SamplingConfig, SamplingModel
 
 SMALL = {"width": 16, "heads": 2, "feed_forward": 32, "n_bins": 20, "dropout": 0.0}
 
