@@ -15,7 +15,7 @@ from summdiff.data.synthetic import make_synthetic
 from summdiff.errors import DataError, UsageError
 from summdiff.evaluation.resampling import Difference, Mean
 from summdiff.experiments import cells as cells_module
-from summdiff.experiments import figure3, reports, table1, table3, table5, table6, table7
+from summdiff.experiments import figure3, pages, reports, table1, table3, table5, table6, table7
 from summdiff.experiments import reproduce as module
 from summdiff.experiments.cells import Cells, Found, Ground, Measurement
 from summdiff.experiments.lineup import Scale
@@ -197,7 +197,7 @@ def test_mr_hisum_goes_by_its_split(tmp_path):
     assert table["data"]["splits"] == split.name
     assert table["videos"] == len(MrHiSum(path, split).split.test) == 2
     assert {m["name"] for m in table["measures"]} == {"f1", "map50", "map15", "tau", "rho"}
-    assert "paper_map15" in reports.csv_rows(report)[0]
+    assert "paper_map15" in filing.csv_rows(report)[0]
 
 
 def test_the_document_is_made_of_the_reports(made, tmp_path, capsys):
@@ -208,14 +208,14 @@ def test_the_document_is_made_of_the_reports(made, tmp_path, capsys):
     assert text == write_document(asked.results, output).read_text()
     for name in ("table3", "table7", "figure3"):
         report = reports.read(asked.results / name / f"{name}.json")
-        assert reports.tables(report)[4] in text
+        assert pages.tables(report)[4] in text
         assert report["claim"]["on"][0]["numbers"] in text
         assert (output.parent / next(w for w in text.split("(") if f"/{name}/README.md" in w).split(")")[0]).exists()
 
 
 def test_the_document_in_the_repository_is_up_to_date():
     found = reports.read_all(ROOT / "results")
-    assert (ROOT / "docs" / "results.md").read_text(encoding="utf-8") == reports.document(found)
+    assert (ROOT / "docs" / "results.md").read_text(encoding="utf-8") == pages.document(found)
     assert not any(report["quick"] for report in found)
 
 
@@ -356,8 +356,8 @@ def test_a_star_is_only_where_the_interval_leaves_zero_out(grounds):
         report = reports.collect(experiment, [part], seeds=(0,), command="summdiff reproduce table7", quick=False)
         best = report["tables"][0]["best"]["tau"]
         assert best["star"] == star == (best["low"] > 0)
-        assert ("★" in "".join(reports.tables(report)[:-1])) == star
-        assert "QUICK" not in reports.page(report)
+        assert ("★" in "".join(pages.tables(report)[:-1])) == star
+        assert "QUICK" not in pages.page(report)
 
 
 def test_the_worst_of_several_statuses_counts():

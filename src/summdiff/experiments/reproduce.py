@@ -14,7 +14,19 @@ from summdiff.data.registry import open_dataset
 from summdiff.data.synthetic import split_path
 from summdiff.data.video import Kind
 from summdiff.errors import DataError, UsageError
-from summdiff.experiments import figure3, reports, table1, table2, table3, table4, table5, table6, table7
+from summdiff.experiments import (
+    figure3,
+    filing,
+    pages,
+    reports,
+    table1,
+    table2,
+    table3,
+    table4,
+    table5,
+    table6,
+    table7,
+)
 from summdiff.experiments.cells import Cells, Ground, Measurement
 from summdiff.experiments.lineup import Scale, systems_on
 from summdiff.experiments.pace import Paces, Task
@@ -119,7 +131,7 @@ def reproduce(asked: Request, *, dry_run: bool = False, progress: Progress | Non
                     paces.learn(task, found)
             parts.append(Part(ground, rows, [[cells.get(row.what, seed) for seed in asked.seeds] for row in rows]))
         report = reports.collect(experiment, parts, seeds=asked.seeds, command=asked.command, quick=asked.quick)
-        made = reports.write(report, asked.results / experiment.name)
+        made = filing.write(report, asked.results / experiment.name)
         pages.append(next(path for path in made if path.name == "README.md"))
         say(f"{experiment.name} is written: {', '.join(path.name for path in made)} in {pages[-1].parent}")
     return pages
@@ -240,5 +252,5 @@ def write_document(results: Path, output: Path) -> Path:
     found = reports.read_all(results)
     reach = os.path.relpath(results.absolute(), output.absolute().parent)
     with written_whole(output) as partial:
-        partial.write_text(reports.document(found, Path(reach).as_posix()), encoding="utf-8")
+        partial.write_text(pages.document(found, Path(reach).as_posix()), encoding="utf-8")
     return output
