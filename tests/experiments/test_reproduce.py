@@ -15,7 +15,7 @@ from summdiff.data.synthetic import make_synthetic
 from summdiff.errors import DataError, UsageError
 from summdiff.evaluation.resampling import Difference, Mean
 from summdiff.experiments import cells as cells_module
-from summdiff.experiments import figure3, pages, reports, table1, table3, table5, table6, table7
+from summdiff.experiments import figure3, filing, pages, reports, table1, table3, table5, table6, table7
 from summdiff.experiments import reproduce as module
 from summdiff.experiments.cells import Cells, Found, Ground, Measurement
 from summdiff.experiments.lineup import Scale
