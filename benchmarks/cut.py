@@ -1,8 +1,10 @@
 """Writing parts of a film with whole groups of pictures copied, against encoding everything, in turns.
 
-    python benchmarks/cut.py VIDEO [--rounds 3] [--json FILE]
+    python benchmarks/cut.py VIDEO [--rounds 3] [--seconds 3] [--json FILE]
 
-Two choices of parts of the video: ten of 9 s and three of 30 s, evenly placed. The ratio is the median over rounds.
+Two choices of parts: ten of 9 s and three of 30 s, evenly placed; of the video, and of the same encoded anew with a key
+frame every so many seconds. The ratio is the median over rounds. What cuts go through cannot be copied: beside the
+ratio, how many seconds had to be encoded, which bounds it.
 """
 
 from __future__ import annotations
@@ -13,36 +15,66 @@ import tempfile
 from functools import partial
 from pathlib import Path
 
+from films import with_key_frames
 from rows import Row, ratio, turns, write
 
 from summdiff.timeline import Interval
 from summdiff.video import probe, write_cut
+from summdiff.video.copy import CopyPlan
+from summdiff.video.cut import tick_parts
+from summdiff.video.index import index_frames
+from summdiff.video.pick import FramePicker
+
+
+def encoded(path: Path, parts: list[Interval]) -> float:
+    """Seconds of these parts that are not in whole groups of pictures."""
+    index = index_frames(path)
+    with FramePicker(path, index) as picker:
+        ticks = tick_parts(parts, index, time_base=picker.time_base, nominal=picker.nominal)
+        plan = CopyPlan.of(index, picker.first, picker.time_base)
+        if plan is None:
+            return sum(part.duration for part in parts)
+        stretches = [stretch for part in ticks for stretch in plan.stretches(part.start, part.end)]
+        return float(sum(each.end - each.start for each in stretches if each.group is None) * picker.time_base)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("video", type=Path)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=3.0)
     parser.add_argument("--json", type=Path)
     asked = parser.parse_args()
     rows = []
-    duration = probe(asked.video).duration
-    print(f"{'parts':>12}{'encode, s':>12}{'copy, s':>10}{'ratio':>8}")
+    print(f"{'film':>22}{'parts':>12}{'encode, s':>12}{'copy, s':>10}{'ratio':>8}{'encoded':>9}")
     with tempfile.TemporaryDirectory() as folder:
-        for count, length in ((10, 9.0), (3, 30.0)):
-            starts = [(i + 0.5) * duration / count - length / 2 for i in range(count)]
-            parts = [Interval(max(start, 0.0), max(start, 0.0) + length) for start in starts]
-            target = Path(folder) / "cut.mp4"
-            ways = {
-                method: partial(write_cut, asked.video, parts, target, method=method) for method in ("encode", "auto")
-            }
-            seconds = turns(ways, asked.rounds)
-            times = ratio(seconds["encode"], seconds["auto"])
-            encode, copy = (statistics.median(each) for each in seconds.values())
-            print(f"{f'{count} x {length:g} s':>12}{encode:12.2f}{copy:10.2f}{times:8.2f}", flush=True)
-            numbers = {"encoding all, s": encode, "copying, s": copy}
-            name = f"writing {count} parts of {length:g} s"
-            rows.append(Row(name, "encoding all of them at the same quality", times, 5.0, numbers=numbers))
+        often = f"key frames {asked.seconds:g} s apart"
+        films = {
+            often: with_key_frames(asked.video, Path(folder) / "film.mp4", every=asked.seconds),
+            "as it is": asked.video,
+        }
+        for film, path in films.items():
+            duration = probe(path).duration
+            for count, length in ((3, 30.0), (10, 9.0)):
+                starts = [(i + 0.5) * duration / count - length / 2 for i in range(count)]
+                parts = [Interval(max(start, 0.0), max(start, 0.0) + length) for start in starts]
+                target = Path(folder) / "cut.mp4"
+                ways = {method: partial(write_cut, path, parts, target, method=method) for method in ("encode", "auto")}
+                seconds = turns(ways, asked.rounds)
+                times = ratio(seconds["encode"], seconds["auto"])
+                encode, copy = (statistics.median(each) for each in seconds.values())
+                edges, all_of_it = encoded(path, parts), count * length
+                print(f"{film:>22}{f'{count} x {length:g} s':>12}{encode:12.2f}{copy:10.2f}{times:8.2f}{edges:7.1f} s")
+                rows.append(
+                    Row(
+                        f"writing {count} parts of {length:g} s, {film}",
+                        "encoding all of them at the same quality",
+                        times,
+                        5.0,
+                        bound=f"cuts go through groups of pictures: {edges:.0f} of {all_of_it:.0f} s are encoded",
+                        numbers={"encoding all, s": encode, "copying, s": copy, "encoded seconds": edges},
+                    )
+                )
     write(asked.json, rows)
 
 

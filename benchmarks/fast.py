@@ -15,27 +15,12 @@ import tempfile
 from functools import partial
 from pathlib import Path
 
-import av
+from films import with_key_frames
 from rows import Row, ratio, turns, write
 from scipy.stats import spearmanr
 
 from summdiff import Summarizer
 from summdiff.timeline import Interval
-
-
-def encode(source: Path, target: Path, *, seconds: float) -> None:
-    """The same pictures with a key frame every `seconds`, as H.264."""
-    with av.open(str(source)) as given, av.open(str(target), "w") as made:
-        stream = given.streams.video[0]
-        stream.thread_type = "AUTO"
-        every = str(round(seconds * float(stream.average_rate or 25)))
-        options = {"preset": "veryfast", "crf": "26", "g": every, "keyint_min": every, "sc_threshold": "0"}
-        out = made.add_stream("libx264", rate=stream.average_rate, options=options)
-        out.width, out.height, out.pix_fmt = stream.width, stream.height, "yuv420p"
-        for frame in given.decode(stream):
-            frame.pict_type = av.video.frame.PictureType.NONE
-            made.mux(out.encode(frame))
-        made.mux(out.encode())
 
 
 def shared(one: tuple[Interval, ...], other: tuple[Interval, ...]) -> float:
@@ -55,8 +40,7 @@ def main() -> None:
     for mode in modes.values():
         mode.load()
     with tempfile.TemporaryDirectory() as folder:
-        film = Path(folder) / "film.mp4"
-        encode(asked.video, film, seconds=asked.seconds)
+        film = with_key_frames(asked.video, Path(folder) / "film.mp4", every=asked.seconds)
         ways = {name: partial(mode.summarize, film) for name, mode in modes.items()}
         seconds = turns(ways, asked.rounds)
         normal, fast = (way() for way in ways.values())
