@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from nasty_videos import clip
+
 from small_data import write_data
 
 _TIMES = ("train_seconds", "predict_ms", "peak_memory_mb", "seconds")

@@ -3,8 +3,8 @@
 import h5py
 import pytest
 from fuzz_targets import a_summary
-from small_data import write_data
 
+from small_data import write_data
 from summdiff.data.registry import open_dataset
 from summdiff.data.yaml_text import parse_yaml
 from summdiff.errors import DataError
