@@ -233,15 +233,13 @@ class Extract(Verb):
 
     def results(self) -> dict[str, Any]:
         """Features by film; that none is loose, in two shards, or done twice."""
-        from safetensors import safe_open
+        from safetensors.numpy import load_file
 
         from summdiff.features.store import open_store
 
         store = open_store(self.out)
-        shelved: list[str] = []
-        for shard in sorted((self.out / "shards").iterdir()):
-            with safe_open(shard, framework="numpy") as opened:
-                shelved += [name for name in opened.keys() if name.endswith("/features")]  # noqa: SIM118
+        arrays = [name for shard in (self.out / "shards").iterdir() for name in load_file(shard)]
+        shelved = [name for name in arrays if name.endswith("/features")]
         lines = [json.loads(line) for line in (self.out / "manifest.jsonl").read_text(encoding="utf-8").splitlines()]
         done = sorted(Path(line["video"]).name for line in lines if line["event"] == "done")
         features = {Path(name).name: hashlib.sha256(store[name].features.tobytes()).hexdigest() for name in store}

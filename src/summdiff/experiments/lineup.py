@@ -86,7 +86,8 @@ _PAPER_ON_HIGHLIGHTS = (
 )
 _SHORT: dict[tuple[str, Kind], tuple[str, ...]] = {
     # By validation tau: at the recipe's falling rate 0.177 after 20 epochs, and rising; at a constant one 0.195
-    # after 15 and less after 20. On YouTube Highlights, twice the rate was worse: mAP 0.633 for 0.641.
+    # after 15 and less after 20. On YouTube Highlights, twice the rate was worse: mAP 0.633 for 0.641. Such curves are
+    # what `summdiff crossval` with these fields logs.
     ("summdiff_paper_rotary", "tvsum"): (
         *("epochs=20", "warmup_epochs=2", "validate_every=5", "videos_per_batch=2", "learning_rate_schedule=constant"),
     ),
