@@ -77,3 +77,25 @@ def test_a_folder_that_is_not_there(tmp_path):
         written_whole(tmp_path / "none" / "a.txt"),
     ):
         pass
+
+
+def test_what_is_replaced_keeps_its_permissions(tmp_path):
+    path = tmp_path / "private.json"
+    path.write_text("old")
+    path.chmod(0o600)
+    with written_whole(path) as partial:
+        partial.write_text("new")
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_folders_of_killed_processes_go_too_and_links_are_not_followed(tmp_path, dead):
+    (mine := tmp_path / "mine").mkdir()
+    (mine / "film.mp4").write_text("film")
+    (place := tmp_path / "place").mkdir()
+    left, link = dead(place), dead(place)
+    left.mkdir()
+    (left / "upload.mp4").write_text("half")
+    link.symlink_to(mine)
+    sweep(place)
+    assert list(place.iterdir()) == []
+    assert (mine / "film.mp4").exists()

@@ -6,7 +6,9 @@ import hashlib
 import os
 import re
 import secrets
+import shutil
 import socket
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -32,11 +34,12 @@ def written_whole(path: Path) -> Iterator[Path]:
     """
     temporary: Path | None = None
     try:
-        _sweep_now_and_then(path.parent)
+        sweep_now_and_then(path.parent)
         temporary = temporary_path(path.parent)
         os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
         yield temporary
-        temporary.chmod(0o666 & ~_umask())
+        temporary.chmod(_mode_of(path))
+        to_disk(temporary)  # or a crash of the machine may leave an empty file under the final name
         temporary.replace(path)
     except OSError as error:
         raise OutputError(f"'{path}' cannot be written: {error.strerror or error}.") from error
@@ -52,7 +55,7 @@ def temporary_path(folder: Path) -> Path:
 
 
 def sweep(folder: Path) -> None:
-    """Remove the temporary files in a folder whose processes are gone. Never raises."""
+    """Remove the temporary files and folders in a folder whose processes are gone. Never raises."""
     with suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
             named = _TEMPORARY.fullmatch(entry.name)
@@ -63,11 +66,13 @@ def sweep(folder: Path) -> None:
                     left = not _lives(int(named["process"]))
                 else:
                     left = entry.stat().st_mtime < time.time() - _LONG_AGO
-                if left:
+                if left and not entry.is_dir(follow_symlinks=False):
                     Path(entry.path).unlink()
+                elif left:
+                    shutil.rmtree(entry.path)
 
 
-def _sweep_now_and_then(folder: Path) -> None:
+def sweep_now_and_then(folder: Path) -> None:
     """`sweep`, but in a folder of very many files not before every write: it may take a hundredth of the time."""
     now = time.monotonic()
     if now >= _next_sweep.get(folder, 0.0):
@@ -99,7 +104,24 @@ def _lives(process: int) -> bool:
     return True
 
 
+def _mode_of(path: Path) -> int:
+    """The permissions of the file that is replaced, or those that a new one gets."""
+    try:
+        return stat.S_IMODE(path.stat().st_mode)
+    except FileNotFoundError:
+        return 0o666 & ~_UMASK
+
+
+def to_disk(path: Path) -> None:
+    """Wait until what was written to a file cannot be lost any more."""
+    with path.open("rb+") as written:
+        os.fsync(written.fileno())
+
+
 def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
+
+
+_UMASK = _umask()  # once: it can only be read by changing it for a moment, which other threads would feel

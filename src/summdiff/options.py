@@ -12,6 +12,8 @@ from summdiff.timeline import Interval, merge
 DEFAULT_MODEL = "default"
 DEFAULT_BACKBONE = "efficientnet_lite0"
 
+_FRAME_SECONDS = 0.05  # as far as is known before the video is read
+
 
 class OptionValues(TypedDict, total=False):
     """The fields of `Options` as keyword arguments."""
@@ -96,6 +98,11 @@ class Options:
                         f"A part to {wish} must begin at 0 s or later and end after its beginning, "
                         f"not go from {part.start:g} s to {part.end:g} s."
                     )
+        for kept in self.keep:
+            for dropped in self.drop:
+                both = Interval(max(kept.start, dropped.start), min(kept.end, dropped.end))
+                if both.duration > _FRAME_SECONDS:
+                    raise UsageError(f"{both.start:g} s to {both.end:g} s is both to be kept and to be dropped.")
         if not 0 <= self.alternatives <= 100:
             raise UsageError(f"The number of alternatives must be between 0 and 100, not {self.alternatives}.")
         if not 0 <= self.loss < 1:
@@ -113,8 +120,10 @@ class Options:
                     raise UsageError(
                         f"The part to {wish} begins at {part.start:g} s, but the video ends at {duration:g} s."
                     )
+        if any(part.start <= 0 and part.end >= duration for part in merge(self.drop)):
+            raise UsageError("Nothing is left to choose from: everything is to be dropped.")
         kept = sum(min(part.end, duration) - part.start for part in merge(self.keep))
-        if kept > self.seconds(duration) + 0.05:  # a frame, as far as is known before the video is read
+        if kept > self.seconds(duration) + _FRAME_SECONDS:
             raise UsageError(
                 f"The parts to keep last {kept:g} s, but the summary may last only {self.seconds(duration):g} s: allow "
                 "more, or keep less."

@@ -187,6 +187,8 @@ def test_a_receipt_counts_though_the_manifest_does_not_say_so(tmp_path):
     receipts.mkdir()
     write_receipt(receipts, job, job.version(), record)
     (receipts / "half.json.tmp").write_text("{")
+    (receipts / "empty.json").touch()  # as a crash of the machine may leave it
+    (receipts / "other.json").write_text('{"video": 1}')
     counts = run_files(tmp_path)
     assert (counts.done, counts.before) == (0, 2)
     assert of(tmp_path, "done").count("a") == 1

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from summdiff.cli.inputs import Job, interval, jobs, seconds
+from summdiff.cli.inputs import Job, interval, jobs, listed, seconds
 from summdiff.errors import UsageError
 from summdiff.timeline import Interval
 
@@ -58,6 +58,9 @@ def test_a_folder_without_videos_is_said(tmp_path):
         ("1.5m", 90),
         ("1m30s", 90),
         ("1m30", 90),
+        ("1h30", 5400),
+        ("1h05m", 3900),
+        ("90:00", 5400),
         ("2h", 7200),
         ("1:30", 90),
         ("1:02:03.5", 3723.5),
@@ -68,7 +71,9 @@ def test_times(text, expected):
     assert seconds(text) == expected
 
 
-@pytest.mark.parametrize("text", ["", "s", "soon", "1:2:3:4", "1.2.3", "-5", "1:"])
+@pytest.mark.parametrize(
+    "text", ["", "s", "soon", "1:2:3:4", "1.2.3", "-5", "1:", "1:60", "1:75:00", "1h90"]
+)
 def test_what_is_no_time(text):
     with pytest.raises(UsageError, match="not a time"):
         seconds(text)
@@ -90,3 +95,9 @@ def test_parts_of_a_video():
 def test_what_is_no_part(text):
     with pytest.raises(UsageError):
         interval(text)
+
+
+@pytest.mark.parametrize("content", [b"\xef\xbb\xbfa.mp4\r\n\r\nb c.mp4\r\n", b"a.mp4\0b c.mp4\0"])
+def test_lists_as_other_programs_write_them(tmp_path, content):
+    (tmp_path / "list").write_bytes(content)
+    assert listed(str(tmp_path / "list")) == [Path("a.mp4"), Path("b c.mp4")]

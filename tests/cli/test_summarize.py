@@ -132,6 +132,35 @@ def test_the_video_itself_is_never_overwritten(films, summdiff):
     assert (films / "b.mp4").read_bytes() == before
 
 
+def test_no_other_video_that_was_named_is_overwritten(films, summdiff):
+    """As when `summdiff summarize *.mp4 --overwrite` is given twice."""
+    (films / "sub").mkdir()
+    for there in (films / "b.summary.mp4", films / "sub" / "b.alternative-2.summary.mp4"):
+        shutil.copy(films / "b.mp4", there)
+        before = there.read_bytes()
+        options = ["--overwrite", "--alternatives", "2", "-o", there.parent]
+        for more in ([], ["--workers", "1"]):
+            code, _, err = summdiff("summarize", films / "b.mp4", there, *options, *more)
+            assert code == 2
+            assert f"'{there}' is to be summarised" in err
+            assert there.read_bytes() == before
+    assert sorted(path.name for path in films.iterdir()) == [
+        "-dash & “ü” 100%.mp4", "b.mp4", "b.summary.mp4", "broken.mp4", "sub",
+    ]  # fmt: skip
+
+
+def test_a_name_too_long_for_its_summary_stops_nobody_else(films, summdiff):
+    long = films / ("x" * 245 + ".mp4")
+    shutil.copy(films / "b.mp4", long)
+    for more in ([], ["--workers", "1", "-o", films / "out"]):
+        code, _, err = summdiff("summarize", long, films / "b.mp4", "--formats", "json", *more)
+        assert code == 1
+        assert "File name too long" in err
+        assert "Traceback" not in err
+    assert (films / "b.summary.json").exists()
+    assert (films / "out" / "b.summary.json").exists()
+
+
 def test_too_little_room_is_found_before_the_work(films, summdiff, monkeypatch):
     usage = shutil.disk_usage(films)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=1_000_000))
@@ -219,6 +248,8 @@ def test_an_alternative_that_is_there_already_is_found_before_the_work(films, su
     [
         (("--keep", "0-13"), "parts to keep last 13 s, but the summary may last only 1.95 s"),
         (("--drop", "20-30"), "part to drop begins at 20 s, but the video ends at 13 s"),
+        (("--drop", "0-"), "everything is to be dropped"),
+        (("--keep", "0-2", "--drop", "1-3"), "1 s to 2 s is both to be kept and to be dropped"),
         (("--keep", "1:20"), "'1:20' is not a part of a video"),
         (("--drop", "5-3"), "The part '5-3' ends before it begins"),
         (("--alternatives", "-1"), "between 0 and 100, not -1"),

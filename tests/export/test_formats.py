@@ -46,7 +46,7 @@ def test_every_format_has_files_of_its_own():
     names = [path.name for path in targets(Path("out"), "x", FORMATS)]
     assert len(set(names)) == len(names)
     assert all(name.startswith("x.summary.") for name in names)
-    assert check_formats(["all"]) == FORMATS
+    assert check_formats(["all"]) == check_formats(["mp4", "all"]) == FORMATS
 
 
 def test_all_of_them_at_once(film, tmp_path):

@@ -11,12 +11,15 @@ from urllib.parse import unquote, urlparse
 from xml.etree import ElementTree as ET
 
 import av
+import numpy as np
 import opentimelineio as otio
 import pytest
 
 from summdiff.export import save
 from summdiff.export.edl import reel
 from summdiff.timeline import Summary
+from summdiff.video.cutlist import grid_rate
+from summdiff.video.index import FrameIndex
 
 FORMATS = ["otio", "edl", "fcpxml", "fcp7xml"]
 WILD = [0.0, 0.05, 0.09, 0.131, 0.2, 0.21, 0.3, 0.42, 0.45, 0.5, 0.6, 0.633, 0.7, 0.8, 0.85, 0.9, 1.0, 1.4, 1.45, 1.5]
@@ -343,3 +346,20 @@ def test_a_thousand_parts(nasty, summary_of, tmp_path):
         clips = READERS[name](output, 60).clips
         assert clips == [(2 * n, 1, n) for n in range(len(chosen))], name
         assert all(a[2] + a[1] == b[2] for a, b in pairwise(clips))
+
+
+@pytest.mark.parametrize(
+    ("average", "rate"),
+    [
+        (30, 30), (29.97, Fraction(30000, 1001)), (30.05, 30), (24, 24), (23.9, Fraction(24000, 1001)), (60, 60),
+        (26, Fraction(30000, 1001)), (30.4, 48), (12, Fraction(24000, 1001)), (240, 60),
+    ],
+)  # fmt: skip
+def test_a_variable_rate_gets_the_nearest_that_editors_know_else_the_next_above(average, rate):
+    shown = np.sort(np.random.default_rng(0).integers(0, 100_000, size=100))  # nothing that comes steadily
+    index = FrameIndex(shown=shown, end=100_000, keys=np.zeros(0, dtype=np.int64))
+    grid, _, steady = grid_rate(
+        index, time_base=Fraction(1, 1000), told=Fraction(25), average=Fraction(average).limit_denominator(100_000)
+    )
+    assert not steady
+    assert grid == rate

@@ -232,3 +232,13 @@ def test_it_is_in_the_public_interface(store, films):
     assert isinstance(summdiff.open_store(store), FeatureStore)
     assert loose_file(store, "x").parent == store / "loose"
     assert len(list((store / "loose").iterdir())) == len(films)
+
+
+def test_a_loose_file_that_is_damaged_is_looked_at_again(store, films):
+    put(store, films, writer(store))
+    damaged = sorted((store / "loose").iterdir())[1]
+    damaged.write_bytes(b"")
+    again = writer(store)
+    assert damaged.stem not in again
+    again.pack()
+    assert len(open_store(store)) == len(films) - 1

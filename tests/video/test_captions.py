@@ -93,3 +93,10 @@ def test_overlapping_cues_share_the_screen():
         (3, 4, "a\nc"),
         (4, 5, "c"),
     ]
+
+
+def test_a_thousand_cues_at_once_do_not_fill_the_memory():
+    cues = [Cue(Fraction(n, 10), Fraction(1000), f"cue {n}") for n in range(1000)]
+    flat = one_at_a_time(cues)
+    assert flat[-1].text.split("\n") == [f"cue {n}" for n in range(992, 1000)]
+    assert sum(len(cue.text) for cue in flat) < 100 * len(cues)

@@ -318,6 +318,23 @@ def test_title_is_kept(make_video, tmp_path):
         assert container.metadata["title"] == "Ein schöner Tag"
 
 
+def test_timecode_of_the_source_is_not_the_summary_s_and_sound_keeps_its_language(make_video, tmp_path):
+    made = make_video(tmp_path / "plain.mkv", scenes=[(1, "red")], sound=True)
+    with av.open(str(made.path)) as source, av.open(str(tmp_path / "tagged.mkv"), "w") as output:
+        output.metadata["timecode"] = "01:00:00:00"
+        streams = {each.index: output.add_stream_from_template(each) for each in source.streams}
+        streams[source.streams.audio[0].index].metadata.update({"language": "deu", "title": "Kommentar"})
+        for packet in source.demux():
+            if packet.dts is not None:
+                packet.stream = streams[packet.stream.index]
+                output.mux(packet)
+    write_cut(tmp_path / "tagged.mkv", [Interval(0.4, 0.8)], tmp_path / "cut.mp4")
+    with av.open(str(tmp_path / "cut.mp4")) as container:
+        assert [stream.type for stream in container.streams] == ["video", "audio"]
+        assert "timecode" not in container.metadata
+        assert container.streams.audio[0].metadata["language"] == "deu"
+
+
 @pytest.mark.parametrize(
     "name", ["ü 日本 .mp4", "-y.mp4", "100%d.mp4", 'it\'s "q".mp4', "a:b.mp4", "no suffix", "x" * 250]
 )

@@ -178,6 +178,8 @@ def test_all_formats_can_be_asked_for_at_once(looked_at, studio):
             assert json.loads(answer.body)["video"]["path"] == "My film.mp4"
         if name.endswith(".fcpxml"):
             assert b'src="My%20film.mp4"' in answer.body
+        if name.endswith(".fcp7.xml"):
+            assert b"<pathurl>My%20film.mp4</pathurl>" in answer.body
     together = client.get(f"/api/videos/{video['id']}/exports/{job['id']}")
     assert "My%20film.summary.zip" in together.headers["content-disposition"]
     with ZipFile(BytesIO(together.body)) as archive:

@@ -1,6 +1,9 @@
 """The rules of docs/studio.md, each as a request that breaks it."""
 
+import html
 import json
+import re
+import shutil
 import socket
 import time
 from pathlib import Path
@@ -309,3 +312,38 @@ def test_requests_that_are_not_as_described_are_refused_in_a_sentence(owner, fil
     assert owner.post(f"/api/videos/{video}/selection", {"take": 7, "budget": 0.2}).status == 404
     assert owner.post(f"/api/videos/{video}/exports", {"take": 0, "budget": 0.2, "formats": ["../x"]}).status == 422
     assert owner.post(f"/api/videos/{video}/exports", {"take": 0, "budget": 0.2, "formats": []}).status == 422
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+@pytest.mark.parametrize("with_token", [False, True])
+def test_a_link_on_another_site_takes_nobody_s_session_away(studio, site, with_token):
+    client = Client(studio.port)
+    address = "/?" + studio.url.partition("?")[2] if with_token else "/"
+    first = client.get(address, sec_fetch_site=site)
+    assert first.status == 200
+    assert "set-cookie" not in first.headers
+    onward = html.unescape(re.search(r'href="([^"]+)"', first.body.decode())[1])
+    assert onward.startswith("/?")
+    # The page goes on by itself, and that is our own page's visit, with which browsers send the cookie.
+    assert client.get(onward, sec_fetch_site="same-origin").status == (303 if with_token else 200)
+    assert client.get("/api/session").json["owner"] == with_token
+
+
+def test_parallel_uploads_are_counted_before_they_are_there(studio, owner, film, monkeypatch):
+    session = studio.studio.sessions.find(next(iter(owner.cookies.values())))
+    monkeypatch.setattr(session, "arriving", 30)
+    answer = owner.upload(film.path.read_bytes())
+    assert answer.status == 422
+    assert "30 videos in this session already" in answer.json["detail"]
+
+
+def test_an_upload_stops_when_others_have_filled_the_disk(owner, film, monkeypatch):
+    from summdiff.web import intake
+
+    usage = shutil.disk_usage("/")
+    frees = iter([10**12, 10**9])  # at the beginning, and after the first bytes
+    monkeypatch.setattr(intake.shutil, "disk_usage", lambda path: usage._replace(free=next(frees, 10**8)))
+    monkeypatch.setattr(intake, "_LOOK_BYTES", 1000)
+    answer = owner.upload(film.path.read_bytes())
+    assert answer.status == 413
+    assert "not enough room on the server's disk" in answer.json["detail"]

@@ -252,11 +252,13 @@ def write_receipt(receipts: Path, job: Job, version: Version | None, record: Rec
 
 
 def _read_receipt(file: Path) -> dict[str, Any] | None:
+    """A receipt; None where there is none, or one that is damaged, which then says nothing."""
     try:
         receipt = json.loads(file.read_bytes())
-    except FileNotFoundError:
+    except (FileNotFoundError, ValueError):
         return None
-    return receipt if isinstance(receipt, dict) else None
+    said = isinstance(receipt, dict) and {"video", "version", "record"} <= receipt.keys()
+    return receipt if said and isinstance(receipt["record"], dict) else None
 
 
 def _listed(version: Version | None) -> list[int] | None:

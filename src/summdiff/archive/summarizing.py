@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import shutil
 import time
 from collections.abc import Sequence
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from summdiff.archive.job import Job, Record, Report
 from summdiff.atomic import sweep
-from summdiff.errors import OutputError
+from summdiff.errors import OutputError, UsageError
 from summdiff.export import check_targets, save, targets
 from summdiff.options import Options
 
@@ -80,6 +81,21 @@ def check_outputs(job: Job, options: Options, formats: Sequence[str], *, overwri
     """The part of `check_job` that does not look at the video."""
     for paths in _targets(job, options, formats):
         check_targets(paths, job.video, overwrite=overwrite)
+
+
+def check_apart(work: Sequence[Job], options: Options, formats: Sequence[str]) -> None:
+    """Raise a UsageError where what is written for one video would take the place of another that is worked on."""
+    videos = {os.path.realpath(job.video): job.video for job in work}
+    for job in work:
+        folder = os.path.realpath(job.folder)
+        for paths in _targets(job, options, formats):
+            for path in paths:
+                video = videos.get(os.path.join(folder, path.name))  # noqa: PTH118 (thousands of videos)
+                if video is not None:
+                    raise UsageError(
+                        f"'{video}' is to be summarised, and the summary of '{job.video}' would be written in its "
+                        "place: leave one of the two out, or choose another folder with -o."
+                    )
 
 
 def _targets(job: Job, options: Options, formats: Sequence[str]) -> list[list[Path]]:
@@ -171,7 +187,6 @@ def load_summarizer(arguments: dict[str, Any], features: Path | None) -> Summari
 
     if features is None:
         return Summarizer(**arguments)
-    from summdiff.errors import UsageError
     from summdiff.features.store import open_store
 
     store = open_store(features)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from summdiff.archive.job import Job, Record
+from summdiff.cli.terminal import one_line
 
 if TYPE_CHECKING:
     from summdiff.archive.run import Counts
@@ -232,7 +233,7 @@ class _Bar(_Quiet):
         self._print(f"{line}. What became of each: {manifest}")
 
     def _print(self, text: str, *, style: str | None = None) -> None:
-        self._console.print(text, style=style, markup=False, soft_wrap=True)
+        self._console.print(one_line(text), style=style, markup=False, soft_wrap=True)
 
 
 def _described(record: Record) -> str:

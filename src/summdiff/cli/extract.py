@@ -37,7 +37,7 @@ def extract(
     time_limit: TimeLimit = None,
     retry_failed: RetryFailed = False,
     backbone: Annotated[
-        str, typer.Option(metavar="ID", help="What looks at the frames: efficientnet_lite0, timm:<name>, …")
+        str, typer.Option(metavar="ID", help="What looks at the frames: efficientnet_lite0, timm:NAME, …")
     ] = DEFAULT_BACKBONE,
     rate: Annotated[float, typer.Option(metavar="FPS", help="Frames looked at per second of video.")] = 1.0,
     shard_mb: Annotated[

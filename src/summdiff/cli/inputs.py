@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import math
 import os
 import re
@@ -21,6 +22,15 @@ VIDEO_SUFFIXES = frozenset({
     "3g2", "3gp", "asf", "avi", "dv", "f4v", "flv", "m2ts", "m2v", "m4v", "mkv", "mov", "mp4", "mpeg", "mpg", "mts",
     "mxf", "nut", "ogm", "ogv", "qt", "rm", "ts", "vob", "webm", "wmv", "y4m",
 })  # fmt: skip
+
+
+# Hours, minutes and seconds, as groups. A bare number after hours is minutes: 1h30.
+_TIMES = (
+    r"(\d+)h([0-5]?\d)()",
+    r"(?:([\d.]+)h(?![\d.]+$))?(?:([\d.]+)m)?(?:([\d.]+)s?)?",
+    r"(?:(\d+):)?([0-5]?\d):([0-5]?\d(?:\.\d*)?)",
+    r"()(\d+):([0-5]?\d(?:\.\d*)?)",
+)
 
 
 def jobs(sources: Sequence[Path], *, output: Path | None, recursive: bool | None) -> list[Job]:
@@ -72,7 +82,7 @@ def _real(path: Path) -> Path:
 
 
 def listed(file: str | None) -> list[Path]:
-    """The paths in a list, one a line, seen from the folder that the command runs in.
+    """The paths in a list, one a line or each ended by a zero byte, seen from the folder that the command runs in.
 
     Args:
         file: the list; "-" for the standard input, None for no list.
@@ -86,7 +96,10 @@ def listed(file: str | None) -> list[Path]:
         content = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
     except OSError as error:
         raise UsageError(f"The list '{file}' cannot be read: {error.strerror or error}.") from error
-    paths = [Path(os.fsdecode(line)) for line in content.replace(b"\r\n", b"\n").split(b"\n") if line.strip()]
+    content = content.removeprefix(codecs.BOM_UTF8)  # with which Windows begins a text file
+    # `find -print0` ends paths with a zero byte, since names may hold line ends.
+    lines = content.split(b"\0") if b"\0" in content else content.replace(b"\r\n", b"\n").split(b"\n")
+    paths = [Path(os.fsdecode(line)) for line in lines if line.strip()]
     if not paths:
         raise UsageError(f"There is no path in the list '{file}': write one a line.")
     return paths
@@ -117,12 +130,12 @@ def _videos_in(folder: Path, *, recursive: bool) -> list[Path]:
 
 
 def seconds(text: str) -> float:
-    """Seconds from "90", "90s", "1.5m", "1m30s", "2h", "1:30" or "1:02:03.5".
+    """Seconds from "90", "90s", "1.5m", "1m30s", "2h", "1h30", "1:30" or "1:02:03.5".
 
     Raises:
         UsageError: the text is none of these.
     """
-    for form in (r"(?:([\d.]+)h)?(?:([\d.]+)m)?(?:([\d.]+)s?)?", r"(?:(\d+):)?(\d+):(\d+(?:\.\d*)?)"):
+    for form in _TIMES:
         fields = re.fullmatch(form, text.strip().lower())
         if fields and any(fields.groups()):
             with suppress(ValueError):  # "1.2.3" is no number

@@ -34,7 +34,7 @@ def serve(
         str, typer.Option(metavar="ID|DIR", help="Model: 'default', or a folder that `summdiff train` wrote.")
     ] = DEFAULT_MODEL,
     backbone: Annotated[
-        str, typer.Option(metavar="ID", help="What looks at the frames: efficientnet_lite0, timm:<name>, …")
+        str, typer.Option(metavar="ID", help="What looks at the frames: efficientnet_lite0, timm:NAME, …")
     ] = DEFAULT_BACKBONE,
     fast: Annotated[
         bool,
@@ -85,7 +85,7 @@ def size(text: str) -> int:
     Raises:
         UsageError: the text is none of these, or 0.
     """
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmgt]?)b?", text.strip().lower())
+    found = re.fullmatch(r"(\d{1,15}(?:\.\d{1,15})?)\s*([kmgt]?)b?", text.strip().lower())
     size = int(float(found[1]) * _UNITS[found[2]]) if found else 0
     if not size:
         raise UsageError(f"'{text}' is not a size: write it like 500MB or 4GB.")

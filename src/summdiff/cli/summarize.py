@@ -14,6 +14,7 @@ from summdiff.archive.manifest import Manifest
 from summdiff.archive.summarizing import (
     Summarizing,
     SummarizingResults,
+    check_apart,
     check_job,
     load_summarizer,
     settings,
@@ -87,7 +88,7 @@ def summarize(
     steps: Annotated[int, typer.Option(metavar="N", help="Denoising steps of each curve.")] = Options.steps,
     seed: Annotated[int, typer.Option(help="Seed of the noise that the curves start from.")] = Options.seed,
     backbone: Annotated[
-        str, typer.Option(metavar="ID", help="What looks at the frames: efficientnet_lite0, timm:<name>, …")
+        str, typer.Option(metavar="ID", help="What looks at the frames: efficientnet_lite0, timm:NAME, …")
     ] = DEFAULT_BACKBONE,
     value: Annotated[
         Literal["sum", "mean"],
@@ -170,6 +171,7 @@ def summarize(
     work = jobs(sources, output=output, recursive=recursive)
     if (keep or drop) and len(work) > 1:
         raise UsageError(f"--keep and --drop are times of one video, but there are {len(work)}: give one at a time.")
+    check_apart(work, options, wanted)
     many = workers is not None or engine != "local"
     if not many and (manifest is not None or time_limit is not None or retry_failed):
         raise UsageError("--manifest, --time-limit and --retry-failed go with --workers or --engine ray.")

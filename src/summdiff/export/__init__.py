@@ -70,7 +70,7 @@ def save(
     Args:
         summary: what to write.
         directory: the folder; made where it is missing.
-        formats: any of `FORMATS`, or only "all".
+        formats: any of `FORMATS`; "all" is all of them.
         name: first part of the file names; the video's own name without its ending where None.
         overwrite: replace files that are there; otherwise they are an error, found before anything is written.
         on_progress: called with the seconds of summary written so far.
@@ -104,7 +104,7 @@ def check_formats(formats: Sequence[str]) -> tuple[str, ...]:
     Raises:
         UsageError: a format is unknown or named twice, or a library is missing that it needs.
     """
-    if tuple(formats) == ("all",):
+    if "all" in formats:
         formats = FORMATS
     for fmt in formats:
         if fmt not in _FILES:
@@ -138,7 +138,11 @@ def check_targets(paths: Sequence[Path], video: Path, *, overwrite: bool) -> Non
     if not os.access(folder, os.W_OK | os.X_OK):
         raise OutputError(f"The folder '{folder}' cannot be written to: choose another one with -o.")
     for path in paths:
-        if not path.exists():
+        try:
+            there = path.exists()
+        except OSError as error:  # the longest name that a file may have depends on the file system
+            raise OutputError(f"'{path}' cannot be written: {error.strerror or error}.") from error
+        if not there:
             continue
         if video.exists() and path.samefile(video):
             raise OutputError(f"'{path}' is the video itself and would be overwritten: choose another folder with -o.")

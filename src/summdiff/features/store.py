@@ -220,8 +220,8 @@ class StoreWriter:
         self._loose: dict[str, int] = {}
         self.tidy()
         for file in _files(path / _LOOSE):
-            if file.stem in self._packed:
-                file.unlink()
+            if file.stem in self._packed or not _is_whole(file):
+                file.unlink()  # what is damaged is then looked at again
             else:
                 self._loose[file.stem] = file.stat().st_size
 
@@ -255,11 +255,9 @@ class StoreWriter:
         for file in files:
             arrays.update(load_file(file))
         shard = self.path / _SHARDS / f"{self._next:06d}.safetensors"
-        with written_whole(shard) as temporary, temporary.open("wb") as opened:
+        with written_whole(shard) as temporary:
             # Not safetensors' own writing to a file, whose errors do not tell a full disk from a bug.
-            opened.write(save(arrays, metadata=_metadata(entries)))
-            opened.flush()
-            os.fsync(opened.fileno())  # before the only other copy goes
+            temporary.write_bytes(save(arrays, metadata=_metadata(entries)))
         try:
             _append(self.path / _INDEX, {"shard": shard.name, "videos": [entry.to_json() for entry in entries]})
             for file in files:
@@ -384,6 +382,13 @@ def _entries(file: Path) -> list[Entry]:
         raise
     except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"'{file}' is damaged or no part of a store ({error}).") from error
+
+
+def _is_whole(file: Path) -> bool:
+    try:
+        return bool(_entries(file))
+    except DataError:
+        return False
 
 
 def _read(file: Path, entry: Entry) -> Extracted:

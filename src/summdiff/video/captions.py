@@ -30,6 +30,7 @@ _BRACES = re.compile(r"(?<!\\)\{[^}]*\}")
 _ESCAPES = ((r"\N", "\n"), (r"\n", "\n"), (r"\h", " "), (r"\{", "{"), (r"\}", "}"), ("\\\u2060", "\\"))
 _CLOCK = Fraction(1, 90000)  # of subtitles in an mp4
 _LONGEST_TEXT = 65535  # bytes; the length has two
+_MOST_AT_ONCE = 8  # cues
 # What FFmpeg's encoder makes the track's description of: one plain style.
 _STYLES = b"""[Script Info]
 ScriptType: v4.00+
@@ -183,7 +184,8 @@ def carried_subtitles(path: str | os.PathLike[str], parts: Sequence[Part]) -> tu
 def one_at_a_time(cues: Sequence[Cue]) -> tuple[Cue, ...]:
     """Cues that do not overlap: where several are shown at once, their texts stand below each other.
 
-    MP4 timed text knows only one sample at a time.
+    MP4 timed text knows only one sample at a time. Of more than eight at once the latest eight are shown: nobody reads
+    more, and a file made to hold thousands of them would take memory by their square.
     """
     edges = sorted({edge for cue in cues for edge in (cue.start, cue.end)})
     flat: list[Cue] = []
@@ -193,6 +195,7 @@ def one_at_a_time(cues: Sequence[Cue]) -> tuple[Cue, ...]:
         showing = [cue for cue in showing if cue.end > start]
         while waiting and waiting[-1].start <= start:
             showing.append(waiting.pop())
+        del showing[:-_MOST_AT_ONCE]
         text = "\n".join(dict.fromkeys(cue.text for cue in showing if cue.end > start))
         if not text:
             continue

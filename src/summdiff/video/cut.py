@@ -19,7 +19,7 @@ from av.audio.stream import AudioStream
 from av.container.output import OutputContainer
 from av.packet import Packet
 
-from summdiff.atomic import sweep, temporary_path
+from summdiff.atomic import sweep_now_and_then, temporary_path, to_disk
 from summdiff.errors import OutputError, UsageError
 from summdiff.timeline import Interval, merge
 from summdiff.video.captions import SubtitleWriter, add_chapters, carried_subtitles, carry, read_chapters
@@ -33,8 +33,8 @@ from summdiff.video.source import open_input
 # Interval ends travel through JSON, rounded to the microsecond; no two frames are this close.
 _TOLERANCE_SECONDS = 1e-3
 _AAC_RATES = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000)
-# About the container and the file, not about the film.
-_OWN_METADATA = {"major_brand", "minor_version", "compatible_brands", "encoder", "duration"}
+# About the container and the file, or about the source's first frame, which the summary's is not.
+_OWN_METADATA = {"major_brand", "minor_version", "compatible_brands", "encoder", "duration", "timecode"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +87,11 @@ def write_cut(
     target = Path(target)
     _check_target(Path(source), target)
     index = index_frames(source)
-    sweep(target.parent)
+    sweep_now_and_then(target.parent)
     temporary = temporary_path(target.parent)
     try:
         _write(source, parts, index, temporary, on_progress or (lambda seconds: None), method)
+        to_disk(temporary)
         temporary.replace(target)
     except BaseException as error:
         with suppress(OSError):
@@ -280,6 +281,7 @@ class _SoundWriter:
             stream = output.add_stream("aac", rate=rate, options={"aac_coder": "fast"})
             stream.codec_context.layout = sound.layout
             stream.codec_context.bit_rate = min(96_000, 5 * rate) * sound.channels
+            stream.metadata.update(sound.tags)
             self._packets = self._encode(stream, sound, parts)
 
     def write_until(self, seconds: Fraction | None) -> None:

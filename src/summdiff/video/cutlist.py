@@ -209,8 +209,8 @@ def grid_rate(
         if _is_steady(index.shown, time_base, rate):
             # A grid finer than the frames shows each of them a whole number of times.
             fitting = [standard for standard in STANDARD_RATES if (standard / rate).denominator == 1]
-            return (fitting[0] if fitting else _not_below(rate)), rate, True
-    return _not_below(average), average, False
+            return (fitting[0] if fitting else _standard(rate)), rate, True
+    return _standard(average), average, False
 
 
 def _is_steady(shown: NDArray[np.int64], time_base: Fraction, rate: Fraction) -> bool:
@@ -221,9 +221,12 @@ def _is_steady(shown: NDArray[np.int64], time_base: Fraction, rate: Fraction) ->
     return bool(np.abs(shown - wanted).max() <= float(allowed))
 
 
-def _not_below(rate: Fraction) -> Fraction:
-    """The slowest standard rate that leaves out no frame; a variable rate wobbles, so half a per cent is forgiven."""
-    return next((standard for standard in STANDARD_RATES if standard * Fraction(201, 200) >= rate), STANDARD_RATES[-1])
+def _standard(rate: Fraction) -> Fraction:
+    """The nearest standard rate within half a per cent, by which variable rates wobble; else the next one above."""
+    nearest = min(STANDARD_RATES, key=lambda standard: abs(standard - rate))
+    if abs(nearest - rate) <= rate / 200:
+        return nearest
+    return next((standard for standard in STANDARD_RATES if standard >= rate), STANDARD_RATES[-1])
 
 
 def _grid(seconds: Fraction, rate: Fraction) -> int:

@@ -38,6 +38,18 @@ def probe(path: str | os.PathLike[str]) -> VideoInfo:
         )
 
 
+def first_shown(path: str | os.PathLike[str]) -> float:
+    """Seconds on a player's clock at which the first frame is shown: later than 0 where sound comes before pictures.
+
+    Raises:
+        VideoError: see `probe`.
+    """
+    with FrameSource(path) as source:
+        next(iter(source))
+        begun = max(source.container.start_time or 0, 0)  # players leave out what is before 0
+        return max(source.seconds(source.origin or 0) - begun / av.time_base, 0.0)
+
+
 def pixel_aspect(source: FrameSource) -> Fraction:
     """Width of a stored pixel divided by its height; 1 where it is unknown or absurd."""
     ratio = source.stream.sample_aspect_ratio

@@ -41,6 +41,7 @@ class SoundTrack:
         rate: samples per second.
         layout: FFmpeg's name of the channel layout: the source's own where AAC has it, else mono or stereo.
         channels: number of channels.
+        tags: language and title of the stream, as far as it tells them.
     """
 
     @classmethod
@@ -63,6 +64,7 @@ class SoundTrack:
         self._origin = origin
         self._seekable = seekable
         self.rate, self.layout, self.channels = 0, "", 0
+        self.tags: dict[str, str] = {}
         self._earliest = 0
         self._expected: int | None = None
         self._rewind()
@@ -167,6 +169,9 @@ class SoundTrack:
         self._current: tuple[int, NDArray[np.float32]] | None = None
 
     def _start(self, frame: AudioFrame) -> None:
+        if self._stream is not None:
+            told = self._stream.metadata
+            self.tags = {key: told[key] for key in ("language", "title") if told.get(key)}
         self.rate = frame.sample_rate
         channels = frame.layout.nb_channels
         self.layout = (

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
@@ -51,8 +51,12 @@ class Timed(NamedTuple):
     duration: int
 
 
-def open_input(path: str | os.PathLike[str]) -> InputContainer:
+def open_input(path: str | os.PathLike[str], *, formats: Iterable[str] | None = None) -> InputContainer:
     """Open a local file for reading.
+
+    Args:
+        path: the file.
+        formats: FFmpeg's names of the containers that are let in; None: all that hold videos themselves.
 
     Raises:
         VideoError: the path does not exist, is not a regular file, is empty, or is no video that FFmpeg knows.
@@ -69,7 +73,7 @@ def open_input(path: str | os.PathLike[str]) -> InputContainer:
         if absolute.stat().st_size == 0:
             raise VideoError(f"'{path}' is empty (0 bytes); it may be an unfinished download or recording.")
         # Titles in unknown encodings must not stop us.
-        container = av.open(str(absolute), mode="r", options=_open_options(), metadata_errors="replace")
+        container = av.open(str(absolute), mode="r", options=_open_options(formats), metadata_errors="replace")
     except av.ArgumentError as error:
         raise VideoError(f"'{path}' cannot be read as a video: it is damaged, or a list of other files.") from error
     except (av.FFmpegError, OSError, ValueError) as error:
@@ -106,11 +110,11 @@ def _video_formats() -> str:
     return ",".join(sorted(av.formats_available - _LISTS))
 
 
-def _open_options() -> dict[str, str]:
+def _open_options(formats: Iterable[str] | None) -> dict[str, str]:
     """What keeps a file to itself and to a bearable size."""
     return {
         "protocol_whitelist": "file",
-        "format_whitelist": _video_formats(),
+        "format_whitelist": _video_formats() if formats is None else ",".join(formats),
         "max_pixels": _decoder_limit(),  # for the decoders that look into what the container leaves open
     }
 

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
+from summdiff.export.names import plain
 from summdiff.timeline import Interval, Shot, Summary
 from summdiff.web.jobs import Job
 from summdiff.web.sessions import Film
@@ -95,6 +96,7 @@ class VideoView(BaseModel):
     container: str
     media_type: str
     has_audio: bool
+    late: float = Field(description="seconds on a player's clock at which the first frame is shown, our time 0")
     strip: StripView | None
     takes: int
     analysis: JobView | None
@@ -169,7 +171,7 @@ def view_job(job: Job, ahead: Callable[[Job], int]) -> JobView:
         done=job.done,
         total=job.total,
         ahead=ahead(job) if job.state == "waiting" else 0,
-        error=job.error,
+        error=plain(job.error),
         files=job.files,
     )
 
@@ -187,6 +189,7 @@ def view_video(film: Film, ahead: Callable[[Job], int]) -> VideoView:
         container=source.container,
         media_type=source.media_type,
         has_audio=source.has_audio,
+        late=source.late,
         strip=StripView(
             count=strip.count, columns=strip.columns, width=strip.width, height=strip.height, seconds=strip.seconds
         )

@@ -13,6 +13,7 @@ from pathlib import Path
 from summdiff.errors import UsageError, VideoError
 
 _SPARE_BYTES = 500_000_000  # room that an upload leaves on the disk
+_LOOK_BYTES = 16_000_000  # of an upload between looks at the disk
 _MOST_NAME_BYTES = 120
 
 # Containers that hold their pictures themselves. Playlists (HLS, concat, DASH and the like) would let an upload name
@@ -52,6 +53,8 @@ class Source:
         container: FFmpeg's name for the container.
         media_type: for the Content-Type header.
         has_audio: whether there is sound.
+        late: seconds into the file at which its first picture is shown: a player counts from the file's beginning,
+            and everything else here from that picture.
     """
 
     path: Path
@@ -63,6 +66,7 @@ class Source:
     container: str
     media_type: str
     has_audio: bool
+    late: float
 
 
 def describe(path: Path, title: str) -> Source:
@@ -74,16 +78,17 @@ def describe(path: Path, title: str) -> Source:
     import av
 
     from summdiff.video import probe
-    from summdiff.video.source import video_stream
+    from summdiff.video.probe import first_shown
+    from summdiff.video.source import open_input, video_stream
 
-    options = {"protocol_whitelist": "file", "format_whitelist": ",".join(_CONTAINERS)}
     try:
-        with av.open(str(path), options=options, metadata_errors="replace") as container:
+        with open_input(path, formats=_CONTAINERS) as container:
             name = container.format.name
             codec = video_stream(container).codec_context.codec.canonical_name
             sounds = [stream.codec_context for stream in container.streams.audio]
             sound = {context.codec.canonical_name for context in sounds if context is not None}
         info = probe(path)
+        late = first_shown(path)
     except (av.FFmpegError, OSError, ValueError) as error:
         raise VideoError(f"'{title}' cannot be read as a video.") from error
     except VideoError as error:
@@ -103,6 +108,7 @@ def describe(path: Path, title: str) -> Source:
         container=name,
         media_type=media_type,
         has_audio=info.has_audio,
+        late=late,
     )
 
 
@@ -144,24 +150,24 @@ async def receive(body: AsyncIterator[bytes], path: Path, *, told: int | None, m
     """
     from starlette.concurrency import run_in_threadpool
 
-    room = shutil.disk_usage(path.parent).free - _SPARE_BYTES
-    limit = min(most, room)
-
-    def check(size: int) -> None:
+    def check(size: int, more: int) -> None:
         if size > most:
             raise TooLargeError(
                 f"The video is larger than {size_text(most)}; `summdiff serve --max-upload` sets the limit."
             )
-        if size > limit:
+        room = shutil.disk_usage(path.parent).free - _SPARE_BYTES
+        if more > room:
             raise TooLargeError(f"There is not enough room on the server's disk: {size_text(max(room, 0))} are free.")
 
-    check(told or 0)
-    size = 0
+    check(told or 0, told or 0)
+    size = asked = 0
     try:
         with path.open("xb") as file:
             async for chunk in body:
                 size += len(chunk)
-                check(size)
+                if size > min(asked, most):  # again and again, since other uploads fill the same disk
+                    asked = size + _LOOK_BYTES
+                    check(size, _LOOK_BYTES)
                 await run_in_threadpool(file.write, chunk)
     except OSError as error:  # others write to the disk as well
         raise TooLargeError(f"The video cannot be stored: {error.strerror or error}.") from error

@@ -9,6 +9,8 @@ The rules, each with a test in tests/web/test_security.py:
 - The token in the address that `summdiff serve` prints is exchanged for a session cookie that no script can read and
   that is never sent along from other sites. A studio that listens to this machine only also opens without the token,
   but then hands out nothing of this machine: such a session sees only what was uploaded in it.
+- Who comes by a link on another site, with or without the token, first gets a page that goes on by itself: browsers
+  leave the cookie at home on such a visit, and a new one would take the place of the owner's.
 """
 
 from __future__ import annotations
@@ -16,17 +18,20 @@ from __future__ import annotations
 import hmac
 import ipaddress
 from dataclasses import dataclass, field
-from urllib.parse import parse_qs, urlsplit
+from html import escape
+from urllib.parse import parse_qs, urlencode, urlsplit
 
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from summdiff.web.sessions import Session, Sessions
 
 _MOST_FORM_BYTES = 1_000_000  # of any request but an upload, which counts for itself
 _UPLOAD = "/api/videos"
+_PASSED = "here"  # in the address of who has been on the threshold
 CHANGE_HEADER = "x-summdiff"  # sent by the page with every request that changes something
 
 HEADERS = {
@@ -108,7 +113,8 @@ class Guard:
                     headers.append("set-cookie", self._cookie(opened))
             await send(message)
 
-        answer = self._refusal(scope) or self._admitted(scope)
+        answer = self._refusal(scope) or self._threshold(scope)
+        answer = answer or await run_in_threadpool(self._admitted, scope)  # which may look at videos
         await (answer or self._app)(scope, receive, send_guarded)
 
     def _refusal(self, scope: Scope) -> Response | None:
@@ -131,6 +137,22 @@ class Guard:
             if "transfer-encoding" in headers or not told.isdigit() or int(told) > _MOST_FORM_BYTES:
                 return _refused(413, f"A request of this kind has to tell its size, at most {_MOST_FORM_BYTES} bytes.")
         return None
+
+    def _threshold(self, scope: Scope) -> Response | None:
+        """The page for who comes from another site; none for who has been on it."""
+        if scope["path"] != "/" or scope["method"] != "GET":
+            return None
+        if Headers(scope=scope).get("sec-fetch-site", "none") in ("same-origin", "none"):
+            return None
+        asked = parse_qs(scope["query_string"].decode("latin-1"))
+        if _PASSED in asked:  # a browser that goes on saying so, rather than round for ever
+            return None
+        token = {"token": asked["token"][0]} if "token" in asked else {}
+        address = escape(f"/?{urlencode({**token, _PASSED: 1})}")
+        return HTMLResponse(
+            f'<!doctype html><meta charset="utf-8"><title>summdiff studio</title>'
+            f'<meta http-equiv="refresh" content="0;url={address}"><a href="{address}">Open the studio</a>'
+        )
 
     def _admitted(self, scope: Scope) -> Response | None:
         """Find or open the session; an answer where there is none to be had or where the token was exchanged."""

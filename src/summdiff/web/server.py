@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import secrets
+import signal
 import socket
 import tempfile
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
@@ -14,6 +16,7 @@ from types import FrameType
 
 import uvicorn
 
+from summdiff.atomic import sweep, temporary_path
 from summdiff.errors import UsageError
 from summdiff.features.cache import FeatureCache
 from summdiff.options import DEFAULT_BACKBONE, DEFAULT_MODEL
@@ -59,14 +62,19 @@ def serve(
     Raises:
         UsageError: the host or port cannot be listened at.
         VideoError: one of the videos cannot be read.
-        ModelError, BackboneError: the model or the backbone is unknown.
+        ModelError, BackboneError: the model or the backbone cannot be loaded.
     """
     for video in videos:
         check_video(video)
+    local = Summarizer(model=model, backbone=backbone, fast=fast)
+    local.load()  # what is missing is said now, and not after an upload
     with listen(host, port) as listener:
         loopback = is_loopback(host)
         port = listener.getsockname()[1]
-        root = Path(tempfile.mkdtemp(prefix="summdiff-studio-"))  # the studio deletes it
+        place = Path(tempfile.gettempdir())
+        sweep(place)  # what studios that were killed have left there
+        root = temporary_path(place)  # the studio deletes it
+        root.mkdir(mode=0o700)
         studio = Studio(
             Settings(
                 folder=root,
@@ -77,7 +85,7 @@ def serve(
             ),
             # What is known of uploads goes with them; what is known of this machine's files is worth keeping.
             uploads=Summarizer(model=model, backbone=backbone, cache=FeatureCache(root / "features"), fast=fast),
-            local=Summarizer(model=model, backbone=backbone, fast=fast),
+            local=local,
         )
         name = socket.gethostname().lower()
         token = secrets.token_urlsafe(24)
@@ -97,9 +105,10 @@ def serve(
             proxy_headers=False,
             timeout_graceful_shutdown=_GRACE_SECONDS,
         )
+        server = _Server(config, studio, lambda: ready(Address(f"{plain}?token={token}", plain)))
         try:
-            with suppress(KeyboardInterrupt):  # which is how a studio is closed
-                _Server(config, studio, lambda: ready(Address(f"{plain}?token={token}", plain))).run(sockets=[listener])
+            with suppress(KeyboardInterrupt), server.heeding_hangup():  # which is how a studio is closed
+                server.run(sockets=[listener])
         finally:
             studio.close()
 
@@ -113,6 +122,20 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         if self.started:
             self._ready()
+
+    @contextmanager
+    def heeding_hangup(self) -> Iterator[None]:
+        """Let a terminal that is closed end it in good order too, unless hangups are ignored (`nohup`)."""
+        hangup = getattr(signal, "SIGHUP", None)  # Windows has none
+        main = threading.current_thread() is threading.main_thread()
+        if hangup is None or not main or signal.getsignal(hangup) == signal.SIG_IGN:
+            yield
+            return
+        before = signal.signal(hangup, self.handle_exit)
+        try:
+            yield
+        finally:
+            signal.signal(hangup, before)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         self._studio.closing.set()  # ends the streams of events, which would keep the server from stopping

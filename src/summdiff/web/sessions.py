@@ -60,6 +60,7 @@ class Session:
         version: grows whenever something changes that the page shows.
         used: when it was last asked for something, by `time.monotonic()`.
         listeners: how many pages are open on it.
+        arriving: how many films are on their way in.
     """
 
     key: str
@@ -69,6 +70,7 @@ class Session:
     version: int = 0
     used: float = field(default_factory=time.monotonic)
     listeners: int = 0
+    arriving: int = 0
 
     @property
     def busy(self) -> bool:
@@ -87,15 +89,18 @@ class Session:
 
     @contextmanager
     def new_folder(self) -> Iterator[tuple[str, Path]]:
-        """A fresh folder of this session with a random name; removed again if anything is raised."""
+        """A fresh folder of this session with a random name for a film that comes in; gone if anything is raised."""
         name = secrets.token_urlsafe(9)
         folder = self.folder / name
         folder.mkdir(parents=True)
+        self.arriving += 1
         try:
             yield name, folder
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
+        finally:
+            self.arriving -= 1
 
     def remove(self, film: Film) -> None:
         """Stop what is being done with a film and delete its files; a file of this machine itself stays."""

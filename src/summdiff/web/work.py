@@ -15,7 +15,7 @@ from summdiff.errors import SummdiffError, UsageError
 from summdiff.export import FORMATS, check_formats, save
 from summdiff.options import Options
 from summdiff.timeline import Summary
-from summdiff.web.intake import Source, describe, file_name
+from summdiff.web.intake import Source, clean_title, describe, file_name
 from summdiff.web.jobs import Job, Lane
 from summdiff.web.sessions import Film, Session, Sessions
 from summdiff.web.strip import draw
@@ -84,8 +84,8 @@ class Studio:
         shutil.rmtree(self.settings.folder, ignore_errors=True)
 
     def check_room(self, session: Session) -> None:
-        """Raise a UsageError where a session has as many films as it may."""
-        if len(session.films) >= _MOST_FILMS:
+        """Raise a UsageError where a session has as many films as it may, those on their way among them."""
+        if len(session.films) + session.arriving >= _MOST_FILMS:
             raise UsageError(f"There are {_MOST_FILMS} videos in this session already: remove one first.")
 
     def add_local(self, session: Session, path: Path) -> Film:
@@ -95,7 +95,7 @@ class Studio:
             VideoError: it cannot be read as a video.
         """
         with session.new_folder() as (name, folder):
-            film = session.add(Film(name, describe(path, path.name), folder))
+            film = session.add(Film(name, describe(path, clean_title(path.name)), folder))
         self.analyse(session, film)
         return film
 
@@ -232,7 +232,8 @@ def _name_beside(path: Path, folder: Path) -> None:
     if path.suffix in _PICTURES:
         return
     text = path.read_bytes()
-    for place in (folder.as_uri(), str(folder)):
+    url = folder.as_uri()
+    for place in (url.replace("file://", "file://localhost", 1), url, str(folder)):
         text = text.replace(f"{place}/".encode(), b"")
     path.write_bytes(text)
 

@@ -11,6 +11,7 @@ export class Exporting {
     this.dialog = document.getElementById('export-dialog');
     part(this.dialog, 'write').addEventListener('click', () => this.#write());
     this.checked = new Set(['mp4']);
+    this.items = new Map(); // film, job and state -> what stands for it in the list
   }
 
   /** Open for a film; `wishes()` gives what is to be written. */
@@ -32,10 +33,21 @@ export class Exporting {
     if (this.video?.id !== video.id) return;
     this.video = video;
     part(this.dialog, 'written').hidden = video.exports.length === 0;
-    const key = JSON.stringify(video.exports);
-    if (this.key === key) return;
-    this.key = key;
-    part(this.dialog, 'list').replaceChildren(...[...video.exports].reverse().map((job) => this.#item(job)));
+    // What is there stays, so that nothing is taken away from under a finger or the focus; only bars move on.
+    const before = this.items;
+    this.items = new Map(
+      video.exports.map((job) => {
+        const key = `${video.id} ${job.id} ${job.state}`;
+        const item = before.get(key) ?? this.#item(job);
+        const bar = item.querySelector('progress');
+        if (bar) Object.assign(bar, { max: job.total, value: job.done });
+        return [key, item];
+      }),
+    );
+    const items = [...this.items.values()].reverse();
+    const list = part(this.dialog, 'list');
+    if (items.length !== list.children.length || items.some((item, place) => item !== list.children[place]))
+      list.replaceChildren(...items);
   }
 
   #offer(formats) {
@@ -86,7 +98,7 @@ export class Exporting {
     if (job.state === 'cancelled') return make('li', { className: 'cancelled', textContent: 'Cancelled' });
     const cancel = make('button', { className: 'quiet', textContent: 'Cancel' });
     cancel.addEventListener('click', () => api.cancel(job.id).catch((error) => toast(error.message, 'error')));
-    const bar = make('progress', { max: job.total, value: job.done, 'aria-label': 'Writing' });
+    const bar = make('progress', { 'aria-label': 'Writing' });
     return make('li', { className: 'running' }, bar, cancel);
   }
 

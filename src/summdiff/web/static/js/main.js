@@ -12,7 +12,8 @@ import { workingPage } from './working.js';
 const main = document.getElementById('main');
 const byId = (id) => document.getElementById(id);
 const exporting = new Exporting();
-const uploads = new Map(); // key -> {title, share, cancel}
+const uploads = new Map(); // key -> {title, share, cancel}, in the order in which they are sent
+let underway = null; // key: one at a time, since a browser has few connections and the page needs some itself
 let session = null;
 let shown = { kind: '', id: '', view: null };
 let open = decodeURIComponent(location.hash.slice(1)); // the film that is open
@@ -56,22 +57,35 @@ function addFiles(files) {
       continue;
     }
     const key = crypto.randomUUID?.() ?? String(Math.random());
-    const { done, cancel } = upload(file, (share) => {
-      const entry = uploads.get(key);
-      if (entry) entry.share = share;
+    const cancel = () => {
+      uploads.delete(key);
       tabs();
-    });
-    uploads.set(key, { title: file.name, share: 0, cancel });
-    done
-      .then((video) => go(video.id))
-      .catch((error) => error.message && toast(error.message, 'error'))
-      .finally(() => {
-        uploads.delete(key);
-        tabs();
-      });
+    };
+    uploads.set(key, { title: file.name, file, share: 0, cancel });
   }
   byId('add-dialog').close();
+  send();
+}
+
+/** Send the next file that waits. */
+function send() {
   tabs();
+  if (underway !== null || !uploads.size) return;
+  const [key, entry] = uploads.entries().next().value;
+  underway = key;
+  const { done, cancel } = upload(entry.file, (share) => {
+    entry.share = share;
+    tabs();
+  });
+  entry.cancel = cancel;
+  done
+    .then((video) => (open ? toast(`“${entry.title}” is here.`) : go(video.id))) // never away from what is worked on
+    .catch((error) => error.message && toast(error.message, 'error'))
+    .finally(() => {
+      uploads.delete(key);
+      underway = null;
+      send();
+    });
 }
 
 const picker = byId('picker');
@@ -122,7 +136,7 @@ addEventListener('beforeunload', (event) => uploads.size && event.preventDefault
 
 function go(id) {
   open = id;
-  history.replaceState(null, '', id ? `#${encodeURIComponent(id)}` : '/');
+  history.replaceState(null, '', id ? `/#${encodeURIComponent(id)}` : '/');
   show();
 }
 addEventListener('hashchange', () => {
@@ -135,6 +149,8 @@ document.querySelector('.brand').addEventListener('click', (event) => {
 });
 
 async function remove(id) {
+  const video = session?.videos.find((each) => each.id === id);
+  if (video?.takes && !confirm(`Remove “${video.title}” from the studio, with its takes and exports?`)) return;
   try {
     await api.remove(id);
     if (open === id) go('');
@@ -167,18 +183,19 @@ function tabs() {
     away.addEventListener('click', () => remove(video.id));
     return make('div', { className: `film is-${state}` }, select, away);
   };
-  const sending = ([, { title, share, cancel }]) => {
+  const sending = ([key, { title, share }]) => {
     const away = make(
       'button',
       { className: 'icon', title: 'Stop the upload', 'aria-label': `Stop the upload of ${title}` },
       icon('close'),
     );
-    away.addEventListener('click', cancel);
+    away.addEventListener('click', () => uploads.get(key)?.cancel());
+    const state = key === underway ? percent(share) : 'waiting';
     const bar = make('progress', { max: 1, value: share, 'aria-label': `Upload of ${title}` });
     return make(
       'div',
       { className: 'film is-sending' },
-      make('span', { className: 'film-name' }, make('span', { textContent: `${title} · ${percent(share)}` })),
+      make('span', { className: 'film-name' }, make('span', { textContent: `${title} · ${state}` })),
       bar,
       away,
     );
@@ -186,7 +203,7 @@ function tabs() {
   const key = JSON.stringify([
     open,
     videos.map((v) => [v.id, v.analysis?.state, v.takes]),
-    [...uploads].map(([k, u]) => [k, percent(u.share)]),
+    [...uploads].map(([k, u]) => [k, k === underway, percent(u.share)]),
   ]);
   if (row.dataset.key === key) return;
   row.dataset.key = key;

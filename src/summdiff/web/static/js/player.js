@@ -4,10 +4,12 @@
 const NEAR_END = 0.04; // seconds: browsers stop a little before the end of a part
 
 export class Player {
-  /** `onTime(seconds)` while time passes, `onState()` when it starts, stops, or turns out not to play. */
-  constructor({ video, address, duration, onTime, onState }) {
+  /** `onTime(seconds)` while time passes, `onState()` when it starts, stops, or turns out not to play. All times count
+      from the first picture, which comes `late` seconds after the file's beginning, from which browsers count. */
+  constructor({ video, address, duration, late, onTime, onState }) {
     this.video = video;
     this.duration = duration;
+    this.late = late;
     this.onTime = onTime;
     this.onState = onState;
     this.parts = [];
@@ -21,12 +23,14 @@ export class Player {
     for (const event of ['play', 'pause', 'ended', 'volumechange']) video.addEventListener(event, () => this.onState());
     video.addEventListener('seeking', () => this.onTime(this.time));
     video.addEventListener('seeked', () => this.onTime(this.time));
+    // In a tab that is not seen there are no animation frames, but the film plays on.
+    video.addEventListener('timeupdate', () => this.summaryOnly && this.playing && this.#skip());
     video.src = address;
     this.frame = requestAnimationFrame(this.#tick);
   }
 
   get time() {
-    return this.stills ? this.clock.time : this.video.currentTime;
+    return this.stills ? this.clock.time : Math.max(0, this.video.currentTime - this.late);
   }
 
   get playing() {
@@ -41,7 +45,7 @@ export class Player {
   seek(seconds) {
     const time = Math.min(Math.max(seconds, 0), Math.max(this.duration - 0.01, 0));
     if (this.stills) this.clock.time = time;
-    else this.video.currentTime = time;
+    else this.video.currentTime = time + this.late;
     this.onTime(time);
   }
 

@@ -101,6 +101,7 @@ export class ShotList {
           `importance ${shot.score.toFixed(2)}, ${lit.has(place) ? 'in the summary' : 'not in the summary'}${wish}`,
       );
     });
+    this.#enter();
     const counts = { all: this.cards.length, chosen: lit.size, wished: pinned.size + banned.size };
     FILTERS.forEach(([name, text], place) => {
       this.filters[place].textContent = `${text} ${counts[name]}`;
@@ -112,16 +113,32 @@ export class ShotList {
     this.filter = name;
     this.list.dataset.filter = name;
     FILTERS.forEach(([each], place) => this.filters[place].setAttribute('aria-pressed', String(each === name)));
+    this.#enter();
   }
 
   /** Mark the shot at the playhead. */
   setCurrent(place) {
     if (place === this.current && this.cards[place]?.classList.contains('current')) return;
     this.cards[this.current]?.classList.remove('current');
-    if (this.cards[this.current]) this.cards[this.current].tabIndex = -1;
     this.current = place;
     this.cards[place]?.classList.add('current');
-    if (this.cards[place]) this.cards[place].tabIndex = 0;
+    this.#enter();
+  }
+
+  /** Let Tab enter the list at the shot at the playhead, or at the nearest that the filter shows. */
+  #enter() {
+    const away = (card) => Math.abs(Number(card.dataset.place) - this.current);
+    const near = this.cards.filter((card) => this.#passes(card)).reduce((a, b) => (a && away(a) <= away(b) ? a : b), null);
+    if (this.entry === near) return;
+    if (this.entry) this.entry.tabIndex = -1;
+    if (near) near.tabIndex = 0;
+    this.entry = near;
+  }
+
+  /** Whether the filter shows a card; studio.css hides the others. */
+  #passes(card) {
+    if (this.filter === 'chosen') return card.getAttribute('aria-selected') === 'true';
+    return this.filter === 'all' || card.classList.contains('pinned') || card.classList.contains('banned');
   }
 
   #paint(card) {

@@ -46,10 +46,7 @@ export class Studio {
     this.panel = new Panel(this.page, {
       ...on,
       drag: (budget) => this.history.drag({ budget: this.#fitting(budget), alternative: null }),
-      settle: () => {
-        this.history.settle();
-        this.panel.problem('');
-      },
+      settle: () => this.history.settle(),
       budget: (budget) => this.history.change({ budget: this.#fitting(budget), alternative: null }),
       unwish: (shot) => this.#unwish(shot),
       ask: () => this.ask(),
@@ -61,6 +58,7 @@ export class Studio {
       video: part(this.page, 'video'),
       address: mediaAddress(this.video.id),
       duration: first.duration,
+      late: this.video.late,
       onTime: (seconds) => this.#time(seconds),
       onState: () => this.#playing(),
     });
