@@ -327,6 +327,87 @@ def test_cancelling_and_trying_again(shown, tmp_path, summarizer, film):
         context.close()
 
 
+def test_times_count_from_the_first_picture_where_sound_begins_earlier(page, make_video, tmp_path):
+    film = make_video(
+        tmp_path / "late.mp4",
+        scenes=[(5.0, "red"), (5.0, "blue")],
+        start=3.0,
+        sound=True,
+        sound_start=-3.0,
+        sound_seconds=13.0,
+    )
+    page.set_input_files("#picker", film.path)
+    page.wait_for_selector("[data-budget]", timeout=60_000)
+    until(page, "document.querySelector('[data-video]').readyState > 1")
+    duration = page.evaluate("document.querySelector('[data-video]').duration")
+    assert duration == pytest.approx(13, abs=0.2)
+    page.click("[data-shots] li:last-child")
+    until(page, "Math.abs(document.querySelector('[data-video]').currentTime - 8) < 0.1")  # its beginning is 0:05
+    assert page.text_content("[data-time]").startswith("0:05")
+
+
+def test_the_list_of_shots_can_always_be_entered_by_keyboard(ready):
+    for name in ("chosen", "wished", "all"):
+        ready.click(f".filter:nth-child({['all', 'chosen', 'wished'].index(name) + 1})")
+        shown = ready.locator("[data-shots] li:visible").count()
+        assert ready.locator("[data-shots] li[tabindex='0']:visible").count() == min(shown, 1), name
+        assert ready.locator("[data-shots] li[tabindex='0']").count() <= 1
+
+
+def test_written_files_stay_under_the_focus_while_others_are_written(ready):
+    ready.click("#export")
+    ready.uncheck("input[name=mp4]")
+    ready.check("input[name=json]")
+    ready.click("[data-write]")
+    link = ready.locator("[data-list] a").first
+    link.wait_for()
+    link.focus()
+    ready.evaluate("window.before = document.activeElement")
+    ready.uncheck("input[name=json]")
+    ready.check("input[name=mp4]")
+    ready.click("[data-write]")
+    link.focus()
+    ready.wait_for_selector("[data-list] li:nth-child(2)")
+    ready.wait_for_selector("[data-list] a[download$='.mp4']")
+    assert ready.evaluate("document.activeElement === window.before")
+
+
+def test_what_is_pinned_says_why_the_slider_stops(ready):
+    ready.locator("[data-shots] li").nth(1).focus()
+    ready.keyboard.press("p")
+    ready.locator("[data-budget]").focus()
+    ready.keyboard.press("Home")
+    time.sleep(0.5)
+    assert "What is pinned lasts" in ready.text_content("[data-problem]")
+    ready.keyboard.press("End")
+    until(ready, "document.querySelector('[data-problem]').textContent === ''")
+
+
+def test_a_link_on_another_site_leads_back_to_the_same_session(shown, studio):
+    context = shown.new_context()
+    page = context.new_page()
+    page.goto(studio.url)
+    page.wait_for_selector(".start")
+    owner = context.cookies()
+    token = studio.url.partition("?")[2]
+    for address in (studio.plain, f"{studio.plain}?{token}"):
+        page.goto(studio.plain.replace("127.0.0.1", "localhost") + "static/icon.svg")  # another site, to a browser
+        page.evaluate(f"location.href = '{address}'")
+        page.wait_for_selector(".start")
+        assert [cookie["value"] for cookie in context.cookies(studio.plain)] == [cookie["value"] for cookie in owner]
+        assert page.evaluate("fetch('/api/session').then((answer) => answer.json())")["owner"]
+    context.close()
+
+
+def test_several_films_come_one_after_the_other_and_take_nobody_away(page, film, tmp_path):
+    paths = [tmp_path / f"{name}.mp4" for name in "abc"]
+    for path in paths:
+        shutil.copy(film.path, path)
+    page.set_input_files("#picker", paths)
+    until(page, "document.querySelectorAll('.film:not(.is-sending)').length === 3")
+    assert page.text_content("[aria-current=page]") == "a.mp4"
+
+
 def test_two_hours_stay_smooth(shown, tmp_path, summarizer):
     write_two_hours(tmp_path / "long.mp4")
     with running_studio(tmp_path / "files", summarizer=summarizer) as studio:

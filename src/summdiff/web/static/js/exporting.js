@@ -44,10 +44,10 @@ export class Exporting {
         return [key, item];
       }),
     );
-    const items = [...this.items.values()].reverse();
     const list = part(this.dialog, 'list');
-    if (items.length !== list.children.length || items.some((item, place) => item !== list.children[place]))
-      list.replaceChildren(...items);
+    const items = [...this.items.values()].reverse();
+    [...list.children].filter((child) => !items.includes(child)).forEach((child) => child.remove());
+    items.forEach((item, place) => item !== list.children[place] && list.insertBefore(item, list.children[place]));
   }
 
   #offer(formats) {
