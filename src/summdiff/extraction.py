@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from summdiff.errors import VideoError
 from summdiff.features import Backbone
 from summdiff.features.cache import Extracted
+from summdiff.threads import threads_asked
 from summdiff.video import Step, VideoReader
 
 Report = Callable[[float, float], None]
@@ -30,9 +31,10 @@ def extract(
     sparse: float = 0.0,
     report: Report = lambda done, total: None,
 ) -> Extracted:
-    """Look at a video once: decode it in one thread, run the backbone in this one.
+    """Look at a video once: decode it beside this thread, run the backbone in this one.
 
-    Memory does not grow with the video, but for the (N, D) features.
+    Memory does not grow with the video, but for the (N, D) features. A damaged video is looked at once more with a
+    single thread that decodes, so that the same file always gives the same features.
 
     Args:
         path: a video file.
@@ -44,11 +46,20 @@ def extract(
     Raises:
         VideoError: see `VideoReader`; or the video is so long that memory would run out.
     """
+    seen = _pass(path, backbone, rate=rate, sparse=sparse, report=report, threads=None)
+    if seen.corrupt_frames and threads_asked() != 1:
+        seen = _pass(path, backbone, rate=rate, sparse=sparse, report=report, threads=1)
+    return seen
+
+
+def _pass(
+    path: Path, backbone: Backbone, *, rate: float, sparse: float, report: Report, threads: int | None
+) -> Extracted:
     features: list[NDArray[np.float16]] = []
     times: list[float] = []
     boundaries: list[float] = []
 
-    with VideoReader(path) as reader:
+    with VideoReader(path, threads=threads) as reader:
         told = reader.info.duration  # the container's word, for the progress only
         waiting: list[Step] = []
         shown: NDArray[np.uint8] | None = None  # at the last step that was looked at

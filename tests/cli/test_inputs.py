@@ -71,9 +71,7 @@ def test_times(text, expected):
     assert seconds(text) == expected
 
 
-@pytest.mark.parametrize(
-    "text", ["", "s", "soon", "1:2:3:4", "1.2.3", "-5", "1:", "1:60", "1:75:00", "1h90"]
-)
+@pytest.mark.parametrize("text", ["", "s", "soon", "1:2:3:4", "1.2.3", "-5", "1:", "1:60", "1:75:00", "1h90"])
 def test_what_is_no_time(text):
     with pytest.raises(UsageError, match="not a time"):
         seconds(text)

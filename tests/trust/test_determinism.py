@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import subprocess
 import sys
 
@@ -14,8 +15,9 @@ if sys.argv[2] != "all":
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: int(sys.argv[2])])
 import torch
 torch.set_num_threads(int(sys.argv[3]))
-from summdiff import summarize
-summary = summarize(sys.argv[1], cache=False, samples=4, steps=4, seed=7, alternatives=1, loss=0.5)
+from summdiff import Summarizer
+summarizer = Summarizer(cache=False, rate=float(sys.argv[4]))
+summary = summarizer.summarize(sys.argv[1], samples=4, steps=4, seed=7, alternatives=1, loss=0.5)
 document = json.loads(summary.to_json())
 del document["timings"]
 sys.stdout.write(json.dumps(document))
@@ -27,9 +29,20 @@ def film(tmp_path_factory):
     return clip(tmp_path_factory.mktemp("film") / "film.mp4", frames=120, size=(320, 180), sound=1)
 
 
-def summarised(film, cores, threads, blas):
+@pytest.fixture(scope="module")
+def damaged(tmp_path_factory):
+    """One in which decoders have to fill gaps."""
+    film = clip(tmp_path_factory.mktemp("film") / "film.ts", frames=200, size=(640, 360))
+    content, rng = bytearray(film.read_bytes()), random.Random(6)
+    for _ in range(30):
+        content[rng.randrange(2000, len(content))] ^= 1 << rng.randrange(8)
+    film.write_bytes(content)
+    return film
+
+
+def summarised(film, cores, threads, blas, rate=1):
     environment = os.environ | {"OMP_NUM_THREADS": blas, "OPENBLAS_NUM_THREADS": blas, "PYTHONHASHSEED": str(threads)}
-    command = [sys.executable, "-c", CODE, str(film), cores, str(threads)]
+    command = [sys.executable, "-c", CODE, str(film), cores, str(threads), str(rate)]
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
 
 
@@ -38,6 +51,14 @@ def test_the_same_json_on_one_and_on_all_cores(film):
     first = summarised(film, "1", 1, "1")
     assert json.loads(first)["selection"]
     assert summarised(film, "all", 2, "2") == first
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="cores cannot be chosen on this system")
+def test_the_same_json_of_a_damaged_film(damaged):
+    first = summarised(damaged, "1", 1, "1", rate=8)
+    assert "damaged frames" in json.loads(first)["warnings"][0]
+    for _ in range(2):
+        assert summarised(damaged, "all", 2, "2", rate=8) == first
 
 
 def test_the_same_files_twice(film, tmp_path):

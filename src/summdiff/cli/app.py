@@ -61,7 +61,7 @@ def _common(
 
 
 def main() -> None:
-    """Run the command line. A user's mistake ends in one sentence and exit code 2, another known failure in 1."""
+    """Run the command line. What goes wrong ends in one sentence: exit code 2 for a wrong option, else 1."""
     try:
         app()
     except UsageError as error:

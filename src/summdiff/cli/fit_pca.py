@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from summdiff.atomic import written_whole
+from summdiff.cli.terminal import one_line
 from summdiff.errors import OutputError, UsageError, VideoError
 
 
@@ -45,10 +46,10 @@ def fit_pca(
         try:
             extracted = extract(video, extractor, rate=rate)
         except VideoError as error:
-            print(f"summdiff: {error} It is left out.", file=sys.stderr)
+            print(f"summdiff: {one_line(str(error))} It is left out.", file=sys.stderr)
             continue
         moments.add(extracted.features)
-        print(f"{video}: {len(extracted.features)} pictures, {moments.count} in all", file=sys.stderr)
+        print(f"{one_line(str(video))}: {len(extracted.features)} pictures, {moments.count} in all", file=sys.stderr)
     if moments.count == 0:
         raise VideoError("None of the videos can be read.")
     content = moments.pca(dimension, backbone_id=extractor.id).to_bytes()

@@ -12,6 +12,8 @@ import json
 import logging
 import os
 from dataclasses import asdict, dataclass, replace
+from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -171,8 +173,14 @@ def _key(path: Path, backbone_id: str, rate: float, sparse: float) -> str | None
     identity = identity_of(path)
     if identity is None:
         return None
-    asked = [backbone_id, float(rate), *([sparse] if sparse else [])]  # as before there were sparse looks
+    asked = [backbone_id, float(rate), float(sparse), *_versions()]
     return hashlib.sha256(json.dumps([_FORMAT, *identity, *asked]).encode()).hexdigest()
+
+
+@cache
+def _versions() -> tuple[str, ...]:
+    """Of what decodes and what computes: others may see other pictures and find other sums."""
+    return tuple(f"{name} {version(name)}" for name in ("av", "onnxruntime", "torch"))
 
 
 def _pack(extracted: Extracted, key: str) -> bytes:

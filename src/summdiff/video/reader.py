@@ -47,6 +47,7 @@ class VideoReader:
 
     Args:
         path: a local video file.
+        threads: that decode, see `FrameSource`.
 
     Attributes:
         info: what the video is. `duration` and `fps` are the container's word at first, exact after a complete pass.
@@ -57,8 +58,9 @@ class VideoReader:
         VideoError: see `summdiff.video.probe`.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(self, path: str | os.PathLike[str], *, threads: int | None = None) -> None:
         self.info: VideoInfo = probe(path)
+        self._threads = threads
         self.position = 0.0
         self._source: FrameSource | None = None
 
@@ -106,7 +108,7 @@ class VideoReader:
     def _pass(self, rate: float, short_side: int, sparse: float) -> Generator[Step, None, None]:
         self.close()
         self.position = 0.0
-        with FrameSource(self.info.path, sparse=sparse) as source:
+        with FrameSource(self.info.path, sparse=sparse, threads=self._threads) as source:
             self._source = source
             scaler = Scaler(short_side=short_side, pixel_aspect=pixel_aspect(source))
             change_of = LumaChange()

@@ -191,6 +191,8 @@ class FrameSource:
         path: a local video file.
         sparse: seconds; where key frames lie no further apart, only they are decoded, and elsewhere no frame that no
             other refers to. 0 for every frame.
+        threads: that decode; None: as $SUMMDIFF_THREADS says, or as many as FFmpeg thinks fit. How FFmpeg fills gaps in
+            damaged pictures depends on how several threads happen to run; with one they are always the same.
 
     Attributes:
         container, stream: what is being read.
@@ -206,7 +208,7 @@ class FrameSource:
             frame can be decoded.
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, sparse: float = 0.0) -> None:
+    def __init__(self, path: str | os.PathLike[str], *, sparse: float = 0.0, threads: int | None = None) -> None:
         self.container = open_input(path)
         try:
             self.stream = video_stream(self.container)
@@ -216,7 +218,7 @@ class FrameSource:
             raise
         # FFmpeg's HEVC decoder waits for ever on some damaged streams where its threads take a picture each.
         self.stream.thread_type = "SLICE" if self.stream.codec_context.name == "hevc" else "AUTO"
-        self.stream.codec_context.thread_count = threads_asked() or 0  # 0: as many as FFmpeg thinks fit
+        self.stream.codec_context.thread_count = threads or threads_asked() or 0  # 0: as many as FFmpeg thinks fit
         self.time_base = self.stream.time_base or Fraction(1, 1_000_000)
         self.origin: int | None = None
         self.regular = True

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from summdiff.cli.terminal import one_line
+
 
 def check(
     file: Annotated[Path, typer.Argument(help="A file of annotated videos, HDF5.", show_default=False)],
@@ -51,7 +53,7 @@ def check(
         print(json.dumps(report.as_json(), indent=1))
         raise typer.Exit(bool(report.problems))
     for name, value in report.facts().items():
-        print(f"{name:<12}{value}")
+        print(f"{name:<12}{one_line(str(value))}")
     for text, rule in report.rules.items():
         exactly = "" if rule.exactly is None else f", exactly so in {rule.exactly}"
         print(f"{text}: {rule.kept} of {rule.videos} videos{exactly}")
@@ -60,7 +62,7 @@ def check(
         return
     print(f"{len(report.problems)} problem{'s' * (len(report.problems) > 1)}:")
     for problem in report.problems[:shown]:
-        print(f"  {problem}")
+        print(f"  {one_line(str(problem))}")
     if len(report.problems) > shown:
         print(f"  and {len(report.problems) - shown} more; --shown {len(report.problems)} or --json lists them all")
     raise typer.Exit(1)

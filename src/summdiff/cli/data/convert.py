@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from summdiff.cli.inputs import jobs
+from summdiff.cli.terminal import one_line
 from summdiff.options import DEFAULT_BACKBONE
 
 if TYPE_CHECKING:
@@ -89,12 +90,12 @@ def convert(
         score_range=score_range,
         cache=not no_cache,
         overwrite=overwrite,
-        on_video=lambda outcome: print(describe(outcome), file=sys.stderr, flush=True),
+        on_video=lambda outcome: print(one_line(describe(outcome)), file=sys.stderr, flush=True),
     )
     for note in made.notes:
         print(f"note: {note}", file=sys.stderr)
     for problem in made.problems:
-        print(f"summdiff: {problem}", file=sys.stderr)
+        print(f"summdiff: {one_line(str(problem))}", file=sys.stderr)
     print(output)
     if made.problems:
         raise typer.Exit(1)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from summdiff.cli.terminal import one_line
+
 if TYPE_CHECKING:
     from summdiff.data.h5 import AnnotatedFile
 
@@ -46,7 +48,7 @@ def info(
             try:
                 steps.append(data.n_steps(name))
                 if name in shown[:_FIRST] or videos:
-                    table.add_row(*map(escape, _row(data, name)))
+                    table.add_row(*(escape(one_line(cell)) for cell in _row(data, name)))
             except DataError as error:
                 wrong.append(str(error))
         print(f"{'file':<12}{data.path.name}")
@@ -61,7 +63,7 @@ def info(
         if len(shown) < len(data):
             print(f"and {len(data) - len(shown):,} more; --videos lists them all")
     for message in wrong[:_WRONG]:
-        print(f"summdiff: {message}", file=sys.stderr)
+        print(f"summdiff: {one_line(message)}", file=sys.stderr)
     if len(wrong) > _WRONG:
         print(f"summdiff: and {len(wrong) - _WRONG} videos more that cannot be read", file=sys.stderr)
     if wrong:

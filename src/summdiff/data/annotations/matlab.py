@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from summdiff.data.h5 import most_bytes
 from summdiff.errors import DataError
 
 # What h5py raises on damaged files.
@@ -44,6 +45,9 @@ def load(path: Path, keys: Sequence[str]) -> dict[str, NDArray[Any]]:
         return _load_version_5(path, keys)
     with file:
         try:
+            for key in keys:
+                if key in file and file[key].nbytes > most_bytes():
+                    raise DataError(f"'{path}' has more than {most_bytes():,} bytes in '{key}': no annotations do.")
             return {key: np.atleast_2d(file[key][()]).T for key in keys if key in file}
         except DAMAGE as error:
             raise DataError(f"'{path}' is damaged: {error}.") from error
