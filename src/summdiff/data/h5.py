@@ -7,7 +7,7 @@ import math
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -124,8 +124,8 @@ class AnnotatedFile(ABC):
 
     def fingerprint(self) -> str:
         """SHA-256 of the file, to say in a result what it was measured on."""
-        with self.path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        status = self.path.stat()
+        return _sha256(self.path, status.st_size, status.st_mtime_ns)
 
     def group(self, name: str) -> VideoGroup:
         """One video's group, to read keys from.
@@ -358,6 +358,13 @@ def most_bytes() -> int:
     if said and not (said.isascii() and said.isdigit() and int(said)):
         raise DataError(f"{_BYTES_VARIABLE} must be a whole number of bytes above 0, not '{said}'.")
     return int(said or _MOST_BYTES)
+
+
+@lru_cache(maxsize=16)
+def _sha256(path: Path, _size: int, _changed: int) -> str:
+    """Of a file as it is now, read once as long as it stays so."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def natural(name: str) -> tuple[str, int]:

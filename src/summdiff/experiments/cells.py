@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -23,6 +24,7 @@ from summdiff.atomic import written_whole
 from summdiff.data.h5 import AnnotatedFile
 from summdiff.data.registry import open_dataset
 from summdiff.data.video import Kind
+from summdiff.errors import DataError
 from summdiff.evaluation.evaluate import Evaluation, evaluate
 from summdiff.evaluation.from_model import predict
 from summdiff.evaluation.predictions import Predictions
@@ -32,7 +34,7 @@ from summdiff.training.folds import RESULT
 from summdiff.training.logs import LOG, Watcher
 from summdiff.training.loop import make_folder
 from summdiff.training.recipe import Recipe, read_recipe
-from summdiff.training.run import train
+from summdiff.training.run import train, validated
 from summdiff.training.validation import MAIN
 from summdiff.training.videos import to_cross_validate
 
@@ -112,7 +114,11 @@ class Cell:
     @cached_property
     def digest(self) -> str:
         """Of everything that decides what comes of it, the seed apart."""
-        said = self.checked.stated() | {"seed": None}
+        recipe = self.checked
+        said = recipe.stated() | {"seed": None}
+        for name in ("annotations", "init_from"):  # places of files that decide what comes of it
+            if (path := getattr(recipe, name)) is not None:
+                said[name] = _content(Path(path))
         text = json.dumps([said, self.ground.sha256], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -247,7 +253,8 @@ class Cells:
                 "curve": _curve(folders, MAIN[cell.ground.kind]),
                 "folds": len(folds),
                 "trained_on": [len(fold["split"]["train"]) for fold in folds],
-                "validated_on": [len(fold["split"]["validation"]) for fold in folds],
+                "validated_on": [validated(recipe, len(fold["split"]["validation"])) for fold in folds],
+                "device": _device(recipe),
                 **result.metrics["cost"],
             }
         }
@@ -290,8 +297,31 @@ class Cells:
         names = [name for name in target.data.names if target.data.feature_shape(name) is not None]
         drawn = predict(model, target.data, names, samples=how.samples, steps=how.steps, seed=seed)
         judged = evaluate(target.data, [Predictions(recipe.name, drawn.curves, {})], names=names, seed=seed)
-        about = {"selection": model.provenance["selection"], "epochs": recipe.epochs, "source": cell.ground.describe()}
+        about = {"selection": model.provenance["selection"], "epochs": recipe.epochs, "device": _device(recipe)}
+        about |= {"source": cell.ground.describe()}
         return _judged(judged, {recipe.name: "scores"}) | {"about": about}
+
+
+def _content(path: Path) -> str:
+    """A digest of a file, or of a model's folder.
+
+    Raises:
+        DataError: it is not there.
+    """
+    files = sorted(each for each in path.rglob("*") if each.is_file()) if path.is_dir() else [path]
+    try:
+        return hashlib.sha256(b"".join(hashlib.sha256(file.read_bytes()).digest() for file in files)).hexdigest()
+    except OSError as error:
+        raise DataError(f"'{path}' cannot be read: {error.strerror or error}.") from error
+
+
+def _device(recipe: Recipe) -> str:
+    """What a recipe is trained on here."""
+    import torch
+
+    if recipe.accelerator in ("cuda", "gpu", "auto") and torch.cuda.is_available():
+        return torch.cuda.get_device_name()
+    return f"{os.cpu_count()} processor cores"
 
 
 def _judged(evaluation: Evaluation, names: Mapping[str, str]) -> dict[str, Any]:

@@ -43,5 +43,9 @@ EXPERIMENT = Experiment(
     plan=plan,
     rule=rule,
     axis=("steps", "DDIM steps"),
-    about=("The mean of the samples is judged, from which noise cancels; the paper judges one sample.",),
+    about=(
+        "The epoch is the one that validates best with the recipe's steps; others are then sampled from the same "
+        "weights.",
+        "The mean of the samples is judged, from which noise cancels; the paper judges one sample.",
+    ),
 )

@@ -17,6 +17,7 @@ import yaml
 
 from summdiff import __version__
 from summdiff.errors import DataError
+from summdiff.experiments.cells import Measurement
 from summdiff.experiments.lineup import left_out
 from summdiff.experiments.tables import REFERENCES, Experiment, Part, to_dict
 from summdiff.experiments.verdicts import both
@@ -82,7 +83,7 @@ def _table(experiment: Experiment, part: Part) -> Report:
                 "paper": row.paper,
                 "values": _over_seeds(part.means(i)),
                 "recipe": recipe.stated() | {"seed": None},
-                "schedule": _schedule(row.what.cell.recipe, recipe),
+                "schedule": _schedule(row.what),
                 "about": [dict(found.about) for found in part.found[i]],
             }
         )
@@ -135,16 +136,24 @@ def _best(part: Part) -> dict[str, Any]:
     return found
 
 
-def _schedule(shipped: str, recipe: Any) -> str:
+def _schedule(what: Measurement) -> str:
+    shipped, recipe = what.cell.recipe, what.cell.checked
     if recipe.network.model == "ridge":
         return f"`{shipped}`: in closed form"
     words = f"`{shipped}`: {recipe.epochs} epochs, {recipe.optimizer} at {recipe.learning_rate:g} "
     words += f"({recipe.learning_rate_schedule}), {recipe.videos_per_batch} videos an update"
+    how = recipe.diffusion
     if recipe.network.model == "summdiff":
-        how = recipe.diffusion
         words += f"; {how.samples} samples of {how.steps} steps, p = {how.p_uncond:g}, w = {how.guidance_scale:g}"
-    best = f"the best epoch of those that were validated, every {recipe.validate_every}"
-    return words + f"; {best if recipe.select == 'best' else 'the last epoch'}"
+    words += "; the last epoch"
+    if recipe.select == "best":
+        of = f" on {recipe.validate_videos} videos at most" if recipe.validate_videos else ""
+        words = words.removesuffix("the last epoch") + f"the best epoch of those that were validated{of}, "
+        words += f"every {recipe.validate_every}"
+    if not what.as_trained and what.target is None:
+        steps, w = what.steps or how.steps, how.guidance_scale if what.guidance_scale is None else what.guidance_scale
+        words += f"; then sampled in {steps} steps with w = {w:g}"
+    return words
 
 
 def _versions() -> dict[str, str]:

@@ -168,7 +168,12 @@ def grounds_of(asked: Request) -> list[Ground]:
     if asked.split is not None and not asked.split.exists():
         raise DataError(f"There is no split '{asked.split}'.")
     for ground in grounds:
-        ground.data  # noqa: B018 (raises where it cannot be opened)
+        first = ground.data.annotations(ground.data.names[0])
+        if ground.kind == "tvsum" and first.user_scores is None:
+            raise DataError(
+                f"'{ground.path}' has no 'user_scores', annotators' single scores, by which the tables judge TVSum: "
+                "`summdiff data convert` makes a file with them from ydata-tvsum50.mat."
+            )
     return grounds
 
 

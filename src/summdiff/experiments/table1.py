@@ -53,6 +53,9 @@ EXPERIMENT = Experiment(
     about=(
         "The paper's form has positions that are added to tokens once, by which a score token hardly finds its own "
         "step with so few videos; the form with rotary positions is otherwise the same, and is what all tables are of.",
-        "Ridge regression and the perceptron look at each step by itself and are not in the paper.",
+        "Ridge regression and the perceptron are not in the paper. They look at each step by itself; what the two on "
+        "relations see of it is how it relates to the rest of the video.",
+        "Detectors are judged by their classifier's scores; `docs/baselines.md` also has them by the segments they "
+        "find.",
     ),
 )

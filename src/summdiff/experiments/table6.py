@@ -51,6 +51,7 @@ EXPERIMENT = Experiment(
     plan=plan,
     rule=rule,
     about=(
+        f"The epoch is the one that validates best with w = {_W:g}; other w are then sampled from the same weights.",
         "Guidance reaches the last prediction, which is the answer, as the paper's equation has it; in the authors' "
         "later code it only steers the way there.",
         "The video that stands for none is learned; in the paper it is a black one, whose features the files lack.",

@@ -17,7 +17,7 @@ from summdiff.experiments.lineup import Scale
 from summdiff.experiments.verdicts import Ruling, Status
 from summdiff.training.validation import MAIN
 
-REFERENCES = ("random", "annotator with another", "oracle")
+REFERENCES = ("random", "constant", "annotator with another", "mean of the others", "oracle")
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,7 @@ class Part:
     ground: Ground
     rows: Sequence[Row]
     found: Sequence[Sequence[Found]]
+    _differences: dict[tuple[int, int], dict[str, Difference]] = field(default_factory=dict, repr=False, compare=False)
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -96,9 +97,11 @@ class Part:
 
     def difference(self, row: int, other: int) -> dict[str, Difference]:
         """A row less another by measure, of each video the mean over seeds."""
-        ours, theirs = (self.values(i).mean(axis=0) for i in (row, other))
-        found = differences(ours, theirs, self.groups)
-        return dict(zip((m.name for m in self.measures), found, strict=True))
+        if (row, other) not in self._differences:
+            ours, theirs = (self.values(i).mean(axis=0) for i in (row, other))
+            found = differences(ours, theirs, self.groups)
+            self._differences[row, other] = dict(zip((m.name for m in self.measures), found, strict=True))
+        return self._differences[row, other]
 
     def means(self, row: int, reference: str | None = None) -> list[dict[str, float]]:
         """By seed, the mean over videos by measure; where there are domains also `map_<domain>` for each."""
@@ -120,9 +123,9 @@ class Part:
         """The number of the row with these values."""
         return next(i for i, row in enumerate(self.rows) if all(row.at.get(key) == value for key, value in at.items()))
 
-    def best(self, rows: Sequence[int]) -> int:
-        """Which of these rows is the best by the main measure."""
-        return max(rows, key=self.mean)
+    def best(self, rows: Sequence[int], measure: str | None = None) -> int:
+        """Which of these rows is the best, by the main measure unless another is given."""
+        return max(rows, key=lambda row: self.mean(row, measure))
 
     def shown(self, row: int) -> str:
         """A row's mean by the main measure, to read."""
@@ -162,13 +165,27 @@ class Experiment:
     about: tuple[str, ...] = ()
 
 
-def ruled(part: Part, judge: Callable[[Mapping[tuple[int, int], Difference]], Status], pairs: Sequence[tuple[int, int]],
-          numbers: str) -> Ruling:  # fmt: skip
-    """A ruling from the differences of pairs of rows: `judge` is asked by each measure."""
-    found = {pair: part.difference(*pair) for pair in pairs}
-    by_measure: dict[str, Status] = {
-        m.name: judge({pair: each[m.name] for pair, each in found.items()}) for m in part.measures
-    }
+Pairs = Sequence[tuple[int, int]]
+
+
+def ruled(
+    part: Part,
+    judge: Callable[[Mapping[tuple[int, int], Difference]], Status],
+    pairs: Pairs | Callable[[str], Pairs],
+    numbers: str,
+) -> Ruling:
+    """A ruling from the differences of pairs of rows: `judge` is asked by each measure.
+
+    Args:
+        part: the rows.
+        judge: what differences by pair say.
+        pairs: which; where other rows count by another measure, a function of its name.
+        numbers: what the ruling rests on, to read.
+    """
+    by_measure: dict[str, Status] = {}
+    for measure in part.measures:
+        wanted = pairs(measure.name) if callable(pairs) else pairs
+        by_measure[measure.name] = judge({pair: part.difference(*pair)[measure.name] for pair in wanted})
     return Ruling(by_measure[part.main], numbers, by_measure)
 
 

@@ -1,7 +1,7 @@
 """Whether a claim of the paper holds in what was measured: decided by intervals, not by which number is larger.
 
 A claim is confirmed where the 95 % intervals of the paired differences that it needs all lie above zero, contrary where
-one of them lies below, and not confirmed in between.
+one of them lies below, and not confirmed in between. "No worse" allows for a margin that is stated beforehand.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from summdiff.evaluation.resampling import Difference
+
+MARGIN = 0.01  # of tau; one point of F1, MAP or mAP in per cent
 
 Status = Literal["confirmed", "not confirmed", "contrary"]
 
@@ -43,15 +45,15 @@ def ahead(differences: Sequence[Difference]) -> Status:
 
 
 def not_behind(differences: Sequence[Difference]) -> Status:
-    """Of "it is at least as good as each of these".
+    """Of "it is no worse than each of these", by more than `MARGIN`.
 
-    Contrary: one interval below 0. Not confirmed: one that holds 0 and whose mean is below it. Else confirmed.
+    Confirmed: all intervals above -MARGIN. Contrary: one below 0.
     """
     if not differences:
         return "not confirmed"
     if any(difference.mean.high < 0 for difference in differences):
         return "contrary"
-    return "confirmed" if all(difference.mean.value >= 0 for difference in differences) else "not confirmed"
+    return "confirmed" if all(difference.mean.low > -MARGIN for difference in differences) else "not confirmed"
 
 
 def both(statuses: Sequence[Status]) -> Status:

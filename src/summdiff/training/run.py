@@ -49,7 +49,7 @@ def describe(recipe: Recipe, videos: Videos) -> dict[str, Any]:
         "recipe": recipe.stated(),
         "data": videos.describe(),
         "also": [{"file": other.path.name, "sha256": other.fingerprint()} for other in further_data(recipe)],
-        "selection": f"the epoch that did best on {len(split.validation)} validation videos"
+        "selection": f"the epoch that did best on {validated(recipe, len(split.validation))} validation videos"
         if best
         else "the last epoch; settings were chosen before, by cross-validation",
         # Videos that chose the epoch are no new ones to it either.
@@ -59,6 +59,11 @@ def describe(recipe: Recipe, videos: Videos) -> dict[str, Any]:
         ],
         "validated_on": [data.identity(name) for name in split.validation],
     }
+
+
+def validated(recipe: Recipe, videos: int) -> int:
+    """On how many of so many validation videos a model is validated."""
+    return min(videos, recipe.validate_videos or videos)
 
 
 def is_first_process() -> bool:
