@@ -2,9 +2,10 @@
 
     python benchmarks/growth.py [--rounds 3] [--output results/growth] [--quick]
 
-Each stage runs at five or more sizes, in turns, in one process. Memory is by how much the work raises the highest
-resident set of a process of its own, its input being there already. The exponent is the slope of a line through the
-larger half of the sizes in logarithms: 1 is linear.
+Each stage runs at five or more sizes, in turns, in one process; those on films of hours in one round. Memory is by how
+much the work raises the resident set of a process of its own at most, its input being there already (Linux tells). The
+exponent is the slope of a line through the larger half of the sizes in logarithms: 1 is linear. Of memory there is none
+where the largest size takes less than 4 MB more than nothing.
 Writes growth.csv, growth.md, growth.png and growth.svg.
 """
 
@@ -12,7 +13,9 @@ from __future__ import annotations
 
 import argparse
 import csv
-import resource
+import ctypes
+import gc
+import math
 import statistics
 import subprocess
 import sys
@@ -32,6 +35,7 @@ from summdiff.evaluation.measures import Judged, judge
 from summdiff.extraction import extract
 from summdiff.features import load_backbone
 from summdiff.models import load_model
+from summdiff.pipeline import Summarizer
 from summdiff.segmentation import kts
 from summdiff.selection.knapsack import knapsack
 
@@ -39,6 +43,8 @@ mpl.use("Agg")
 from matplotlib import pyplot as plt
 
 from evaluation import tvsum_like
+
+LEAST_MB = 4.0  # below that, memory is the libraries' own affair
 
 
 @dataclass(frozen=True)
@@ -50,6 +56,7 @@ class Stage:
         sizes: increasing.
         make: from a size to the work to be timed.
         remark: what explains more than linear growth, or what is special.
+        rounds: how many; None: as asked.
     """
 
     name: str
@@ -57,6 +64,7 @@ class Stage:
     sizes: tuple[int, ...]
     make: Callable[[int], Callable[[], object]]
     remark: str = ""
+    rounds: int | None = None
 
 
 def film(folder: Path, minutes: int) -> Path:
@@ -101,6 +109,12 @@ def stages(folder: Path, *, quick: bool) -> list[Stage]:
         path = film(folder, length)
         return lambda: extract(path, backbone, rate=1.0)
 
+    def summarized(length: int) -> Callable[[], object]:
+        path = film(folder, length)
+        summarizer = Summarizer(cache=False)
+        summarizer.load()
+        return lambda: summarizer.summarize(path)
+
     def cut(n: int) -> Callable[[], object]:
         x = scenes(n)
         return lambda: kts(x, min_length=2, max_length=30, center=True)
@@ -110,10 +124,12 @@ def stages(folder: Path, *, quick: bool) -> list[Stage]:
     steps = (2, 4, 8) if quick else (5, 10, 20, 40, 80)
     people = (5, 10, 20) if quick else (5, 10, 20, 40, 80, 160)
     lengths = (60, 120, 240) if quick else (600, 1200, 2400, 4800, 9600, 18000, 36000)
-    minutes = (1, 2, 3) if quick else (1, 2, 5, 10, 20, 40)
+    minutes = (1, 2, 3) if quick else (1, 4, 15, 60, 150, 300, 600)
+    pictures = "five small pictures a second"
     return [
-        Stage("looking (decode, backbone)", "minutes of video", minutes, looked),
-        Stage("scoring, 16 samples", "steps", lengths, sampled, "windows of 512 steps"),
+        Stage("summarize, without writing", "minutes of video", minutes, summarized, pictures, rounds=1),
+        Stage("looking (decode, backbone)", "minutes of video", minutes, looked, pictures, rounds=1),
+        Stage("scoring, 16 samples", "steps", lengths, sampled, "windows of 256 steps"),
         Stage("shots (KTS)", "steps", lengths, cut),
         Stage("knapsack", "shots", shots, lambda n: filled(n, 40 * n), "capacity grows with the shots"),
         Stage("scoring, samples", "samples", samples, lambda m: sampled(600, m)),
@@ -123,9 +139,11 @@ def stages(folder: Path, *, quick: bool) -> list[Stage]:
 
 
 def exponent(sizes: tuple[int, ...], values: list[float]) -> float:
-    """Slope in logarithms over the larger half."""
+    """Slope in logarithms over the larger half; NaN where a value is not above 0."""
     half = len(sizes) // 2
-    return float(np.polyfit(np.log(sizes[half:]), np.log(np.maximum(values[half:], 1e-9)), 1)[0])
+    if min(values[half:]) <= 0:
+        return math.nan
+    return float(np.polyfit(np.log(sizes[half:]), np.log(values[half:]), 1)[0])
 
 
 def peak(name: str, size: int, folder: Path, *, quick: bool) -> float:
@@ -136,9 +154,18 @@ def peak(name: str, size: int, folder: Path, *, quick: bool) -> float:
 
 
 def raised(work: Callable[[], object]) -> float:
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    """MB by which this process grows at most while it works. (`ru_maxrss` would begin with its parent's.)"""
+    gc.collect()
+    ctypes.CDLL(None).malloc_trim(0)  # what making the input has left would hide what the work takes
+    before = _resident("VmRSS")
+    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # the peak counts from here
     work()
-    return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024 / 1e6
+    return (_resident("VmHWM") - before) / 1e6
+
+
+def _resident(key: str) -> int:
+    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    return next(1024 * int(line.split()[1]) for line in lines if line.startswith(key))
 
 
 def main() -> None:
@@ -157,21 +184,26 @@ def main() -> None:
     asked.output.mkdir(parents=True, exist_ok=True)
     rows: list[dict[str, object]] = []
     lines = [
-        "| stage | sizes | seconds at the largest | exponent of time | exponent of memory | |",
-        "|---|---|---|---|---|---|",
+        "| stage | sizes | seconds at the largest | exponent of time | MB at the largest | exponent of memory | |",
+        "|---|---|---|---|---|---|---|",
     ]
     figure, axes = plt.subplots(1, 2, figsize=(11, 4.5), layout="constrained")
     with tempfile.TemporaryDirectory() as folder:
         for stage in stages(Path(folder), quick=asked.quick):
             works = {size: stage.make(size) for size in stage.sizes}
-            seconds = turns({str(size): work for size, work in works.items()}, asked.rounds, warm=True)
+            seconds = turns(
+                {str(size): work for size, work in works.items()},
+                stage.rounds or asked.rounds,
+                warm=stage.rounds is None,
+            )
             times = [statistics.median(each) for each in seconds.values()]
             memory = [peak(stage.name, size, Path(folder), quick=asked.quick) for size in stage.sizes[1:]]
-            grows, fills = exponent(stage.sizes, times), exponent(stage.sizes[1:], memory)
+            grows = exponent(stage.sizes, times)
+            fills = exponent(stage.sizes[1:], memory) if memory[-1] >= LEAST_MB else math.nan
             for size, second, mb in zip(stage.sizes, times, [None, *memory], strict=True):
                 row = {"stage": stage.name, "unit": stage.unit, "size": size, "seconds": round(second, 5)}
                 rows.append(row | {"MB": "" if mb is None else round(mb, 2)})
-            told = f"{times[-1]:.3f} | {grows:.2f} | {memory[-1]:.0f} | {fills:.2f}"
+            told = f"{times[-1]:.3f} | {grows:.2f} | {memory[-1]:.0f} | {'' if math.isnan(fills) else f'{fills:.2f}'}"
             lines.append(
                 f"| {stage.name} | {stage.sizes[0]} to {stage.sizes[-1]} {stage.unit} | {told} | {stage.remark} |"
             )

@@ -1,8 +1,8 @@
 """Training as it is usually written, to compare with: see `benchmarks/training.py`.
 
-Every batch is padded to the longest video of the whole set, and attention is written out: the matrix of all products, a
-softmax over it, and its product with the values, each kept for the gradient. The network's weights, its other layers,
-the loss and the batches are those of the package, so both ways make the same updates.
+Every batch is padded to its longest video, or to the longest of the whole set, and attention is written out: the matrix
+of all products, a softmax over it, and its product with the values, each kept for the gradient. The network's weights,
+its other layers and the loss are those of the package.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ class PlainAttention(layers.Attention):
 class PlainRun:
     """A run's weights, and what one update does to them."""
 
-    def __init__(self, recipe: Recipe, examples: Examples) -> None:
-        """Start from the same weights as `summdiff.training.state.Run`."""
+    def __init__(self, recipe: Recipe, examples: Examples, *, longest: int) -> None:
+        """Start from the same weights as `summdiff.training.state.Run`; pad to so many steps, if any."""
         torch.manual_seed(recipe.seed)
         self.network = new_network(recipe, examples.look(), examples)
         self.learner = objective(recipe, self.network, examples)
@@ -52,11 +52,12 @@ class PlainRun:
                 module.__class__ = PlainAttention
         weights = [weight for weight in self.network.parameters() if weight.requires_grad]
         self.optimizer = torch.optim.AdamW(weights, lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
-        self.clip_norm, self.longest = recipe.clip_norm, int(examples.lengths.max())
+        self.clip_norm, self.longest = recipe.clip_norm, longest
 
     def update(self, batch: Batch) -> float:
         """One update. Returns the loss."""
-        batch = padded(batch, self.longest)
+        if self.longest:
+            batch = padded(batch, self.longest)
         losses = self.learner(batch.inputs, batch.targets, batch.seconds, batch.mask, batch.seeds, batch.means)
         loss = losses.mean()
         self.optimizer.zero_grad()

@@ -34,7 +34,8 @@ from summdiff.models.summdiff import PRESETS, NetworkConfig, SummDiff
 from summdiff.models.summdiff.sampling import SamplingConfig, SamplingModel, paired_noise
 
 INPUTS, RATE, GUIDANCE, TARGET = 1024, 1.0, 0.2, 8.0
-EQUAL = 1e-4  # of curves, at the median: a score on the edge between two levels may fall to either by rounding
+# Of curves: a score on the edge between two levels may fall to either by rounding, and takes its later steps with it.
+EQUAL, FLIPPED = 1e-4, 0.1
 
 
 @torch.inference_mode()
@@ -119,8 +120,11 @@ def main() -> None:
                 b = ours()
                 times.append((between - began, time.perf_counter() - between))
                 apart = np.abs(a - b)
-                if np.median(apart) > EQUAL:
-                    raise SystemExit(f"{name}: the two ways disagree by {np.median(apart):.2g} at the median")
+                if np.median(apart) > EQUAL or np.mean(apart > EQUAL) > FLIPPED:
+                    raise SystemExit(
+                        f"{name}: the two ways disagree by {np.median(apart):.2g} at the median, and by more than "
+                        f"{EQUAL:g} at {np.mean(apart > EQUAL):.1%} of the scores"
+                    )
             times = times[1:]  # the first round warms up
             slow, fast = (1000 * statistics.median(column) for column in zip(*times, strict=True))
             ratio = statistics.median(x / y for x, y in times)
@@ -133,7 +137,7 @@ def main() -> None:
                     "the plain way",
                     ratio,
                     TARGET if samples == 8 else None,
-                    bound=f"denoising itself: the plain way has {work:.2f} times the multiplications",
+                    bound=f"products of matrices and attention: the plain way has {work:.2f} times the multiplications",
                     numbers={"plain, ms": slow, "ours, ms": fast, "work": work, "threads": asked.threads},
                 )
             )

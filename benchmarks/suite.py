@@ -2,7 +2,7 @@
 
     python benchmarks/suite.py VIDEO [--only NAME ...] [--output FILE]
 
-Each script runs in a process of its own, one after the other; on a machine that does nothing else, some half an hour.
+Each script runs in a process of its own, one after the other; on a machine that does nothing else, within an hour.
 With --only, rows of other scripts stay as they were. A row says its script, what it is compared with, the ratio, the
 target, whether it is met, and what bounds it where it is not.
 """
@@ -34,12 +34,14 @@ SCRIPTS: dict[str, list[str]] = {
 }
 
 
-def measured(name: str, video: Path) -> list[dict[str, Any]]:
-    """The rows of one script."""
+def measured(name: str, video: Path) -> list[dict[str, Any]] | None:
+    """The rows of one script; None where it failed, which it says itself."""
     with tempfile.TemporaryDirectory() as folder:
         told = Path(folder) / "rows.json"
         options = [option.format(video=video) for option in SCRIPTS[name]]
-        subprocess.run([sys.executable, str(HERE / f"{name}.py"), *options, "--json", str(told)], check=True)
+        ended = subprocess.run([sys.executable, str(HERE / f"{name}.py"), *options, "--json", str(told)], check=False)
+        if ended.returncode:
+            return None
         return [{"script": name} | row for row in json.loads(told.read_text(encoding="utf-8"))]
 
 
@@ -62,13 +64,19 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=HERE / "results.json")
     asked = parser.parse_args()
     rows: list[dict[str, Any]] = json.loads(asked.output.read_text()) if asked.output.exists() else []
+    failed = []
     for name in asked.only:
         print(f"== {name}", flush=True)
         found = measured(name, asked.video)
+        if found is None:
+            failed.append(name)
+            continue
         kept = {script: [row for row in rows if row["script"] == script] for script in SCRIPTS} | {name: found}
         rows = [row for script in SCRIPTS for row in kept[script]]
         asked.output.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")  # after each: a stop loses little
     print(table(rows))
+    if failed:
+        sys.exit(f"Failed, and not in the table as of now: {', '.join(failed)}.")
 
 
 if __name__ == "__main__":
