@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).parents[1] / "src" / "summdiff"
 
 # Each layer may import those before it (and, within a layer, nothing but itself, save where ALLOWED says so).
 LAYERS = [
-    {"errors", "atomic", "timeline", "options", "threads", "__init__"},
+    {"errors", "atomic", "timeline", "options", "threads", "devices", "__init__"},
     {"segmentation", "selection", "diffusion", "metrics"},
     {"video", "features", "models", "data"},
     {"evaluation", "extraction"},
@@ -28,6 +28,7 @@ SAME_LEVEL = {
     ("options", "errors"),
     ("options", "timeline"),  # wishes are intervals
     ("atomic", "errors"),
+    ("devices", "errors"),
     ("models", "features"),  # relational descriptors are the model's condition
     ("training", "data"),
     ("cli", "web"),  # `summdiff serve` starts the studio

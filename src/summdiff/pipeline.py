@@ -83,6 +83,8 @@ class Summarizer:
             given, or not at all. A store that `summdiff extract` wrote is read and not added to.
         fast: look at key frames only, wherever they lie no more than 6 seconds apart: several times faster, and nearly
             the same scores (`benchmarks/fast.py`).
+        device: where backbone and model compute, see `summdiff.devices.find_device`. Scores of another device differ by
+            rounding.
 
     Raises:
         UsageError: `rate` is out of range.
@@ -96,10 +98,11 @@ class Summarizer:
         rate: float = 1.0,
         cache: bool | FeatureCache | FeatureStore = True,
         fast: bool = False,
+        device: str = "cpu",
     ) -> None:
         if not 0.25 <= rate <= 8:
             raise UsageError(f"The rate must be between 0.25 and 8 steps per second, not {rate:g}.")
-        self.rate, self.fast = float(rate), fast
+        self.rate, self.fast, self.device = float(rate), fast, device
         self._model_id, self._backbone_id = model, backbone
         self._cache = FeatureCache() if cache is True else None if cache is False else cache
 
@@ -109,8 +112,9 @@ class Summarizer:
 
         Raises:
             ModelError: it is unknown or damaged.
+            UsageError: there is no such device.
         """
-        return load_model(self._model_id)
+        return load_model(self._model_id).to(self.device)
 
     @cached_property
     def backbone(self) -> Backbone:
@@ -119,7 +123,7 @@ class Summarizer:
         Raises:
             BackboneError: it is unknown, or its library or weights are missing.
         """
-        return load_backbone(self._backbone_id)
+        return load_backbone(self._backbone_id, device=self.device)
 
     def load(self) -> tuple[Model, Backbone]:
         """Load model and backbone now, so that what is missing is said before any work is done."""

@@ -26,17 +26,19 @@ class Extraction:
         store: the folder, as the workers see it.
         backbone: what looks at the frames, as `load_backbone` takes it.
         rate: steps per second.
+        device: where to compute.
     """
 
     store: Path
     backbone: str
     rate: float
+    device: str = "cpu"
     _loaded: Backbone | None = field(default=None, repr=False)
 
     def load(self) -> None:
         from summdiff.features import load_backbone
 
-        self._loaded = load_backbone(self.backbone)
+        self._loaded = load_backbone(self.backbone, device=self.device)
 
     def __call__(self, job: Job, *, ours: bool, report: Report) -> Record:
         from summdiff.extraction import extract

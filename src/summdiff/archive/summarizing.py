@@ -201,7 +201,7 @@ def load_summarizer(arguments: dict[str, Any], features: Path | None) -> Summari
 
 def settings(work: Summarizing) -> dict[str, Any]:
     """What a manifest says of it."""
-    kept = {key: value for key, value in work.summarizer.items() if key != "cache"}
+    kept = {key: value for key, value in work.summarizer.items() if key not in ("cache", "device")}
     return {
         **{key: str(value) if isinstance(value, Path) else value for key, value in kept.items()},
         **asdict(work.options),

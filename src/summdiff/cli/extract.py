@@ -17,6 +17,7 @@ from summdiff.cli.archive import (
     run_archive,
 )
 from summdiff.cli.archive_progress import archive_progress
+from summdiff.cli.device import DeviceOption
 from summdiff.cli.inputs import jobs, listed
 from summdiff.errors import UsageError
 from summdiff.options import DEFAULT_BACKBONE
@@ -40,6 +41,7 @@ def extract(
         str, typer.Option(metavar="ID", help="What looks at the frames: efficientnet_lite0, timm:NAME, …")
     ] = DEFAULT_BACKBONE,
     rate: Annotated[float, typer.Option(metavar="FPS", help="Frames looked at per second of video.")] = 1.0,
+    device: DeviceOption = "cpu",
     shard_mb: Annotated[
         float, typer.Option(metavar="MB", help="Size of the files that the store is made of.", min=0.001)
     ] = 256.0,
@@ -72,14 +74,16 @@ def extract(
     from summdiff.features import load_backbone
     from summdiff.features.store import StoreWriter
 
-    identifier = load_backbone(backbone, threads=1).id  # what is missing for all of them is said before any work
+    identifier = load_backbone(
+        backbone, threads=1, device=device
+    ).id  # what is missing for all of them is said before any work
     about = settings(backbone=identifier, rate=rate)
     store = output.absolute()
     show = archive_progress(quiet=quiet, machine=progress == "machine")
     with Manifest(store / MANIFEST, "extract", about) as manifest, show:
         complete = run_archive(
             work,
-            Extraction(store, backbone, rate),
+            Extraction(store, backbone, rate, device),
             ExtractionResults(StoreWriter(store, backbone=identifier, rate=rate, shard_bytes=round(shard_mb * 1e6))),
             manifest=manifest,
             engine=engine,

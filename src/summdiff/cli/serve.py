@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from summdiff.cli.device import DeviceOption
 from summdiff.errors import UsageError
 from summdiff.options import DEFAULT_BACKBONE, DEFAULT_MODEL
 
@@ -40,6 +41,7 @@ def serve(
         bool,
         typer.Option("--fast", help="Look at key frames only, where they come often enough: several times faster."),
     ] = False,
+    device: DeviceOption = "cpu",
     open_browser: Annotated[bool, typer.Option("--open/--no-open", help="Open the page in the browser.")] = True,
 ) -> None:
     """Open the studio: a page in the browser to make a summary by hand and eye.
@@ -75,6 +77,7 @@ def serve(
         model=model,
         backbone=backbone,
         fast=fast,
+        device=device,
         ready=ready,
     )
 

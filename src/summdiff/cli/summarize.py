@@ -30,6 +30,7 @@ from summdiff.cli.archive import (
     run_archive,
 )
 from summdiff.cli.archive_progress import archive_progress
+from summdiff.cli.device import DeviceOption
 from summdiff.cli.inputs import interval, jobs, listed, seconds
 from summdiff.cli.progress import Reporter, reporter
 from summdiff.errors import SummdiffError, UsageError
@@ -112,6 +113,7 @@ def summarize(
     from_file: FromFile = None,
     recursive: Annotated[bool, typer.Option("-r", "--recursive", help="Also look into sub-folders.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace results that are there.")] = False,
+    device: DeviceOption = "cpu",
     no_cache: Annotated[
         bool, typer.Option("--no-cache", help="Neither use nor keep features of earlier runs.")
     ] = False,
@@ -186,6 +188,7 @@ def summarize(
             check_index(folder, overwrite=overwrite)
 
     asked = {"model": model, "backbone": backbone, "rate": rate, "cache": not no_cache, "fast": fast}
+    asked["device"] = device
     if many:
         known = None if features is None else features.absolute()
         there = Path(model).absolute() if Path(model).is_dir() else model  # workers may be in another folder

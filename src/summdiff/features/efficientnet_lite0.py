@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from summdiff.devices import find_device
 from summdiff.errors import BackboneError
 from summdiff.features.backbone import centre_crop, check_images
 from summdiff.threads import threads_asked, usable_cores
@@ -68,9 +69,12 @@ class EfficientNetLite0:
 
     Args:
         threads: threads to compute with; None means $SUMMDIFF_THREADS, or one for each core this process may use.
+        device: where to compute, see `summdiff.devices.find_device`. With "auto" a CUDA device is only taken where the
+            installed ONNX Runtime can use it.
 
     Raises:
-        BackboneError: the weights are missing or are not the known ones.
+        BackboneError: the weights are missing or are not the known ones; or a CUDA device is asked for and the
+            installed ONNX Runtime cannot use one.
     """
 
     id = "efficientnet_lite0"
@@ -80,14 +84,23 @@ class EfficientNetLite0:
     # Larger batches cost more core time per picture, and more memory (benchmarks/backbone.py).
     _batch = 4
 
-    def __init__(self, *, threads: int | None = None) -> None:
+    def __init__(self, *, threads: int | None = None, device: str = "cpu") -> None:
         import onnxruntime as ort
 
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads or threads_asked() or usable_cores()
         # Threads that wait by spinning would take the cores from the decoder that runs beside.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        self._session = ort.InferenceSession(build_graph(read_weights()), options, providers=["CPUExecutionProvider"])
+        providers: list[Any] = ["CPUExecutionProvider"]
+        if device != "cpu":
+            if "CUDAExecutionProvider" in ort.get_available_providers():
+                providers.insert(0, ("CUDAExecutionProvider", {"device_id": find_device(device).index or 0}))
+            elif device != "auto":
+                raise BackboneError(
+                    f"The installed ONNX Runtime computes on the processor only, not on '{device}': install "
+                    "onnxruntime-gpu in its place, or leave the device out."
+                )
+        self._session = ort.InferenceSession(build_graph(read_weights()), options, providers=providers)
 
     def __call__(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """(B, H, W, 3) uint8 RGB with a shorter side of 256 -> (B, 1280) float32."""

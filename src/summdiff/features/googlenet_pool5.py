@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from torch import nn
 
+from summdiff.devices import find_device
 from summdiff.features.backbone import centre_crop, check_images
 from summdiff.features.torch_network import (
     compute,
@@ -37,6 +38,7 @@ class GoogLeNetPool5:
     Args:
         weights: a file with torchvision's state dict (googlenet-1378be20.pth); None lets torchvision fetch it.
         threads: threads to compute with; None leaves PyTorch's own setting.
+        device: where to compute, see `summdiff.devices.find_device`.
 
     Raises:
         BackboneError: torchvision or the weights are missing, or the weights are another network's.
@@ -45,7 +47,7 @@ class GoogLeNetPool5:
     dimension = 1024
     short_side = 256
 
-    def __init__(self, *, weights: str | Path | None = None, threads: int | None = None) -> None:
+    def __init__(self, *, weights: str | Path | None = None, threads: int | None = None, device: str = "cpu") -> None:
         models = import_torchvision(NAME)
         self._network: nn.Module = models.googlenet(
             weights=None, aux_logits=False, init_weights=False, transform_input=False
@@ -61,6 +63,7 @@ class GoogLeNetPool5:
         )
         self._network.eval().requires_grad_(False)
         self.id = f"{NAME}-{content_hash(self._network)}"
+        self._network.to(find_device(device))
         self._threads = threads
 
     def __call__(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:

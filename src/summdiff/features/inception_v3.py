@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from summdiff.devices import find_device
 from summdiff.features.backbone import check_images
 from summdiff.features.torch_network import (
     compute,
@@ -40,6 +41,7 @@ class InceptionV3:
         weights: a file with torchvision's state dict (inception_v3_google-0cc3c7bd.pth); None lets torchvision fetch
             it.
         threads: threads to compute with; None leaves PyTorch's own setting.
+        device: where to compute, see `summdiff.devices.find_device`.
         name: what the user called the backbone, for messages.
 
     Raises:
@@ -49,7 +51,9 @@ class InceptionV3:
     dimension = 2048
     short_side = SIZE
 
-    def __init__(self, *, weights: str | Path | None = None, threads: int | None = None, name: str = NAME) -> None:
+    def __init__(
+        self, *, weights: str | Path | None = None, threads: int | None = None, device: str = "cpu", name: str = NAME
+    ) -> None:
         models = import_torchvision(name)
         self._network: nn.Module = models.inception_v3(
             weights=None, aux_logits=False, init_weights=False, transform_input=False
@@ -65,6 +69,7 @@ class InceptionV3:
         )
         self._network.eval().requires_grad_(False)
         self.id = f"{NAME}-{content_hash(self._network)}"
+        self._network.to(find_device(device))
         self._threads = threads
 
     def __call__(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -33,6 +33,7 @@ class InceptionV3YouTube8M:
         weights: as of `InceptionV3`.
         pca: a file from `summdiff fit-pca`, or the published matrices (see `summdiff.features.pca.load_pca`).
         threads: threads to compute with; None leaves PyTorch's own setting.
+        device: where to compute, see `summdiff.devices.find_device`.
 
     Raises:
         BackboneError: torchvision, the weights or the matrices are missing, or they do not belong together.
@@ -42,7 +43,12 @@ class InceptionV3YouTube8M:
     short_side = InceptionV3.short_side
 
     def __init__(
-        self, *, weights: str | Path | None = None, pca: str | Path | None = None, threads: int | None = None
+        self,
+        *,
+        weights: str | Path | None = None,
+        pca: str | Path | None = None,
+        threads: int | None = None,
+        device: str = "cpu",
     ) -> None:
         if pca is None:
             raise BackboneError(
@@ -50,7 +56,7 @@ class InceptionV3YouTube8M:
                 f"and give them with '{NAME}:pca=PATH'."
             )
         self._pca = load_pca(pca, features=InceptionV3.dimension, dimension=self.dimension)
-        self._inception = InceptionV3(weights=weights, threads=threads, name=NAME)
+        self._inception = InceptionV3(weights=weights, threads=threads, device=device, name=NAME)
         if self._pca.backbone_id not in {None, self._inception.id}:
             raise BackboneError(
                 f"The matrices in '{pca}' were fitted to features of '{self._pca.backbone_id}', "

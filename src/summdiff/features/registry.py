@@ -47,14 +47,16 @@ def backbone_ids() -> tuple[str, ...]:
     return tuple(_ENTRIES)
 
 
-def load_backbone(spec: str = DEFAULT, *, threads: int | None = None) -> Backbone:
+def load_backbone(spec: str = DEFAULT, *, threads: int | None = None, device: str = "cpu") -> Backbone:
     """Load the backbone that a text names.
 
     Args:
         spec: a name of `backbone_ids`, with options where it takes some (see this module).
         threads: threads to compute with; None means as many as there are cores.
+        device: where to compute, see `summdiff.devices.find_device`.
 
     Raises:
+        UsageError: there is no such device here.
         BackboneError: the name or an option is unknown, or a library or weights are missing.
     """
     name, options = parse_spec(spec)
@@ -68,7 +70,7 @@ def load_backbone(spec: str = DEFAULT, *, threads: int | None = None) -> Backbon
             known = ", ".join(f"'{key}'" for key in entry.options) or "none"
             raise BackboneError(f"The backbone '{name}' has no option '{option}'; it takes {known}.")
     factory = getattr(import_module(entry.module), entry.factory)
-    backbone: Backbone = factory(*arguments, threads=threads, **options)
+    backbone: Backbone = factory(*arguments, threads=threads, device=device, **options)
     return backbone
 
 

@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from summdiff.devices import find_device
 from summdiff.errors import BackboneError
 from summdiff.features.backbone import check_images
 from summdiff.features.torch_network import (
@@ -37,12 +38,15 @@ class TimmModel:
         model: name of a model in timm, for example "vit_small_patch14_dinov2.lvd142m".
         weights: a file with timm's state dict for it; None lets timm fetch it.
         threads: threads to compute with; None leaves PyTorch's own setting.
+        device: where to compute, see `summdiff.devices.find_device`.
 
     Raises:
         BackboneError: timm, the model or its weights are missing, or the weights are another model's.
     """
 
-    def __init__(self, model: str, *, weights: str | Path | None = None, threads: int | None = None) -> None:
+    def __init__(
+        self, model: str, *, weights: str | Path | None = None, threads: int | None = None, device: str = "cpu"
+    ) -> None:
         name = f"timm:{model}"
         try:
             import timm
@@ -77,6 +81,7 @@ class TimmModel:
         if len(shape) != 2:
             raise BackboneError(f"The model '{model}' gives features of shape {shape[1:]}, not one vector a picture.")
         self.dimension = shape[1]
+        network.to(find_device(device))
 
     def __call__(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """(B, H, W, 3) uint8 RGB with a shorter side of `short_side` -> (B, D) float32."""

@@ -141,7 +141,7 @@ def compute(
     """Run a network on pictures, a few at a time.
 
     Args:
-        network: (b, 3, h, w) float -> (b, dimension).
+        network: (b, 3, h, w) float -> (b, dimension), on any device.
         images: (B, H, W, 3) uint8.
         prepare: makes the network's input from (b, H, W, 3) uint8.
         dimension: D.
@@ -151,9 +151,10 @@ def compute(
         (B, dimension) float32.
     """
     features = np.empty((len(images), dimension), dtype=np.float32)
+    device = next(network.parameters()).device
     with torch.inference_mode(), _threads(threads):
         for start in range(0, len(images), _BATCH):
-            features[start : start + _BATCH] = network(prepare(images[start : start + _BATCH])).numpy()
+            features[start : start + _BATCH] = network(prepare(images[start : start + _BATCH]).to(device)).cpu().numpy()
     return features
 
 

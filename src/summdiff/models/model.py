@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
+from summdiff.devices import find_device
 from summdiff.errors import ModelError, UsageError
 from summdiff.models.contract import Network
 from summdiff.models.inputs import Cells, Conditioning, checked_features, condition_inputs
@@ -92,13 +93,7 @@ class Model(ABC):
         """
         if precision not in get_args(Precision):
             raise UsageError(f"There is no precision '{precision}': use {' or '.join(get_args(Precision))}.")
-        if device == "auto":
-            device = "cuda" if torch.cuda.is_available() else "cpu"
-        try:
-            wanted = torch.device(device)
-            torch.zeros(1, device=wanted)
-        except (RuntimeError, AssertionError) as error:
-            raise UsageError(f"There is no device '{device}' here: use cpu.") from error
+        wanted = find_device(device)
         self.network.to(wanted)
         self.device, self.precision = wanted, precision
         return self

@@ -45,6 +45,8 @@ def alternatives(shots: Shots, best: Choice, curves: ArrayLike, *, count: int, l
     Returns:
         At most `count`, in the order of choosing; fewer where no more differ within the loss.
     """
+    if not count:
+        return []
     samples = np.asarray(curves, dtype=np.float64)
     mean, quick = samples.mean(axis=0), shots.coarse()
     whole = shots.worth(best.parts, mean)

@@ -89,7 +89,9 @@ def _fit(
     first_process = fabric.global_rank == 0
     watcher = watcher if watcher is not None and first_process else Watcher()
     make_folder(directory)
-    checkpoints = Checkpoints(directory, identity(recipe, videos), watcher.say)
+    # One process reads the whole file for its digest, and not all of them, at once, through a shared disk.
+    who = fabric.broadcast(identity(recipe, videos) if first_process else "")
+    checkpoints = Checkpoints(directory, who, watcher.say)
     saved = checkpoints.newest() if recipe.resume == "auto" else None
     examples = Examples(videos, recipe)
     if recipe.network.model == "ridge":

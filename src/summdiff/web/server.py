@@ -46,6 +46,7 @@ def serve(
     model: str = DEFAULT_MODEL,
     backbone: str = DEFAULT_BACKBONE,
     fast: bool = False,
+    device: str = "cpu",
     ready: Callable[[Address], None] = lambda address: None,
 ) -> None:
     """Run a studio until it is interrupted; all its files are gone then.
@@ -56,7 +57,7 @@ def serve(
         port: port to listen at; 0 takes any that is free.
         max_upload: bytes.
         idle_seconds: after which an unused session goes.
-        model, backbone, fast: as for `Summarizer`.
+        model, backbone, fast, device: as for `Summarizer`.
         ready: called with the address once it can be opened.
 
     Raises:
@@ -66,7 +67,7 @@ def serve(
     """
     for video in videos:
         check_video(video)
-    local = Summarizer(model=model, backbone=backbone, fast=fast)
+    local = Summarizer(model=model, backbone=backbone, fast=fast, device=device)
     local.load()  # what is missing is said now, and not after an upload
     with listen(host, port) as listener:
         loopback = is_loopback(host)
@@ -84,7 +85,9 @@ def serve(
                 idle_seconds=idle_seconds,
             ),
             # What is known of uploads goes with them; what is known of this machine's files is worth keeping.
-            uploads=Summarizer(model=model, backbone=backbone, cache=FeatureCache(root / "features"), fast=fast),
+            uploads=Summarizer(
+                model=model, backbone=backbone, cache=FeatureCache(root / "features"), fast=fast, device=device
+            ),
             local=local,
         )
         name = socket.gethostname().lower()
