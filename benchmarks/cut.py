@@ -14,6 +14,7 @@ import statistics
 import tempfile
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 from films import with_key_frames
 from rows import Row, ratio, turns, write
@@ -22,7 +23,7 @@ from summdiff.timeline import Interval
 from summdiff.video import probe, write_cut
 from summdiff.video.copy import CopyPlan
 from summdiff.video.cut import tick_parts
-from summdiff.video.index import index_frames
+from summdiff.video.index import _index_frames, index_frames
 from summdiff.video.pick import FramePicker
 
 
@@ -36,6 +37,12 @@ def encoded(path: Path, parts: list[Interval]) -> float:
             return sum(part.duration for part in parts)
         stretches = [stretch for part in ticks for stretch in plan.stretches(part.start, part.end)]
         return float(sum(each.end - each.start for each in stretches if each.group is None) * picker.time_base)
+
+
+def anew(path: Path, parts: list[Interval], target: Path, method: Literal["encode", "auto"]) -> None:
+    """Write it as if the film had not been looked at before."""
+    _index_frames.cache_clear()
+    write_cut(path, parts, target, method=method)
 
 
 def main() -> None:
@@ -59,7 +66,7 @@ def main() -> None:
                 starts = [(i + 0.5) * duration / count - length / 2 for i in range(count)]
                 parts = [Interval(max(start, 0.0), max(start, 0.0) + length) for start in starts]
                 target = Path(folder) / "cut.mp4"
-                ways = {method: partial(write_cut, path, parts, target, method=method) for method in ("encode", "auto")}
+                ways = {method: partial(anew, path, parts, target, method) for method in ("encode", "auto")}
                 seconds = turns(ways, asked.rounds)
                 times = ratio(seconds["encode"], seconds["auto"])
                 encode, copy = (statistics.median(each) for each in seconds.values())
