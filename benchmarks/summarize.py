@@ -46,7 +46,7 @@ def plain_pass(path: Path) -> float:
 
 
 def one_round(path: Path, target: Path) -> tuple[float, float, float, Summary]:
-    """Seconds of the plain pass, of a summary by a summarizer that is loaded and has seen nothing, and of writing it."""
+    """Seconds of the plain pass, of a summary by a summarizer that has seen nothing yet, and of writing it."""
     plain = plain_pass(path)
     summarizer = summdiff.Summarizer(cache=False)
     summarizer.load()
