@@ -28,7 +28,7 @@ def test_the_same_updates_as_a_padded_loop_with_written_out_attention(plain, all
     network = f"network={{preset: {preset}, width: 16, heads: 2, feed_forward: 32, dropout: 0, input_dropout: 0}}"
     changes = [network, "window=null", "augmentation.views=1", "ema_decay=0", "learning_rate_schedule=constant"]
     examples = Examples(all_train, read_recipe(recipe_file, changes))
-    slow = plain.PlainRun(read_recipe(recipe_file, changes), examples)
+    slow = plain.PlainRun(read_recipe(recipe_file, changes), examples, longest=int(examples.lengths.max()))
     losses = [slow.epoch(Batches(examples, read_recipe(recipe_file, changes)), epoch) for epoch in range(2)]
     recipe = read_recipe(recipe_file, [*changes, "micro_batch=1"])
     run = Run(recipe, examples, launch(recipe))
