@@ -82,20 +82,25 @@ def test_a_folder_that_is_not_there(tmp_path):
 def test_what_is_replaced_keeps_its_permissions(tmp_path):
     path = tmp_path / "private.json"
     path.write_text("old")
-    path.chmod(0o600)
-    with written_whole(path) as partial:
-        partial.write_text("new")
-    assert path.stat().st_mode & 0o777 == 0o600
+    for mode in (0o600, 0o444):
+        path.chmod(mode)
+        with written_whole(path) as partial:
+            partial.write_text("new")
+        assert path.stat().st_mode & 0o777 == mode
 
 
 def test_folders_of_killed_processes_go_too_and_links_are_not_followed(tmp_path, dead):
     (mine := tmp_path / "mine").mkdir()
     (mine / "film.mp4").write_text("film")
     (place := tmp_path / "place").mkdir()
+    elsewhere = temporary_path(place)
+    elsewhere = elsewhere.with_name(elsewhere.name.replace(elsewhere.name.split("-")[1], "0" * 8))
+    elsewhere.mkdir()  # another machine's or container's studio, perhaps a living one
+    os.utime(elsewhere, (0, 0))
     left, link = dead(place), dead(place)
     left.mkdir()
     (left / "upload.mp4").write_text("half")
     link.symlink_to(mine)
     sweep(place)
-    assert list(place.iterdir()) == []
+    assert list(place.iterdir()) == [elsewhere]
     assert (mine / "film.mp4").exists()

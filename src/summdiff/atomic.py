@@ -38,8 +38,8 @@ def written_whole(path: Path) -> Iterator[Path]:
         temporary = temporary_path(path.parent)
         os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
         yield temporary
-        temporary.chmod(_mode_of(path))
         to_disk(temporary)  # or a crash of the machine may leave an empty file under the final name
+        temporary.chmod(_mode_of(path))
         temporary.replace(path)
     except OSError as error:
         raise OutputError(f"'{path}' cannot be written: {error.strerror or error}.") from error
@@ -62,14 +62,15 @@ def sweep(folder: Path) -> None:
             if named is None:
                 continue
             with suppress(OSError):
+                is_folder = entry.is_dir(follow_symlinks=False)
                 if named["where"] == _where():
                     left = not _lives(int(named["process"]))
-                else:
-                    left = entry.stat().st_mtime < time.time() - _LONG_AGO
-                if left and not entry.is_dir(follow_symlinks=False):
-                    Path(entry.path).unlink()
-                elif left:
+                else:  # a folder's own time does not tell whether somebody works in it
+                    left = not is_folder and entry.stat().st_mtime < time.time() - _LONG_AGO
+                if left and is_folder:
                     shutil.rmtree(entry.path)
+                elif left:
+                    Path(entry.path).unlink()
 
 
 def sweep_now_and_then(folder: Path) -> None:

@@ -139,19 +139,19 @@ class Guard:
         return None
 
     def _threshold(self, scope: Scope) -> Response | None:
-        """The page for who comes from another site; none for who has been on it."""
+        """The page for who comes from another site, with which no session is opened."""
         if scope["path"] != "/" or scope["method"] != "GET":
             return None
         if Headers(scope=scope).get("sec-fetch-site", "none") in ("same-origin", "none"):
             return None
         asked = parse_qs(scope["query_string"].decode("latin-1"))
-        if _PASSED in asked:  # a browser that goes on saying so, rather than round for ever
-            return None
         token = {"token": asked["token"][0]} if "token" in asked else {}
         address = escape(f"/?{urlencode({**token, _PASSED: 1})}")
+        # Once by itself, and else by a click, or a browser that goes on saying so would go round for ever.
+        onward = "" if _PASSED in asked else f'<meta http-equiv="refresh" content="0;url={address}">'
         return HTMLResponse(
-            f'<!doctype html><meta charset="utf-8"><title>summdiff studio</title>'
-            f'<meta http-equiv="refresh" content="0;url={address}"><a href="{address}">Open the studio</a>'
+            f'<!doctype html><meta charset="utf-8"><title>summdiff studio</title>{onward}'
+            f'<a href="{address}">Open the studio</a>'
         )
 
     def _admitted(self, scope: Scope) -> Response | None:
