@@ -265,7 +265,7 @@ def kill_at_random_times(folder, *, rounds, files, seed):
     """Until all is done; a file that was unlucky twice is tried again as a user would."""
     rng = random.Random(seed)
     make(folder, **{f"f{number:03d}": f"sleep {rng.uniform(0, 0.3):.3f}" for number in range(files)})
-    done = set()
+    done, amid = set(), False
     for _ in range(rounds):
         begun = log(folder, "begin")
         before = set(done)
@@ -273,7 +273,8 @@ def kill_at_random_times(folder, *, rounds, files, seed):
         assert before <= done, "what was done is lost"
         again = {name for name, times in log(folder, "begin").items() if times > begun[name]}
         assert not before & again, "what was done is done again"
-    assert 0 < len(done) < files, "nothing was disturbed"
+        amid |= 0 < len(done) < files  # the last rounds may find nothing left to do
+    assert amid, "nothing was disturbed"
     assert run_files(folder, retry_failed=True).complete
     assert sorted(of(folder, "done")) == [job.name for job in files_of(folder)]  # each once
     for job in files_of(folder):
