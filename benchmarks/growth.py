@@ -28,7 +28,7 @@ from typing import Any
 import av
 import matplotlib as mpl
 import numpy as np
-from rows import turns
+from rows import peak_of, turns
 
 from segmentation import scenes
 from summdiff.evaluation.measures import Judged, judge
@@ -154,18 +154,10 @@ def peak(name: str, size: int, folder: Path, *, quick: bool) -> float:
 
 
 def raised(work: Callable[[], object]) -> float:
-    """MB by which this process grows at most while it works. (`ru_maxrss` would begin with its parent's.)"""
+    """MB by which this process grows at most while it works."""
     gc.collect()
     ctypes.CDLL(None).malloc_trim(0)  # what making the input has left would hide what the work takes
-    before = _resident("VmRSS")
-    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # the peak counts from here
-    work()
-    return (_resident("VmHWM") - before) / 1e6
-
-
-def _resident(key: str) -> int:
-    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
-    return next(1024 * int(line.split()[1]) for line in lines if line.startswith(key))
+    return peak_of(work)[1] * 2**20 / 1e6
 
 
 def main() -> None:

@@ -64,6 +64,23 @@ def ratio(above: list[float], below: list[float]) -> float:
     return statistics.median(a / b for a, b in zip(above, below, strict=True))
 
 
+def peak_of(work: Callable[[], object]) -> tuple[float, float]:
+    """MiB that this process has at most while it works, and how much more that is than just before; on Linux.
+
+    (`ru_maxrss` would begin with that of the process which started this one.)
+    """
+    before = _resident("VmRSS")
+    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # the peak counts from here
+    work()
+    peak = _resident("VmHWM")
+    return peak, peak - before
+
+
+def _resident(key: str) -> float:
+    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(key))
+
+
 def machine() -> dict[str, object]:
     """What the numbers were measured on."""
     model = platform.machine()

@@ -35,7 +35,7 @@ import h5py
 import numpy as np
 import torch
 from plain_training import PlainRun
-from rows import Row, write
+from rows import Row, peak_of, write
 
 from summdiff.data.registry import open_dataset
 from summdiff.data.splits import Split
@@ -119,16 +119,7 @@ def measure(name: str, way: str, folder: Path, threads: int) -> None:
     epoch, examples = epochs(name, way, folder, threads)
     for video in range(len(examples)):
         examples.view(video, 0)
-    before = _resident("VmRSS")
-    Path("/proc/self/clear_refs").write_text("5")  # the peak counts from here
-    epoch(0)
-    peak = _resident("VmHWM")
-    print(json.dumps([peak, peak - before]))
-
-
-def _resident(key: str) -> float:
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(key))
+    print(json.dumps(peak_of(lambda: epoch(0))))
 
 
 def padding(name: str, folder: Path) -> dict[str, float]:

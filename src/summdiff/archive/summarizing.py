@@ -85,12 +85,12 @@ def check_outputs(job: Job, options: Options, formats: Sequence[str], *, overwri
 
 def check_apart(work: Sequence[Job], options: Options, formats: Sequence[str]) -> None:
     """Raise a UsageError where what is written for one video would take the place of another that is worked on."""
-    videos = {os.path.realpath(job.video): job.video for job in work}
+    videos = {Path(os.path.realpath(job.video)): job.video for job in work}
     for job in work:
-        folder = os.path.realpath(job.folder)
+        folder = Path(os.path.realpath(job.folder))
         for paths in _targets(job, options, formats):
             for path in paths:
-                video = videos.get(os.path.join(folder, path.name))  # noqa: PTH118 (thousands of videos)
+                video = videos.get(folder / path.name)
                 if video is not None:
                     raise UsageError(
                         f"'{video}' is to be summarised, and the summary of '{job.video}' would be written in its "

@@ -74,9 +74,8 @@ def extract(
     from summdiff.features import load_backbone
     from summdiff.features.store import StoreWriter
 
-    identifier = load_backbone(
-        backbone, threads=1, device=device
-    ).id  # what is missing for all of them is said before any work
+    # What is missing for all of them is said before any work.
+    identifier = load_backbone(backbone, threads=1, device=device).id
     about = settings(backbone=identifier, rate=rate)
     store = output.absolute()
     show = archive_progress(quiet=quiet, machine=progress == "machine")
