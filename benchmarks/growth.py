@@ -6,7 +6,8 @@ Each stage runs at five or more sizes, in turns, in one process; those on films 
 much the work raises the resident set of a process of its own at most, its input being there already (Linux tells). The
 exponent is the slope of a line through the larger half of the sizes in logarithms: 1 is linear. Of memory there is none
 where the largest size takes less than 4 MB more than nothing.
-Writes growth.csv, growth.md, growth.png and growth.svg.
+Writes growth.csv, growth.md, growth.png and growth.svg, and puts the table into docs/speed.md where those are in
+results/growth.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ import numpy as np
 from rows import peak_of, turns
 
 from segmentation import scenes
+from summdiff.documents import put_table
 from summdiff.evaluation.measures import Judged, judge
 from summdiff.extraction import extract
 from summdiff.features import load_backbone
@@ -44,6 +46,8 @@ from matplotlib import pyplot as plt
 
 from evaluation import tvsum_like
 
+REPOSITORY = Path(__file__).resolve().parents[1]
+RESULTS, PAGE = REPOSITORY / "results" / "growth", REPOSITORY / "docs" / "speed.md"
 LEAST_MB = 4.0  # below that, memory is the libraries' own affair
 
 
@@ -163,7 +167,7 @@ def raised(work: Callable[[], object]) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--output", type=Path, default=Path("results/growth"))
+    parser.add_argument("--output", type=Path, default=RESULTS)
     parser.add_argument("--quick", action="store_true", help="tiny sizes: whether it runs")
     parser.add_argument("--peak", nargs=3, help=argparse.SUPPRESS)
     asked = parser.parse_args()
@@ -215,6 +219,8 @@ def main() -> None:
         writer.writeheader()
         writer.writerows(rows)
     (asked.output / "growth.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    if asked.output.resolve() == RESULTS:
+        put_table(PAGE, "growth", "\n".join(lines))
 
 
 if __name__ == "__main__":

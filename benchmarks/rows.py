@@ -25,7 +25,7 @@ class Row:
     Attributes:
         name: of what is measured.
         against: the alternative, in words.
-        ratio: of the two; the medians of each round's.
+        ratio: of the two, the median of each round's; None where it could not be measured here, as `bound` says.
         target: what to reach; None where there is none.
         at_most: whether the ratio should be no more than the target; else it should be no less.
         bound: where the target is missed, what bounds it; may be said in any case.
@@ -34,7 +34,7 @@ class Row:
 
     name: str
     against: str
-    ratio: float
+    ratio: float | None
     target: float | None
     at_most: bool = False
     bound: str = ""
@@ -42,7 +42,7 @@ class Row:
 
     @property
     def met(self) -> bool | None:
-        if self.target is None:
+        if self.target is None or self.ratio is None:
             return None
         return self.ratio <= self.target if self.at_most else self.ratio >= self.target
 
@@ -93,6 +93,9 @@ def machine() -> dict[str, object]:
 def write(path: Path | None, rows: list[Row]) -> None:
     """Show the rows, and write them as JSON where asked to."""
     for row in rows:
+        if row.ratio is None:
+            print(f"{row.name}: unmeasured: {row.bound}")
+            continue
         if row.target is None:
             print(f"{row.name}: {row.ratio:.2f} {row.bound}")
             continue

@@ -1,10 +1,10 @@
-"""All comparisons with their targets: what `make bench` runs. Shows a table and writes benchmarks/results.json.
+"""All comparisons with their targets: what `make bench` runs. Writes benchmarks/results.json and docs/speed.md.
 
     python benchmarks/suite.py VIDEO [--only NAME ...] [--output FILE]
 
 Each script runs in a process of its own, one after the other; on a machine that does nothing else, within an hour.
 With --only, rows of other scripts stay as they were. A row says its script, what it is compared with, the ratio, the
-target, whether it is met, and what bounds it where it is not.
+target, whether it is met, and what bounds it where it is not; the ratio is null where it could not be measured here.
 """
 
 from __future__ import annotations
@@ -17,10 +17,13 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from summdiff.documents import put_table
+
 HERE = Path(__file__).resolve().parent
+RESULTS, PAGE = HERE / "results.json", HERE.parent / "docs" / "speed.md"
 # In the order of the table; {video} is the film.
 SCRIPTS: dict[str, list[str]] = {
-    "summarize": ["{video}", "--profile", str(HERE.parent / "docs" / "profile.md")],
+    "summarize": ["{video}", "--profile", str(PAGE)],
     "fast": ["{video}"],
     "backbone": [],
     "segmentation": [],
@@ -31,6 +34,7 @@ SCRIPTS: dict[str, list[str]] = {
     "evaluation": [],
     "cut": ["{video}"],
     "start": ["{video}"],
+    "accelerator": [],
 }
 
 
@@ -49,11 +53,15 @@ def table(rows: list[dict[str, Any]]) -> str:
     """Markdown."""
     lines = ["| | against | ratio | target | |", "|---|---|---|---|---|"]
     for row in rows:
-        if row["target"] is None:
-            continue
-        sign = "≤" if row["at_most"] else "≥"
-        met = "met" if row["met"] else f"missed: {row['bound'] or 'not looked into'}"
-        lines.append(f"| {row['name']} | {row['against']} | {row['ratio']:.2f} | {sign} {row['target']:g} | {met} |")
+        ratio = "" if row["ratio"] is None else f"{row['ratio']:.2f}"
+        target = "" if row["target"] is None else f"{'≤' if row['at_most'] else '≥'} {row['target']:g}"
+        if row["ratio"] is None:
+            said = f"unmeasured: {row['bound']}"
+        else:
+            said = {True: "met", False: f"missed: {row['bound']}", None: row["bound"]}[row["met"]]
+        lines.append(f"| {row['name']} | {row['against']} | {ratio} | {target} | {said} |")
+    machines = {f"{row['machine']['cpu']}, {row['machine']['cores']} cores" for row in rows}
+    lines += ["", f"Measured on: {'; '.join(sorted(machines))}."]
     return "\n".join(lines)
 
 
@@ -61,7 +69,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("video", type=Path)
     parser.add_argument("--only", nargs="+", choices=SCRIPTS, default=list(SCRIPTS))
-    parser.add_argument("--output", type=Path, default=HERE / "results.json")
+    parser.add_argument("--output", type=Path, default=RESULTS)
     asked = parser.parse_args()
     rows: list[dict[str, Any]] = json.loads(asked.output.read_text()) if asked.output.exists() else []
     failed = []
@@ -75,6 +83,8 @@ def main() -> None:
         rows = [row for script in SCRIPTS for row in kept[script]]
         asked.output.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")  # after each: a stop loses little
     print(table(rows))
+    if asked.output.resolve() == RESULTS:
+        put_table(PAGE, "bench", table(rows))
     if failed:
         sys.exit(f"Failed, and not in the table as of now: {', '.join(failed)}.")
 

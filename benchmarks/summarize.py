@@ -1,10 +1,11 @@
 """Where the time of `summarize` goes, as shares of one plain decoding pass over the same file.
 
-    python benchmarks/summarize.py VIDEO [--rounds 3] [--profile FILE] [--json FILE]
+    python benchmarks/summarize.py VIDEO [--rounds 3] [--profile PAGE] [--json FILE]
 
 Each round runs one plain pass (PyAV, threads on, every frame decoded, one frame a second scaled to 256 px and turned
 into an array, nothing else) and one summary without the feature cache, in turns. The ratio is the median over rounds.
-`--profile` writes a Markdown table of what each thread does, sampled a hundred times a second in one more summary.
+`--profile` puts a table of what each thread does, sampled a hundred times a second in one more summary, between the
+page's marks for it.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ import av
 from rows import Row, write
 
 import summdiff
+from summdiff.documents import put_table
 from summdiff.timeline import Summary
 from summdiff.video import write_cut
 from summdiff.video.index import _index_frames
@@ -90,7 +92,7 @@ def main() -> None:
         print(f"{name:22}{seconds:9.2f}{share:26.2f}")
     if arguments.profile:
         table = profiled(arguments.video, target)
-        arguments.profile.write_text(table, encoding="utf-8")
+        put_table(arguments.profile, "profile", table)
         print(table)
     numbers = {f"{name.strip()}, s": round(seconds, 3) for name, seconds, _ in rows}
     bound = (
@@ -134,7 +136,7 @@ PARTS = (
 
 
 def profiled(video: Path, target: Path) -> str:
-    """A Markdown page on where the threads of one summary are, by samples of their stacks."""
+    """In Markdown, where the threads of one summary are, by samples of their stacks."""
     summarizer = summdiff.Summarizer(cache=False)  # one that has seen no video yet, as a user's
     summarizer.load()
     seen: Counter[tuple[str, str]] = Counter()
@@ -163,10 +165,8 @@ def profiled(video: Path, target: Path) -> str:
             lines.append(f"| {name} | {what} | {count / whole:.1%} |")
     size = f"{summary.video.duration:.0f} s, {summary.video.width}x{summary.video.height}"
     return (
-        "# Where the time of a summary goes\n\nWritten by `make bench`, from samples of what each thread is doing.\n\n"
-        f"{video.name}, {size}, summarised and written in {seconds:.1f} s on {os.cpu_count()} cores\n\n"
+        f"{video.name}, {size}, summarised and written in {seconds:.1f} s on {os.cpu_count()} cores:\n\n"
         + "\n".join(lines)
-        + "\n"
     )
 
 

@@ -24,14 +24,15 @@ from typing import Any
 REPOSITORY = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(REPOSITORY / "tests" / "trust"), str(REPOSITORY / "tests")]
 
-from documents import put_table
 from fault_targets import CASES
 from kills import VERBS, kill
 from worker_pool import GOOD, run
 
 from summdiff.atomic import written_whole
+from summdiff.documents import put_table
 
 RESULTS = REPOSITORY / "results" / "trust"
+PAGE = REPOSITORY / "docs" / "trust.md"
 
 
 def faults(seconds: float) -> dict[str, Any]:
@@ -132,7 +133,7 @@ def keep(path: Path, found: dict[str, Any]) -> None:
     with written_whole(path.with_suffix(".md")) as partial:
         partial.write_text(tables(found), encoding="utf-8")
     if path.parent == RESULTS:
-        put_table("kills", kills_table(found))
+        put_table(PAGE, "kills", kills_table(found))
 
 
 if __name__ == "__main__":

@@ -27,13 +27,14 @@ from typing import Any
 REPOSITORY = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(REPOSITORY / "tests" / "trust"), str(REPOSITORY / "tests")]
 
-from documents import put_table
 from nasty_videos import CASES
 from worker_pool import GOOD, Outcome, run
 
 from summdiff.atomic import written_whole
+from summdiff.documents import put_table
 
 RESULTS = REPOSITORY / "results" / "trust"
+PAGE = REPOSITORY / "docs" / "trust.md"
 TARGETS = {
     "corpus": "Corpus",
     "command": "Command",
@@ -199,7 +200,7 @@ def keep(folder: Path, found: dict[str, Any]) -> None:
     with written_whole(folder / "fuzz.md") as partial:
         partial.write_text(table(found), encoding="utf-8")
     if folder == RESULTS:
-        put_table("fuzz", summary_table(found))
+        put_table(PAGE, "fuzz", summary_table(found))
 
 
 if __name__ == "__main__":

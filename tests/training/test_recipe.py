@@ -5,9 +5,10 @@ from typing import get_args
 import pytest
 
 from summdiff.data.video import Kind
+from summdiff.documents import with_table
 from summdiff.errors import DataError, UsageError
 from summdiff.models.summdiff import PRESETS, NetworkConfig
-from summdiff.training.fields import with_tables
+from summdiff.training.fields import field_tables
 from summdiff.training.recipe import Recipe, TargetRecipe, read_recipe, shipped_recipes
 from summdiff.training.run import train
 
@@ -154,7 +155,7 @@ def test_the_tables_of_fields_are_those_of_the_models():
     """`python -m summdiff.training.fields docs/training.md` writes them anew."""
     path = Path(__file__).parents[2] / "docs" / "training.md"
     text = path.read_text(encoding="utf-8")
-    assert with_tables(text, path) == text
+    assert with_table(text, "fields", field_tables(), path) == text
     assert "| `window` | whole number from 8 to 1000000, `null` | `128` |" in text
     assert all(f"| `{name}` |" in text for name in TargetRecipe.model_fields)
     described = [
@@ -162,5 +163,3 @@ def test_the_tables_of_fields_are_those_of_the_models():
         for name, field in Recipe.model_fields.items()
     ]
     assert all(described)
-    with pytest.raises(DataError, match="needs the lines"):
-        with_tables("no marks", path)

@@ -17,12 +17,9 @@ from typing import Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from summdiff.atomic import written_whole
-from summdiff.errors import DataError
+from summdiff.documents import put_table
 from summdiff.training.network_recipe import SECTIONS
 from summdiff.training.recipe import Recipe
-
-BEGIN, END = "<!-- fields: begin -->", "<!-- fields: end -->"
 
 
 def field_tables() -> str:
@@ -43,19 +40,6 @@ def field_tables() -> str:
             about = " ".join((each.__doc__ or "").split())
             parts.append(f"### `{title}`\n\n{about}\n\n" + _table(each.model_fields))
     return "\n\n".join(parts)
-
-
-def with_tables(text: str, path: Path) -> str:
-    """A document's text with the tables between its marks.
-
-    Raises:
-        DataError: the marks are not there.
-    """
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise DataError(f"'{path}' needs the lines '{BEGIN}' and '{END}', with the tables in between.")
-    return f"{before}{BEGIN}\n\n{field_tables()}\n\n{END}{after}"
 
 
 def _table(fields: dict[str, FieldInfo]) -> str:
@@ -132,10 +116,7 @@ def _plain(number: float) -> str:
 
 def main() -> None:
     """Write the tables into the document that is named."""
-    path = Path(sys.argv[1])
-    text = with_tables(path.read_text(encoding="utf-8"), path)
-    with written_whole(path) as partial:
-        partial.write_text(text, encoding="utf-8")
+    put_table(Path(sys.argv[1]), "fields", field_tables())
 
 
 if __name__ == "__main__":
