@@ -15,7 +15,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 _GRID = 31  # bits: values are whole multiples of the greatest by 2 ** 31, so that sums of 2 million are exact
-_NEAR = 64  # items on each side of the edge of what fits, among which to look for a good choice
+_NEAR = 64  # items on each side of the edge of what fits, among which to look for one to exchange for another
+_CORE = 8  # items around that edge of which every subset is tried
+_SUBSETS = np.arange(1 << _CORE)[:, None] >> np.arange(_CORE) & 1
 _LARGE = 1 << 16  # items · capacity from which looking for items that are decided pays
 _CELLS = 1 << 15  # rows · capacities held at a time by `knapsack_rows`: what stays in a core's own cache
 
@@ -215,10 +217,14 @@ def _decided(
 
     fits = int(np.searchsorted(load, capacity, side="right")) - 1  # so many of the densest, then the next does not
     spare = capacity - int(load[fits])
-    # Reachable: those, with one more, and one near the edge for another.
+    # Reachable: those, with one more, and one near the edge for another; and any of those around the edge.
     near_out, near_in = slice(fits, fits + _NEAR), slice(max(0, fits - _NEAR), fits)
     gain = v[near_out, None] - np.append(v[near_in], 0.0)
     reached = worth[fits] + gain[w[near_out, None] - np.append(w[near_in], 0) <= spare].max(initial=0.0)
+    core = slice(max(0, fits - _CORE // 2), max(0, fits - _CORE // 2) + _CORE)
+    subsets = _SUBSETS[: 1 << len(v[core]), : len(v[core])]
+    they_fit = subsets @ w[core] <= capacity - load[core.start]
+    reached = max(reached, worth[core.start] + (subsets @ v[core].astype(np.int64))[they_fit].max())
     inside = np.arange(len(v)) < fits
     turned = np.where(inside, relaxed(capacity + w) - v, relaxed(capacity - w) + v)
     sure = turned < reached * (1 - 1e-9) - 1  # room for rounding
