@@ -227,7 +227,7 @@ def main() -> None:
         print(f"{name:<50}{value:12.2f}")
 
     best = max((name for name in alone if name.startswith("onnx, ")), key=lambda name: -alone[name][0])
-    eager, ours = alone["torch eager, 4"][0], alone["onnx, 4"][0]
+    eager, ours = float(alone["torch eager, 4"][0]), float(alone["onnx, 4"][0])
     numbers = {"eager, pictures/s": len(images) / eager, "ours, pictures/s": len(images) / ours}
     write(
         arguments.json,

@@ -48,12 +48,15 @@ class Row:
 
 
 def turns(ways: Mapping[str, Callable[[], object]], rounds: int, *, warm: bool = False) -> dict[str, list[float]]:
-    """Seconds of each way in each round; other work on the machine hits all of them alike."""
+    """Seconds of each way in each round; other work on the machine hits all of them alike.
+
+    Every second round goes backwards, or the same one would always find the caches that a slow one left.
+    """
     seconds: dict[str, list[float]] = {name: [] for name in ways}
     for number in range(rounds + warm):
-        for name, way in ways.items():
+        for name in list(ways)[:: -1 if number % 2 else 1]:
             began = time.perf_counter()
-            way()
+            ways[name]()
             if number >= warm:
                 seconds[name].append(time.perf_counter() - began)
     return seconds

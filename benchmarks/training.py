@@ -4,7 +4,7 @@
 
 The plain loop (`benchmarks/plain_training.py`) draws batches at random, pads each to its longest video and writes
 attention out. Beside it one that pads to the longest video of the set, on our batches, whose losses must be ours. Ours
-works a batch off four videos at a time (`micro_batch=4`), which recipes do only where told to. All have the same
+works a batch off two or four videos at a time (`micro_batch`), which recipes do only where told to. All have the same
 weights and number of updates. The paper's form of SummDiff (`summdiff_paper_tvsum`, `summdiff_paper_mr_hisum`, dropout
 0) learns from
 
@@ -49,13 +49,14 @@ from summdiff.training.videos import Videos
 
 SETS = ("tvsum", "mr_hisum")
 WAYS = ("usual", "padded", "ours")
-OURS = {"tvsum": "micro_batch=4", "mr_hisum": "micro_batch=4"}
+OURS = {"tvsum": "micro_batch=2", "mr_hisum": "micro_batch=4"}
 FASTER, SMALLER = 3.0, 1 / 3
 AGAINST = {
     "usual": "a plain loop: random batches, padded, unfused attention",
     "padded": "the same, padded to the longest video of the set",
 }
-EQUAL = 2e-3  # of losses, after some updates; rounding is all that differs
+# Of losses, in the first epochs: rounding is all that differs, and grows fiftyfold with each.
+EQUAL, EPOCHS_ALIKE = 1e-4, 2
 
 
 def recipe_of(name: str, way: str, folder: Path, *, threads: int) -> Recipe:
@@ -151,7 +152,7 @@ def compare(name: str, folder: Path, rounds: int, threads: int) -> list[Row]:
             losses[way] = epoch(number)
             spent.append(time.perf_counter() - began)
         apart = np.abs(np.subtract(losses["padded"], losses["ours"])).max() / np.abs(losses["padded"]).max()
-        if apart > EQUAL:
+        if number < EPOCHS_ALIKE and apart > EQUAL:
             raise SystemExit(f"{name}: padding and ours disagree by {apart:.2g} in epoch {number + 1}")
         times.append(spent)
     spent_by = dict(zip(ways, zip(*times[1:], strict=True), strict=True))  # the first round warms up
@@ -167,7 +168,8 @@ def compare(name: str, folder: Path, rounds: int, threads: int) -> list[Row]:
             against,
             statistics.median(a / b for a, b in zip(spent_by[way], spent_by["ours"], strict=True)),
             FASTER if way == "usual" else None,
-            bound=f"products of matrices: it computes {steps[way] / steps['ours']:.2f} times as many steps",
+            bound="products of matrices and attention, which both need: "
+            f"the plain loop computes {steps[way] / steps['ours']:.2f} times as many steps",
             numbers=common,
         )
         for way, against in AGAINST.items()
