@@ -1,5 +1,8 @@
 """The Gaussian process over opinions, against textbook formulas and by drawing from it."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -133,3 +136,27 @@ def test_a_single_step_and_a_video_that_never_changes():
         assert expected.isfinite().all()
         assert (uncertain > 0).all()
         assert kinship.agreed(torch.rand(1, n), places, 2.0 * torch.arange(n), None, 6.0).isfinite().all()
+
+
+def test_batches_are_right_with_several_threads():
+    """In a process of its own: torch's batched LU then hangs, prints or is wrong."""
+    program = """
+import torch
+torch.set_num_threads(2)
+from summdiff.models.summdiff.kinship import Kinship, given
+torch.manual_seed(0)
+kinship, places, seconds = Kinship(), torch.randn(4, 300, 3), 2.0 * torch.arange(300.0)
+curves, known = torch.rand(4, 300), torch.full((4, 300), torch.nan)
+known[:, ::7] = 0.5
+covariance = kinship.prior(places, seconds, torch.ones(4, 300))
+together = kinship.agreed(curves, places, seconds, None, 0.5), *given(curves, covariance, known)
+for number in range(4):
+    one = slice(number, number + 1)
+    alone = kinship.agreed(curves[one], places[one], seconds, None, 0.5), *given(
+        curves[one], covariance[one], known[one]
+    )
+    for a, b in zip(together, alone, strict=True):
+        assert torch.allclose(a[one], b, atol=1e-5), (a[one] - b).abs().max()
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

@@ -69,7 +69,7 @@ class Kinship(nn.Module):
         count = real.sum(dim=1, keepdim=True)
         centred = (curves - (curves * real).sum(dim=1, keepdim=True) / count) * real
         wide = covariance + torch.diag_embed(noise * diagonal + (1 - real))
-        agreed: Tensor = (covariance @ torch.linalg.solve(wide, centred[..., None]))[..., 0]
+        agreed: Tensor = (covariance @ _solve(wide, centred[..., None]))[..., 0]
         return agreed
 
     @torch.no_grad()
@@ -182,7 +182,7 @@ def given(mean: Tensor, covariance: Tensor, known: Tensor) -> tuple[Tensor, Tens
     pairs = at[:, :, None] * at[:, None, :]
     jitter = _JITTER * covariance.diagonal(dim1=1, dim2=2)
     block = covariance * pairs + torch.diag_embed(1 - at + jitter * at)
-    gain = torch.linalg.solve(block.double(), (covariance * at[:, :, None]).double()).to(covariance.dtype)  # (B, N, N)
+    gain = _solve(block.double(), (covariance * at[:, :, None]).double()).to(covariance.dtype)  # (B, N, N)
     shape = mean if known.ndim == 2 else mean[:, None].expand_as(known)
     surprise = torch.where(torch.isnan(known), torch.zeros_like(known), known - shape)
     moved = shape + (surprise @ gain if known.ndim == 3 else (surprise[:, None] @ gain)[:, 0])
@@ -216,3 +216,15 @@ def _shared(logs: Tensor, distances: Tensor, seconds: Tensor, mask: Tensor | Non
         real = mask.to(covariance.dtype)
         covariance = covariance * real[:, :, None] * real[:, None, :]
     return covariance
+
+
+def _solve(matrices: Tensor, right: Tensor) -> Tensor:
+    """X (B, N, K) of matrices (B, N, N) @ X = right (B, N, K).
+
+    On a processor one by one: after `torch.set_num_threads` with more than one thread, large matrices in a batch come
+    out wrong or never (https://github.com/pytorch/pytorch/issues/142815, still so in torch 2.13).
+    """
+    if matrices.device.type == "cpu":
+        return torch.stack([torch.linalg.solve(one, its) for one, its in zip(matrices, right, strict=True)])
+    found: Tensor = torch.linalg.solve(matrices, right)
+    return found
