@@ -1,11 +1,11 @@
 """How time and memory grow with length, steps, samples, shots and annotators: exponents in a table, and a plot.
 
-    python benchmarks/growth.py [--rounds 3] [--output results/growth] [--quick]
+    python benchmarks/growth.py [--rounds 3] [--only STAGE ...] [--output results/growth] [--quick]
 
-Each stage runs at five or more sizes, in turns, in one process; those on films of hours in one round. Memory is by how
-much the work raises the resident set of a process of its own at most, its input being there already (Linux tells). The
-exponent is the slope of a line through the larger half of the sizes in logarithms: 1 is linear. Of memory there is none
-where the largest size takes less than 4 MB more than nothing.
+Each stage runs at five or more sizes, in turns, in one process; those on films of hours once, in processes of their
+own. Memory is by how much the work raises the resident set of a process of its own at most, its input being there
+already (Linux tells). The exponent is the slope of a line through the larger half of the sizes in logarithms: 1 is
+linear. Of memory there is none where the largest size takes less than 4 MB more than nothing.
 Writes growth.csv, growth.md, growth.png and growth.svg, and puts the table into docs/speed.md where those are in
 results/growth.
 """
@@ -21,6 +21,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import timeit
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,7 +61,7 @@ class Stage:
         sizes: increasing.
         make: from a size to the work to be timed.
         remark: what explains more than linear growth, or what is special.
-        rounds: how many; None: as asked.
+        once: whether one run of each size has to do.
     """
 
     name: str
@@ -68,7 +69,17 @@ class Stage:
     sizes: tuple[int, ...]
     make: Callable[[int], Callable[[], object]]
     remark: str = ""
-    rounds: int | None = None
+    once: bool = False
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One size of a stage."""
+
+    stage: str
+    size: int
+    seconds: float
+    mb: float
 
 
 def film(folder: Path, minutes: int) -> Path:
@@ -131,8 +142,8 @@ def stages(folder: Path, *, quick: bool) -> list[Stage]:
     minutes = (1, 2, 3) if quick else (1, 4, 15, 60, 150, 300, 600)
     pictures = "five small pictures a second"
     return [
-        Stage("summarize, without writing", "minutes of video", minutes, summarized, pictures, rounds=1),
-        Stage("looking (decode, backbone)", "minutes of video", minutes, looked, pictures, rounds=1),
+        Stage("summarize, without writing", "minutes of video", minutes, summarized, pictures, once=True),
+        Stage("looking (decode, backbone)", "minutes of video", minutes, looked, pictures, once=True),
         Stage("scoring, 16 samples", "steps", lengths, sampled, "windows of 256 steps"),
         Stage("shots (KTS)", "steps", lengths, cut),
         Stage("knapsack", "shots", shots, lambda n: filled(n, 40 * n), "capacity grows with the shots"),
@@ -150,77 +161,115 @@ def exponent(sizes: tuple[int, ...], values: list[float]) -> float:
     return float(np.polyfit(np.log(sizes[half:]), np.log(values[half:]), 1)[0])
 
 
-def peak(name: str, size: int, folder: Path, *, quick: bool) -> float:
-    """MB by which one run raises the highest resident set of a new process."""
-    options = ["--peak", name, str(size), str(folder), *(["--quick"] if quick else [])]
+def alone(stage: Stage, size: int, folder: Path, *, quick: bool) -> tuple[float, float]:
+    """Seconds of one run in a new process, and MB by which it raises that process's highest resident set."""
+    options = ["--alone", stage.name, str(size), str(folder), *(["--quick"] if quick else [])]
     told = subprocess.run([sys.executable, __file__, *options], check=True, capture_output=True, text=True)
-    return float(told.stdout)
+    seconds, mb = map(float, told.stdout.split())
+    return seconds, mb
 
 
-def raised(work: Callable[[], object]) -> float:
-    """MB by which this process grows at most while it works."""
+def run_alone(stage: Stage, size: int) -> None:
+    """What such a process does."""
+    stage.make(stage.sizes[0])()  # what is loaded at first use
+    work, seconds = stage.make(size), []
     gc.collect()
     ctypes.CDLL(None).malloc_trim(0)  # what making the input has left would hide what the work takes
-    return peak_of(work)[1] * 2**20 / 1e6
+    _, mib = peak_of(lambda: seconds.append(timeit.timeit(work, number=1)))
+    print(seconds[0], mib * 2**20 / 1e6)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--output", type=Path, default=RESULTS)
-    parser.add_argument("--quick", action="store_true", help="tiny sizes: whether it runs")
-    parser.add_argument("--peak", nargs=3, help=argparse.SUPPRESS)
-    asked = parser.parse_args()
-    if asked.peak:
-        name, size, there = asked.peak
-        (stage,) = (stage for stage in stages(Path(there), quick=asked.quick) if stage.name == name)
-        stage.make(stage.sizes[0])()  # what is loaded at first use
-        print(raised(stage.make(int(size))))
-        return
-    asked.output.mkdir(parents=True, exist_ok=True)
-    rows: list[dict[str, object]] = []
+def measured(stage: Stage, folder: Path, rounds: int, *, quick: bool) -> list[Measured]:
+    """Every size of a stage."""
+    apart = [alone(stage, size, folder, quick=quick) for size in stage.sizes]
+    seconds = [second for second, _ in apart]
+    if not stage.once:
+        works = {str(size): stage.make(size) for size in stage.sizes}
+        seconds = [statistics.median(each) for each in turns(works, rounds, warm=True).values()]
+    return [
+        Measured(stage.name, size, second, mb)
+        for size, second, (_, mb) in zip(stage.sizes, seconds, apart, strict=True)
+    ]
+
+
+def write(folder: Path, stages: list[Stage], found: list[Measured]) -> str:
+    """The table and the figure, of stages that were measured; returns the table."""
     lines = [
         "| stage | sizes | seconds at the largest | exponent of time | MB at the largest | exponent of memory | |",
         "|---|---|---|---|---|---|---|",
     ]
     figure, axes = plt.subplots(1, 2, figsize=(11, 4.5), layout="constrained")
-    with tempfile.TemporaryDirectory() as folder:
-        for stage in stages(Path(folder), quick=asked.quick):
-            works = {size: stage.make(size) for size in stage.sizes}
-            seconds = turns(
-                {str(size): work for size, work in works.items()},
-                stage.rounds or asked.rounds,
-                warm=stage.rounds is None,
-            )
-            times = [statistics.median(each) for each in seconds.values()]
-            memory = [peak(stage.name, size, Path(folder), quick=asked.quick) for size in stage.sizes[1:]]
-            grows = exponent(stage.sizes, times)
-            fills = exponent(stage.sizes[1:], memory) if memory[-1] >= LEAST_MB else math.nan
-            for size, second, mb in zip(stage.sizes, times, [None, *memory], strict=True):
-                row = {"stage": stage.name, "unit": stage.unit, "size": size, "seconds": round(second, 5)}
-                rows.append(row | {"MB": "" if mb is None else round(mb, 2)})
-            told = f"{times[-1]:.3f} | {grows:.2f} | {memory[-1]:.0f} | {'' if math.isnan(fills) else f'{fills:.2f}'}"
-            lines.append(
-                f"| {stage.name} | {stage.sizes[0]} to {stage.sizes[-1]} {stage.unit} | {told} | {stage.remark} |"
-            )
-            print(lines[-1], flush=True)
-            share = np.array(stage.sizes) / stage.sizes[0]
-            axes[0].loglog(share, np.array(times) / times[0], "o-", markersize=3, label=f"{stage.name}: {grows:.2f}")
-            axes[1].loglog(share[1:], np.maximum(memory, 0.1), "o-", markersize=3, label=f"{stage.name}: {fills:.2f}")
+    for stage in stages:
+        its = [each for each in found if each.stage == stage.name]
+        if not its:
+            continue
+        sizes = tuple(each.size for each in its)
+        times, memory = [each.seconds for each in its], [each.mb for each in its]
+        grows = exponent(sizes, times)
+        fills = exponent(sizes, memory) if memory[-1] >= LEAST_MB else math.nan
+        told = f"{times[-1]:.3f} | {grows:.2f} | {memory[-1]:.0f} | {'' if math.isnan(fills) else f'{fills:.2f}'}"
+        lines.append(f"| {stage.name} | {sizes[0]} to {sizes[-1]} {stage.unit} | {told} | {stage.remark} |")
+        share = np.array(sizes) / sizes[0]
+        axes[0].loglog(share, np.array(times) / times[0], "o-", markersize=3, label=f"{stage.name}: {grows:.2f}")
+        axes[1].loglog(share, np.maximum(memory, 0.1), "o-", markersize=3, label=f"{stage.name}: {fills:.2f}")
     for axis, what in zip(axes, ("time, as a multiple of that of the smallest", "memory, MB"), strict=True):
         reach = np.array(axis.get_xlim())
         axis.loglog(reach, reach, color="0.7", linestyle="--", linewidth=1, label="linear")
         axis.set(xlabel="size, as a multiple of the smallest", ylabel=what)
         axis.legend(fontsize=7, title="exponent over the larger half", title_fontsize=7)
     for kind in ("png", "svg"):
-        figure.savefig(asked.output / f"growth.{kind}", dpi=150)
-    with (asked.output / "growth.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
-    (asked.output / "growth.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        figure.savefig(folder / f"growth.{kind}", dpi=150)
+    plt.close(figure)
+    table = "\n".join(lines)
+    (folder / "growth.md").write_text(f"{table}\n", encoding="utf-8")
+    with (folder / "growth.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["stage", "size", "seconds", "MB"])
+        writer.writerows((each.stage, each.size, f"{each.seconds:.5f}", f"{each.mb:.2f}") for each in found)
+    return table
+
+
+def read(path: Path) -> list[Measured]:
+    """What was measured before."""
+    if not path.exists():
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
+        return [
+            Measured(row["stage"], int(row["size"]), float(row["seconds"]), float(row["MB"]))
+            for row in csv.DictReader(file)
+        ]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--output", type=Path, default=RESULTS)
+    parser.add_argument("--only", nargs="+", metavar="STAGE", help="the others stay as they were")
+    parser.add_argument("--quick", action="store_true", help="tiny sizes: whether it runs")
+    parser.add_argument("--alone", nargs=3, help=argparse.SUPPRESS)
+    asked = parser.parse_args()
+    if asked.alone:
+        name, size, there = asked.alone
+        (stage,) = (stage for stage in stages(Path(there), quick=asked.quick) if stage.name == name)
+        run_alone(stage, int(size))
+        return
+    asked.output.mkdir(parents=True, exist_ok=True)
+    found = read(asked.output / "growth.csv") if asked.only else []
+    with tempfile.TemporaryDirectory() as folder:
+        all_stages = stages(Path(folder), quick=asked.quick)
+        names = [stage.name for stage in all_stages]
+        if unknown := set(asked.only or ()) - set(names):
+            parser.error(f"there is no stage {', '.join(sorted(unknown))}; there are: {', '.join(names)}")
+        for stage in all_stages:
+            if asked.only and stage.name not in asked.only:
+                continue
+            new = measured(stage, Path(folder), asked.rounds, quick=asked.quick)
+            found = [each for each in found if each.stage != stage.name] + new
+            found.sort(key=lambda each: (names.index(each.stage), each.size))
+            table = write(asked.output, all_stages, found)  # after each: a stop loses little
+            print(next(line for line in table.splitlines() if line.startswith(f"| {stage.name} |")), flush=True)
     if asked.output.resolve() == RESULTS:
-        put_table(PAGE, "growth", "\n".join(lines))
+        put_table(PAGE, "growth", table)
 
 
 if __name__ == "__main__":
