@@ -267,9 +267,9 @@ def main() -> None:
             found = [each for each in found if each.stage != stage.name] + new
             found.sort(key=lambda each: (names.index(each.stage), each.size))
             table = write(asked.output, all_stages, found)  # after each: a stop loses little
+            if asked.output.resolve() == RESULTS:
+                put_table(PAGE, "growth", table)
             print(next(line for line in table.splitlines() if line.startswith(f"| {stage.name} |")), flush=True)
-    if asked.output.resolve() == RESULTS:
-        put_table(PAGE, "growth", table)
 
 
 if __name__ == "__main__":
