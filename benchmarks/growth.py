@@ -207,11 +207,12 @@ def write(folder: Path, stages: list[Stage], found: list[Measured]) -> str:
         times, memory = [each.seconds for each in its], [each.mb for each in its]
         grows = exponent(sizes, times)
         fills = exponent(sizes, memory) if memory[-1] >= LEAST_MB else math.nan
-        told = f"{times[-1]:.3f} | {grows:.2f} | {memory[-1]:.0f} | {'' if math.isnan(fills) else f'{fills:.2f}'}"
+        filled = "" if math.isnan(fills) else f"{fills:.2f}"
+        told = f"{times[-1]:.3f} | {grows:.2f} | {memory[-1]:.0f} | {filled}"
         lines.append(f"| {stage.name} | {sizes[0]} to {sizes[-1]} {stage.unit} | {told} | {stage.remark} |")
         share = np.array(sizes) / sizes[0]
         axes[0].loglog(share, np.array(times) / times[0], "o-", markersize=3, label=f"{stage.name}: {grows:.2f}")
-        axes[1].loglog(share, np.maximum(memory, 0.1), "o-", markersize=3, label=f"{stage.name}: {fills:.2f}")
+        axes[1].loglog(share, np.maximum(memory, 0.1), "o-", markersize=3, label=f"{stage.name}: {filled}")
     for axis, what in zip(axes, ("time, as a multiple of that of the smallest", "memory, MB"), strict=True):
         reach = np.array(axis.get_xlim())
         axis.loglog(reach, reach, color="0.7", linestyle="--", linewidth=1, label="linear")
