@@ -221,10 +221,10 @@ def _decided(
     near_out, near_in = slice(fits, fits + _NEAR), slice(max(0, fits - _NEAR), fits)
     gain = v[near_out, None] - np.append(v[near_in], 0.0)
     reached = worth[fits] + gain[w[near_out, None] - np.append(w[near_in], 0) <= spare].max(initial=0.0)
-    core = slice(max(0, fits - _CORE // 2), max(0, fits - _CORE // 2) + _CORE)
-    subsets = _SUBSETS[: 1 << len(v[core]), : len(v[core])]
-    they_fit = subsets @ w[core] <= capacity - load[core.start]
-    reached = max(reached, worth[core.start] + (subsets @ v[core].astype(np.int64))[they_fit].max())
+    first = max(0, fits - _CORE // 2)
+    core_v, core_w = v[first : first + _CORE].astype(np.int64), w[first : first + _CORE]
+    subsets = _SUBSETS[: 1 << len(core_v), : len(core_v)]
+    reached = max(reached, worth[first] + (subsets @ core_v)[subsets @ core_w <= capacity - load[first]].max())
     inside = np.arange(len(v)) < fits
     turned = np.where(inside, relaxed(capacity + w) - v, relaxed(capacity - w) + v)
     sure = turned < reached * (1 - 1e-9) - 1  # room for rounding
