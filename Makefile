@@ -36,7 +36,7 @@ test-browser: $(VENV)/.installed-dev ## run the tests of the page in a real Chro
 
 test-ray: $(VENV)/.installed-dev ## run the tests of archives on a Ray cluster of two nodes, which it starts on this machine
 	$(PIP) install --constraint constraints.txt --editable ".[dev,ray]"
-	$(BIN)/python -m pytest -n 0 tests/archive/test_ray.py -m slow
+	$(BIN)/python -m pytest -n 0 -rP tests/archive/test_ray.py -m slow
 
 bench-studio: $(VENV)/.installed-dev ## measure how soon the page follows the drag of a two-hour film's budget
 	$(PIP) install --constraint constraints.txt --editable ".[dev,browser]"
@@ -72,7 +72,7 @@ docs: $(VENV)/.installed-dev ## build the documentation as a site, strictly, int
 check-release: $(VENV)/.installed-dev ## build the release and use it in empty environments (some fifteen minutes)
 	$(BIN)/python scripts/check_release.py
 
-bench: $(VENV)/.installed-dev $(VIDEO) ## measure speed against named alternatives (half an hour on an idle machine)
+bench: $(VENV)/.installed-dev $(VIDEO) ## measure speed against named alternatives (an hour on an idle machine)
 	$(PIP) install --constraint constraints.txt --editable ".[dev,bench]"
 	$(BIN)/python benchmarks/suite.py "$(VIDEO)"
 
@@ -90,13 +90,13 @@ table: $(VENV)/.installed-dev ## train and compare all systems on TVSum (some fo
 reproduce-quick: $(VENV)/.installed-dev ## a tiny version of every table and figure of the paper, in minutes
 	$(BIN)/summdiff reproduce all --quick
 
-fuzz: $(VENV)/.installed-dev ## give nasty and changed files to everything that reads files (an hour; docs/trust.md)
+fuzz: $(VENV)/.installed-dev ## give nasty and changed files to everything that reads files (half an hour; docs/trust.md)
 	$(BIN)/python scripts/fuzz.py --what corpus command
 	$(BIN)/python scripts/fuzz.py --what video --cases 5000
 	$(BIN)/python scripts/fuzz.py --what json --cases 2000
 	$(BIN)/python scripts/fuzz.py --what h5 recipe model cache --cases 1000
 
-faults: $(VENV)/.installed-dev ## kill commands, fill disks, change files while they are read (half an hour; docs/trust.md)
+faults: $(VENV)/.installed-dev ## kill commands, fill disks, change files while they are read (ten minutes; docs/trust.md)
 	$(BIN)/python scripts/faults.py
 
 clean: ## remove the environments and the demo

@@ -32,15 +32,10 @@ ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "results" / "trust"
 SMOKE = ROOT / "scripts" / "smoke.py"
 PARTS = ("wheel", "sdist", "lowest", "image", "clone")
-TESTED_EXTRAS = ("web", "export", "train")
+EXTRAS = ("web", "export", "train", "ray", "browser", "bench", "docs", "audit", "dev")
+USERS_EXTRAS = EXTRAS[:4]  # the others are for work on the package, with versions of constraints.txt
 SKIPPED_EXTRAS = {
     "backbones": "torchvision of the package index does not fit a CPU build of torch; `make test-backbones` tests it",
-    "ray": "`make test-ray` tests it",
-    "bench": "`make bench` uses it",
-    "browser": "needs a browser; `make test-browser` tests it",
-    "docs": "`make docs` uses it",
-    "audit": "`make audit` uses it",
-    "dev": "`make test` uses it",
 }
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
@@ -128,7 +123,7 @@ def check_wheel(place: Path, wheel: Path) -> tuple[dict[str, Any], Environment]:
         "extra_bytes": {},
     }
     before = size(environment.folder)
-    for extra in TESTED_EXTRAS:
+    for extra in EXTRAS:
         environment.pip("install", f"{wheel}[{extra}]", torch_pin())
         result["extra_bytes"][extra] = size(environment.folder) - before
         result["smoke"][extra] = environment.smoke(extra)
@@ -143,7 +138,7 @@ def lowest() -> dict[str, dict[str, str]]:
     """The lowest allowed version of each direct dependency, by extra ("" is none); torch is left out."""
     from packaging.requirements import Requirement
 
-    groups = {"": PROJECT["dependencies"], **{e: PROJECT["optional-dependencies"][e] for e in TESTED_EXTRAS}}
+    groups = {"": PROJECT["dependencies"], **{e: PROJECT["optional-dependencies"][e] for e in USERS_EXTRAS}}
     found: dict[str, dict[str, str]] = {}
     for extra, requirements in groups.items():
         for requirement in map(Requirement, requirements):
@@ -156,12 +151,12 @@ def lowest() -> dict[str, dict[str, str]]:
 def check_lowest(place: Path, wheel: Path) -> dict[str, Any]:
     environment = Environment(place / "lowest")
     pins = [f"{name}=={version}" for group in lowest().values() for name, version in group.items()]
-    environment.pip("install", f"{wheel}[{','.join(TESTED_EXTRAS)}]", torch_pin(), *pins)
+    environment.pip("install", f"{wheel}[{','.join(USERS_EXTRAS)}]", torch_pin(), *pins)
     installed = dict(line.split("==", 1) for line in environment.installed() if "==" in line)
     return {
         "asked": pins,
         "torch": torch_pin(),
-        "smoke": environment.smoke(*TESTED_EXTRAS),
+        "smoke": environment.smoke(*USERS_EXTRAS),
         "packages": len(installed),
     }
 

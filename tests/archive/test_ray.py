@@ -79,6 +79,12 @@ def all_done_once(folder):
     assert len(events(folder, "done")) == len(files_of(folder))
     for job in files_of(folder):
         assert (folder / f"{job.name}.result").read_text() == job.video.read_text().upper()
+    begun, ended = log(folder, "begin").total(), log(folder, "end").total()
+    crashed = len(events(folder, "crashed"))
+    print(
+        f"{len(files_of(folder))} files, {len(pids(folder))} workers: begun {begun}, ended {ended}, lost with their "
+        f"worker {crashed}, done {len(events(folder, 'done'))}, each once and with its result"
+    )
     return True
 
 
@@ -108,11 +114,14 @@ def test_whatever_a_file_does(cluster, tmp_path):
 
 def test_a_worker_killed_in_the_middle(cluster, tmp_path):
     rng = random.Random(0)
-    make_files(tmp_path, **{f"f{n:02d}": f"sleep {rng.uniform(0.1, 0.6):.2f}" for n in range(40)})
+    make_files(tmp_path, **{f"f{n:02d}": f"sleep {rng.uniform(0.4, 0.6):.2f}" for n in range(40)})
     killed = []
 
     def kill():
-        killed.append(rng.choice(sorted(pids(tmp_path))))
+        """Whoever began last: a worker that just handed in its result would have lost nothing."""
+        while not (last := (tmp_path / "log").read_text().splitlines()[-1]).startswith("begin"):
+            time.sleep(0.01)
+        killed.append(int(last.split()[2]))
         os.kill(killed[0], signal.SIGKILL)
 
     thread = when(lambda: (tmp_path / "log").exists() and log(tmp_path, "end").total() >= 8, kill)
@@ -122,7 +131,7 @@ def test_a_worker_killed_in_the_middle(cluster, tmp_path):
     assert counts.complete
     assert all_done_once(tmp_path)
     assert log(tmp_path, "end") == Counter({job.name: 1 for job in files_of(tmp_path)})
-    assert log(tmp_path, "begin").total() == 40 + len(events(tmp_path, "crashed"))
+    assert log(tmp_path, "begin").total() == 40 + len(events(tmp_path, "crashed")) == 41
     assert len(pids(tmp_path)) >= 5, "the one that was killed was replaced"
 
 
@@ -204,6 +213,8 @@ def test_extract_on_a_cluster_gives_what_extract_gives(cluster, make_video, tmp_
         for array in ("features", "times", "boundaries"):
             np.testing.assert_array_equal(getattr(ours[name], array), getattr(theirs[name], array))
         assert ours[name].video == theirs[name].video
+    crashed = len(events(tmp_path / "store", "crashed"))
+    print(f"10 films, 1 worker killed: lost with it {crashed}, done 10, each once; the store as without a cluster")
 
     # Summaries from it, with paths that only mean something where the command runs.
     asked = ["films", "-o", "short", "--features", "store", "--formats", "json", "--engine", "ray", "--workers", "2"]

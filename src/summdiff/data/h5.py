@@ -14,13 +14,11 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from summdiff.data.h5_guard import BYTES_VARIABLE, attribute, most_bytes, open_h5, reason, text_or_number
 from summdiff.data.video import AnnotatedVideo, Kind
 from summdiff.errors import DataError
 
 # What h5py raises where a file is damaged, cut off or not what it should be; which of them depends on the place.
-# Beyond this an array is taken for damaged or for one that fills the memory: compressed, a terabyte of zeros is small.
-_MOST_BYTES = 4 * 2**30
-_BYTES_VARIABLE = "SUMMDIFF_MAX_ARRAY_BYTES"
 _H5_ERRORS = (OSError, KeyError, RuntimeError, ValueError, TypeError, MemoryError)
 
 
@@ -51,7 +49,7 @@ class AnnotatedFile(ABC):
         try:
             names = list(self._file())
         except _H5_ERRORS as error:
-            raise DataError(f"'{self.path}' cannot be read: {_reason(error)}; it may be damaged.") from error
+            raise DataError(f"'{self.path}' cannot be read: {reason(error)}; it may be damaged.") from error
         if not names:
             raise DataError(f"'{self.path}' has no video: expected one group per video.")
         damaged = [name for name in names if not isinstance(name, str)]
@@ -118,9 +116,9 @@ class AnnotatedFile(ABC):
     def attribute(self, key: str) -> str:
         """An attribute of the file as text, "" where it has none."""
         try:
-            return _as_text(self._file().attrs.get(key))
+            return _as_text(attribute(self._file(), key))
         except _H5_ERRORS as error:
-            raise DataError(f"'{self.path}': attribute '{key}' cannot be read: {_reason(error)}.") from error
+            raise DataError(f"'{self.path}': attribute '{key}' cannot be read: {reason(error)}.") from error
 
     def fingerprint(self) -> str:
         """SHA-256 of the file, to say in a result what it was measured on."""
@@ -139,7 +137,7 @@ class AnnotatedFile(ABC):
         try:
             found = file.get(name)
         except _H5_ERRORS as error:
-            raise DataError(f"'{self.path}', {name} cannot be read: {_reason(error)}; it may be damaged.") from error
+            raise DataError(f"'{self.path}', {name} cannot be read: {reason(error)}; it may be damaged.") from error
         if found is None:
             raise DataError(f"'{self.path}' has no video '{name}'; it has {len(self)}, from '{self.names[0]}'.")
         if not isinstance(found, h5py.Group):
@@ -166,7 +164,7 @@ class AnnotatedFile(ABC):
         if self._handle is None or self._handle[0] != os.getpid():
             # A handle that came over a fork is closed first: HDF5 would else go on with the parent's file descriptor.
             self.close()
-            self._handle = os.getpid(), _open(self.path)
+            self._handle = os.getpid(), open_h5(self.path)
         return self._handle[1]
 
 
@@ -187,7 +185,7 @@ class VideoGroup:
             return frozenset(key for key in self._group if isinstance(key, str))
         except _H5_ERRORS as error:
             raise DataError(
-                f"'{self.path}', {self.name} cannot be read: {_reason(error)}; it may be damaged."
+                f"'{self.path}', {self.name} cannot be read: {reason(error)}; it may be damaged."
             ) from error
 
     def shape(self, key: str) -> tuple[int, ...]:
@@ -221,7 +219,7 @@ class VideoGroup:
         if size > most:
             raise self.wrong(
                 key,
-                f"has {size:,} bytes, and {most:,} are the most: set {_BYTES_VARIABLE} if it is meant to be so large",
+                f"has {size:,} bytes, and {most:,} are the most: set {BYTES_VARIABLE} if it is meant to be so large",
             )
         try:
             from h5py import h5s
@@ -288,7 +286,7 @@ class VideoGroup:
     def fps(self) -> float | None:
         """Frames per second of the original video, None where the file does not say."""
         try:
-            stored = self._group.attrs.get("fps") if self._has_attributes else None
+            stored = attribute(self._group, "fps") if self._has_attributes else None
         except _H5_ERRORS as error:
             raise self._damaged("fps", error) from error
         try:
@@ -302,8 +300,9 @@ class VideoGroup:
         """The first of these that is there, as attribute or as key; "" without any."""
         for key in keys:
             try:
-                stored = self._group.attrs.get(key) if self._has_attributes else None
+                stored = attribute(self._group, key) if self._has_attributes else None
                 if stored is None and key in self and math.prod(self.shape(key)) == 1:
+                    text_or_number(self._dataset(key)[0])
                     stored = self._group[key][()]
             except _H5_ERRORS as error:
                 raise self._damaged(key, error) from error
@@ -345,19 +344,7 @@ class VideoGroup:
         raise self.wrong(key, "is a group where an array is expected")
 
     def _damaged(self, key: str, error: Exception) -> DataError:
-        return self.wrong(key, f"cannot be read, the file may be damaged ({_reason(error)})")
-
-
-def most_bytes() -> int:
-    """How large one array of a file may be: $SUMMDIFF_MAX_ARRAY_BYTES, else 4 GiB.
-
-    Raises:
-        DataError: the variable holds something else than a whole number above 0.
-    """
-    said = os.environ.get(_BYTES_VARIABLE, "")
-    if said and not (said.isascii() and said.isdigit() and int(said)):
-        raise DataError(f"{_BYTES_VARIABLE} must be a whole number of bytes above 0, not '{said}'.")
-    return int(said or _MOST_BYTES)
+        return self.wrong(key, f"cannot be read, the file may be damaged ({reason(error)})")
 
 
 @lru_cache(maxsize=16)
@@ -377,27 +364,6 @@ def _as_text(stored: Any) -> str:
     if isinstance(stored, bytes):
         return stored.decode("utf-8", errors="replace")
     return "" if stored is None else str(stored)
-
-
-def _open(path: Path) -> Any:
-    try:
-        import h5py
-    except ImportError as error:
-        raise DataError("Reading data sets needs h5py: install it with `pip install 'summdiff[train]'`.") from error
-    if path.is_dir():
-        raise DataError(f"'{path}' is a folder; name the HDF5 file.")
-    if not path.is_file():
-        raise DataError(f"There is no data file '{path}'.")
-    try:
-        return h5py.File(path, "r")
-    except OSError as error:
-        cut = "; it is cut off, copy it again" if "truncated" in str(error) else ""
-        raise DataError(f"'{path}' cannot be read as HDF5: {_reason(error)}{cut}.") from error
-
-
-def _reason(error: Exception) -> str:
-    """What h5py says, on one line, without the quotes that a KeyError puts around it."""
-    return " ".join(str(error.args[0] if error.args else type(error).__name__).split()).rstrip(".")
 
 
 def _kind_of(dtype: Any) -> str:

@@ -19,7 +19,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from summdiff.atomic import written_whole
-from summdiff.data.h5 import most_bytes, natural
+from summdiff.data.h5 import natural
+from summdiff.data.h5_guard import attribute, most_bytes, open_h5
 from summdiff.data.video import AnnotatedVideo
 from summdiff.errors import DataError, UsageError
 
@@ -137,15 +138,11 @@ def _read_json(file: Path) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def _read_h5(file: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    try:
-        import h5py
-    except ImportError as error:
-        raise DataError("Reading HDF5 needs h5py: install it with `pip install 'summdiff[train]'`.") from error
     raw: dict[str, Any] = {}
     name = ""
     try:
-        with h5py.File(file, "r") as content:
-            about = json.loads(content.attrs.get("about", "{}"))
+        with open_h5(file) as content:
+            about = json.loads(attribute(content, "about") or "{}")
             for name, entry in content.items():
                 raw[name] = _stored(name, entry)
     except (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError, MemoryError) as error:
@@ -166,6 +163,8 @@ def _stored(name: Any, entry: Any) -> Any:
         data = next((entry[key] for key in _SCORES if key in entry), None)
     if data is None:
         return None
+    if data.dtype.kind not in "biufc":
+        raise TypeError("the scores are not numbers")
     if data.size * data.dtype.itemsize > most_bytes():
         raise ValueError(f"it says that it has {data.size:,} scores")
     return data[()]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from summdiff.data.h5 import most_bytes
+from summdiff.data.h5_guard import most_bytes, open_h5
 from summdiff.errors import DataError
 
 # What h5py raises on damaged files.
@@ -26,12 +26,7 @@ def open_hdf5(path: Path) -> Any:
         import h5py
     except ImportError as error:
         raise DataError(f"Reading '{path}' needs h5py: install it with `pip install 'summdiff[train]'`.") from error
-    if not h5py.is_hdf5(path):
-        return None
-    try:
-        return h5py.File(path, "r")
-    except DAMAGE as error:
-        raise DataError(f"'{path}' is damaged: {error}.") from error
+    return open_h5(path) if h5py.is_hdf5(path) else None
 
 
 def load(path: Path, keys: Sequence[str]) -> dict[str, NDArray[Any]]:
