@@ -121,17 +121,29 @@ def check_wheel(place: Path, wheel: Path) -> tuple[dict[str, Any], Environment]:
         "packages": len(alone),
         "smoke": {"no extra": environment.smoke()},
         "extra_bytes": {},
+        "replaced": {},  # by what an extra for work on the package asks for in another version
     }
     before = size(environment.folder)
     for extra in EXTRAS:
         environment.pip("install", f"{wheel}[{extra}]", torch_pin())
         result["extra_bytes"][extra] = size(environment.folder) - before
         result["smoke"][extra] = environment.smoke(extra)
-        brought = [line.split("==")[0] for line in environment.installed() - alone]
-        environment.pip("uninstall", "--yes", *brought)
+        there = environment.installed()
+        if others := sorted(alone - there):
+            if extra in USERS_EXTRAS:
+                raise SystemExit(f"[{extra}] changed what was there before it: {', '.join(others)}.")
+            result["replaced"][extra] = [line for line in sorted(there) if _name(line) in set(map(_name, others))]
+        environment.pip("uninstall", "--yes", *({_name(line) for line in there} - {_name(line) for line in alone}))
+        if others:
+            environment.pip("install", *others)
         if environment.installed() != alone:
-            raise SystemExit(f"[{extra}] changed what was there before it.")
+            raise SystemExit(f"What was there before [{extra}] is not there after it.")
     return result, environment
+
+
+def _name(line: str) -> str:
+    """Of a package, from a line of `pip freeze`."""
+    return line.split("==")[0].split(" @ ")[0]
 
 
 def lowest() -> dict[str, dict[str, str]]:
@@ -221,7 +233,8 @@ def table(result: dict[str, Any]) -> str:
         for extra, more in wheel["extra_bytes"].items():
             row(f"what [{extra}] adds", megabytes(more))
         for extra, said in wheel["smoke"].items():
-            row(f"smoke test, {extra if extra == 'no extra' else f'[{extra}] alone'}", "; ".join(said))
+            others = [f"with `{line}`" for line in wheel["replaced"].get(extra, ())]
+            row(f"smoke test, {extra if extra == 'no extra' else f'[{extra}] alone'}", "; ".join([*said, *others]))
     if sdist := result.get("sdist"):
         row("sdist", megabytes(sdist["sdist_bytes"]))
         row("smoke test, installed from the sdist", "; ".join(sdist["smoke"]))

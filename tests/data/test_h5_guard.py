@@ -24,23 +24,24 @@ def objects(content):
         place += 16 + (length + 7) // 8 * 8 if index else length
 
 
-def spoil(path):
+def spoil(path, length=0, which=-1):
     """Let the free space at the heap's end take no space. HDF5 would look at it again and again, in a read that nothing
     but the end of the process ends."""
     content = bytearray(path.read_bytes())
-    *_, (place, index, _) = objects(content)
+    *_, (_, index, _) = found = list(objects(content))
     assert index == 0, "a new heap has free space at its end"
-    struct.pack_into("<Q", content, place + 8, 0)
+    struct.pack_into("<Q", content, found[which][0] + 8, length)
     path.write_bytes(content)
 
 
-def test_a_heap_that_has_no_end(tmp_path):
+@pytest.mark.parametrize(("length", "which"), [(0, -1), (2**64 - 16, 0), (2**64 - 8, -1)])
+def test_a_heap_that_has_no_end(tmp_path, length, which):
     path = write_data(tmp_path / "data.h5", "mr_hisum")
     with h5py.File(path, "a") as file:
         file.attrs["about"] = "a text of its own length"
     with open_h5(path) as file:
         assert file.attrs["about"] == "a text of its own length"
-    spoil(path)
+    spoil(path, length, which)
     with pytest.raises(DataError, match="from which HDF5 never comes back; get it anew"):
         open_h5(path)
 

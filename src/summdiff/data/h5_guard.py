@@ -115,7 +115,8 @@ def _is_endless(content: mmap.mmap, start: int) -> bool:
     place, end = start + _HEAD, min(start + size, len(content))
     while place + _HEAD <= end:
         index, _, _, length = struct.unpack_from("<HHIQ", content, place)
-        if index == 0 and length == 0:
+        step = (_HEAD + (length + 7) // 8 * 8 if index else length) % 2**64
+        if step == 0 or step >= 2**63:  # on the spot, or back
             return True
-        place += _HEAD + (length + 7) // 8 * 8 if index else length
+        place += step
     return False
