@@ -19,6 +19,7 @@ import argparse
 import json
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -143,7 +144,7 @@ def check_wheel(place: Path, wheel: Path) -> tuple[dict[str, Any], Environment]:
 
 def _name(line: str) -> str:
     """Of a package, from a line of `pip freeze`."""
-    return line.split("==")[0].split(" @ ")[0]
+    return re.split("==| @ ", line, maxsplit=1)[0]
 
 
 def lowest() -> dict[str, dict[str, str]]:
