@@ -175,6 +175,17 @@ def test_predict_is_the_one_curve(name):
     assert np.allclose(scores[0], model.sample(x[0].numpy(), rate=2.0)[0], atol=1e-6)
 
 
+@torch.no_grad()
+def test_scores_that_are_no_numbers_are_refused():
+    network = made("mlp")
+    for weight in network.parameters():
+        weight.mul_(1e30)
+    model = ScoringModel(ModelConfig(id="diverged", conditioning="features"), network)
+    x = np.random.default_rng(0).normal(size=(9, INPUTS))
+    with pytest.raises(ModelError, match="'diverged' gives scores that are not finite numbers"):
+        model.sample(x, rate=1.0)
+
+
 @pytest.mark.parametrize("name", SMALL)
 def test_sizes_that_make_no_network_are_refused(name):
     for wrong in ({"width": 0}, {"inputs": 0}):

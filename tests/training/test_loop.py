@@ -217,7 +217,10 @@ def test_starts_from_a_trained_model(all_train, recipe_file, tmp_path):
     assert "\n" not in str(raised.value)
 
 
-def test_a_loss_that_is_not_finite_is_said(all_train, recipe_file, tmp_path):
-    recipe = read_recipe(recipe_file, ["learning_rate=1e30", "clip_norm=0"])
-    with pytest.raises(UsageError, match=r"loss became (nan|inf) in epoch \d: try a lower learning_rate"):
+@pytest.mark.parametrize(
+    ("learning_rate", "clip_norm", "what"), [("1e30", "0", "loss"), ("1e30", "0.1", "gradients' norm")]
+)
+def test_a_training_that_diverges_is_said(all_train, recipe_file, tmp_path, learning_rate, clip_norm, what):
+    recipe = read_recipe(recipe_file, [f"learning_rate={learning_rate}", f"clip_norm={clip_norm}"])
+    with pytest.raises(UsageError, match=rf"{what} became (nan|inf) in epoch \d: try a lower learning_rate"):
         fit(recipe, all_train, tmp_path)

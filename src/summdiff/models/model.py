@@ -11,6 +11,7 @@ from typing import Any, Literal, Self, get_args
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
 
 from summdiff.devices import find_device
 from summdiff.errors import ModelError, UsageError
@@ -171,6 +172,19 @@ class Model(ABC):
         scores = np.zeros(real.shape, dtype=np.float32)
         for video, steps, row in zip(x, real, scores, strict=True):
             row[steps] = self.sample(video[steps], rate=each, **how).mean(axis=0)
+        return scores
+
+    def finite(self, scores: Tensor) -> Tensor:
+        """Scores as they are.
+
+        Raises:
+            ModelError: some are not finite numbers.
+        """
+        if not bool(scores.isfinite().all()):
+            raise ModelError(
+                f"The model '{self.id}' gives scores that are not finite numbers, as damaged or diverged weights do: "
+                "use another one, or train it anew."
+            )
         return scores
 
     def known_in_cells(self, known: ArrayLike | None, cells: Cells) -> NDArray[np.float32] | None:

@@ -55,7 +55,7 @@ class ScoringModel(Model):
         parts = windows.cut(torch.from_numpy(inputs).to(self.device))
         everywhere = torch.ones(1, windows.size, dtype=torch.bool, device=self.device)
         with self.autocast():
-            scores = windows.blend(score(part[None], everywhere).float() for part in parts).cpu().numpy()
+            scores = self.finite(windows.blend(score(part[None], everywhere).float() for part in parts))
         if on_progress is not None:
             on_progress(1.0)
-        return cells.interpolate(scores)[None]
+        return cells.interpolate(scores.cpu().numpy())[None]

@@ -73,7 +73,11 @@ class Run:
             look_again(recipe, self.network, examples)
 
     def update(self, step: Step) -> Tensor:
-        """One step of the optimizer. Returns this process's part of the loss."""
+        """One step of the optimizer. Returns this process's part of the loss.
+
+        Raises:
+            UsageError: gradients that are to be clipped are not finite any more.
+        """
         recipe, fabric = self._recipe, self._fabric
         # Dropout is the only thing left to chance here; of each process and step its own.
         torch.manual_seed(_number(recipe.seed, self.epoch, self.step, fabric.global_rank))
@@ -91,7 +95,11 @@ class Run:
                 fabric.backward(loss)
             total += loss.detach()
         if recipe.clip_norm:
-            fabric.clip_gradients(self._learner, self._optimizer, max_norm=recipe.clip_norm)
+            norm = fabric.clip_gradients(
+                self._learner, self._optimizer, max_norm=recipe.clip_norm, error_if_nonfinite=False
+            )
+            if norm is not None and not bool(norm.isfinite()):
+                raise self._diverged("gradients' norm", float(norm))
         self._optimizer.step()
         self.average.update()
         return total
@@ -103,11 +111,14 @@ class Run:
             UsageError: the loss is not finite any more.
         """
         if not math.isfinite(loss):
-            raise UsageError(
-                f"The loss became {loss} in epoch {self.epoch + 1}: try a lower learning_rate, or a clip_norm."
-            )
+            raise self._diverged("loss", loss)
         self.losses.append(loss)
         self.step, self.done = self.step + 1, self.done + 1
+
+    def _diverged(self, what: str, value: float) -> UsageError:
+        return UsageError(
+            f"The {what} became {value} in epoch {self.epoch + 1}: try a lower learning_rate, or a clip_norm."
+        )
 
     def count_epoch(self, quality: Quality | None) -> None:
         """The epoch is done, and was validated or not."""

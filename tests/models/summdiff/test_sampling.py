@@ -48,6 +48,19 @@ def test_shortest_and_emptiest_videos(model, n, kind):
     assert np.isfinite(curves).all()
 
 
+@pytest.mark.parametrize("preset", ["paper", "release", "joint"])
+def test_scores_that_are_no_numbers_are_refused(preset):
+    """Weights that are finite, each, and whose sums are not."""
+    torch.manual_seed(0)
+    network = SummDiff(NetworkConfig.preset(preset, inputs=4, width=16, heads=2, feed_forward=16))
+    with torch.no_grad():
+        for weight in network.parameters():
+            weight.mul_(1e30)
+    diverged = SamplingModel(SamplingConfig(id="diverged", conditioning="features"), network)
+    with pytest.raises(ModelError, match="'diverged' gives scores that are not finite numbers"):
+        diverged.sample(np.random.default_rng(0).normal(size=(9, 4)), rate=1.0, samples=2, steps=3)
+
+
 def test_the_seed_alone_decides(model):
     x = scenes(60)
     assert np.array_equal(model.sample(x, rate=1.0, seed=3), model.sample(x, rate=1.0, seed=3))

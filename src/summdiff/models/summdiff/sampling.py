@@ -129,9 +129,10 @@ class SamplingModel(Model):
             signal = float(ddim.alphas_cumprod[t]) ** 0.5
             steered = w if done < len(ddim.timesteps) or self.config.guide_final else 0.0
             parts = torch.split(windows.cut(state), at_once)
-            clean = windows.blend(
+            predicted = (
                 self._clean(noisy, t, signal, *group, w=steered) for noisy, group in zip(parts, groups, strict=True)
-            )  # (N, M)
+            )
+            clean = self.finite(windows.blend(predicted))  # (N, M)
             clean[there] = space.to_signal(scores_given[there])[:, None]
             state = ddim.step(clean, t, state, eta=self.config.eta, generator=eta_noise)
             report(done / len(ddim.timesteps))
@@ -157,9 +158,8 @@ class SamplingModel(Model):
         windows, seconds, condition = self._encoded(inputs, rate=cells.rate)
         scores_given = self._given(given, len(inputs))
         parts = zip(torch.split(condition, _BATCH), torch.split(windows.cut(scores_given), _BATCH), strict=True)
-        found = cells.interpolate(
-            windows.blend(network.spread(part, seconds, fixed) for part, fixed in parts).cpu().numpy()
-        )
+        spread = windows.blend(network.spread(part, seconds, fixed) for part, fixed in parts)
+        found = cells.interpolate(self.finite(spread).cpu().numpy())
         if known is not None:
             found[~np.isnan(np.asarray(known, dtype=np.float32))] = 0.0
         return found
