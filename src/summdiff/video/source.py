@@ -35,6 +35,9 @@ LONGEST_STILL_SECONDS = 3600.0
 _PICTURE_FORMATS = ("image2", "_pipe", "tty")
 # Forms of file that only name other files or streams, which nobody asked to have opened.
 _LISTS = frozenset({"concat", "dash", "hls", "imf", "rtp", "rtsp", "sap", "sdp", "webm_dash_manifest"})
+# Decoders whose threads must not take a picture each: on damaged streams HEVC's then waits for ever now and then, and
+# FFV1's crashed twice, in a thread of its own, in some 1,400 films.
+_NO_PICTURE_THREADS = frozenset({"ffv1", "hevc"})
 # A decoder holds up to sixteen pictures and more, so that larger ones than these, 8192 x 8192, take gigabytes.
 _MOST_PIXELS = 2**26
 _PIXELS_VARIABLE = "SUMMDIFF_MAX_PIXELS"
@@ -216,8 +219,7 @@ class FrameSource:
         except BaseException:
             self.container.close()
             raise
-        # FFmpeg's HEVC decoder waits for ever on some damaged streams where its threads take a picture each.
-        self.stream.thread_type = "SLICE" if self.stream.codec_context.name == "hevc" else "AUTO"
+        self.stream.thread_type = "SLICE" if self.stream.codec_context.name in _NO_PICTURE_THREADS else "AUTO"
         self.stream.codec_context.thread_count = threads or threads_asked() or 0  # 0: as many as FFmpeg thinks fit
         self.time_base = self.stream.time_base or Fraction(1, 1_000_000)
         self.origin: int | None = None
