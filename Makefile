@@ -93,8 +93,8 @@ reproduce-quick: $(VENV)/.installed-dev ## a tiny version of every table and fig
 fuzz: $(VENV)/.installed-dev ## give nasty and changed files to everything that reads files (half an hour; docs/trust.md)
 	$(BIN)/python scripts/fuzz.py --what corpus command
 	$(BIN)/python scripts/fuzz.py --what video --cases 5000
-	$(BIN)/python scripts/fuzz.py --what json --cases 2000
-	$(BIN)/python scripts/fuzz.py --what h5 recipe model cache --cases 1000
+	$(BIN)/python scripts/fuzz.py --what h5 json --cases 20000
+	$(BIN)/python scripts/fuzz.py --what recipe model cache --cases 1000
 
 faults: $(VENV)/.installed-dev ## kill commands, fill disks, change files while they are read (ten minutes; docs/trust.md)
 	$(BIN)/python scripts/faults.py

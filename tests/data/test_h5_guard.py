@@ -34,7 +34,7 @@ def spoil(path, length=0, which=-1):
     path.write_bytes(content)
 
 
-@pytest.mark.parametrize(("length", "which"), [(0, -1), (2**64 - 16, 0), (2**64 - 8, -1)])
+@pytest.mark.parametrize(("length", "which"), [(0, -1), (8, -1), (2**64 - 16, 0), (2**64 - 8, -1)])
 def test_a_heap_that_has_no_end(tmp_path, length, which):
     path = write_data(tmp_path / "data.h5", "mr_hisum")
     with h5py.File(path, "a") as file:

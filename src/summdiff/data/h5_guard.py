@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import mmap
 import os
 import re
 import struct
@@ -13,9 +12,9 @@ from typing import Any
 from summdiff.errors import DataError
 
 # A global heap's head: signature, version, reserved bytes (HDF5 file format, III.E). Files of data sets have theirs,
-# with the texts that they begin with, at the front; what lies further back in one of gigabytes is not looked at.
+# with the texts that they begin with, at the front; what lies further back in a large one is not looked at.
 _HEAP = re.compile(rb"GCOL\x01\0\0\0", re.DOTALL)
-_LOOKED_AT = 2**28
+_LOOKED_AT = 2**26
 # Beyond this an array is taken for damaged or for one that fills the memory: compressed, a terabyte of zeros is small.
 _MOST_BYTES = 4 * 2**30
 BYTES_VARIABLE = "SUMMDIFF_MAX_ARRAY_BYTES"
@@ -99,24 +98,28 @@ def reason(error: Exception) -> str:
 
 
 def _never_ends(path: Path) -> bool:
-    """Whether a heap has free space that takes no space: HDF5 stays at such a place for ever."""
-    length = min(path.stat().st_size, _LOOKED_AT)
-    if not length:
-        return False
-    with path.open("rb") as file, mmap.mmap(file.fileno(), length, access=mmap.ACCESS_READ) as content:
-        return any(_is_endless(content, found.start()) for found in _HEAP.finditer(content))
+    """Whether a heap has an object from which HDF5 goes on to the same place, or back, and so for ever."""
+    with path.open("rb") as file:  # read, not mapped: a file that is cut off meanwhile would end the process
+        content = file.read(_LOOKED_AT)
+    place = 0
+    while found := _HEAP.search(content, place):
+        place = _end_of_heap(content, found.start())
+        if place < 0:
+            return True
+    return False
 
 
-def _is_endless(content: mmap.mmap, start: int) -> bool:
-    """Go from object to object as HDF5 does."""
-    if start + _HEAD > len(content):
-        return False
+def _end_of_heap(content: bytes, start: int) -> int:
+    """Where a heap ends, going from object to object as HDF5 does; -1 where one is smaller than its own head."""
+    place = start + _HEAD
+    if place > len(content):
+        return place
     (size,) = struct.unpack_from("<Q", content, start + 8)
-    place, end = start + _HEAD, min(start + size, len(content))
+    end = min(start + size, len(content))
     while place + _HEAD <= end:
         index, _, _, length = struct.unpack_from("<HHIQ", content, place)
         step = (_HEAD + (length + 7) // 8 * 8 if index else length) % 2**64
-        if step == 0 or step >= 2**63:  # on the spot, or back
-            return True
+        if step < _HEAD or step >= 2**63:
+            return -1
         place += step
-    return False
+    return place
