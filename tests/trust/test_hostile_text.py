@@ -7,7 +7,7 @@ from fuzz_targets import a_summary
 from small_data import write_data
 from summdiff.data.registry import open_dataset
 from summdiff.data.yaml_text import parse_yaml
-from summdiff.errors import DataError
+from summdiff.errors import DataError, SummdiffError
 from summdiff.timeline import Summary
 
 
@@ -59,3 +59,12 @@ def test_summaries_with_values_of_another_kind(old, new):
     with pytest.raises(DataError) as raised:
         Summary.from_json(text.replace(old, new))
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("name", ["/films/\\ud800.mp4", "/films/\\u0000.mp4"])
+def test_summaries_of_a_file_that_can_have_no_such_name(tmp_path, name):
+    summary = Summary.from_json(a_summary().to_json().replace("/films/talk.mp4", name))
+    with pytest.raises(SummdiffError, match="does not exist") as raised:
+        summary.save(tmp_path, formats=("txt",), name="film")
+    assert "\n" not in str(raised.value)
+    assert not list(tmp_path.iterdir())

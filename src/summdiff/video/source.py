@@ -137,7 +137,7 @@ def file_version(path: str | os.PathLike[str]) -> FileVersion:
     """What changes when a file is written anew: its place on the disk, its time and its size; zeros for no file."""
     try:
         status = os.stat(path)  # noqa: PTH116  (a Path would be made for nothing)
-    except OSError:
+    except (OSError, ValueError):  # the latter: no name that a file could have
         return 0, 0, 0, 0
     return status.st_dev, status.st_ino, status.st_mtime_ns, status.st_size
 
