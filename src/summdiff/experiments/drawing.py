@@ -36,7 +36,8 @@ def draw(report: Report, folder: Path) -> list[Path]:
         axes.minorticks_off()
         axes.set_xlabel(label)
         axes.set_ylabel("per cent" if percent else "rank correlation")
-        axes.set_title(NAMES[table["data"]["kind"]] + (" (QUICK)" if report["quick"] else ""))
+        not_real = " (QUICK)" if report["quick"] else " (SYNTHETIC)" if table["data"]["synthetic"] else ""
+        axes.set_title(NAMES[table["data"]["kind"]] + not_real)  # a figure is seen without its page, too
         axes.grid(alpha=0.3)
         axes.legend(fontsize="small", ncols=2, loc="upper center", bbox_to_anchor=(0.5, -0.16), frameon=False)
     made = []
