@@ -90,7 +90,7 @@ table: $(VENV)/.installed-dev ## train and compare all systems on TVSum (some fo
 reproduce-quick: $(VENV)/.installed-dev ## a tiny version of every table and figure of the paper, in minutes
 	$(BIN)/summdiff reproduce all --quick
 
-fuzz: $(VENV)/.installed-dev ## give nasty and changed files to everything that reads files (half an hour; docs/trust.md)
+fuzz: $(VENV)/.installed-dev ## give nasty and changed files to everything that reads files (a quarter of an hour; docs/trust.md)
 	$(BIN)/python scripts/fuzz.py --what corpus command
 	$(BIN)/python scripts/fuzz.py --what video --cases 5000
 	$(BIN)/python scripts/fuzz.py --what h5 json --cases 20000

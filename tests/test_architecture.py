@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).parents[1] / "src" / "summdiff"
 
 # Each layer may import those before it (and, within a layer, nothing but itself, save where ALLOWED says so).
 LAYERS = [
-    {"errors", "atomic", "documents", "timeline", "options", "threads", "devices", "__init__"},
+    {"errors", "atomic", "documents", "timeline", "options", "threads", "devices", "environment", "__init__"},
     {"segmentation", "selection", "diffusion", "metrics"},
     {"video", "features", "models", "data"},
     {"evaluation", "extraction"},
@@ -29,6 +29,7 @@ SAME_LEVEL = {
     ("options", "timeline"),  # wishes are intervals
     ("atomic", "errors"),
     ("devices", "errors"),
+    ("environment", "errors"),
     ("documents", "atomic"),
     ("documents", "errors"),
     ("models", "features"),  # relational descriptors are the model's condition

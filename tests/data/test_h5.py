@@ -209,7 +209,7 @@ def test_a_group_where_an_array_is_expected(any_file):
         open_dataset(path, kind)[name]
 
 
-@pytest.mark.parametrize("fps", [0.0, np.nan, -3.0, "fast"])
+@pytest.mark.parametrize("fps", [0.0, np.nan, -3.0, "fast", np.arange(3.0)])
 def test_impossible_frame_rates(write, tmp_path, fps):
     path = write["tvsum"](tmp_path / "small.h5")
     with h5py.File(path, "a") as file:

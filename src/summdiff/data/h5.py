@@ -14,12 +14,9 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from summdiff.data.h5_guard import BYTES_VARIABLE, attribute, most_bytes, open_h5, reason, text_or_number
+from summdiff.data.h5_guard import BYTES_VARIABLE, H5_ERRORS, attribute, most_bytes, open_h5, reason, text_or_number
 from summdiff.data.video import AnnotatedVideo, Kind
 from summdiff.errors import DataError
-
-# What h5py raises where a file is damaged, cut off or not what it should be; which of them depends on the place.
-_H5_ERRORS = (OSError, KeyError, RuntimeError, ValueError, TypeError, MemoryError)
 
 
 class AnnotatedFile(ABC):
@@ -48,7 +45,7 @@ class AnnotatedFile(ABC):
         self._handle: tuple[int, Any] | None = None  # process, h5py.File
         try:
             names = list(self._file())
-        except _H5_ERRORS as error:
+        except H5_ERRORS as error:
             raise DataError(f"'{self.path}' cannot be read: {reason(error)}; it may be damaged.") from error
         if not names:
             raise DataError(f"'{self.path}' has no video: expected one group per video.")
@@ -117,7 +114,7 @@ class AnnotatedFile(ABC):
         """An attribute of the file as text, "" where it has none."""
         try:
             return _as_text(attribute(self._file(), key))
-        except _H5_ERRORS as error:
+        except H5_ERRORS as error:
             raise DataError(f"'{self.path}': attribute '{key}' cannot be read: {reason(error)}.") from error
 
     def fingerprint(self) -> str:
@@ -136,7 +133,7 @@ class AnnotatedFile(ABC):
         file = self._file()
         try:
             found = file.get(name)
-        except _H5_ERRORS as error:
+        except H5_ERRORS as error:
             raise DataError(f"'{self.path}', {name} cannot be read: {reason(error)}; it may be damaged.") from error
         if found is None:
             raise DataError(f"'{self.path}' has no video '{name}'; it has {len(self)}, from '{self.names[0]}'.")
@@ -183,7 +180,7 @@ class VideoGroup:
         """Its keys."""
         try:
             return frozenset(key for key in self._group if isinstance(key, str))
-        except _H5_ERRORS as error:
+        except H5_ERRORS as error:
             raise DataError(
                 f"'{self.path}', {self.name} cannot be read: {reason(error)}; it may be damaged."
             ) from error
@@ -226,7 +223,7 @@ class VideoGroup:
 
             array: NDArray[Any] = np.empty(shape, dtype)
             dataset.read(h5s.ALL, h5s.ALL, array)
-        except _H5_ERRORS as error:
+        except H5_ERRORS as error:
             raise self._damaged(key, error) from error
         if dtype.kind == "f" and not np.isfinite(array).all():
             raise self.wrong(key, "has values that are not finite numbers")
@@ -287,7 +284,9 @@ class VideoGroup:
         """Frames per second of the original video, None where the file does not say."""
         try:
             stored = attribute(self._group, "fps") if self._has_attributes else None
-        except _H5_ERRORS as error:
+        except (TypeError, ValueError) as error:
+            raise self.wrong("fps", f"is something else ({error}), which is no frame rate") from error
+        except H5_ERRORS as error:
             raise self._damaged("fps", error) from error
         try:
             if stored is None:
@@ -301,10 +300,12 @@ class VideoGroup:
         for key in keys:
             try:
                 stored = attribute(self._group, key) if self._has_attributes else None
-                if stored is None and key in self and math.prod(self.shape(key)) == 1:
-                    text_or_number(self._dataset(key)[0])
-                    stored = self._group[key][()]
-            except _H5_ERRORS as error:
+                if stored is None and key in self:
+                    found, shape, _ = self._dataset(key)
+                    if math.prod(shape or ()) == 1:
+                        text_or_number(found)
+                        stored = self._group[key][()]
+            except H5_ERRORS as error:
                 raise self._damaged(key, error) from error
             if stored is not None:
                 return _as_text(stored)
@@ -339,7 +340,7 @@ class VideoGroup:
                 if shape == () and found.get_space().get_simple_extent_type() == h5s.NULL:
                     shape = None
                 return found, shape, found.dtype
-        except _H5_ERRORS as error:
+        except H5_ERRORS as error:
             raise self._damaged(key, error) from error
         raise self.wrong(key, "is a group where an array is expected")
 

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import math
-import os
-import re
 import struct
 from pathlib import Path
 from typing import Any
 
+from summdiff.environment import whole_number
 from summdiff.errors import DataError
 
+# What h5py raises where a file is damaged, cut off or not what it should be; which of them depends on the place.
+H5_ERRORS = (OSError, KeyError, RuntimeError, ValueError, TypeError, MemoryError)
 # A global heap's head: signature, version, reserved bytes (HDF5 file format, III.E). Files of data sets have theirs,
 # with the texts that they begin with, at the front; what lies further back in a large one is not looked at.
-_HEAP = re.compile(rb"GCOL\x01\0\0\0", re.DOTALL)
+_HEAP = b"GCOL\x01\0\0\0"
 _LOOKED_AT = 2**26
 # Beyond this an array is taken for damaged or for one that fills the memory: compressed, a terabyte of zeros is small.
 _MOST_BYTES = 4 * 2**30
@@ -22,16 +23,26 @@ _LONGEST_TEXT = 2**15  # of a fixed length; others are as long as they are
 _HEAD = 16  # bytes, of a heap and of each object in it
 
 
+def library(path: Path) -> Any:
+    """The module h5py.
+
+    Raises:
+        DataError: it is not installed.
+    """
+    try:
+        import h5py
+    except ImportError as error:
+        raise DataError(f"Reading '{path}' needs h5py: install it with `pip install 'summdiff[train]'`.") from error
+    return h5py
+
+
 def open_h5(path: Path) -> Any:
     """An `h5py.File` to read from.
 
     Raises:
         DataError: no such file, not HDF5 or damaged, or h5py is not installed.
     """
-    try:
-        import h5py
-    except ImportError as error:
-        raise DataError(f"Reading '{path}' needs h5py: install it with `pip install 'summdiff[train]'`.") from error
+    h5py = library(path)
     if path.is_dir():
         raise DataError(f"'{path}' is a folder; name the HDF5 file.")
     if not path.is_file():
@@ -43,7 +54,7 @@ def open_h5(path: Path) -> Any:
                 "anew with h5repack."
             )
         return h5py.File(path, "r")
-    except OSError as error:
+    except H5_ERRORS as error:
         cut = "; it is cut off, copy it again" if "truncated" in str(error) else ""
         raise DataError(f"'{path}' cannot be read as HDF5: {reason(error)}{cut}.") from error
 
@@ -86,10 +97,7 @@ def most_bytes() -> int:
     Raises:
         DataError: the variable holds something else than a whole number above 0.
     """
-    said = os.environ.get(BYTES_VARIABLE, "")
-    if said and not (said.isascii() and said.isdigit() and int(said)):
-        raise DataError(f"{BYTES_VARIABLE} must be a whole number of bytes above 0, not '{said}'.")
-    return int(said or _MOST_BYTES)
+    return whole_number(BYTES_VARIABLE, _MOST_BYTES, "bytes", error=DataError)
 
 
 def reason(error: Exception) -> str:
@@ -102,8 +110,8 @@ def _never_ends(path: Path) -> bool:
     with path.open("rb") as file:  # read, not mapped: a file that is cut off meanwhile would end the process
         content = file.read(_LOOKED_AT)
     place = 0
-    while found := _HEAP.search(content, place):
-        place = _end_of_heap(content, found.start())
+    while (start := content.find(_HEAP, place)) >= 0:
+        place = _end_of_heap(content, start)
         if place < 0:
             return True
     return False

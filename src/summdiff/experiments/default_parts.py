@@ -4,7 +4,7 @@
 
 Each row of the first table is the recipe with fields changed, fitted without its network, which changes no mean curve:
 Kendall's tau on the validation videos of all folds, as they are and in other feature spaces, and on SumMe's videos with
-features; a row takes ten minutes on one core. If `summdiff.experiments.default_model` has cross-validated the recipe
+features; a row takes ten minutes and more. If `summdiff.experiments.default_model` has cross-validated the recipe
 (`validation=0`, seed 0), the share of the squared error of denoising a test video's annotators that the network leaves
 of the Gaussian's is printed before, by time.
 """

@@ -24,6 +24,7 @@ from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
+from summdiff.environment import whole_number
 from summdiff.errors import UsageError, VideoError
 from summdiff.threads import threads_asked
 from summdiff.video.keyframes import Chosen, Sparse
@@ -36,7 +37,7 @@ _PICTURE_FORMATS = ("image2", "_pipe", "tty")
 # Forms of file that only name other files or streams, which nobody asked to have opened.
 _LISTS = frozenset({"concat", "dash", "hls", "imf", "rtp", "rtsp", "sap", "sdp", "webm_dash_manifest"})
 # Decoders whose threads must not take a picture each: on damaged streams HEVC's then waits for ever now and then, and
-# FFV1's crashed twice, in a thread of its own, in some 1,400 films.
+# FFV1's crashed twice, in a thread of its own, in 20,000 changed films of all kinds (docs/trust.md).
 _NO_PICTURE_THREADS = frozenset({"ffv1", "hevc"})
 # A decoder holds up to sixteen pictures and more, so that larger ones than these, 8192 x 8192, take gigabytes.
 _MOST_PIXELS = 2**26
@@ -97,10 +98,7 @@ def most_pixels() -> int:
     Raises:
         UsageError: the variable holds something else than a whole number above 0.
     """
-    said = os.environ.get(_PIXELS_VARIABLE, "")
-    if said and not (said.isascii() and said.isdigit() and int(said)):
-        raise UsageError(f"{_PIXELS_VARIABLE} must be a whole number of pixels above 0, not '{said}'.")
-    return min(int(said or _MOST_PIXELS), 2**31 - 1)
+    return min(whole_number(_PIXELS_VARIABLE, _MOST_PIXELS, "pixels", error=UsageError), 2**31 - 1)
 
 
 def _decoder_limit() -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from summdiff.data.h5_guard import most_bytes, open_h5
+from summdiff.data.h5_guard import library, most_bytes, open_h5
 from summdiff.errors import DataError
 
 # What h5py raises on damaged files.
@@ -22,11 +22,7 @@ def open_hdf5(path: Path) -> Any:
     Raises:
         DataError: h5py is missing, or the file is damaged.
     """
-    try:
-        import h5py
-    except ImportError as error:
-        raise DataError(f"Reading '{path}' needs h5py: install it with `pip install 'summdiff[train]'`.") from error
-    return open_h5(path) if h5py.is_hdf5(path) else None
+    return open_h5(path) if library(path).is_hdf5(path) else None
 
 
 def load(path: Path, keys: Sequence[str]) -> dict[str, NDArray[Any]]:
