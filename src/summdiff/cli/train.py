@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import Annotated
 
@@ -51,9 +50,9 @@ def train(
             raise typer.Exit(0) from stop
         print(f"summdiff: {stop}", file=sys.stderr)
         raise typer.Exit(stop.exit_code) from stop
-    except LostProcess:
+    except LostProcess as loss:
         display.close()
-        if not is_first_process() and os.getppid() != 1:  # the first process says it, unless it is the one that died
+        if not loss.is_news:
             raise typer.Exit(1) from None
         raise
     finally:

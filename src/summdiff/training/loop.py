@@ -78,7 +78,7 @@ def fit(
     if recipe.select == "best" and not videos.split.validation:
         raise UsageError(f"Recipe '{recipe.name}' selects the best epoch but there are no validation videos.")
     fabric = launch(recipe)
-    with together(fabric):
+    with together(fabric, directory):
         return _fit(fabric, recipe, videos, directory, watcher=watcher, dry_run=dry_run)
 
 
@@ -89,6 +89,8 @@ def _fit(
     first_process = fabric.global_rank == 0
     watcher = watcher if watcher is not None and first_process else Watcher()
     make_folder(directory)
+    if first_process:
+        (directory / _LOSS).unlink(missing_ok=True)
     # One process reads the whole file for its digest, and not all of them, at once, through a shared disk.
     who = fabric.broadcast(identity(recipe, videos) if first_process else "")
     checkpoints = Checkpoints(directory, who, watcher.say)
@@ -217,11 +219,19 @@ def make_folder(directory: Path) -> None:
 
 
 class LostProcess(SummdiffError):  # noqa: N818 (what happened, not a mistake)
-    """Another process of the run is gone."""
+    """Another process of the run is gone.
+
+    Attributes:
+        is_news: whether no other process of the run has noticed it before; one sentence is enough.
+    """
+
+    def __init__(self, message: str, *, is_news: bool) -> None:
+        super().__init__(message)
+        self.is_news = is_news
 
 
 @contextmanager
-def together(fabric: Fabric) -> Iterator[None]:
+def together(fabric: Fabric, directory: Path) -> Iterator[None]:
     """End in a sentence where another process dies and so whatever the processes do together fails.
 
     Where all of them come to an end their connections are closed: a process that left with gloo's threads has aborted.
@@ -242,8 +252,24 @@ def together(fabric: Fabric) -> Iterator[None]:
             raise
         raise LostProcess(
             f"Another of the run's {fabric.world_size} processes has died. The same command goes on from the last "
-            "checkpoint, with as many processes or with others."
+            "checkpoint, with as many processes or with others.",
+            is_news=_is_first_to_notice(directory),
         ) from error
+
+
+# A file that whoever notices a loss first makes; the next run in the folder removes it. To ask instead whether the
+# first process still lives would not do: a dying process closes its connections a moment before it is gone.
+_LOSS = "process-lost"
+
+
+def _is_first_to_notice(directory: Path) -> bool:
+    try:
+        (directory / _LOSS).touch(exist_ok=False)
+    except FileExistsError:
+        return False
+    except OSError:  # better said twice than not at all
+        return True
+    return True
 
 
 def _part(fabric: Fabric) -> None:
