@@ -30,6 +30,11 @@ def test_linear_schedules_of_any_length_end_at_the_same_noise(T):
     assert float(alphas_cumprod("linear", num_train_timesteps=T)[-1].log() / usual) == pytest.approx(1, abs=0.05)
 
 
+@pytest.mark.parametrize("T", [10, 250, 2000])
+def test_linear_schedules_begin_with_noise_in_proportion(T):
+    assert float(1 - alphas_cumprod("linear", num_train_timesteps=T)[0]) == pytest.approx(1e-4 * 1000 / T)
+
+
 def test_short_linear_schedules_keep_some_signal():
     assert float(alphas_cumprod("linear", num_train_timesteps=10)[-1]) > 0
 

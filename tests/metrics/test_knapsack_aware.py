@@ -86,6 +86,11 @@ def test_harmless_errors_count_nothing():
     assert found.ir == 1.0
 
 
+def test_segments_of_no_length_count_alike():
+    found = knapsack_aware_errors([1.0, 3.0, -1.0], [1.0, 2.0, 4.0], [0, 0, 0], 5)
+    assert (found.wse, found.wir, found.ir) == (0, 2 / 3, 2 / 3)
+
+
 def test_bad_input():
     with pytest.raises(DataError, match=r"\(2,\), \(1,\)"):
         knapsack_aware_errors([1.0, 2.0], [1.0], [1, 1], 3)

@@ -1,3 +1,5 @@
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -88,6 +90,27 @@ def test_long_rows_of_frames_equal_scipy():
         assert (kendall_tau(a, b), spearman_rho(a, b)) == pytest.approx(tuple(expected), abs=1e-12)
 
 
+@pytest.mark.parametrize("levels", [2, 300, None])
+def test_exact_to_a_hundred_thousand_steps(levels):
+    rng = np.random.default_rng(8)
+    a = rng.normal(size=100_000)
+    b = a + 2 * rng.normal(size=100_000) if levels is None else rng.integers(0, levels, size=100_000)
+    assert (kendall_tau(a, b), spearman_rho(a, b)) == pytest.approx(by_scipy(a, b), abs=1e-12)
+    assert kendall_tau(a, a) == spearman_rho(a, a) == 1.0
+
+
+def test_any_kind_of_number():
+    """Whole numbers are ranked as they are, however great; what NumPy has no kind for is ranked as floats."""
+    order = [2, 0, 3, 1]
+    for start in (2**60, -(2**63), 2**63 - 4, 2**64 - 4):
+        great = [start + each for each in order]
+        assert kendall_tau(np.array(great), order) == spearman_rho(np.array(great), order) == 1.0
+    assert kendall_tau(np.array([-(2**62), 0, 2**62, 5]), [0, 1, 3, 2]) == 1.0
+    assert kendall_tau([Fraction(each, 7) for each in order], order) == 1.0
+    assert kendall_tau(np.array([127, -128, 127, 0], dtype=np.int8), [2, 0, 2, 1]) == 1.0
+    assert kendall_tau(np.array(order) > 1, [1, 0, 1, 0]) == 1.0
+
+
 def test_one_row_for_all():
     rng = np.random.default_rng(5)
     a, b = rng.random(50), rng.integers(0, 9, size=(6, 50))
@@ -109,6 +132,11 @@ def test_each_with_each(levels, monkeypatch):
     assert rho == pytest.approx(pairs[1].reshape(9, 5), abs=1e-15)
     monkeypatch.setattr(rank, "_CELLS", 500)
     assert np.array_equal(rank_correlation_table(ours, theirs), (tau, rho))
+    ours[3], theirs[2] = 0.5, 1
+    for table in rank_correlation_table(ours, theirs):
+        assert not table[3].any()
+        assert not table[:, 2].any()
+        assert np.delete(np.delete(table, 3, axis=0), 2, axis=1).all()
     with pytest.raises(DataError, match="differ in length"):
         rank_correlation_table(ours, theirs[:, 1:])
     with pytest.raises(DataError, match="finite"):
@@ -159,7 +187,10 @@ def test_average_ranks_equal_scipy(values, length):
 @pytest.mark.parametrize(
     ("scores", "references", "said"),
     [
-        ([1.0, 2.0], [[1.0, 2.0, 3.0]], "shape"),
+        ([1.0, 2.0], [[1.0, 2.0, 3.0]], r"shape \(2,\) .* shape \(1, 3\): expected \(n,\) and \(users, n\)"),
+        ([[1.0, 2.0]], [[1.0, 2.0]], r"expected \(n,\)"),
+        ([1.0, 2.0], [[[1.0, 2.0]]], r"expected \(n,\)"),
+        ([1.0], [[[1.0], [2.0]]], r"expected \(n,\)"),
         ([], [], "at least one step"),
         ([1.0, np.nan], [1.0, 2.0], "finite"),
         ([1.0, 2.0], [1.0, np.inf], "finite"),
@@ -177,7 +208,9 @@ def test_says_what_is_wrong(scores, references, said):
         (np.ones((2, 3)), np.ones((3, 3)), None, "row by row"),
         (np.ones((2, 3)), np.ones((2, 4)), None, "row by row"),
         (np.ones((2, 0)), np.ones((2, 0)), None, "at least one step"),
-        (np.ones((2, 3)), np.ones((2, 3)), [0, 3], "lengths"),
+        (np.ones((2, 3, 1)), np.ones((2, 3)), None, "row by row"),
+        (np.ones((2, 3)), np.ones((2, 3, 1)), None, "row by row"),
+        (np.ones((2, 3)), np.ones((2, 3)), [0, 3], r"\(2,\) integers from 1 to 3"),
         (np.ones((2, 3)), np.ones((2, 3)), [3, 4], "lengths"),
         (np.ones((2, 3)), np.ones((2, 3)), [3], "lengths"),
     ],
@@ -193,6 +226,10 @@ def test_protocols_by_hand():
     assert rank_correlation(scores, users, "per_annotator") == pytest.approx(tuple(np.mean(each, axis=0)))
     assert rank_correlation(scores, users, "to_mean") == pytest.approx(by_scipy(scores, users.mean(axis=0)))
     assert rank_correlation(scores, users[0], "to_mean") == pytest.approx(by_scipy(scores, users[0]))
+
+    thirds = np.array([[0, 2**-12, 1, 3], [1, 1, 0, 0], [0, 0, 0, 1]], dtype=np.float16)  # equal sums if kept as halves
+    expected = by_scipy(scores, thirds.astype(float).mean(axis=0))
+    assert rank_correlation(scores, thirds, "to_mean") == pytest.approx(expected)
 
     summary, users = np.array([1, 0, 0, 1, 0]), np.array([[0, 0, 7, 9, 0], [1, 0, 0, 2, 2], [0, 0, 0, 1, 1]])
     each = [by_scipy(summary, user) for user in users > 0]

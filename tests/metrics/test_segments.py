@@ -59,7 +59,7 @@ def test_summaries_as_from_frames_one_by_one(seed, convention, every, budget):
         assert segments.values(curve) == pytest.approx(
             np.floor(1000 * values) if rule.value == "thousandths" else values, abs=1e-12
         )
-        lengths = np.array([b - a + (rule.weight == "inclusive") for a, b in rows])
+        lengths = np.array([b - a + (rule.rows == "inclusive") for a, b in rows])
         room = {
             "floor": int(budget * n_frames),
             "round": round(budget * n_frames),
@@ -69,14 +69,14 @@ def test_summaries_as_from_frames_one_by_one(seed, convention, every, budget):
         assert segments.capacity == room[rule.capacity]
         summary = np.zeros(n_frames, dtype=np.uint8)
         for (a, b), taken in zip(rows, knapsack(segments.values(curve), lengths, segments.capacity), strict=True):
-            summary[a : b + (rule.written == "inclusive")] = taken
+            summary[a : b + (rule.rows == "inclusive")] = taken
         assert np.array_equal(summary, summary_from_scores(curve, picks, n_frames, rows, budget, convention))
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.integers(0, 10_000), st.sampled_from(["eccv16", "mr_hisum"]))
-def test_many_curves_at_once_are_each_one_alone(seed, convention):
-    video, curves, users = video_of(seed, convention)
+@given(st.integers(0, 10_000), st.sampled_from(["eccv16", "mr_hisum"]), st.sampled_from([1, 15]))
+def test_many_curves_at_once_are_each_one_alone(seed, convention, every):
+    video, curves, users = video_of(seed, convention, every=every)
     segments = Segments.of(*video, convention=convention)
     chosen = segments.choose(curves)
     summaries = segments.summary(chosen)
@@ -85,6 +85,7 @@ def test_many_curves_at_once_are_each_one_alone(seed, convention):
     for curve, values, choice, summary in zip(curves, segments.values(curves), chosen, summaries, strict=True):
         assert np.array_equal(segments.values(curve), values)  # to the last bit, since ties are decided by it
         assert np.array_equal(segments.choose(curve), choice)
+        assert np.array_equal(segments.choose(curve[None]), choice[None])
         assert np.array_equal(segments.summary(choice), summary)
         assert np.array_equal(summary, summary_from_scores(curve, *video, convention=convention))
         assert summary.sum() <= segments.capacity
@@ -136,7 +137,29 @@ def test_frames_outside_the_segments_or_the_annotation():
     assert segments.summary([[True, False]]).tolist() == [[0, 0, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0]]
     assert segments.counts(np.ones((1, 8))).tolist() == [[4, 2]]
     assert segments.counts(np.ones((1, 14))).tolist() == [[4, 6]]
+    assert segments.counts(np.ones(14)).tolist() == [4, 6]
+    last_alone = Segments.of([4, 8], 12, [[2, 10], [11, 11]])
+    assert last_alone.counts(np.ones((2, 11))).tolist() == [[9, 0], [9, 0]]
+    assert last_alone.counts(np.ones(11)).tolist() == [9, 0]
     assert Segments.of([9], 12, [[0, 5], [6, 11]]).values([1.0]).tolist() == [0.0, 0.5]
+
+
+def test_a_mean_beyond_its_own_segment_at_the_very_end():
+    """Where every frame is a step, and the last segment is one frame that the mean before it takes in as well."""
+    segments = Segments.of(np.arange(6), 6, [[0, 2], [2, 5], [5, 6]], convention="mr_hisum")
+    curves = np.array([[3.0, 0.0, 0.0, 1.0, 1.0, 6.0], [0.0, 3.0, 3.0, 0.0, 0.0, 1.0], [1.0] * 6])
+    assert segments.values(curves).tolist() == [[1.0, 2.0, 6.0], [2.0, 1.0, 1.0], [1.0, 1.0, 1.0]]
+    assert segments.values(curves[0]).tolist() == [1.0, 2.0, 6.0]
+
+
+def test_scores_of_small_kinds_of_numbers_are_not_added_up_in_themselves():
+    """Half precision knows no 2049, and 200 + 200 is no uint8."""
+    for picks in (np.arange(8), [0, 4]):
+        segments = Segments.of(picks, 8, [[0, 3], [4, 7]])
+        steps = segments.n_steps // 2
+        halves = np.repeat([2047, 3], steps).astype(np.float16)
+        assert segments.values(halves).tolist() == [2047, 3]
+        assert segments.values(np.repeat([200, 100], steps).astype(np.uint8)).tolist() == [200, 100]
 
 
 @pytest.mark.parametrize(
@@ -146,7 +169,11 @@ def test_frames_outside_the_segments_or_the_annotation():
         ({"picks": []}, "picks"),
         ({"change_points": [0, 2]}, "change_points must be"),
         ({"change_points": np.zeros((0, 2))}, "change_points must be"),
-        ({"change_points": [[0, 5], [6, 5]]}, "not empty"),
+        ({"change_points": np.zeros((1, 3))}, "change_points must be"),
+        ({"picks": [[0, 5]]}, "picks"),
+        ({"picks": [0, -5]}, "picks"),
+        ({"change_points": [[0, 5], [6, 5]]}, "both inclusive, and not empty"),
+        ({"change_points": [[0, 5], [5, 5]], "convention": "half_open"}, "the last not inclusive, and not empty"),
         ({"change_points": [[-1, 5], [6, 9]]}, "within the video's 10 frames"),
         ({"change_points": [[0, 9], [10, 12]]}, "within the video's 10 frames"),
         ({"change_points": [[0, 5], [5, 9]]}, r"not contiguous if read by 'eccv16'.*end \+ 1 = start"),
@@ -162,7 +189,7 @@ def test_says_what_is_wrong_with_the_data(change, said):
 
 
 def test_says_what_is_wrong_with_the_request():
-    with pytest.raises(UsageError, match="eccv61"):
+    with pytest.raises(UsageError, match="'eccv61'; there are eccv16, mr_hisum, half_open"):
         Segments.of([0], 10, [[0, 9]], convention="eccv61")
     with pytest.raises(UsageError, match="budget"):
         Segments.of([0], 10, [[0, 9]], budget=0)
@@ -227,7 +254,7 @@ def test_published_selections_on_summe_are_reproduced(data_dir, convention, repr
 @given(st.integers(0, 2**32 - 1), st.sampled_from(list(CONVENTIONS)))
 def test_many_videos_are_prepared_as_each_alone(seed, convention):
     rng = np.random.default_rng(seed)
-    half_open = CONVENTIONS[convention].written == "exclusive"
+    half_open = CONVENTIONS[convention].rows == "exclusive"
     videos = []
     for _ in range(int(rng.integers(1, 5))):
         n_frames = int(rng.integers(2, 60))
@@ -235,7 +262,9 @@ def test_many_videos_are_prepared_as_each_alone(seed, convention):
         edges = np.concatenate(([0], inner, [n_frames]))
         picks = np.arange(n_frames) if rng.random() < 0.5 else np.arange(int(rng.integers(2)), n_frames, 3)
         videos.append((picks, n_frames, np.stack([edges[:-1], edges[1:] - (not half_open)], axis=1)))
-    together = Segments.of_many(videos, 0.3, convention)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delattr(Segments, "of")  # right ones are never looked at again one by one
+        together = Segments.of_many(videos, 0.3, convention)
     for video, ours in zip(videos, together, strict=True):
         alone = Segments.of(*video, 0.3, convention)
         scores = rng.normal(size=(2, len(video[0])))
@@ -270,3 +299,13 @@ def test_a_wrong_video_among_many_is_found(wrong, place):
     with pytest.raises(DataError) as together:
         Segments.of_many(videos)
     assert str(together.value) == str(alone.value)
+
+
+def test_a_wrong_request_for_many_is_said_by_its_name():
+    videos = [([0, 5], 10, [[0, 4], [4, 9]])] * 2
+    with pytest.raises(UsageError, match="eccv61"):
+        Segments.of_many(videos, convention="eccv61")
+    with pytest.raises(UsageError, match="budget"):
+        Segments.of_many(videos, 0.0, "half_open")
+    with pytest.raises(DataError, match="read by 'half_open'"):
+        Segments.of_many([*videos, ([0, 5], 10, [[0, 4], [5, 9]])], convention="half_open")

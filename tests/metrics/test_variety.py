@@ -13,6 +13,7 @@ def test_diversity_by_hand():
     assert diversity([[0, 0], [0, 0]]) == 0.0
     assert diversity([[1, 0]]) == diversity([1, 0]) == 0.0
     assert diversity([[1, 0], [0, 0]]) == 1.0
+    assert diversity([[7, 7, 0, 0], [0, 9, 9, 0]]) == pytest.approx(1 - 1 / 3)  # raw SumMe selections count segments
 
 
 def test_annotators_lie_within_their_own_range():
@@ -64,9 +65,11 @@ def test_scales_do_not_matter_and_agreement_covers_nothing():
 def test_says_what_is_wrong():
     with pytest.raises(DataError, match="3 steps cannot be compared with annotators' scores of 2"):
         spread_coverage(np.ones((2, 3)), np.ones((2, 2)))
-    with pytest.raises(DataError, match="finite"):
+    with pytest.raises(DataError, match=r"^Samples must be finite"):
         spread_coverage([[np.nan, 1.0]], [[1.0, 2.0]])
-    with pytest.raises(DataError, match="at least one"):
+    with pytest.raises(DataError, match=r"^Annotators' scores must be finite"):
+        spread_coverage([[2.0, 1.0]], [[1.0, np.inf]])
+    with pytest.raises(DataError, match=r"^Summaries must be a table of at least one"):
         diversity(np.zeros((0, 3)))
     with pytest.raises(DataError, match="no measure"):
         spread_ratio([[1.0, 2.0, 3.0], [2.0, 1.0, 0.0]], [[0.1, 0.7, 0.3]] * 7)

@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from summdiff.segmentation import kts, segments
 from summdiff.segmentation.cost import within_segment_scatter
 
+kts_module = sys.modules["summdiff.segmentation.kts"]  # the name in the package is the function
+
 
 def scenes(rng, lengths, dimension=16, noise=0.2):
     """Features with a known change at the end of each scene."""
@@ -68,7 +70,7 @@ def test_the_objective_is_as_low_as_that_of_the_full_table(seed, n, shortest, ex
 @pytest.mark.parametrize("v_max", [0.02, 0.1, 0.3])
 def test_corners_that_no_first_price_meets_are_found(first_prices, v_max, monkeypatch):
     """With 24 prices to begin with, small videos leave nothing to search; with one or two they do."""
-    monkeypatch.setattr(sys.modules["summdiff.segmentation.kts"], "_FIRST_PRICES", first_prices)
+    monkeypatch.setattr(kts_module, "_FIRST_PRICES", first_prices)
     for seed in range(12):
         rng = np.random.default_rng(seed)
         x = scenes(rng, rng.multinomial(20, [0.2] * 5), dimension=4, noise=rng.choice([0.05, 0.3]))
@@ -78,6 +80,47 @@ def test_corners_that_no_first_price_meets_are_found(first_prices, v_max, monkey
         m = len(change_points)
         reached += 0.5 * v_max * m * (np.log(20 / m) + 1) if m else 0.0
         assert reached == pytest.approx(least, abs=1e-5)
+
+
+class Table:
+    """Finds corners as `_PricedSearch` does, in a table of J(m)."""
+
+    def __init__(self, scatter):
+        self.scatter = scatter
+
+    def solve(self, prices):
+        best = [int(np.argmin(self.scatter + price * np.arange(len(self.scatter)))) for price in prices]
+        return [kts_module._Corner(price, self.scatter[m], np.arange(m)) for m, price in zip(best, prices, strict=True)]
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    n=st.integers(2, 80),
+    v_max=st.sampled_from([0.05, 0.3, 1.0, 4.0]),
+    bend=st.sampled_from([0.5, 1.0, 3.0, 10.0]),
+    first_prices=st.sampled_from([1, 2, 24]),
+)
+def test_the_best_of_any_table_is_found(seed, n, v_max, bend, first_prices):
+    rng = np.random.default_rng(seed)
+    scatter = np.append(np.cumsum(np.sort(rng.random(n - 1) ** bend * 3))[::-1], 0.0)  # of fewer and fewer cuts
+    scatter += rng.random(n) * rng.choice([0.0, 0.3])
+    scatter[-1] = 0.0
+    m = np.arange(n)
+    penalty = np.where(m > 0, 0.5 * v_max * m * (np.log(n / np.maximum(m, 1)) + 1), 0.0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(kts_module, "_FIRST_PRICES", first_prices)
+        found = kts_module._best_corner(Table(scatter), n, v_max, highest_price=float(scatter[0])).m
+    assert scatter[found] + penalty[found] == pytest.approx((scatter + penalty).min(), abs=1e-7)
+
+
+def test_two_steps_that_hardly_differ_are_cut_where_that_pays():
+    """The last cut takes off 0.04 and costs 0.032, less than any price that is looked at first but 0."""
+    x = np.eye(24)
+    x[8, 7], x[8, 8] = 1 - 0.04, np.sqrt(1 - 0.96**2)
+    assert kts(x).tolist() == list(range(1, 24))
+    x[8, 7], x[8, 8] = 1 - 0.03, np.sqrt(1 - 0.97**2)
+    assert kts(x).tolist() == [*range(1, 8), *range(9, 24)]
 
 
 def test_defaults_are_those_of_the_field():
@@ -139,7 +182,8 @@ def test_a_step_that_is_longer_than_the_longest_segment_stays_whole():
 
 
 def test_centring_finds_changes_that_a_common_part_hides():
-    x = scenes(np.random.default_rng(0), [8, 8, 8, 8], dimension=64, noise=0.02) + 20.0
+    rng = np.random.default_rng(0)
+    x = scenes(rng, [8, 8, 8, 8], dimension=64, noise=0.02) + 40 * rng.random(64)
     assert kts(x).tolist() == []
     assert kts(x, center=True).tolist() == [8, 16, 24]
 
@@ -176,7 +220,8 @@ def test_scatter_is_that_of_its_definition():
         (np.full((3, 2), np.nan), {}, "finite"),
         (np.zeros((9, 2)), {"min_length": 5, "max_length": 3}, "min_length <= max_length"),
         (np.zeros((9, 2)), {"min_length": -1}, "min_length"),
-        (np.zeros((9, 2)), {"edges": np.arange(9)}, "edges must be"),
+        (np.zeros((9, 2)), {"min_length": 0, "max_length": 0}, "max_length"),
+        (np.zeros((9, 2)), {"edges": np.arange(9)}, r"edges must be \(10,\)"),
         (np.zeros((3, 2)), {"edges": [0, 1, 1, 2]}, "ascending"),
     ],
 )

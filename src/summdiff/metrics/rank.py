@@ -237,7 +237,7 @@ def _ranked(values: NDArray[Any], lengths: NDArray[np.int64]) -> _Ranked:
         low, high = 0, np.iinfo(np.int64).max
     else:
         low, high = int(values.min()), int(values.max())
-    if high - low < max(2 * n, 64):
+    if high - low < max(2 * n, 64) and high <= np.iinfo(np.int64).max:
         levels = values.astype(np.int64) - low
         n_levels = high - low + 1
         counts = np.bincount((levels + offsets * n_levels).ravel(), minlength=n_rows * n_levels)
@@ -335,7 +335,7 @@ def _from_contingency(a: _Ranked, b: _Ranked) -> NDArray[np.int64]:
         offsets = np.arange(len(part))[:, None] * (height * width)
         table = np.bincount((part + offsets).ravel(), minlength=len(part) * height * width)
         table = table.reshape(-1, height, width)[:, :-1, :-1]  # without the padding
-        below = np.cumsum(table, axis=1) - table  # of smaller a, by level of b
+        below = np.cumsum(table, axis=1)  # of a up to the level, by level of b; what is at the level cancels out
         reach = np.cumsum(below, axis=2)  # … and of b up to the level
         smaller, greater = reach - below, reach[:, :, -1:] - reach
         concordance[start : start + together] = (table * (smaller - greater)).sum(axis=(1, 2))

@@ -28,8 +28,8 @@ class Convention:
 
     Attributes:
         mean: whether the frame at `end` counts for the segment's mean score.
-        weight: whether it counts for the segment's length in the knapsack.
-        written: whether it is in the summary; also, whether rows follow each other as end + 1 = start or end = start.
+        rows: whether it belongs to the segment, to its length in the knapsack and to the summary; so whether rows
+            follow each other as end + 1 = start or end = start.
         value: the mean as it is ("float"), or 1000 times it with the fraction cut off ("thousandths"), which makes
             ties of nearly equal segments.
         capacity: budget · n_frames rounded down ("floor") or to the nearest integer ("round"), or
@@ -38,8 +38,7 @@ class Convention:
     """
 
     mean: End
-    weight: End
-    written: End
+    rows: End
     value: Literal["float", "thousandths"]
     capacity: Literal["floor", "round", "last_end"]
     source: str
@@ -47,28 +46,28 @@ class Convention:
 
 CONVENTIONS: dict[ConventionName, Convention] = {
     "eccv16": Convention(
-        "inclusive", "inclusive", "inclusive", "float", "floor",
+        "inclusive", "inclusive", "float", "floor",
         "Zhang et al., ECCV 2016, and most code since; gives all 23 stored selections of CSNet on SumMe",
     ),
     "mr_hisum": Convention(
-        "inclusive", "exclusive", "exclusive", "float", "floor",
+        "inclusive", "exclusive", "float", "floor",
         "Sul et al., NeurIPS 2023: the rows are half-open, but each mean takes in the next segment's first frame; only "
         "so does gtscore give the stored gt_summary",
     ),
     "half_open": Convention(
-        "exclusive", "exclusive", "exclusive", "float", "floor", "nobody's: the same rows read cleanly, for comparison"
+        "exclusive", "exclusive", "float", "floor", "nobody's: the same rows read cleanly, for comparison"
     ),
     "vasnet": Convention(
-        "inclusive", "inclusive", "inclusive", "thousandths", "floor", "Fajtl et al., ACCVW 2018, released code"
+        "inclusive", "inclusive", "thousandths", "floor", "Fajtl et al., ACCVW 2018, released code"
     ),
     "dsnet": Convention(
-        "inclusive", "inclusive", "inclusive", "thousandths", "floor", "Zhu et al., TIP 2020, released code"
+        "inclusive", "inclusive", "thousandths", "floor", "Zhu et al., TIP 2020, released code"
     ),
     "pgl_sum": Convention(
-        "inclusive", "inclusive", "inclusive", "float", "last_end", "Apostolidis et al., ISM 2021, released code"
+        "inclusive", "inclusive", "float", "last_end", "Apostolidis et al., ISM 2021, released code"
     ),
     "a2summ": Convention(
-        "inclusive", "inclusive", "inclusive", "thousandths", "round", "He et al., CVPR 2023, released code"
+        "inclusive", "inclusive", "thousandths", "round", "He et al., CVPR 2023, released code"
     ),
 }  # fmt: skip
 
@@ -181,24 +180,24 @@ class Segments:
         if rows.ndim != 2 or rows.shape[1:] != (2,) or not len(rows):
             raise DataError(f"The change_points must be (S, 2), got shape {rows.shape}.")
         starts, stored = np.ascontiguousarray(rows.T)
-        ends = np.minimum(stored + (rule.written == "inclusive"), n_frames)
+        ends = np.minimum(stored + (rule.rows == "inclusive"), n_frames)
         if starts[0] < 0 or np.count_nonzero(ends <= starts):
             raise DataError(
                 f"The change_points must be rows [first, last] within the video's {n_frames} frames, "
-                f"{'both inclusive' if rule.written == 'inclusive' else 'the last not inclusive'}, and not empty."
+                f"{'both inclusive' if rule.rows == 'inclusive' else 'the last not inclusive'}, and not empty."
             )
         if np.count_nonzero(starts[1:] != ends[:-1]):  # tenfold quicker than any() on few values
             raise DataError(
                 f"The change_points are not contiguous if read by '{convention}', whose rows follow each other as "
-                f"end{' + 1' if rule.written == 'inclusive' else ''} = start; choose the convention of the data."
+                f"end{' + 1' if rule.rows == 'inclusive' else ''} = start; choose the convention of the data."
             )
-        until = ends if rule.mean == rule.written else np.minimum(stored + (rule.mean == "inclusive"), n_frames)
+        until = ends if rule.mean == rule.rows else np.minimum(stored + (rule.mean == "inclusive"), n_frames)
         bounds = np.empty(2 * len(rows), dtype=np.int64)
         bounds[::2], bounds[1::2] = starts, until
         return cls(
             starts=starts,
             ends=ends,
-            weights=ends - starts if rule.weight == rule.written else stored + (rule.weight == "inclusive") - starts,
+            weights=ends - starts,
             capacity=_capacity(budget, n_frames, int(stored[-1]), rule),
             n_frames=n_frames,
             n_steps=len(pick),
@@ -233,14 +232,14 @@ class Segments:
         frames = np.array([n_frames for _, n_frames, _ in videos])
         starts, stored = np.ascontiguousarray(np.concatenate(tables).T)
         pick, limit = np.concatenate(picks), np.repeat(frames, sizes)
-        ends = np.minimum(stored + (rule.written == "inclusive"), limit)
+        ends = np.minimum(stored + (rule.rows == "inclusive"), limit)
         gaps, rises = starts[1:] != ends[:-1], pick[1:] > pick[:-1]
         gaps[last[:-1]], rises[last_step[:-1]] = False, True  # from one video to the next
         first = last - sizes + 1
         if (ends <= starts).any() or gaps.any() or not rises.all() or (starts[first] < 0).any() or pick.min() < 0:
             return [cls.of(*video, budget, convention) for video in videos]  # the first that is wrong says what is
         until = np.minimum(stored + (rule.mean == "inclusive"), limit)
-        weights = ends - starts if rule.weight == rule.written else stored + (rule.weight == "inclusive") - starts
+        weights = ends - starts
         bounds, lengths = np.stack((starts, until), axis=1).ravel(), (until - starts).astype(np.float64)
         every = (steps == frames) & (pick[last_step] == frames - 1)
         return [
