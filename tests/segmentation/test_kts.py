@@ -98,16 +98,19 @@ class Table:
     seed=st.integers(0, 2**32 - 1),
     n=st.integers(2, 80),
     v_max=st.sampled_from([0.05, 0.3, 1.0, 4.0]),
-    bend=st.sampled_from([0.5, 1.0, 3.0, 10.0]),
+    bend=st.sampled_from([0.5, 1.0, 3.0, 10.0, None]),
     first_prices=st.sampled_from([1, 2, 24]),
 )
 def test_the_best_of_any_table_is_found(seed, n, v_max, bend, first_prices):
     rng = np.random.default_rng(seed)
-    scatter = np.append(np.cumsum(np.sort(rng.random(n - 1) ** bend * 3))[::-1], 0.0)  # of fewer and fewer cuts
-    scatter += rng.random(n) * rng.choice([0.0, 0.3])
-    scatter[-1] = 0.0
     m = np.arange(n)
     penalty = np.where(m > 0, 0.5 * v_max * m * (np.log(n / np.maximum(m, 1)) + 1), 0.0)
+    if bend is None:  # all numbers of cuts are nearly alike, so that hardly a bound is far from the best
+        scatter = penalty[-1] - penalty + 10.0 ** -rng.integers(1, 6) * rng.random(n)
+    else:
+        scatter = np.append(np.cumsum(np.sort(rng.random(n - 1) ** bend * 3))[::-1], 0.0)  # of fewer and fewer cuts
+        scatter += rng.random(n) * rng.choice([0.0, 0.3])
+        scatter[-1] = 0.0
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(kts_module, "_FIRST_PRICES", first_prices)
         found = kts_module._best_corner(Table(scatter), n, v_max, highest_price=float(scatter[0])).m
