@@ -57,7 +57,7 @@ def test_crossval_prints_the_model_beside_what_it_is_compared_with(data_dir, tmp
     with h5py.File(data_dir / "tvsum_i3d.h5") as whole, h5py.File(tmp_path / "eight.h5", "w") as part:
         for number in range(1, 9):
             whole.copy(f"video_{number}", part)
-    arguments = [f"data={tmp_path / 'eight.h5'}", f"output={tmp_path / 'out'}", "folds=2", *SMALL]
+    arguments = [f"data={tmp_path / 'eight.h5'}", f"output={tmp_path / 'out'}", "folds=2", "also=[]", *SMALL]
     result = invoke(crossval, RECIPE, *arguments)
     assert result.exit_code == 0, result.output
     tau = {}
