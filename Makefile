@@ -57,7 +57,7 @@ coverage: $(VENV)/.installed-dev ## share of the pure parts' lines that their te
 	  --cov=summdiff.metrics --cov=summdiff.segmentation --cov=summdiff.selection --cov=summdiff.diffusion \
 	  --cov=summdiff.timeline --cov-report=term-missing:skip-covered --cov-fail-under=90
 
-mutants: $(VENV)/.installed-dev ## change metrics, segmentation, knapsack and diffusion in many places; do tests notice? (an hour)
+mutants: $(VENV)/.installed-dev ## change metrics, segmentation, knapsack and diffusion in many places; do tests notice? (half an hour)
 	$(BIN)/mutmut run --max-children 2
 	$(BIN)/python scripts/mutation_table.py
 

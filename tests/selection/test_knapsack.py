@@ -87,7 +87,7 @@ def test_bounds_decide_nearly_every_item(monkeypatch):
         assert not (within & ~best).any()
         assert not (best & ~within & ~open_).any()
         left.append(open_.sum())
-    assert np.mean(left) <= 13.1  # of 300, as measured; a weaker bound leaves more, and the programme takes longer
+    assert sum(left) <= 262  # of 20 x 300, as measured; a weaker bound leaves more, and the programme takes longer
 
 
 def test_capacity_that_takes_everything():

@@ -11,7 +11,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -90,7 +90,8 @@ def _fit(
     watcher = watcher if watcher is not None and first_process else Watcher()
     make_folder(directory)
     if first_process:
-        (directory / _LOSS).unlink(missing_ok=True)
+        with suppress(OSError):  # a folder that cannot be written is told of where something is
+            (directory / _LOSS).unlink()
     # One process reads the whole file for its digest, and not all of them, at once, through a shared disk.
     who = fabric.broadcast(identity(recipe, videos) if first_process else "")
     checkpoints = Checkpoints(directory, who, watcher.say)
@@ -267,8 +268,8 @@ def _is_first_to_notice(directory: Path) -> bool:
         (directory / _LOSS).touch(exist_ok=False)
     except FileExistsError:
         return False
-    except OSError:  # better said twice than not at all
-        return True
+    except OSError:
+        pass  # better said twice than not at all
     return True
 
 
