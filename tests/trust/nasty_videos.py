@@ -83,7 +83,8 @@ def clip(
         last: duration of the last packet in units of `clock`.
     """
     shown = [round(n / RATE / clock) for n in range(frames)] if stamps is None else list(stamps)
-    with av.open(str(path), "w", format=form, options=dict(muxer or {})) as output:
+    # Without bitexact Matroska numbers its tracks by chance, and "the same file" would be another each time.
+    with av.open(str(path), "w", format=form, options={"fflags": "bitexact"} | (muxer or {})) as output:
         streams = [output.add_stream(codec, rate=RATE) for _ in range(1 + further)]
         for stream in streams:
             context = stream.codec_context
@@ -135,7 +136,10 @@ def _plain(folder: Path, suffix: str, **options: Any) -> Path:
     """An ordinary film with sound, to be damaged."""
     codec = {".avi": "mpeg4", ".webm": "libvpx", ".mpg": "mpeg2video"}.get(suffix)
     if codec is not None:
-        options = {"codec": codec, "options": {"deadline": "realtime"} if suffix == ".webm" else {}} | options
+        options = {
+            "codec": codec,
+            "options": {"deadline": "good", "cpu-used": "5"} if suffix == ".webm" else {},
+        } | options
     sound = 0 if suffix in (".webm", ".mpg", ".avi") else 1
     clock = Fraction(1, RATE if suffix in (".avi", ".mpg") else 1000)
     return clip(folder / f"film{suffix}", sound=sound, **{"clock": clock} | options)

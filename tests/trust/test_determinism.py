@@ -6,8 +6,13 @@ import random
 import subprocess
 import sys
 
+import numpy as np
 import pytest
+from fuzz_targets import video_seeds
+from mutations import mutated
 from nasty_videos import clip
+
+from summdiff.video import VideoReader, probe
 
 CODE = """
 import json, os, sys
@@ -72,3 +77,23 @@ def test_the_same_files_twice(film, tmp_path):
     ]
     for first, second in zip(*written, strict=True):
         assert first.read_bytes() == second.read_bytes(), first.name
+
+
+def test_a_damaged_film_is_refused_always_or_never(tmp_path):
+    """One that several threads find no picture in now and then, and one thread finds one in."""
+    rng = np.random.default_rng([0, 889])
+    films = video_seeds(tmp_path)
+    suffix, content = films[int(rng.integers(len(films)))]
+    film = tmp_path / f"film{suffix}"
+    film.write_bytes(mutated(content, rng, others=[other for ending, other in films if ending == suffix]))
+    with VideoReader(film, threads=1) as reader:
+        alone = [step.image.tobytes() for step in reader.steps(rate=8, short_side=32)]
+        assert reader.corrupt_frames > 10
+    for _ in range(40):
+        assert probe(film).width == 64
+        with VideoReader(film) as reader:
+            assert sum(1 for _ in reader.steps(rate=8, short_side=32)) >= len(alone) == 1
+
+
+def test_what_the_fuzzer_changes_is_the_same_each_time(tmp_path):
+    assert video_seeds(tmp_path) == video_seeds(tmp_path)

@@ -24,7 +24,7 @@ def probe(path: str | os.PathLike[str]) -> VideoInfo:
         VideoError: the path does not exist, is a folder, is empty, is no video, has no video stream, or no frame of
             it can be decoded.
     """
-    with FrameSource(path) as source:
+    with FrameSource(path, threads=1) as source:  # with more, some damaged files have a first frame now and then only
         first = next(iter(source)).frame
         duration = _told_duration(source) or _walked_duration(path)
         return VideoInfo(

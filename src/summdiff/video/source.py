@@ -193,7 +193,8 @@ class FrameSource:
         sparse: seconds; where key frames lie no further apart, only they are decoded, and elsewhere no frame that no
             other refers to. 0 for every frame.
         threads: that decode; None: as $SUMMDIFF_THREADS says, or as many as FFmpeg thinks fit. How FFmpeg fills gaps in
-            damaged pictures depends on how several threads happen to run; with one they are always the same.
+            damaged pictures depends on how several threads happen to run; with one they are always the same. Where
+            several find no picture at all, one is tried.
 
     Attributes:
         container, stream: what is being read.
@@ -210,15 +211,19 @@ class FrameSource:
     """
 
     def __init__(self, path: str | os.PathLike[str], *, sparse: float = 0.0, threads: int | None = None) -> None:
-        self.container = open_input(path)
+        self._path, self._sparse_seconds = path, sparse
+        self._open(threads or threads_asked() or 0)
+
+    def _open(self, threads: int) -> None:
+        self.container = open_input(self._path)
         try:
             self.stream = video_stream(self.container)
-            _limit_pixels(self.stream, path)
+            _limit_pixels(self.stream, self._path)
         except BaseException:
             self.container.close()
             raise
         self.stream.thread_type = "SLICE" if self.stream.codec_context.name in _NO_PICTURE_THREADS else "AUTO"
-        self.stream.codec_context.thread_count = threads or threads_asked() or 0  # 0: as many as FFmpeg thinks fit
+        self.stream.codec_context.thread_count = self._threads = threads  # 0: as many as FFmpeg thinks fit
         self.time_base = self.stream.time_base or Fraction(1, 1_000_000)
         self.origin: int | None = None
         self.regular = True
@@ -228,7 +233,7 @@ class FrameSource:
         self._use_dts = False
         self._first_dts: int | None = None
         self.nominal = max(1, round(1 / (nominal_rate(self.stream) * self.time_base)))
-        self._within = round(sparse / self.time_base)
+        self._within = round(self._sparse_seconds / self.time_base)
         self._sparse: Sparse | None = None
         # In ticks: what is longer is no time for which a picture stands.
         self.longest = max(self.nominal, math.floor(LONGEST_STILL_SECONDS / self.time_base))
@@ -301,7 +306,11 @@ class FrameSource:
                         ticks = last + max(1, self.nominal // 2)
             self._last = ticks
             yield Timed(frame, ticks, frame.duration if 0 < frame.duration <= self.longest else self.nominal)
-        if self.origin is None:
+        if self.origin is None and self._threads != 1:
+            self.close()
+            self._open(threads=1)
+            yield from self
+        elif self.origin is None:
             # A decoder that meets pictures that are too large forgets what the container said of their size.
             large = f", or its pictures have more than the {most_pixels():,} pixels that {_PIXELS_VARIABLE} allows"
             raise VideoError(
