@@ -8,12 +8,14 @@
 Case n of a seed is always the same file. Each case runs in a process of its own kind that is watched: a crash, a hang
 or too much memory is put down to its case, and the process is started anew. Good is what is done or refused in one
 sentence; the exit code is 1 where anything else came out. What was found is kept in results/trust/fuzz.json, one
-entry for each kind of file, and as a table in results/trust/fuzz.md.
+entry for each kind of file, and as a table in results/trust/fuzz.md. Two runs with the same digest had the same outcome
+in every case: the same sentence, or a summary of the same length.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import platform
 import re
@@ -99,6 +101,7 @@ def _summed_up(outcomes: Sequence[Outcome], *, corpus: bool) -> dict[str, Any]:
     found: dict[str, Any] = {
         "cases": len(outcomes),
         "outcomes": dict(Counter(outcome.kind for outcome in outcomes)),
+        "digest": _digest(outcomes),
         "bad": [{"case": outcome.case, "kind": outcome.kind, "said": outcome.said} for outcome in bad],
         "slowest": round(max((outcome.seconds for outcome in settled), default=0.0), 2),
         "rss_mib": [round(_mean(part, "rss")) for part in ends],
@@ -112,6 +115,12 @@ def _summed_up(outcomes: Sequence[Outcome], *, corpus: bool) -> dict[str, Any]:
             for outcome in outcomes
         ]
     return found
+
+
+def _digest(outcomes: Sequence[Outcome]) -> str:
+    """Of what came of each case, whatever the order in which they ended and the folder that a sentence names."""
+    each = sorted((str(o.case), o.kind, re.sub(r"/\S*summdif[^\s']*", "", o.said)) for o in outcomes)
+    return hashlib.sha256(repr(each).encode()).hexdigest()[:12]
 
 
 def _mean(outcomes: list[Outcome], name: str) -> float:
@@ -133,8 +142,8 @@ def summary_table(found: dict[str, Any]) -> str:
     """One line for each kind of file."""
     lines = [
         "| what | cases | done | refused in a sentence | anything else | seconds | slowest case "
-        "| MiB, first and last tenth | open files | command |",
-        "|---|---|---|---|---|---|---|---|---|---|",
+        "| MiB, first and last tenth | open files | digest | command |",
+        "|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for what in TARGETS:
         if what not in found:
@@ -145,7 +154,7 @@ def summary_table(found: dict[str, Any]) -> str:
         lines.append(
             f"| {ABOUT[what]} | {each['cases']} | {count.get('done', 0)} | {count.get('sentence', 0)} "
             f"| {len(each['bad'])} | {each['seconds']:.0f} | {each['slowest']} s | {rss} | {opened} "
-            f"| `{each['command']}` |"
+            f"| `{each['digest']}` | `{each['command']}` |"
         )
     return "\n".join(lines) + "\n"
 
@@ -189,7 +198,7 @@ def main() -> None:
             found[what] = fresh
             keep(given.results, found)
         bad += len(fresh["bad"])
-        print(f"{what}: {fresh['outcomes']} in {fresh['seconds']} s", flush=True)
+        print(f"{what}: {fresh['outcomes']} in {fresh['seconds']} s, digest {fresh['digest']}", flush=True)
     sys.exit(1 if bad else 0)
 
 
