@@ -125,6 +125,14 @@ def video_seeds(folder: Path) -> list[tuple[str, bytes]]:
     return read
 
 
+def changed_film(films: list[tuple[str, bytes]], rng: np.random.Generator, folder: Path) -> Path:
+    """One of `video_seeds`, changed, in the folder."""
+    suffix, content = films[int(rng.integers(len(films)))]
+    path = folder / f"film{suffix}"
+    path.write_bytes(mutated(content, rng, others=[other for ending, other in films if ending == suffix]))
+    return path
+
+
 def _tenth() -> Any:
     from fractions import Fraction
 
@@ -182,11 +190,7 @@ class Video(Fuzzer):
         self.summarizer = Summarizer(cache=False)
 
     def use(self, rng: np.random.Generator, folder: Path) -> str:
-        suffix, content = self.films[int(rng.integers(len(self.films)))]
-        path = folder / f"film{suffix}"
-        others = [other for ending, other in self.films if ending == suffix]
-        path.write_bytes(mutated(content, rng, others=others))
-        return looked_at(path, folder, self.summarizer)
+        return looked_at(changed_film(self.films, rng, folder), folder, self.summarizer)
 
 
 class H5(Fuzzer):

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from summdiff.data.h5_guard import library, most_bytes, open_h5
+from summdiff.data.h5_guard import H5_ERRORS, library, most_bytes, open_h5
 from summdiff.errors import DataError
 
-# What h5py raises on damaged files.
-DAMAGE = (OSError, RuntimeError, LookupError, TypeError, ValueError, AttributeError, MemoryError)
+# What is raised on damaged files: also by references that lead to something else.
+DAMAGE = (*H5_ERRORS, LookupError, AttributeError)
 
 
 def open_hdf5(path: Path) -> Any:
