@@ -83,9 +83,9 @@ train-default: $(VENV)/.installed-dev ## train the shipped model again from TVSu
 	$(BIN)/summdiff train default
 
 table: $(VENV)/.installed-dev ## train and compare all systems on TVSum (some four hours; goes on where it stopped)
-	$(BIN)/python -m summdiff.experiments.systems --set select=best --seeds 0,1,2 --processes 2
-	$(BIN)/python -m summdiff.experiments.paired --set select=best --seeds 0,1,2 --processes 2
-	$(BIN)/python -m summdiff.experiments.f1_offset --set select=best --seeds 0,1,2 --processes 2
+	$(BIN)/python -m summdiff.research.experiments.systems --set select=best --seeds 0,1,2 --processes 2
+	$(BIN)/python -m summdiff.research.experiments.paired --set select=best --seeds 0,1,2 --processes 2
+	$(BIN)/python -m summdiff.research.experiments.f1_offset --set select=best --seeds 0,1,2 --processes 2
 
 reproduce-quick: $(VENV)/.installed-dev ## a tiny version of every table and figure of the paper, in minutes
 	$(BIN)/summdiff reproduce all --quick

@@ -24,13 +24,13 @@ from rows import Row, ratio, turns, write
 from summdiff.data.registry import open_dataset
 from summdiff.data.splits import Split
 from summdiff.data.synthetic import make_synthetic
-from summdiff.models.summdiff import NetworkConfig, SummDiff
-from summdiff.models.summdiff.sampling import SamplingConfig, SamplingModel
-from summdiff.training.examples import Batches, Examples
-from summdiff.training.loop import launch
-from summdiff.training.recipe import read_recipe
-from summdiff.training.state import Run
-from summdiff.training.videos import Videos
+from summdiff.research.networks.summdiff import NetworkConfig, SummDiff
+from summdiff.research.training.examples import Batches, Examples
+from summdiff.research.training.loop import launch
+from summdiff.research.training.recipe import read_recipe
+from summdiff.research.training.state import Run
+from summdiff.research.training.videos import Videos
+from summdiff.scoring.sampling import SamplingConfig, SamplingModel
 
 SAMPLING, TRAINING = "on an accelerator: sampling, 8 samples", "on an accelerator: training, mr_hisum"
 AGAINST = "this processor"

@@ -27,7 +27,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from summdiff.threads import limit_threads
+from summdiff._runtime import limit_threads
 
 limit_threads(1)  # before anything heavy is imported
 

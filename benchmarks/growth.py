@@ -37,8 +37,8 @@ from summdiff.documents import put_table
 from summdiff.evaluation.measures import Judged, judge
 from summdiff.extraction import extract
 from summdiff.features import load_backbone
-from summdiff.models import load_model
 from summdiff.pipeline import Summarizer
+from summdiff.scoring import load_model
 from summdiff.segmentation import kts
 from summdiff.selection.knapsack import knapsack
 

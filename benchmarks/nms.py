@@ -16,7 +16,7 @@ import time
 import torch
 from torch import Tensor
 
-from summdiff.models.detection import suppress
+from summdiff.research.networks.detection import suppress
 
 WIDTHS, THRESHOLD = (4.0, 8.0, 16.0, 32.0), 0.5
 

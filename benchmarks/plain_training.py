@@ -14,18 +14,18 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from summdiff.data.batches import Batch
-from summdiff.models.summdiff import layers
-from summdiff.training.build import new_network, objective
-from summdiff.training.examples import Batches, Examples
-from summdiff.training.recipe import Recipe
+from summdiff.research.networks.summdiff import layers
+from summdiff.research.training.batches import Batch
+from summdiff.research.training.build import new_network, objective
+from summdiff.research.training.examples import Batches, Examples
+from summdiff.research.training.recipe import Recipe
 
 
 class PlainAttention(layers.Attention):
     """The package's attention, with explicit matrices."""
 
     def forward(self, x: Tensor, steps: layers.Steps, memory: tuple[Tensor, Tensor] | None = None) -> Tensor:
-        """See `summdiff.models.summdiff.layers.Attention.forward`."""
+        """See `summdiff.research.networks.summdiff.layers.Attention.forward`."""
         q = layers.rotate(self.split(self.query(self.placed(x, steps))), steps.turn).transpose(2, 3)  # (B, S, H, N, d)
         if memory is None:
             k, v = (part.transpose(2, 3) for part in self.keys_values(x, steps))
@@ -43,7 +43,7 @@ class PlainRun:
     """A run's weights, and what one update does to them."""
 
     def __init__(self, recipe: Recipe, examples: Examples, *, longest: int) -> None:
-        """Start from the same weights as `summdiff.training.state.Run`; pad to so many steps, if any."""
+        """Start from the same weights as `summdiff.research.training.state.Run`; pad to so many steps, if any."""
         torch.manual_seed(recipe.seed)
         self.network = new_network(recipe, examples.look(), examples)
         self.learner = objective(recipe, self.network, examples)

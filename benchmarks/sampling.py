@@ -27,11 +27,11 @@ from rows import Row, write
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from summdiff.diffusion.ddim import DDIM
-from summdiff.diffusion.guidance import guide
-from summdiff.models import load_model
-from summdiff.models.summdiff import PRESETS, NetworkConfig, SummDiff
-from summdiff.models.summdiff.sampling import SamplingConfig, SamplingModel, paired_noise
+from summdiff.research.networks.summdiff import PRESETS, NetworkConfig, SummDiff
+from summdiff.scoring import load_model
+from summdiff.scoring.ddim import DDIM
+from summdiff.scoring.guidance import guide
+from summdiff.scoring.sampling import SamplingConfig, SamplingModel, paired_noise
 
 INPUTS, RATE, GUIDANCE, TARGET = 1024, 1.0, 0.2, 8.0
 # Of curves: a score on the edge between two levels may fall to either by rounding, and takes its later steps with it.

@@ -40,12 +40,12 @@ from rows import Row, peak_of, write
 from summdiff.data.registry import open_dataset
 from summdiff.data.splits import Split
 from summdiff.data.synthetic import make_synthetic
-from summdiff.training.checkpoint import read
-from summdiff.training.examples import Batches, Examples
-from summdiff.training.loop import launch
-from summdiff.training.recipe import Recipe, read_recipe
-from summdiff.training.state import Run
-from summdiff.training.videos import Videos
+from summdiff.research.training.checkpoint import read
+from summdiff.research.training.examples import Batches, Examples
+from summdiff.research.training.loop import launch
+from summdiff.research.training.recipe import Recipe, read_recipe
+from summdiff.research.training.state import Run
+from summdiff.research.training.videos import Videos
 
 SETS = ("tvsum", "mr_hisum")
 WAYS = ("usual", "padded", "ours")

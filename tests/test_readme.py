@@ -13,7 +13,7 @@ from annotation_files import write_summe_mat, write_tvsum_mat
 from summdiff.cli import app
 from summdiff.conversion import convert
 from summdiff.evaluation.predictions import write_predictions
-from summdiff.training.recipe import shipped_recipes
+from summdiff.research.training.recipe import shipped_recipes
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

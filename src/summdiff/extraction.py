@@ -10,10 +10,10 @@ from threading import Event, Thread
 import numpy as np
 from numpy.typing import NDArray
 
+from summdiff._runtime import threads_asked
 from summdiff.errors import VideoError
 from summdiff.features import Backbone
 from summdiff.features.cache import Extracted
-from summdiff.threads import threads_asked
 from summdiff.video import Step, VideoReader
 
 Report = Callable[[float, float], None]

@@ -20,15 +20,15 @@ from summdiff.extraction import extract
 from summdiff.features import Backbone, load_backbone
 from summdiff.features.cache import Extracted, FeatureCache
 from summdiff.features.store import FeatureStore
-from summdiff.models import load_model
 from summdiff.options import DEFAULT_BACKBONE, DEFAULT_MODEL, Options, OptionValues
+from summdiff.scoring import load_model
 from summdiff.segmentation import kts
 from summdiff.selection import Shots, alternatives
 from summdiff.timeline import Alternative, Interval, Scores, Shot, Summary, merge
 from summdiff.video.source import file_version
 
 if TYPE_CHECKING:
-    from summdiff.models.model import Model
+    from summdiff.scoring.model import Model
 
 Stage = Literal["look", "score", "cut"]
 
@@ -83,8 +83,8 @@ class Summarizer:
             given, or not at all. A store that `summdiff extract` wrote is read and not added to.
         fast: look at key frames only, wherever they lie no more than 6 seconds apart: several times faster, and nearly
             the same scores (`benchmarks/fast.py`).
-        device: where backbone and model compute, see `summdiff.devices.find_device`. Scores of another device differ by
-            rounding.
+        device: where backbone and model compute: "cpu", "cuda", "cuda:1", …, or "auto". Scores of another device differ
+            by rounding.
 
     Raises:
         UsageError: `rate` is out of range.
@@ -114,7 +114,7 @@ class Summarizer:
             ModelError: it is unknown or damaged.
             UsageError: there is no such device.
         """
-        return load_model(self._model_id).to(self.device)
+        return load_model(self._model_id, device=self.device)
 
     @cached_property
     def backbone(self) -> Backbone:
@@ -166,19 +166,15 @@ class Summarizer:
         with _timed(timings, "score"), _one_thread():
             known = wished(seen.times, asked)
             features = seen.features.astype(np.float32)
-            curves = model.sample(
+            curves = model.score(
                 features,
                 rate=self.rate,
                 samples=asked.samples,
                 steps=asked.steps,
                 seed=asked.seed,
-                known=known if model.follows else None,
+                known=known if model.conditions_on_known else None,
                 on_progress=lambda share: report(Progress("score", share, 1.0)),
             )
-            mean, std = curves.mean(axis=0), curves.std(axis=0)
-            if asked.samples > 1:
-                foreseen = model.spread(features, rate=self.rate, known=known if model.follows else None)
-                std = std if foreseen is None else foreseen
         allowed = asked.seconds(video.duration)
         with _timed(timings, "select"):
             shots = Shots(
@@ -190,9 +186,9 @@ class Summarizer:
                 drop=asked.drop,
                 shortest=asked.min_shot,
             )
-            choice = shots.choose(mean)
-            likely = shots.probability(curves)
-            others = alternatives(shots, choice, curves, count=asked.alternatives, loss=asked.loss)
+            choice = shots.choose(curves.mean)
+            likely = shots.probability(curves.samples)
+            others = alternatives(shots, choice, curves.mean, curves.samples, count=asked.alternatives, loss=asked.loss)
         if file_version(path) != version:
             raise VideoError(
                 f"'{path}' was changed while it was being summarised: try again when it is whole, and left alone."
@@ -219,7 +215,9 @@ class Summarizer:
             },
             budget=allowed / video.duration,
             seed=asked.seed,
-            scores=Scores(tuple(map(float, seen.times)), tuple(map(float, mean)), tuple(map(float, std))),
+            scores=Scores(
+                tuple(map(float, seen.times)), tuple(map(float, curves.mean)), tuple(map(float, curves.spread))
+            ),
             shots=tuple(
                 Shot(float(start), float(end), float(score), bool(chosen), float(probability))
                 for start, end, score, chosen, probability in zip(
@@ -236,7 +234,7 @@ class Summarizer:
                 )
                 for other in others
             ),
-            warnings=_warnings(seen, asked, found=len(others), follows=known is None or model.follows),
+            warnings=_warnings(seen, asked, found=len(others), follows=known is None or model.conditions_on_known),
             timings=timings,
         )
 
@@ -309,16 +307,10 @@ def _warnings(seen: Extracted, asked: Options, *, found: int, follows: bool) -> 
 @contextmanager
 def _one_thread() -> Iterator[None]:
     """Compute with one thread: with small matrices on a busy machine, several wait for each other ten times longer."""
-    import torch
     from threadpoolctl import threadpool_limits
 
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        with threadpool_limits(1):
-            yield
-    finally:
-        torch.set_num_threads(threads)
+    with threadpool_limits(1):
+        yield
 
 
 @contextmanager

@@ -232,7 +232,7 @@ def test_stopped_it_leaves_no_half_written_file_and_goes_on(three_films, summdif
 def test_threads_are_shared_out(three_films, tmp_path):
     """What a worker does first reaches the decoder."""
     code = (
-        "import sys; from summdiff.threads import limit_threads, threads_asked\n"
+        "import sys; from summdiff._runtime import limit_threads, threads_asked\n"
         "limit_threads(1)\n"
         "from summdiff.video.source import FrameSource\n"
         "with FrameSource(sys.argv[1]) as source: print(source.stream.codec_context.thread_count, threads_asked())"

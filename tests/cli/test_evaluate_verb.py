@@ -12,8 +12,8 @@ from summdiff.cli import app
 from summdiff.data.registry import open_dataset
 from summdiff.data.splits import Split, write_splits
 from summdiff.evaluation.predictions import read_predictions, write_predictions
-from summdiff.models import load_model
-from summdiff.models.store import write_model
+from summdiff.research.networks.folder import write_model
+from summdiff.scoring import load_model
 
 
 @pytest.fixture(scope="module")

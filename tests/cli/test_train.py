@@ -13,8 +13,8 @@ from summdiff.cli.crossval import crossval
 from summdiff.cli.recipes import recipes
 from summdiff.cli.train import train
 from summdiff.errors import DataError, UsageError
-from summdiff.models import load_model
-from summdiff.training.recipe import shipped_recipes
+from summdiff.research.training.recipe import shipped_recipes
+from summdiff.scoring import load_model
 
 RECIPE = "default"
 SMALL = [

@@ -4,8 +4,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from summdiff.data.batches import Example, collate, length_buckets
 from summdiff.errors import UsageError
+from summdiff.research.training.batches import Example, collate, length_buckets
 
 
 def test_pads_and_masks():

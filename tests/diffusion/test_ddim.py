@@ -2,9 +2,9 @@ import pytest
 import torch
 from diffusers import DDIMScheduler
 
-from summdiff.diffusion.ddim import DDIM
-from summdiff.diffusion.schedule import alphas_cumprod
 from summdiff.errors import UsageError
+from summdiff.scoring.ddim import DDIM
+from summdiff.scoring.schedule import alphas_cumprod
 
 
 def network(sample, t):

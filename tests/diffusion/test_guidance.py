@@ -1,7 +1,7 @@
 import torch
 
-from summdiff.diffusion.ddim import DDIM
-from summdiff.diffusion.guidance import guide
+from summdiff.scoring.ddim import DDIM
+from summdiff.scoring.guidance import guide
 
 
 def test_scale_zero_is_no_guidance():

@@ -2,8 +2,8 @@ import pytest
 import torch
 from diffusers import DDIMScheduler
 
-from summdiff.diffusion.schedule import add_noise, alphas_cumprod
 from summdiff.errors import UsageError
+from summdiff.scoring.schedule import add_noise, alphas_cumprod
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from summdiff.diffusion.space import ScoreSpace
+from summdiff.scoring.space import ScoreSpace
 
 SPACES = [ScoreSpace("linear"), ScoreSpace("linear", scale=2.0), ScoreSpace("logit"), ScoreSpace("logit", scale=0.5)]
 

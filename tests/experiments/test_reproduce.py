@@ -16,19 +16,27 @@ from summdiff.data.mr_hisum import MrHiSum
 from summdiff.data.synthetic import make_synthetic
 from summdiff.errors import DataError, UsageError
 from summdiff.evaluation.resampling import Difference, Mean
-from summdiff.experiments import cells as cells_module
-from summdiff.experiments import figure3, filing, pages, reports, table1, table3, table5, table6, table7
-from summdiff.experiments import reproduce as module
-from summdiff.experiments.cells import Cell, Cells, Found, Ground, Measurement
-from summdiff.experiments.lineup import Scale
-from summdiff.experiments.pace import Paces
-from summdiff.experiments.progress import Progress, clock
-from summdiff.experiments.projection import Cost, projected, sentence
-from summdiff.experiments.reproduce import EXPERIMENTS, Request, grounds_of, plan, reproduce, tasks_of, write_document
-from summdiff.experiments.tables import Part
-from summdiff.experiments.tiny_data import tiny_files
-from summdiff.experiments.verdicts import ahead, both, not_behind
-from summdiff.training.signals import Interrupted
+from summdiff.research.experiments import cells as cells_module
+from summdiff.research.experiments import figure3, filing, pages, reports, table1, table3, table5, table6, table7
+from summdiff.research.experiments import reproduce as module
+from summdiff.research.experiments.cells import Cell, Cells, Found, Ground, Measurement
+from summdiff.research.experiments.lineup import Scale
+from summdiff.research.experiments.pace import Paces
+from summdiff.research.experiments.progress import Progress, clock
+from summdiff.research.experiments.projection import Cost, projected, sentence
+from summdiff.research.experiments.reproduce import (
+    EXPERIMENTS,
+    Request,
+    grounds_of,
+    plan,
+    reproduce,
+    tasks_of,
+    write_document,
+)
+from summdiff.research.experiments.tables import Part
+from summdiff.research.experiments.tiny_data import tiny_files
+from summdiff.research.experiments.verdicts import ahead, both, not_behind
+from summdiff.research.training.signals import Interrupted
 
 ROOT = Path(__file__).parents[2]
 
@@ -327,7 +335,7 @@ def test_mistakes_end_in_a_sentence(files, tmp_path, monkeypatch, capsys):
     with pytest.raises(DataError, match="no split"):
         grounds_of(Request(("table1",), data=[_planted(tmp_path)], split=tmp_path / "none.json"))
     with pytest.raises(UsageError, match="no schedules"):
-        from summdiff.experiments.lineup import systems_on
+        from summdiff.research.experiments.lineup import systems_on
 
         systems_on(Ground("summe", tmp_path / "summe.h5"))
 

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from summdiff.errors import ModelError
-from summdiff.models.attention import Attention, start_xavier
+from summdiff.research.networks.attention import Attention, start_xavier
 
 LENGTHS = (7, 1, 4)
 MASK = torch.arange(7) < torch.tensor(LENGTHS)[:, None]

@@ -6,12 +6,12 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from summdiff.models.a2summ import PLACES, A2Summ, A2SummConfig
-from summdiff.models.attention import position_table
-from summdiff.models.dsnet import DSNet, DSNetConfig
-from summdiff.models.pgl_sum import PGLSum, PGLSumConfig
-from summdiff.models.sl_module import SLModule, SLModuleConfig
-from summdiff.models.vasnet import UnbiasedLayerNorm, VASNet, VASNetConfig
+from summdiff.research.networks.a2summ import PLACES, A2Summ, A2SummConfig
+from summdiff.research.networks.attention import position_table
+from summdiff.research.networks.dsnet import DSNet, DSNetConfig
+from summdiff.research.networks.pgl_sum import PGLSum, PGLSumConfig
+from summdiff.research.networks.sl_module import SLModule, SLModuleConfig
+from summdiff.research.networks.vasnet import UnbiasedLayerNorm, VASNet, VASNetConfig
 
 PGL = {"inputs": 6, "width": 16, "heads": 2, "segment_width": 8, "segment_heads": 2}
 SL = {"inputs": 6, "width": 16, "layers": 2, "heads": 2, "feed_forward": 32, "hidden": 16}

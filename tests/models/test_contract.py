@@ -6,12 +6,12 @@ import torch
 from scipy.stats import spearmanr
 
 from summdiff.errors import ModelError
-from summdiff.models import detection, load_model
-from summdiff.models.contract import Detector, Segments
-from summdiff.models.model import ModelConfig
-from summdiff.models.registry import ARCHITECTURES
-from summdiff.models.scoring import ScoringModel
-from summdiff.models.store import write_model
+from summdiff.research.networks import detection, load_model
+from summdiff.research.networks.base import Detector, Segments
+from summdiff.research.networks.folder import write_model
+from summdiff.research.networks.registry import ARCHITECTURES
+from summdiff.scoring.model import ModelConfig
+from summdiff.scoring.scorer import ScoringModel
 
 INPUTS = 6
 # Small ones; each as the papers mean it

@@ -7,8 +7,8 @@ import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
 
-from summdiff.models import detection
-from summdiff.models.heads import AnchorBased
+from summdiff.research.networks import detection
+from summdiff.research.networks.heads import AnchorBased
 
 CURVES = st.lists(st.integers(0, 1), min_size=1, max_size=40).map(lambda bits: torch.tensor(bits, dtype=torch.float32))
 BOXES = st.lists(st.tuples(st.integers(-5, 40), st.integers(0, 20)), min_size=1, max_size=25).map(

@@ -6,12 +6,12 @@ import pytest
 import torch
 
 from summdiff.errors import UsageError
-from summdiff.models import load_model
-from summdiff.models.registry import ARCHITECTURES
-from summdiff.models.summdiff import PRESETS, NetworkConfig, SummDiff
-from summdiff.models.summdiff.denoising import Denoising
-from summdiff.models.summdiff.sampling import SamplingConfig, SamplingModel
-from summdiff.training.recipe import read_recipe
+from summdiff.research.networks.registry import ARCHITECTURES
+from summdiff.research.networks.summdiff import PRESETS, NetworkConfig, SummDiff
+from summdiff.research.networks.summdiff.denoising import Denoising
+from summdiff.research.training.recipe import read_recipe
+from summdiff.scoring import load_model
+from summdiff.scoring.sampling import SamplingConfig, SamplingModel
 
 SMALL = {"width": 16, "heads": 2, "feed_forward": 32}
 

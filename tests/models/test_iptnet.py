@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 
 from summdiff.errors import ModelError
-from summdiff.models.iptnet import IPTNet, IPTNetConfig, divergence, propagate
+from summdiff.research.networks.iptnet import IPTNet, IPTNetConfig, divergence, propagate
 
 SMALL = {"inputs": 6, "width": 16, "hidden": 16, "layers": 1, "heads": 2, "feed_forward": 16}
 MASK = torch.ones(1, 30, dtype=torch.bool)

@@ -5,12 +5,12 @@ import pytest
 import torch
 
 from summdiff.errors import ModelError
-from summdiff.models import load_model
-from summdiff.models.limits import check_fields, network_of
-from summdiff.models.registry import ARCHITECTURES
-from summdiff.models.store import write_model
-from summdiff.models.summdiff import NetworkConfig, SummDiff
-from summdiff.models.summdiff.sampling import SamplingConfig, SamplingModel
+from summdiff.research.networks.folder import write_model
+from summdiff.research.networks.registry import ARCHITECTURES
+from summdiff.research.networks.summdiff import NetworkConfig, SummDiff
+from summdiff.scoring import load_model
+from summdiff.scoring.config_checks import check_fields, network_of
+from summdiff.scoring.sampling import SamplingConfig, SamplingModel
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)

@@ -7,10 +7,10 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from summdiff.errors import ModelError, OutputError
-from summdiff.models import load_model
-from summdiff.models.store import write_model
-from summdiff.models.summdiff import NetworkConfig, SummDiff
-from summdiff.models.summdiff.sampling import SamplingConfig, SamplingModel
+from summdiff.research.networks.folder import write_model
+from summdiff.research.networks.summdiff import NetworkConfig, SummDiff
+from summdiff.scoring import load_model
+from summdiff.scoring.sampling import SamplingConfig, SamplingModel
 
 
 @pytest.fixture

@@ -9,10 +9,10 @@ import torch
 
 from summdiff.atomic import temporary_path
 from summdiff.errors import UsageError
-from summdiff.training import checkpoint
-from summdiff.training.checkpoint import Checkpoints, random_states, read, set_random_states
-from summdiff.training.loop import fit
-from summdiff.training.recipe import read_recipe
+from summdiff.research.training import checkpoint
+from summdiff.research.training.checkpoint import Checkpoints, random_states, read, set_random_states
+from summdiff.research.training.loop import fit
+from summdiff.research.training.recipe import read_recipe
 
 
 @pytest.fixture

@@ -16,11 +16,11 @@ from summdiff.data.tvsum import TVSum
 from summdiff.errors import UsageError
 from summdiff.evaluation.evaluate import evaluate
 from summdiff.evaluation.predictions import read_predictions
-from summdiff.models import load_model
-from summdiff.training import folds
-from summdiff.training.crossval import cross_validate, cross_validate_seeds
-from summdiff.training.logs import Watcher
-from summdiff.training.recipe import Recipe, read_recipe
+from summdiff.research.training import folds
+from summdiff.research.training.crossval import cross_validate, cross_validate_seeds
+from summdiff.research.training.logs import Watcher
+from summdiff.research.training.recipe import Recipe, read_recipe
+from summdiff.scoring import load_model
 
 
 class Noted(Watcher):
@@ -262,7 +262,7 @@ def losses(log):
 def test_memory_is_that_of_the_process_not_of_its_parent():
     """What Linux's getrusage says of a new process begins with what its parent had."""
     ballast = np.ones(80_000_000)  # 640 MB
-    code = "from summdiff.training.folds import peak_memory; print(peak_memory())"
+    code = "from summdiff.research.training.folds import peak_memory; print(peak_memory())"
     child = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert 50 < float(child.stdout) < folds.peak_memory() - 300
     assert ballast[-1] == 1

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from summdiff.models import load_model
+from summdiff.scoring import load_model
 
 # Seven videos to train on: batches of 3, 3 and 1, so the second process has 1, 1 and 0 of them.
 SAME = ["hold_out=0.3", "videos_per_batch=3", "validate_every=2", "epochs=4", "augmentation.views=1"]

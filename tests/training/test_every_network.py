@@ -11,14 +11,14 @@ import torch
 from summdiff.data.tvsum import TVSum
 from summdiff.evaluation.evaluate import evaluate
 from summdiff.evaluation.predictions import read_predictions
-from summdiff.experiments import systems
-from summdiff.models import load_model
-from summdiff.models.registry import ARCHITECTURES
 from summdiff.pipeline import summarize
-from summdiff.training.crossval import cross_validate
-from summdiff.training.loop import fit
-from summdiff.training.recipe import Recipe, read_recipe
-from summdiff.training.run import train
+from summdiff.research.experiments import systems
+from summdiff.research.networks.registry import ARCHITECTURES
+from summdiff.research.training.crossval import cross_validate
+from summdiff.research.training.loop import fit
+from summdiff.research.training.recipe import Recipe, read_recipe
+from summdiff.research.training.run import train
+from summdiff.scoring import load_model
 
 SMALL = {
     "summdiff": {"preset": "joint", "width": 16, "heads": 2, "feed_forward": 16},

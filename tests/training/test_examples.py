@@ -6,13 +6,13 @@ from summdiff.data.mr_hisum import MrHiSum
 from summdiff.data.registry import open_dataset
 from summdiff.data.splits import Split
 from summdiff.data.synthetic import make_synthetic
-from summdiff.training import loop
-from summdiff.training.examples import Batches, Examples
-from summdiff.training.loop import fit
-from summdiff.training.recipe import Recipe, read_recipe
-from summdiff.training.state import Run
-from summdiff.training.targets import count_noised
-from summdiff.training.videos import Videos
+from summdiff.research.training import loop
+from summdiff.research.training.examples import Batches, Examples
+from summdiff.research.training.loop import fit
+from summdiff.research.training.recipe import Recipe, read_recipe
+from summdiff.research.training.state import Run
+from summdiff.research.training.targets import count_noised
+from summdiff.research.training.videos import Videos
 
 
 def same(a, b):

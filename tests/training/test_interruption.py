@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from summdiff.training.recipe import read_recipe
-from summdiff.training.run import train
-from summdiff.training.signals import Interrupted, Signals
+from summdiff.research.training.recipe import read_recipe
+from summdiff.research.training.run import train
+from summdiff.research.training.signals import Interrupted, Signals
 
 # A checkpoint after every step.
 OFTEN = ["epochs=12", "hold_out=0.2", "validate_every=3", "checkpoint_minutes=1e-9", "select=best"]
@@ -53,7 +53,7 @@ def run_and_die(recipe_file, overrides, at):
 def processes():
     """Starts processes that have torch already, within milliseconds."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["summdiff.training.run"])
+    context.set_forkserver_preload(["summdiff.research.training.run"])
     return context
 
 
@@ -167,7 +167,7 @@ def test_a_signal_saves_and_leaves(recipe_file, tmp_path, number, code):
 
 def test_a_signal_during_validation(recipe_file, tmp_path, held_out, monkeypatch):
     """Is not left waiting until all videos are judged."""
-    from summdiff.models.summdiff.sampling import SamplingModel
+    from summdiff.scoring.sampling import SamplingModel
 
     sample = SamplingModel.sample
     calls = []
@@ -191,7 +191,7 @@ def test_a_signal_during_validation(recipe_file, tmp_path, held_out, monkeypatch
 
 def test_the_second_signal_is_not_caught():
     code = (
-        "import signal; from summdiff.training.signals import Signals\n"
+        "import signal; from summdiff.research.training.signals import Signals\n"
         "with Signals() as signals:\n"
         "    signal.raise_signal(signal.SIGINT)\n"
         "    print(signals.received, flush=True)\n"

@@ -4,9 +4,9 @@ import pytest
 from tensorboardX.proto.event_pb2 import Event
 
 from summdiff.errors import OutputError
-from summdiff.training.logs import Watcher, write_table
-from summdiff.training.loop import fit
-from summdiff.training.recipe import read_recipe
+from summdiff.research.training.logs import Watcher, write_table
+from summdiff.research.training.loop import fit
+from summdiff.research.training.recipe import read_recipe
 
 
 def scalars(folder):

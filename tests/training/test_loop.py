@@ -8,15 +8,15 @@ import torch
 from summdiff.data.splits import Split
 from summdiff.data.tvsum import TVSum
 from summdiff.errors import OutputError, UsageError
-from summdiff.models.store import write_model
-from summdiff.training import loop
-from summdiff.training.average import MovingAverage
-from summdiff.training.logs import Watcher
-from summdiff.training.loop import fit
-from summdiff.training.recipe import read_recipe
-from summdiff.training.state import learning_rate
-from summdiff.training.validation import Quality, validate
-from summdiff.training.videos import Videos
+from summdiff.research.networks.folder import write_model
+from summdiff.research.training import loop
+from summdiff.research.training.average import MovingAverage
+from summdiff.research.training.logs import Watcher
+from summdiff.research.training.loop import fit
+from summdiff.research.training.recipe import read_recipe
+from summdiff.research.training.state import learning_rate
+from summdiff.research.training.validation import Quality, validate
+from summdiff.research.training.videos import Videos
 
 
 def weights(trained):

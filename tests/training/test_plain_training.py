@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from summdiff.training.examples import Batches, Examples
-from summdiff.training.loop import launch
-from summdiff.training.recipe import read_recipe
-from summdiff.training.state import Run
+from summdiff.research.training.examples import Batches, Examples
+from summdiff.research.training.loop import launch
+from summdiff.research.training.recipe import read_recipe
+from summdiff.research.training.state import Run
 
 PLAIN = Path(__file__).resolve().parents[2] / "benchmarks" / "plain_training.py"
 

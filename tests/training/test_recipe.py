@@ -7,10 +7,10 @@ import pytest
 from summdiff.data.video import Kind
 from summdiff.documents import with_table
 from summdiff.errors import DataError, UsageError
-from summdiff.models.summdiff import PRESETS, NetworkConfig
-from summdiff.training.fields import field_tables
-from summdiff.training.recipe import Recipe, TargetRecipe, read_recipe, shipped_recipes
-from summdiff.training.run import train
+from summdiff.research.networks.summdiff import PRESETS, NetworkConfig
+from summdiff.research.training.fields import field_tables
+from summdiff.research.training.recipe import Recipe, TargetRecipe, read_recipe, shipped_recipes
+from summdiff.research.training.run import train
 
 RECIPES = shipped_recipes()
 
@@ -152,7 +152,7 @@ def test_what_cannot_be_is_said_in_one_sentence(recipe_file, override, said):
 
 
 def test_the_tables_of_fields_are_those_of_the_models():
-    """`python -m summdiff.training.fields docs/training.md` writes them anew."""
+    """`python -m summdiff.research.training.fields docs/training.md` writes them anew."""
     path = Path(__file__).parents[2] / "docs" / "training.md"
     text = path.read_text(encoding="utf-8")
     assert with_table(text, "fields", field_tables(), path) == text

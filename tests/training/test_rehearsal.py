@@ -8,11 +8,11 @@ import pytest
 import torch
 
 from summdiff.errors import ModelError, OutputError
-from summdiff.training import loop, rehearsal
-from summdiff.training.checkpoint import write
-from summdiff.training.loop import fit
-from summdiff.training.recipe import read_recipe
-from summdiff.training.run import train
+from summdiff.research.training import loop, rehearsal
+from summdiff.research.training.checkpoint import write
+from summdiff.research.training.loop import fit
+from summdiff.research.training.recipe import read_recipe
+from summdiff.research.training.run import train
 
 
 def weights(trained):

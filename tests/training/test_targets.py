@@ -11,8 +11,8 @@ from scipy.stats import rankdata
 from summdiff.data.registry import open_dataset
 from summdiff.data.video import AnnotatedVideo
 from summdiff.errors import DataError
-from summdiff.training.recipe import TargetRecipe
-from summdiff.training.targets import count_noised, curves, draw, one_curve, panels, ranks, smooth, targets
+from summdiff.research.training.recipe import TargetRecipe
+from summdiff.research.training.targets import count_noised, curves, draw, one_curve, panels, ranks, smooth, targets
 
 RNG = np.random.default_rng
 

@@ -4,7 +4,7 @@ from scipy import stats
 from sklearn.metrics import average_precision_score
 
 from summdiff.data.registry import open_dataset
-from summdiff.training.validation import MAIN, agreement, quality, variety
+from summdiff.research.training.validation import MAIN, agreement, quality, variety
 
 
 def test_every_kind_is_judged_by_its_own_measure(any_file):

@@ -3,9 +3,9 @@ import pytest
 
 from summdiff.data.tvsum import TVSum
 from summdiff.features.relational import describe
-from summdiff.training.recipe import read_recipe
-from summdiff.training.targets import ranks
-from summdiff.training.views import change_metric, crop, view
+from summdiff.research.training.recipe import read_recipe
+from summdiff.research.training.targets import ranks
+from summdiff.research.training.views import change_metric, crop, view
 
 
 @pytest.fixture

@@ -154,8 +154,8 @@ def full_disk_for_the_cache(faults: Faults, folder: Path) -> str:
 def full_disk_for_training(faults: Faults, folder: Path, *, kilobytes: int) -> str:
     from kills import Train
 
-    from summdiff.training.recipe import read_recipe
-    from summdiff.training.run import train
+    from summdiff.research.training.recipe import read_recipe
+    from summdiff.research.training.run import train
 
     (folder / "training").mkdir()
     verb = Train(folder / "training")
@@ -193,8 +193,8 @@ def read_only_cache(faults: Faults, folder: Path) -> str:
 def training_into_a_read_only_folder(faults: Faults, folder: Path) -> str:
     from kills import Train
 
-    from summdiff.training.recipe import read_recipe
-    from summdiff.training.run import train
+    from summdiff.research.training.recipe import read_recipe
+    from summdiff.research.training.run import train
 
     (folder / "training").mkdir()
     Train(folder / "training")

@@ -326,15 +326,15 @@ class Recipe(Fuzzer):
         import tempfile
 
         from small_data import write_data
-        from summdiff.training.recipe import shipped_recipes
+        from summdiff.research.training.recipe import shipped_recipes
 
         self.place = tempfile.TemporaryDirectory(prefix="summdiff-recipes-", ignore_cleanup_errors=True)
         self.data = write_data(Path(self.place.name) / "tvsum.h5", "tvsum", videos=6)
         self.shipped = [path.read_bytes() for path in shipped_recipes().values()]
 
     def use(self, rng: np.random.Generator, folder: Path) -> str:
-        from summdiff.training.recipe import read_recipe
-        from summdiff.training.run import train
+        from summdiff.research.training.recipe import read_recipe
+        from summdiff.research.training.run import train
 
         path = folder / "recipe.yaml"
         content = RECIPE.encode() if rng.random() < 0.7 else self.shipped[int(rng.integers(len(self.shipped)))]
@@ -355,11 +355,11 @@ class Model(Fuzzer):
 
         import torch
 
-        from summdiff.models.registry import ARCHITECTURES
-        from summdiff.models.scoring import ScoringModel
-        from summdiff.models.store import write_model
-        from summdiff.models.summdiff import NetworkConfig, SummDiff
-        from summdiff.models.summdiff.sampling import SamplingConfig, SamplingModel
+        from summdiff.research.networks.folder import write_model
+        from summdiff.research.networks.registry import ARCHITECTURES
+        from summdiff.research.networks.summdiff import NetworkConfig, SummDiff
+        from summdiff.scoring.sampling import SamplingConfig, SamplingModel
+        from summdiff.scoring.scorer import ScoringModel
 
         torch.manual_seed(0)
         summdiff = SummDiff(NetworkConfig(inputs=6, width=16, heads=2, feed_forward=16))
@@ -379,7 +379,7 @@ class Model(Fuzzer):
                 self.models.append({path.name: path.read_bytes() for path in sorted(folder.iterdir())})
 
     def use(self, rng: np.random.Generator, folder: Path) -> str:
-        from summdiff.models import load_model
+        from summdiff.scoring import load_model
 
         files = dict(self.models[int(rng.integers(len(self.models)))])
         for name, content in list(files.items()):

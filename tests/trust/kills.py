@@ -136,7 +136,7 @@ class Summarize(Verb):
 class Train(Verb):
     """A small network that writes a checkpoint after every step."""
 
-    preload = ("summdiff.training.run", "summdiff.cli.train")
+    preload = ("summdiff.research.training.run", "summdiff.cli.train")
     changes = ("epochs=6", "hold_out=0.2", "validate_every=3", "select=best", "checkpoint_minutes=1e-9")
 
     def prepare(self) -> None:
@@ -163,7 +163,7 @@ class Train(Verb):
         from safetensors.numpy import load_file
 
         from summdiff.evaluation.predictions import read_predictions
-        from summdiff.training.checkpoint import read
+        from summdiff.research.training.checkpoint import read
 
         if path.suffix == ".safetensors":
             load_file(path)
@@ -183,7 +183,7 @@ class Train(Verb):
 class CrossVal(Train):
     """The same in two folds."""
 
-    preload = ("summdiff.training.crossval", "summdiff.cli.crossval", "summdiff.cli.results")
+    preload = ("summdiff.research.training.crossval", "summdiff.cli.crossval", "summdiff.cli.results")
     changes = ("epochs=3", "folds=2", "validate_every=3", "checkpoint_minutes=1e-9")
 
     def command(self) -> list[str]:

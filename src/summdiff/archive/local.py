@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
+from summdiff._runtime import limit_threads, usable_cores
 from summdiff.archive.job import Work
 from summdiff.archive.serving import Order, Outcome, serve
 from summdiff.archive.workers import Died, Event, Finished, Missing, Moved, Ready
 from summdiff.errors import SummdiffError
-from summdiff.threads import limit_threads, usable_cores
 
 _REPORT_SECONDS = 0.5
 

@@ -18,11 +18,11 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
+from summdiff._runtime import limit_threads
 from summdiff.archive.job import Work
 from summdiff.archive.serving import Order, Outcome, serve
 from summdiff.archive.workers import Died, Event, Finished, Missing, Moved, Ready
 from summdiff.errors import ArchiveError, SummdiffError, UsageError
-from summdiff.threads import limit_threads
 
 _ASK_SECONDS = 2.0  # between two questions how far an actor is
 _BUSY_SECONDS = 0.05

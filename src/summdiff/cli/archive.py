@@ -98,8 +98,8 @@ def _crew(task: Work, engine: Engine, workers: int | None) -> Workers:
         from summdiff.archive.ray import RayWorkers
 
         return RayWorkers(task, workers)
+    from summdiff._runtime import usable_cores
     from summdiff.archive.local import LocalWorkers
-    from summdiff.threads import usable_cores
 
     return LocalWorkers(task, workers or usable_cores())
 

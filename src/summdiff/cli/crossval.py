@@ -36,9 +36,9 @@ def crossval(
     """
     from summdiff.cli.epochs import watcher
     from summdiff.cli.results import print_evaluation
-    from summdiff.training.crossval import cross_validate, cross_validate_seeds, over_seeds
-    from summdiff.training.recipe import read_recipe
-    from summdiff.training.signals import Interrupted
+    from summdiff.research.training.crossval import cross_validate, cross_validate_seeds, over_seeds
+    from summdiff.research.training.recipe import read_recipe
+    from summdiff.research.training.signals import Interrupted
 
     numbers = read_seeds(seeds or ())
     checked = read_recipe(recipe, overrides or ())

@@ -169,7 +169,7 @@ def _onnxruntime(problems: list[str]) -> dict[str, Any]:
     except (ImportError, OSError) as error:
         problems.append(_broken("onnxruntime", error))
         return {}
-    from summdiff.threads import threads_asked, usable_cores
+    from summdiff._runtime import threads_asked, usable_cores
 
     return {
         "version": onnxruntime.__version__,
@@ -196,15 +196,15 @@ def _backbone(problems: list[str]) -> dict[str, Any]:
     from summdiff.options import DEFAULT_BACKBONE
 
     try:
-        from summdiff.features.efficientnet_lite0 import WEIGHTS_SHA256, read_weights, weights_path
+        from summdiff.features.efficientnet_lite0 import GRAPH_SHA256, whole_graph
 
-        read_weights()
+        graph = whole_graph()
     except BackboneError as error:
         problems.append(str(error))
         return {"id": DEFAULT_BACKBONE}
-    except (ImportError, OSError):  # said of numpy or torch already
+    except (ImportError, OSError):  # said of numpy already
         return {"id": DEFAULT_BACKBONE}
-    return {"id": DEFAULT_BACKBONE, "weights": str(weights_path()), "sha256": WEIGHTS_SHA256}
+    return {"id": DEFAULT_BACKBONE, "weights": str(graph), "sha256": GRAPH_SHA256}
 
 
 def _model(problems: list[str]) -> dict[str, Any]:
@@ -213,7 +213,7 @@ def _model(problems: list[str]) -> dict[str, Any]:
     from summdiff.options import DEFAULT_MODEL
 
     try:
-        from summdiff.models import load_model
+        from summdiff.scoring import load_model
 
         model = load_model(DEFAULT_MODEL)
     except ModelError as error:

@@ -6,7 +6,7 @@ import sys
 import time
 from typing import Any, Self
 
-from summdiff.training.logs import Row, Watcher
+from summdiff.research.training.logs import Row, Watcher
 
 _SHOWN = ("map", "tau", "rho", "spread")
 

@@ -112,7 +112,7 @@ def evaluate(
                 if save_predictions is not None:
                     from summdiff.evaluation.predictions import write_predictions
 
-                    write_predictions(save_predictions, system.curves, about=system.about)
+                    write_predictions(save_predictions, system.curves, about=system.about, means=system.means)
             _refuse_seen(system.name, system.about, dataset, names, seen_too=seen_too)
             judged.append(system)
         result = run(
@@ -206,7 +206,7 @@ def _predict(
     from rich.progress import Progress
 
     from summdiff.evaluation.from_model import predict
-    from summdiff.models import load_model
+    from summdiff.scoring import load_model
 
     model = load_model(name)
     _refuse_seen(model.id, model.provenance, data, names, seen_too=seen_too)  # before the work, not after it

@@ -13,7 +13,7 @@ def recipes(
 ) -> None:
     """List the recipes that come with summdiff, for `summdiff train` and `summdiff crossval`, or print one."""
     from summdiff.errors import DataError
-    from summdiff.training.recipe import shipped_recipes
+    from summdiff.research.training.recipe import shipped_recipes
 
     shipped = shipped_recipes()
     if name is None:

@@ -34,11 +34,11 @@ def train(
     log.csv and, for TensorBoard, tensorboard/. `summdiff summarize --model FOLDER` uses the result.
     """
     from summdiff.cli.epochs import watcher
-    from summdiff.training.loop import LostProcess
-    from summdiff.training.recipe import read_recipe
-    from summdiff.training.run import is_first_process
-    from summdiff.training.run import train as run
-    from summdiff.training.signals import Interrupted
+    from summdiff.research.training.loop import LostProcess
+    from summdiff.research.training.recipe import read_recipe
+    from summdiff.research.training.run import is_first_process
+    from summdiff.research.training.run import train as run
+    from summdiff.research.training.signals import Interrupted
 
     checked = read_recipe(recipe, overrides or ())
     display = watcher(checked.epochs)

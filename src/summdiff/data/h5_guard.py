@@ -7,7 +7,7 @@ import struct
 from pathlib import Path
 from typing import Any
 
-from summdiff.environment import whole_number
+from summdiff._runtime import whole_number
 from summdiff.errors import DataError
 
 # What h5py raises where a file is damaged, cut off or not what it should be; which of them depends on the place.

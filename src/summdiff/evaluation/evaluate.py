@@ -163,7 +163,7 @@ def evaluate(
         system_row(
             system.name,
             videos,
-            [samples.mean(axis=0, keepdims=True) for samples in curves[system.name]],
+            [system.mean_at_steps(v.video)[None] for v in videos],
             knapsack_aware=knapsack_aware,
         )
         for system in systems
@@ -192,7 +192,7 @@ def evaluate(
             "mean": "over domains of the mean over their videos" if groups else "over videos",
             "convention": rule if data.kind != "youtube_highlights" else None,
             "budget": budget,
-            "samples": "a system with several samples of a video is judged by their mean",
+            "samples": "a system with several samples of a video is judged by their mean, or by its own mean curve",
             "interval": f"95 %, percentile bootstrap over videos, {resamples} resamples",
             "seed": seed,
             "random": references[0].note,

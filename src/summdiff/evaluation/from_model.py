@@ -11,7 +11,7 @@ from summdiff import __version__
 from summdiff.data.h5 import AnnotatedFile
 from summdiff.evaluation.predictions import Predictions
 from summdiff.metrics.segments import frame_scores
-from summdiff.models.model import Model
+from summdiff.scoring.model import Model
 
 
 def predict(
@@ -32,17 +32,17 @@ def predict(
         model: the model.
         data: the data set.
         names: its videos to predict.
-        samples, steps, seed, readout, guidance_scale: as for `Model.sample`.
+        samples, steps, seed, readout, guidance_scale: as for `Model.score`.
         on_video: told how many videos are done.
 
     Raises:
         DataError: a video has no features.
         ModelError: they do not fit the model.
     """
-    curves = {}
+    curves, means = {}, {}
     for done, name in enumerate(names, start=1):
         video = data[name]
-        drawn = model.sample(
+        found = model.score(
             video.need_features(),
             rate=video.rate,
             samples=samples,
@@ -51,10 +51,11 @@ def predict(
             readout=readout,
             guidance_scale=guidance_scale,
         )
+        drawn = np.concatenate([found.samples, found.mean[None]])
         judged_at = data.annotations(name).picks
         if len(judged_at) != len(video.picks) or (judged_at != video.picks).any():  # features on a grid of their own
             drawn = np.stack([frame_scores(curve, video.picks, video.n_frames)[judged_at] for curve in drawn])
-        curves[name] = drawn.astype(np.float64)
+        curves[name], means[name] = drawn[:-1].astype(np.float64), drawn[-1].astype(np.float64)
         on_video(done)
     about: dict[str, Any] = {
         "summdiff": __version__,
@@ -64,7 +65,7 @@ def predict(
         "data": {"file": data.path.name, "sha256": data.fingerprint()},
     }
     about |= {key: model.provenance[key] for key in ("selection", "trained_on") if key in model.provenance}
-    return Predictions(name=model.id, curves=curves, about=about)
+    return Predictions(name=model.id, curves=curves, about=about, means=means)
 
 
 def seen_in_training(about: Mapping[str, Any], data: AnnotatedFile, names: Sequence[str]) -> list[str] | None:

@@ -180,7 +180,7 @@ def _key(path: Path, backbone_id: str, rate: float, sparse: float) -> str | None
 @cache
 def _versions() -> tuple[str, ...]:
     """Of what decodes and what computes: others may see other pictures and find other sums."""
-    return tuple(f"{name} {version(name)}" for name in ("av", "onnxruntime", "torch"))
+    return tuple(f"{name} {version(name)}" for name in ("av", "onnxruntime"))
 
 
 def _pack(extracted: Extracted, key: str) -> bytes:

@@ -35,10 +35,12 @@ class _Entry:
 
 _ENTRIES = {
     DEFAULT: _Entry("summdiff.features.efficientnet_lite0", "EfficientNetLite0"),
-    "inception_v3": _Entry("summdiff.features.inception_v3", "InceptionV3", ("weights",)),
-    "inception_v3_yt8m": _Entry("summdiff.features.inception_v3_yt8m", "InceptionV3YouTube8M", ("weights", "pca")),
-    "googlenet_pool5": _Entry("summdiff.features.googlenet_pool5", "GoogLeNetPool5", ("weights",)),
-    "timm:<model>": _Entry("summdiff.features.timm_model", "TimmModel", ("weights",)),
+    "inception_v3": _Entry("summdiff.research.backbones.inception_v3", "InceptionV3", ("weights",)),
+    "inception_v3_yt8m": _Entry(
+        "summdiff.research.backbones.inception_v3_yt8m", "InceptionV3YouTube8M", ("weights", "pca")
+    ),
+    "googlenet_pool5": _Entry("summdiff.research.backbones.googlenet_pool5", "GoogLeNetPool5", ("weights",)),
+    "timm:<model>": _Entry("summdiff.research.backbones.timm_model", "TimmModel", ("weights",)),
 }
 
 
@@ -53,7 +55,7 @@ def load_backbone(spec: str = DEFAULT, *, threads: int | None = None, device: st
     Args:
         spec: a name of `backbone_ids`, with options where it takes some (see this module).
         threads: threads to compute with; None means as many as there are cores.
-        device: where to compute, see `summdiff.devices.find_device`.
+        device: where to compute, see `summdiff._runtime.inference_session`.
 
     Raises:
         UsageError: there is no such device here.

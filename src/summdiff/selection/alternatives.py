@@ -28,7 +28,9 @@ class Other:
     overlap: float
 
 
-def alternatives(shots: Shots, best: Choice, curves: ArrayLike, *, count: int, loss: float) -> list[Other]:
+def alternatives(
+    shots: Shots, best: Choice, mean: ArrayLike, curves: ArrayLike, *, count: int, loss: float
+) -> list[Other]:
     """Choices that differ from the best one and from each other.
 
     Each sample of the curve is a view of the video that somebody may hold. Going from the mean curve towards it as far
@@ -38,7 +40,8 @@ def alternatives(shots: Shots, best: Choice, curves: ArrayLike, *, count: int, l
     Args:
         shots: what there is to choose from.
         best: the choice by the mean curve.
-        curves: (M, N) samples; their mean is the mean curve.
+        mean: (N,) the mean curve.
+        curves: (M, N) samples.
         count: how many at most.
         loss: share of the best choice's worth by the mean curve that each may lose, in [0, 1).
 
@@ -47,14 +50,14 @@ def alternatives(shots: Shots, best: Choice, curves: ArrayLike, *, count: int, l
     """
     if not count:
         return []
-    samples = np.asarray(curves, dtype=np.float64)
-    mean, quick = samples.mean(axis=0), shots.coarse()
-    whole = shots.worth(best.parts, mean)
+    samples, middle = np.asarray(curves, dtype=np.float64), np.asarray(mean, dtype=np.float64)
+    quick = shots.coarse()
+    whole = shots.worth(best.parts, middle)
     pool: list[Other] = []
     for sample in samples:
         for towards in _TOWARDS:
-            choice = quick.choose(np.maximum(mean + towards * (sample - mean), 0))
-            expected = shots.worth(choice.parts, mean) / whole if whole > 0 else 1.0
+            choice = quick.choose(np.maximum(middle + towards * (sample - middle), 0))
+            expected = shots.worth(choice.parts, middle) / whole if whole > 0 else 1.0
             if expected >= 1 - loss:
                 pool.append(Other(choice, expected, shared(choice.parts, best.parts)))
                 break

@@ -15,7 +15,7 @@ from av.video.frame import PictureType, VideoFrame
 from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 from av.video.stream import VideoStream
 
-from summdiff.threads import threads_asked
+from summdiff._runtime import threads_asked
 from summdiff.video.h264 import ParameterSets, Sequence, parameter_sets, with_lengths
 from summdiff.video.picture import display_matrix
 from summdiff.video.source import nominal_rate

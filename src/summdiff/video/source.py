@@ -24,9 +24,8 @@ from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from summdiff.environment import whole_number
+from summdiff._runtime import threads_asked, whole_number
 from summdiff.errors import UsageError, VideoError
-from summdiff.threads import threads_asked
 from summdiff.video.keyframes import Chosen, Sparse
 
 # A step back by more than this is a break in the clock (joined recordings), a smaller one is a faulty time stamp.

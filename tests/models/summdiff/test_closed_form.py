@@ -5,9 +5,9 @@ from sklearn.decomposition import PCA
 from sklearn.linear_model import Ridge
 
 from summdiff.errors import ModelError
-from summdiff.models.moments import Moments, favours, half_whitened, powered
-from summdiff.models.summdiff import NetworkConfig, SummDiff
-from summdiff.models.summdiff.closed_form import fit_closed_form
+from summdiff.research.networks.statistics import Moments, favours, half_whitened, powered
+from summdiff.research.networks.summdiff import NetworkConfig, SummDiff
+from summdiff.research.networks.summdiff.closed_form import fit_closed_form
 
 
 def videos(count=6, inputs=5, seed=0):

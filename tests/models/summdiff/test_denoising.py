@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 import torch
 
-from summdiff.diffusion.ddim import DDIM
-from summdiff.models.summdiff import PRESETS, NetworkConfig, SummDiff
-from summdiff.models.summdiff.denoising import Denoising, correlation_loss, expected_scores
-from summdiff.models.summdiff.sampling import SamplingConfig, SamplingModel
+from summdiff.research.networks.summdiff import PRESETS, NetworkConfig, SummDiff
+from summdiff.research.networks.summdiff.denoising import Denoising, correlation_loss, expected_scores
+from summdiff.scoring.ddim import DDIM
+from summdiff.scoring.sampling import SamplingConfig, SamplingModel
 
 
 def small(preset="joint", **changes):

@@ -6,8 +6,7 @@ import sys
 import numpy as np
 import pytest
 import torch
-
-from summdiff.models.summdiff.kinship import Kinship, Opinions, given, squared_distances
+from summdiff.research.networks.summdiff.kinship import Kinship, Opinions, given, squared_distances
 
 
 def video(n=12, seed=0, kinds=3):
@@ -143,7 +142,7 @@ def test_batches_are_right_with_several_threads():
     program = """
 import torch
 torch.set_num_threads(2)
-from summdiff.models.summdiff.kinship import Kinship, given
+from summdiff.research.networks.summdiff.kinship import Kinship, given
 torch.manual_seed(0)
 kinship, places, seconds = Kinship(), torch.randn(4, 300, 3), 2.0 * torch.arange(300.0)
 curves, known = torch.rand(4, 300), torch.full((4, 300), torch.nan)

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from summdiff.errors import ModelError
-from summdiff.models.summdiff import PRESETS, NetworkConfig, SummDiff
-from summdiff.models.summdiff.layers import position_encoding, rotate, rotations, sinusoid, time_encoding
+from summdiff.research.networks.summdiff import PRESETS, NetworkConfig, SummDiff
+from summdiff.research.networks.summdiff.layers import position_encoding, rotate, rotations, sinusoid, time_encoding
 
 SMALL = {"width": 16, "heads": 2, "feed_forward": 32, "encoder_layers": 1, "denoiser_layers": 2, "n_bins": 10}
 

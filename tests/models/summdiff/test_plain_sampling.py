@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from summdiff.models.summdiff.sampling import paired_noise
+from summdiff.scoring.sampling import paired_noise
 
 PLAIN = Path(__file__).resolve().parents[3] / "benchmarks" / "sampling.py"
 

@@ -8,13 +8,13 @@ import torch
 
 from summdiff.errors import ModelError, UsageError
 from summdiff.features.relational import PLACES, describe_twice, places
-from summdiff.models import load_model
-from summdiff.models.inputs import condition_inputs
-from summdiff.models.store import write_model
-from summdiff.models.summdiff.denoising import RelationalDenoising, known_steps
-from summdiff.models.summdiff.relational import Relational, RelationalConfig
-from summdiff.models.summdiff.relational_fit import Annotated, fit_relational, foresee
-from summdiff.models.summdiff.sampling import SamplingConfig, SamplingModel
+from summdiff.research.networks.folder import write_model
+from summdiff.research.networks.summdiff.denoising import RelationalDenoising, known_steps
+from summdiff.research.networks.summdiff.relational import Relational, RelationalConfig
+from summdiff.research.networks.summdiff.relational_fit import Annotated, fit_relational, foresee
+from summdiff.scoring import load_model
+from summdiff.scoring.inputs import condition_inputs
+from summdiff.scoring.sampling import SamplingConfig, SamplingModel
 
 SMALL = {"width": 16, "heads": 2, "feed_forward": 32, "n_bins": 20, "dropout": 0.0}
 

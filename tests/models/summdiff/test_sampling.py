@@ -7,11 +7,11 @@ import torch
 
 from summdiff.errors import ModelError, UsageError
 from summdiff.features.relational import DESCRIPTORS, PLACES
-from summdiff.models import load_model
-from summdiff.models.inputs import Cells
-from summdiff.models.summdiff import PRESETS, NetworkConfig, SummDiff
-from summdiff.models.summdiff.sampling import SamplingConfig, SamplingModel
-from summdiff.models.windows import Windows
+from summdiff.research.networks.summdiff import PRESETS, NetworkConfig, SummDiff
+from summdiff.scoring import load_model
+from summdiff.scoring.inputs import Cells
+from summdiff.scoring.sampling import SamplingConfig, SamplingModel
+from summdiff.scoring.windows import Windows
 
 
 @pytest.fixture(scope="module")

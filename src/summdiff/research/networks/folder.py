@@ -1,0 +1,210 @@
+"""Writing a model folder from a torch network, and reading the network back for further training.
+
+`summdiff.scoring.folder` says what such a folder holds.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from contextlib import ExitStack
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+
+from summdiff.atomic import written_whole
+from summdiff.errors import ModelError, OutputError
+from summdiff.features.relational import DESCRIPTORS
+from summdiff.research.networks.base import Network
+from summdiff.research.networks.export import export_graphs
+from summdiff.research.networks.inference import TorchNetwork, in_torch, module_of
+from summdiff.research.networks.registry import ARCHITECTURES, architecture_of, network_of
+from summdiff.scoring.config_checks import check_fields
+from summdiff.scoring.folder import CONFIG, FORMAT, WEIGHTS, facts_to_dict, read_config, read_file
+from summdiff.scoring.graphs import GraphDenoiser, GraphScorer
+from summdiff.scoring.model import Model
+from summdiff.scoring.networks import DenoiserFacts
+
+LARGEST_DIFFERENCE = 1e-5
+"""Between scores by torch and by the exported graphs, above which a model is not written."""
+
+_COMPARED_STEPS = (1, 2, 13, 40)
+
+
+def write_model(model: Model, directory: str | os.PathLike[str], *, provenance: dict[str, Any]) -> Path:
+    """Write a model that training made into a folder, replacing the model that is there.
+
+    Args:
+        model: what to write; its network is torch's.
+        directory: the folder; made if missing. Other files in it stay.
+        provenance: how it was trained (recipe, data, seeds, measures), kept in the config.
+
+    Raises:
+        OutputError: the folder cannot be written.
+        ModelError: the exported graphs score differently from the network.
+    """
+    directory, module = Path(directory), module_of(model)
+    files = {f"{name}.onnx": graph for name, graph in export_graphs(module).items()}
+    compare(model, {name.removesuffix(".onnx"): graph for name, graph in files.items()})
+    files[WEIGHTS] = save({name: tensor.contiguous().cpu() for name, tensor in module.state_dict().items()})
+    document = {
+        "format": FORMAT,
+        "architecture": architecture_of(module),
+        "model": asdict(model.config),
+        "inference": facts_to_dict(model.network.facts),
+        "network": asdict(module.config),
+        "sha256": {name: hashlib.sha256(content).hexdigest() for name, content in files.items()},
+        "provenance": provenance,
+    }
+    files[CONFIG] = (json.dumps(document, indent=1, ensure_ascii=False) + "\n").encode()
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"The folder '{directory}' cannot be made: {error.strerror or error}.") from error
+    # All whole before any gets its name; a break between the renames is seen by the checksums.
+    with ExitStack() as stack:
+        for name, content in files.items():
+            stack.enter_context(written_whole(directory / name)).write_bytes(content)
+    return directory
+
+
+def compare(model: Model, graphs: dict[str, bytes]) -> float:
+    """Score a few fixed inputs by the network and by its graphs, and return the largest difference.
+
+    Both see the same noisy signals at each denoising step, those that the network leads to: a signal at the edge of two
+    levels of the quantised score may round to either, which is no fault of the graphs.
+
+    Raises:
+        ModelError: they differ by more than `LARGEST_DIFFERENCE`.
+    """
+    torch_network = model.network
+    sampled = isinstance(torch_network.facts, DenoiserFacts)
+    exported: Any = (GraphDenoiser if sampled else GraphScorer)(torch_network.facts, graphs)
+    beside: Any = (_DenoiserBeside if sampled else _ScorerBeside)(torch_network, exported)
+    both = type(model)(model.config, beside)
+    rate = 1 / (model.config.step_seconds or 1.0)
+    for steps in _COMPARED_STEPS:
+        x, known = _fixed(model, steps), np.full(steps, np.nan)
+        known[:: max(2, steps // 3)] = 0.9
+        for given in (None, known) if both.conditions_on_known else (None,):
+            for readout in both.readouts:
+                both.score(x, rate=rate, steps=3, samples=3, known=given, readout=readout)
+            if not beside.largest <= LARGEST_DIFFERENCE:
+                raise ModelError(
+                    f"The graphs exported from '{model.id}' score differently from the network, by "
+                    f"{beside.largest:.1e} at {steps} steps, where {LARGEST_DIFFERENCE:.0e} is allowed: nothing was "
+                    "written. A step of the network became a constant when it was traced."
+                )
+    return float(beside.largest)
+
+
+def load_network(directory: Path) -> Network:
+    """Load the torch network of a model folder, of the present format or the one without graphs.
+
+    Raises:
+        ModelError: a file is missing, damaged, of another format, or config and weights do not fit together.
+    """
+    document = read_config(directory)
+    weights = read_file(directory, WEIGHTS, document)
+    try:
+        architecture = ARCHITECTURES[document.get("architecture", "summdiff")]
+        network = network_of(architecture.network, architecture.config(**document["network"]))
+        tensors = load(weights)
+        if "kinship.logs" in tensors:  # as the format without graphs calls it
+            tensors["prior_logs"] = tensors.pop("kinship.logs")
+        network.load_state_dict(tensors)
+    except ModelError as error:
+        raise ModelError(f"The model in '{directory}' cannot be used: {error}") from error
+    except (KeyError, TypeError, ValueError, ZeroDivisionError, SafetensorError, RuntimeError) as error:
+        raise ModelError(f"Config and weights in '{directory}' do not fit together; train the model anew.") from error
+    if not all(bool(torch.isfinite(tensor).all()) for tensor in network.state_dict().values()):
+        raise ModelError(f"'{directory / WEIGHTS}' holds numbers that are not finite.")
+    return network
+
+
+def load_in_torch(directory: Path) -> Model:
+    """Load a model folder with its network in torch, for experiments on the network and for writing it again.
+
+    Raises:
+        ModelError: as `load_network`.
+    """
+    document, network = read_config(directory), load_network(directory)
+    kind = ARCHITECTURES[architecture_of(network)]
+    try:
+        config = kind.model_config(**document["model"])
+        check_fields(config)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ModelError(f"The config in '{directory}' describes no model; train the model anew.") from error
+    provenance = document.get("provenance")
+    about = provenance if isinstance(provenance, dict) else None
+    model: Model = kind.model(config, in_torch(network), provenance=about)
+    return model
+
+
+def export_folder(directory: Path) -> Path:
+    """Write a model folder's graphs anew from its weights, as of the format without graphs.
+
+    Raises:
+        ModelError, OutputError: as `load_network` and `write_model`.
+    """
+    model = load_in_torch(directory)
+    return write_model(model, directory, provenance=model.provenance)
+
+
+def _fixed(model: Model, steps: int) -> NDArray[np.float32]:
+    """Return features (N, D) that the model takes, the same each time."""
+    inputs = model.network.facts.inputs
+    D = {"features": inputs, "both": inputs - 2 * len(DESCRIPTORS)}.get(model.conditioning, 24)
+    return np.random.default_rng([steps, D]).standard_normal((steps, D), dtype=np.float32)
+
+
+class _Beside:
+    """Asks a network and its graphs the same, answers as the network, and keeps the largest difference."""
+
+    def __init__(self, network: TorchNetwork, graphs: Any) -> None:
+        self.network: Any = network
+        self.graphs, self.facts, self.largest = graphs, self.network.facts, 0.0
+
+    def _compared(self, ours: Any, theirs: Any) -> Any:
+        if ours is not None:
+            difference = np.abs(ours - theirs)
+            self.largest = max(self.largest, float(difference.max()) if np.isfinite(difference).all() else np.inf)
+        return ours
+
+
+class _DenoiserBeside(_Beside):
+    def encode(self, *inputs: Any, **how: Any) -> Any:
+        ours, theirs = self.network.encode(*inputs, **how), self.graphs.encode(*inputs, **how)
+        curves = ours.curves
+        if curves is not None:  # each on a scale of its own
+            size = max(1.0, float(np.abs(curves).max()))
+            self._compared(curves / size, theirs.curves / size)
+        return replace(ours, log_scale=self._compared(ours.log_scale, theirs.log_scale))
+
+    def prepare(self, *inputs: Any, **beside: Any) -> Any:
+        return self.network.prepare(*inputs, **beside), self.graphs.prepare(*inputs, **beside)
+
+    def denoise(self, noisy: Any, timestep: int, signal: float, condition: Any) -> Any:
+        ours = self.network.denoise(noisy, timestep, signal, condition[0])
+        theirs = self.graphs.denoise(noisy, timestep, signal, condition[1])
+        # What the mean over samples shows of a difference
+        self._compared(ours.clip(0, 1).mean(axis=1), theirs.clip(0, 1).mean(axis=1))
+        return ours
+
+
+class _ScorerBeside(_Beside):
+    def score(self, inputs: Any) -> Any:
+        return self._compared(self.network.score(inputs), self.graphs.score(inputs))
+
+    def detect(self, inputs: Any) -> Any:
+        (boxes, scores), (their_boxes, their_scores) = self.network.detect(inputs), self.graphs.detect(inputs)
+        steps = len(inputs)
+        self._compared(boxes / steps, their_boxes / steps)
+        return boxes, self._compared(scores, their_scores)

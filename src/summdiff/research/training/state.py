@@ -1,0 +1,201 @@
+"""Everything that changes while a run trains: what a checkpoint holds, and what one update does to it."""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from summdiff.errors import UsageError
+from summdiff.research.networks.summdiff.layers import Layer
+from summdiff.research.training.average import MovingAverage
+from summdiff.research.training.build import as_model, look_again, new_network, objective
+from summdiff.research.training.examples import Examples, Step
+from summdiff.research.training.logs import Row
+from summdiff.research.training.recipe import Recipe
+from summdiff.research.training.validation import Quality
+from summdiff.scoring.model import Model
+
+try:
+    from lightning_fabric import Fabric
+except ImportError as error:
+    raise UsageError("Training needs more packages: install them with `pip install 'summdiff[train]'`.") from error
+
+
+class Run:
+    """A run's weights and where it stands.
+
+    Attributes:
+        network, average: the weights, and their moving average.
+        epoch, step: the next epoch or the present one, and steps done in it.
+        done: steps done in all.
+        losses: of the epoch's steps so far, each the mean over its whole batch.
+        rows: of the log, one for each epoch done.
+        best: value, epoch and weights of the best epoch on the validation videos.
+        seconds: that the epochs done have taken.
+    """
+
+    def __init__(self, recipe: Recipe, examples: Examples, fabric: Fabric, saved: dict[str, Any] | None = None) -> None:
+        """Start from random weights or those of `init_from`, or go on from what was saved.
+
+        Raises:
+            UsageError, DataError: the model or null video to start from does not fit.
+        """
+        self._recipe, self._fabric = recipe, fabric
+        torch.manual_seed(recipe.seed)
+        self._look = examples.look() if saved is None else saved["look"]
+        self.network = new_network(recipe, self._look, examples if saved is None else None)
+        learner = objective(recipe, self.network, examples)
+        # One pass over all weights; the scaler of half precision cannot clip gradients with it.
+        fused = recipe.precision != "16-mixed"
+        kind: dict[str, Any] = {
+            "adamw": partial(torch.optim.AdamW, fused=fused),
+            "adam": partial(torch.optim.Adam, fused=fused),
+            "sgd": partial(torch.optim.SGD, momentum=0.9),
+        }
+        weights = [weight for weight in self.network.parameters() if weight.requires_grad]
+        optimizer = kind[recipe.optimizer](weights, lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
+        if recipe.compile:
+            compile_parts(learner)
+        self._learner, self._optimizer = fabric.setup(learner, optimizer)
+        self.average = MovingAverage(self.network, recipe.ema_decay)
+        self.epoch = self.step = self.done = 0
+        self.losses: list[float] = []
+        self.rows: list[Row] = []
+        self.best: dict[str, Any] = {"value": -math.inf, "epoch": -1, "weights": {}}
+        self.seconds = 0.0
+        if saved is not None:
+            self.load_state_dict(saved)
+            look_again(recipe, self.network, examples)
+
+    def update(self, step: Step) -> Tensor:
+        """One step of the optimizer. Returns this process's part of the loss.
+
+        Raises:
+            UsageError: gradients that are to be clipped are not finite any more.
+        """
+        recipe, fabric = self._recipe, self._fabric
+        # Dropout is the only thing left to chance here; of each process and step its own.
+        torch.manual_seed(_number(recipe.seed, self.epoch, self.step, fabric.global_rank))
+        self._learner.train()
+        for group in self._optimizer.param_groups:
+            group["lr"] = self._learning_rate
+        self._optimizer.zero_grad()
+        total = torch.zeros((), device=fabric.device)
+        for number, part in enumerate(step, start=1):
+            batch = part.batch.to(fabric.device)
+            # Processes add up their gradients once, in the last part
+            with fabric.no_backward_sync(self._learner, enabled=number < len(step)):
+                losses = self._learner(batch.inputs, batch.targets, batch.seconds, batch.mask, batch.seeds, batch.means)
+                loss: Tensor = part.share * losses.mean()
+                fabric.backward(loss)
+            total += loss.detach()
+        if recipe.clip_norm:
+            norm = fabric.clip_gradients(
+                self._learner, self._optimizer, max_norm=recipe.clip_norm, error_if_nonfinite=False
+            )
+            if norm is not None and not bool(norm.isfinite()):
+                raise self._diverged("gradients' norm", float(norm))
+        self._optimizer.step()
+        self.average.update()
+        return total
+
+    def count_step(self, loss: float) -> None:
+        """One more step of the epoch is done.
+
+        Raises:
+            UsageError: the loss is not finite any more.
+        """
+        if not math.isfinite(loss):
+            raise self._diverged("loss", loss)
+        self.losses.append(loss)
+        self.step, self.done = self.step + 1, self.done + 1
+
+    def _diverged(self, what: str, value: float) -> UsageError:
+        return UsageError(
+            f"The {what} became {value} in epoch {self.epoch + 1}: try a lower learning_rate, or a clip_norm."
+        )
+
+    def count_epoch(self, quality: Quality | None) -> None:
+        """The epoch is done, and was validated or not."""
+        row: Row = {
+            "epoch": self.epoch,
+            "learning_rate": self._learning_rate,
+            "loss": float(np.mean(self.losses)),
+        }
+        if quality is not None:
+            row |= quality.values
+            if quality.main > self.best["value"]:
+                weights = {name: tensor.detach().clone() for name, tensor in self.average.network.state_dict().items()}
+                self.best = {"value": quality.main, "epoch": self.epoch, "weights": weights}
+        self.rows.append(row)
+        self.epoch, self.step, self.losses = self.epoch + 1, 0, []
+
+    def model(self, **where: Any) -> Model:
+        """Return the moving average as a model that samples as the recipe says; `where` as for `as_model`."""
+        return as_model(self._recipe, self._look, self.average.copied(), **where)
+
+    def selected_model(self) -> Model:
+        """The same, or with `select: best` that of the best epoch."""
+        network = self.average.copied()
+        if self._recipe.select == "best":
+            network.load_state_dict(self.best["weights"])
+        return as_model(self._recipe, self._look, network)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that `load_state_dict` needs."""
+        return {
+            "network": self.network.state_dict(),
+            "average": self.average.state_dict(),
+            "optimizer": self._optimizer.state_dict(),
+            "precision": self._fabric.strategy.precision.state_dict(),
+            "recipe": self._recipe.model_dump_json(),
+            "look": self._look,
+            **{name: getattr(self, name) for name in ("epoch", "step", "done", "losses", "rows", "best", "seconds")},
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Be as another was."""
+        self.network.load_state_dict(state["network"])
+        self.average.load_state_dict(state["average"])
+        self._optimizer.load_state_dict(state["optimizer"])
+        self._fabric.strategy.precision.load_state_dict(state["precision"])
+        self.epoch, self.step, self.done = state["epoch"], state["step"], state["done"]
+        self.seconds = state["seconds"]
+        self.losses, self.rows, self.best = list(state["losses"]), list(state["rows"]), dict(state["best"])
+
+    @property
+    def _learning_rate(self) -> float:
+        """Of the epoch: a function of its number, so that the schedule has no state of its own."""
+        return self._recipe.learning_rate * learning_rate(self._recipe, self.epoch)
+
+
+def compile_parts(learner: nn.Module) -> None:
+    """Have torch.compile make faster code of SummDiff's layers, of other networks of all that they learn by.
+
+    Around SummDiff's layers numbers are drawn outside of torch, where nothing can be compiled.
+    """
+    layers: list[nn.Module] = [part for part in learner.modules() if isinstance(part, Layer)]
+    for part in layers or [learner]:
+        part.compile()
+
+
+def learning_rate(recipe: Recipe, epoch: int) -> float:
+    """What the learning rate is multiplied by in an epoch, from 0."""
+    warm = recipe.warmup_epochs
+    if epoch < warm:
+        return (epoch + 1) / (warm + 1)
+    if recipe.learning_rate_schedule == "cosine":
+        return (1 + math.cos(math.pi * (epoch - warm) / max(1, recipe.epochs - warm))) / 2
+    if recipe.learning_rate_schedule == "exponential":
+        return recipe.learning_rate_factor ** (epoch - warm)
+    return 1.0
+
+
+def _number(*seeds: int) -> int:
+    """One seed made of several."""
+    return int(np.random.SeedSequence(seeds).generate_state(1, np.uint64)[0])
