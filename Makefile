@@ -15,8 +15,8 @@ help: ## show this help
 
 demo: $(VENV)/.installed $(VIDEO) ## summarise a real film (VIDEO=path for another)
 	@mkdir -p $(DEMO)
-	$(BIN)/summdiff summarize "$(VIDEO)" -o $(DEMO) --formats mp4,json,png,html --overwrite
-	@echo "Watch the .summary.mp4 above; the .html beside it is its report; scores, shots and settings are in the .json, the curve in the .png."
+	$(BIN)/summdiff summarize "$(VIDEO)" -o $(DEMO) --formats mp4,json,html,sheet --overwrite
+	@echo "Watch the .summary.mp4 above; the .html beside it is its report with the curve; scores, shots and settings are in the .json."
 
 test: $(VENV)/.installed-dev ## run the default tests
 	$(BIN)/python -m pytest -n 2
@@ -25,7 +25,7 @@ test-slow: $(VENV)/.installed-dev ## run the slow tests as well
 	$(BIN)/python -m pytest -n 2 -m "slow or not slow"
 
 test-backbones: $(VENV)-backbones/.installed ## run the tests of the optional backbones (torchvision, timm)
-	$(VENV)-backbones/bin/python -m pytest -n 2 tests/features
+	$(VENV)-backbones/bin/python -m pytest -n 2 tests/research/backbones
 
 test-browser: $(VENV)/.installed-dev ## run the tests of the page in a real Chromium, installing one where apt can
 	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || \
@@ -53,8 +53,8 @@ format: $(VENV)/.installed-dev ## let ruff lay out the code
 
 # The modules that everything rests on, by their own tests alone: what other tests happen to run does not count.
 coverage: $(VENV)/.installed-dev ## share of the pure parts' lines that their tests run; at least 90 % or it fails
-	$(BIN)/python -m pytest -n 2 tests/metrics tests/segmentation tests/selection tests/diffusion tests/test_timeline.py \
-	  --cov=summdiff.metrics --cov=summdiff.segmentation --cov=summdiff.selection --cov=summdiff.diffusion \
+	$(BIN)/python -m pytest -n 2 tests/metrics tests/segmentation tests/selection tests/scoring tests/test_timeline.py \
+	  --cov=summdiff.metrics --cov=summdiff.segmentation --cov=summdiff.selection --cov=summdiff.scoring \
 	  --cov=summdiff.timeline --cov-report=term-missing:skip-covered --cov-fail-under=90
 
 mutants: $(VENV)/.installed-dev ## change metrics, segmentation, knapsack and diffusion in many places; do tests notice? (half an hour)

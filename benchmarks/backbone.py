@@ -29,9 +29,12 @@ from rows import Row, write
 from torch import nn
 from torch.nn.utils import fuse_conv_bn_eval
 
-from summdiff.features.efficientnet_lite0 import SIZE, build_graph, read_weights, weights_path
+from summdiff.features.efficientnet_lite0 import SIZE
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "features"))
+ROOT = Path(__file__).resolve().parents[1]
+SCRIPTS = ROOT / "scripts"
+sys.path[:0] = [str(ROOT / "tests" / "features"), str(SCRIPTS)]
+from make_backbone import build_graph, read_weights, weights_path
 from pictures import textures
 from torch_efficientnet_lite0 import TorchEfficientNetLite0, published
 
@@ -39,15 +42,14 @@ Extractor = Callable[[np.ndarray], np.ndarray]
 
 START_UP = {
     # What the product does.
-    "weights without torch": "from summdiff.features import load_backbone; backbone = load_backbone(threads=THREADS)",
-    # The same with weights read by torch.load.
-    "weights with torch": (
-        "import torch, summdiff.features.efficientnet_lite0 as home\n"
-        "def read():\n"
-        "    state = torch.load(home.weights_path(), map_location='cpu', weights_only=True)\n"
-        "    return {name: tensor.numpy() for name, tensor in state.items()}\n"
-        "home.read_weights = read\n"
-        "backbone = home.EfficientNetLite0(threads=THREADS)"
+    "graph as a file": "from summdiff.features import load_backbone; backbone = load_backbone(threads=THREADS)",
+    # The same network built from the published weights each time.
+    "graph from weights": (
+        "import sys; sys.path.insert(0, SCRIPTS)\n"
+        "from make_backbone import build_graph, read_weights\n"
+        "from summdiff._runtime import inference_session\n"
+        "session = inference_session(build_graph(read_weights()), threads=THREADS)\n"
+        "backbone = lambda images: session.run(None, {'images': images[:, 16:-16, 16:-16]})[0]"
     ),
 }
 
@@ -165,7 +167,7 @@ def beside_decoder(extract: Extractor, batch: int, images: np.ndarray, video: Pa
 
 
 def first_features(code: str, threads: int) -> float:
-    program = code.replace("THREADS", str(threads)) + (
+    program = code.replace("THREADS", str(threads)).replace("SCRIPTS", repr(str(SCRIPTS))) + (
         "\nimport numpy as np; assert backbone(np.zeros((1, 256, 256, 3), np.uint8)).shape == (1, 1280)"
     )
     return seconds(partial(subprocess.run, [sys.executable, "-c", program], check=True))

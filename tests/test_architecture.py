@@ -11,31 +11,28 @@ PACKAGE = Path(__file__).parents[1] / "src" / "summdiff"
 
 # Each layer may import those before it (and, within a layer, nothing but itself, save where ALLOWED says so).
 LAYERS = [
-    {"errors", "atomic", "documents", "timeline", "options", "threads", "devices", "environment", "__init__"},
-    {"segmentation", "selection", "diffusion", "metrics"},
-    {"video", "features", "models", "data"},
+    {"_runtime", "errors", "atomic", "documents", "timeline", "options", "__init__"},
+    {"segmentation", "selection", "metrics"},
+    {"video", "features", "scoring", "data"},
     {"evaluation", "extraction"},
-    {"pipeline", "training", "export", "conversion"},
-    {"archive"},
-    {"experiments", "cli", "web"},
+    {"pipeline", "export", "conversion"},
+    {"archive", "research"},
+    {"cli", "web"},
     {"__main__"},
 ]
 LEVEL = {room: level for level, layer in enumerate(LAYERS) for room in layer}
 
 # Rooms on the same level that one may look into, and why.
 SAME_LEVEL = {
+    ("_runtime", "errors"),
     ("timeline", "errors"),
     ("options", "errors"),
-    ("options", "timeline"),  # wishes are intervals
+    ("options", "timeline"),  # constraints are intervals
     ("atomic", "errors"),
-    ("devices", "errors"),
-    ("environment", "errors"),
     ("documents", "atomic"),
     ("documents", "errors"),
-    ("models", "features"),  # relational descriptors are the model's condition
-    ("training", "data"),
+    ("scoring", "features"),  # relational descriptors are the model's condition
     ("cli", "web"),  # `summdiff serve` starts the studio
-    ("cli", "experiments"),  # `summdiff reproduce` makes the paper's tables
     ("metrics", "selection"),  # F1 is measured on what the knapsack chooses
 }
 # Exceptions to the direction, and why.
@@ -45,7 +42,7 @@ UPWARD = {
     ("__init__", "timeline"),
     ("__init__", "features"),
 }
-NEVER = {("training", "video"), ("training", "cli"), ("training", "web"), ("export", "models"), ("export", "features")}
+NEVER = {("research", "cli"), ("research", "web"), ("export", "scoring"), ("export", "features")}
 
 
 def imports(path):
@@ -85,6 +82,29 @@ def test_imports_go_one_way(path):
             continue
         assert (here, there) not in NEVER, f"{inside} must never import {there}"
         assert LEVEL[there] < LEVEL[here], f"{inside} (level {LEVEL[here]}) imports {there} (level {LEVEL[there]})"
+
+
+def modules_imported(path):
+    """First parts of the names of all modules that a file imports, at its top or anywhere else."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        names += [str(node.module)] if isinstance(node, ast.ImportFrom) else []
+        yield from (name.partition(".")[0] for name in names)
+
+
+@pytest.mark.parametrize("library", ["torch", "onnx", "timm", "torchvision", "lightning_fabric"])
+def test_only_research_imports_what_needs_torch(library):
+    core = [path for path in PACKAGE.rglob("*.py") if path.relative_to(PACKAGE).parts[0] != "research"]
+    assert not [str(path.relative_to(PACKAGE)) for path in core if library in modules_imported(path)]
+
+
+def test_the_core_loads_research_only_when_a_verb_or_backbone_asks_for_it():
+    for path in PACKAGE.rglob("*.py"):
+        if path.relative_to(PACKAGE).parts[0] == "research":
+            continue
+        top = [node for node in ast.parse(path.read_text(encoding="utf-8")).body if isinstance(node, ast.ImportFrom)]
+        loads = [node.module for node in top if str(node.module).startswith("summdiff.research")]
+        assert not loads or path.relative_to(PACKAGE).parts[0] == "cli", f"{path} imports {loads}"
 
 
 @pytest.mark.parametrize("code", ["import summdiff", "import summdiff.cli.app"])

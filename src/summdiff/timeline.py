@@ -286,8 +286,15 @@ class Summary:
         return save(self, directory, formats=formats, name=name, overwrite=overwrite)
 
     def plot(self) -> Figure:
-        """The importance curve with its band over samples, and the chosen parts, as a matplotlib figure."""
+        """Draw the importance curve with its band over samples, and the chosen parts, as a matplotlib figure.
+
+        Raises:
+            UsageError: matplotlib is missing.
+        """
+        from summdiff.export import check_formats
         from summdiff.export.png import plot
+
+        check_formats(["png"])
 
         return plot(self)
 

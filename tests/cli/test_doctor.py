@@ -66,8 +66,7 @@ def test_json_holds_what_is_here(doctor, tmp_path, monkeypatch):
     assert found["video"]["reads"]["H.264"] is True
     assert found["video"]["writes"] == {"pictures, H.264": True, "sound, AAC": True, "subtitles": True}
     assert "CPUExecutionProvider" in found["onnxruntime"]["providers"]
-    assert found["torch"]["threads"] >= 1
-    assert found["model"]["numbers"] > 100_000
+    assert found["torch"]["threads"] >= 1  # of the tests' environment
     assert found["model"]["trained_on"] == {"tvsum": 50, "youtube_highlights": 360}
     assert found["cache"] == {"folder": str(tmp_path / "cache"), "entries": 0, "bytes": 0, "writable": True}
     assert found["extras"]["train"]["installed"] is True
@@ -82,9 +81,9 @@ def test_a_missing_extra_is_no_fault_and_has_its_command(doctor):
 
 
 def test_a_missing_dependency_of_one_format_is_named_with_it(doctor):
-    code, output = doctor(missing=["matplotlib"])
+    code, output = doctor(missing=["jinja2"])
     assert code == 0
-    assert "matplotlib is missing (for the formats png, svg and sheet): pip install 'matplotlib>=" in output
+    assert "jinja2 is missing (for the format html): pip install 'jinja2>=" in output
 
 
 def test_without_what_summaries_need_it_fails(doctor):
@@ -108,23 +107,23 @@ def test_a_library_that_does_not_load_is_a_sentence(doctor, monkeypatch):
     assert "Traceback" not in output
 
 
-def test_damaged_weights_are_a_problem(doctor, monkeypatch, tmp_path):
+def test_a_damaged_backbone_is_a_problem(doctor, monkeypatch, tmp_path):
     from summdiff.features import efficientnet_lite0
 
-    damaged = tmp_path / "weights.pth"
-    damaged.write_bytes(efficientnet_lite0.weights_path().read_bytes()[:-1])
-    monkeypatch.setattr(efficientnet_lite0, "weights_path", lambda: damaged)
+    damaged = tmp_path / "graph.onnx"
+    damaged.write_bytes(efficientnet_lite0.GRAPH.read_bytes()[:-1])
+    monkeypatch.setattr(efficientnet_lite0, "GRAPH", damaged)
     code, output = doctor()
     assert code == 1
-    assert "is damaged or not the known version of the weights" in output
+    assert "is damaged or of another version" in output
 
 
 def test_a_damaged_model_is_a_problem(doctor, monkeypatch, tmp_path):
-    from summdiff import models
+    from summdiff import scoring
 
-    shutil.copytree(models._SHIPPED / "default", tmp_path / "default")
-    (tmp_path / "default" / "model.safetensors").write_bytes(b"")
-    monkeypatch.setattr(models, "_SHIPPED", tmp_path)
+    shutil.copytree(scoring.SHIPPED / "default", tmp_path / "default")
+    (tmp_path / "default" / "denoise.onnx").write_bytes(b"")
+    monkeypatch.setattr(scoring, "SHIPPED", tmp_path)
     code, output = doctor("--json")
     assert code == 1
     assert "is damaged or belongs to another config" in json.loads(output)["problems"][0]

@@ -12,8 +12,8 @@ from summdiff.cli import app
 from summdiff.data.registry import open_dataset
 from summdiff.data.splits import Split, write_splits
 from summdiff.evaluation.predictions import read_predictions, write_predictions
-from summdiff.research.networks.folder import write_model
-from summdiff.scoring import load_model
+from summdiff.research.networks.folder import load_in_torch, write_model
+from summdiff.scoring import model_folder
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +102,7 @@ def test_a_model_and_what_it_predicts(run, data, predictions, tmp_path):
 
 
 def test_a_model_of_unseen_videos_is_judged(run, data, tmp_path):
-    model = load_model("default")
+    model = load_in_torch(model_folder("default"))
     folder = write_model(model, tmp_path / "model", provenance={"trained_on": ["tvsum/video_2", "tvsum/video_3"]})
     write_splits(tmp_path / "splits.json", [Split(("video_2", "video_3"), ("video_4",), ("video_1", "video_5"))])
     split = ("--split", tmp_path / "splits.json", "--samples", 1, "--steps", 1, "--resamples", 100)

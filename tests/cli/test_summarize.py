@@ -86,7 +86,7 @@ def test_quiet_says_nothing_but_failures(films, summdiff):
         (["--duration", "soon"], 2, "'soon' is not a time"),
         (["--model", "nowhere/at/all"], 1, "nowhere/at/all"),
         (["--backbone", "resnet9000"], 1, "resnet9000"),
-        (["--device", "abacus"], 2, "There is no device 'abacus' here"),
+        (["--device", "abacus"], 2, "There is no device 'abacus'"),
         (["--samples", "0"], 2, "samples"),
         (["--samples", "many"], 2, "--samples"),
     ],

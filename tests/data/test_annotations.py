@@ -299,5 +299,5 @@ def test_sources_that_are_none(tmp_path):
 def test_a_missing_library_is_named_with_what_installs_it(tmp_path, summe, monkeypatch, library, newer, said):
     write_summe_mat(tmp_path / "GT" / "Jumps.mat", summe["Jumps"], newer=newer)
     monkeypatch.setitem(sys.modules, library, None)
-    with pytest.raises(DataError, match=rf"needs {said}: install it with `pip install 'summdiff\[train\]'`"):
+    with pytest.raises(DataError, match=rf"needs {said}: install it with `pip install 'summdiff\[data\]'`"):
         read_annotations(tmp_path)

@@ -254,7 +254,7 @@ def test_a_part_without_a_frame_is_one_sentence(film, tmp_path):
 
 def test_a_missing_extra_is_named_before_any_work(film, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "opentimelineio", None)
-    with pytest.raises(UsageError, match=r"otio, edl needs OpenTimelineIO.*pip install 'summdiff\[export\]'"):
+    with pytest.raises(UsageError, match=r"otio, edl needs more packages.*pip install 'summdiff\[export\]'"):
         save(film, tmp_path / "out", formats=["mp4", "otio", "edl"])
     assert not (tmp_path / "out").exists()
     assert save(film, tmp_path / "out", formats=["fcpxml", "html", "csv"])

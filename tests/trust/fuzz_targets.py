@@ -348,7 +348,7 @@ class Recipe(Fuzzer):
 
 
 class Model(Fuzzer):
-    """Changed model folders; half of the time the checksum is made to fit, as who means harm would."""
+    """Changed model folders; half of the time the checksums are made to fit, as an attacker would."""
 
     def prepare(self) -> None:
         import tempfile
@@ -356,6 +356,7 @@ class Model(Fuzzer):
         import torch
 
         from summdiff.research.networks.folder import write_model
+        from summdiff.research.networks.inference import in_torch
         from summdiff.research.networks.registry import ARCHITECTURES
         from summdiff.research.networks.summdiff import NetworkConfig, SummDiff
         from summdiff.scoring.sampling import SamplingConfig, SamplingModel
@@ -365,9 +366,12 @@ class Model(Fuzzer):
         summdiff = SummDiff(NetworkConfig(inputs=6, width=16, heads=2, feed_forward=16))
         vasnet = ARCHITECTURES["vasnet"]
         models = [
-            SamplingModel(SamplingConfig(id="tiny", conditioning="features", feature_extractor="net"), summdiff),
+            SamplingModel(
+                SamplingConfig(id="tiny", conditioning="features", feature_extractor="net"), in_torch(summdiff)
+            ),
             ScoringModel(
-                vasnet.model_config(id="other", conditioning="features"), vasnet.network(vasnet.config(inputs=6))
+                vasnet.model_config(id="other", conditioning="features"),
+                in_torch(vasnet.network(vasnet.config(inputs=6))),
             ),
         ]
         self.models = []
@@ -389,7 +393,7 @@ class Model(Fuzzer):
             with contextlib.suppress(ValueError, RecursionError):
                 document = json.loads(files["config.json"])
                 if isinstance(document, dict):
-                    document["sha256"] = hashlib.sha256(files["model.safetensors"]).hexdigest()
+                    document["sha256"] = {name: hashlib.sha256(part).hexdigest() for name, part in files.items()}
                     files["config.json"] = json.dumps(document).encode()
         for name, content in files.items():
             (folder / name).write_bytes(content)

@@ -17,8 +17,7 @@ CODE = """
 import json, os, sys
 if sys.argv[2] != "all":
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: int(sys.argv[2])])
-import torch
-torch.set_num_threads(int(sys.argv[3]))
+os.environ["SUMMDIFF_THREADS"] = sys.argv[3]
 from summdiff import Summarizer
 summarizer = Summarizer(cache=False, rate=float(sys.argv[4]))
 summary = summarizer.summarize(sys.argv[1], samples=4, steps=4, seed=7, alternatives=1, loss=0.5)

@@ -12,6 +12,7 @@ from summdiff.cli.crossval import crossval
 from summdiff.cli.data import data
 from summdiff.cli.doctor import doctor
 from summdiff.cli.evaluate import evaluate
+from summdiff.cli.export_graphs import export_graphs
 from summdiff.cli.extract import extract
 from summdiff.cli.fit_pca import fit_pca
 from summdiff.cli.recipes import recipes
@@ -40,6 +41,7 @@ app.command()(crossval)
 app.command()(recipes)
 app.command()(evaluate)
 app.command()(reproduce)
+app.command(name="export-graphs")(export_graphs)
 app.command(name="fit-pca")(fit_pca)
 app.command()(doctor)
 app.add_typer(data)

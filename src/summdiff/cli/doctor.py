@@ -18,8 +18,10 @@ FORMAT = "summdiff.doctor/1"
 # What each extra brings, in the words of its users. tests/cli/test_doctor.py holds it to pyproject.toml.
 EXTRAS = {
     "web": "`summdiff serve`, the studio in the browser",
+    "plot": "the formats png and svg, and Summary.plot()",
     "export": "the formats otio, edl and fcp7xml, for editors",
-    "train": "`summdiff train`, `crossval`, `evaluate`, `reproduce` and `data`",
+    "data": "`summdiff evaluate` and `summdiff data`",
+    "train": "`summdiff train`, `crossval`, `reproduce`, `recipes` and `export-graphs`",
     "backbones": "the backbones inception_v3, inception_v3_yt8m, googlenet_pool5 and timm:<model>",
     "ray": "`--engine ray`, archives on several machines",
     "bench": "`make bench`, the alternatives that speed is compared with",
@@ -31,7 +33,6 @@ EXTRAS = {
 # Dependencies without which summaries are still made, and what goes without them.
 _ONLY_FOR = {
     "jinja2": "the format html",
-    "matplotlib": "the formats png, svg and sheet",
     "pillow": "the formats html, sheet, gif and webp, and the studio",
 }
 # FFmpeg's decoders and encoders by the names that people know, in the order of how often videos need them.
@@ -74,7 +75,7 @@ def examine() -> dict[str, Any]:
         "extras": _extras(packages),
         "video": _video(problems),
         "onnxruntime": _onnxruntime(problems),
-        "torch": _torch(problems),
+        "torch": _torch(),
         "backbone": _backbone(problems),
         "model": _model(problems),
         "cache": _cache(),
@@ -178,16 +179,13 @@ def _onnxruntime(problems: list[str]) -> dict[str, Any]:
     }
 
 
-def _torch(problems: list[str]) -> dict[str, Any]:
+def _torch() -> dict[str, Any]:
+    """PyTorch, which only training needs; empty where it is not installed or does not load."""
     try:
-        import torch
-    except (ImportError, OSError) as error:
-        problems.append(_broken("torch", error))
+        from summdiff.research.devices import describe_torch
+    except (ImportError, OSError):
         return {}
-    accelerators = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
-    if torch.backends.mps.is_available():
-        accelerators.append("Apple GPU (mps)")
-    return {"version": torch.__version__, "threads": torch.get_num_threads(), "accelerators": accelerators}
+    return describe_torch()
 
 
 def _backbone(problems: list[str]) -> dict[str, Any]:
@@ -219,7 +217,7 @@ def _model(problems: list[str]) -> dict[str, Any]:
     except ModelError as error:
         problems.append(str(error))
         return {"id": DEFAULT_MODEL}
-    except (ImportError, OSError):  # said of torch already, or of safetensors
+    except (ImportError, OSError):  # said of onnxruntime already
         return {"id": DEFAULT_MODEL}
     videos: dict[str, int] = {}
     for name in model.provenance["trained_on"]:  # tvsum/video_1
@@ -227,7 +225,7 @@ def _model(problems: list[str]) -> dict[str, Any]:
         videos[kind] = videos.get(kind, 0) + 1
     return {
         "id": DEFAULT_MODEL,
-        "numbers": sum(weight.numel() for weight in model.network.parameters()),
+        "step_seconds": model.config.step_seconds,
         "trained_with": model.provenance["summdiff"],
         "trained_on": videos,
         "card": "docs/default-model.md",
@@ -290,19 +288,17 @@ def _lines(found: dict[str, Any]) -> list[str]:
             _row("writes", "; ".join(label for label, there in video["writes"].items() if there)),
         ]
     if runtime:
-        lines.append(
-            _row("looking", f"onnxruntime {runtime['version']}, {_count(runtime['threads'], 'thread')}, processor")
-        )
+        lines.append(_row("computing", f"onnxruntime {runtime['version']}, {_count(runtime['threads'], 'thread')}"))
+        lines.append(_row("devices", _devices(runtime["providers"])))
     if torch:
-        seen = ", ".join(torch["accelerators"]) or "none"
-        lines.append(_row("scoring", f"torch {torch['version']}, {_count(torch['threads'], 'thread')}"))
-        lines.append(_row("accelerators", f"{seen} (training can use them; summaries are made on the processor)"))
+        seen = ", ".join(torch["accelerators"]) or "no accelerator"
+        lines.append(_row("training", f"torch {torch['version']}, {seen}"))
     if "sha256" in found["backbone"]:
         lines.append(_row("backbone", f"{found['backbone']['id']}, weights whole"))
     if "card" in found["model"]:
         model = found["model"]
         sets = " and ".join(f"{_count(videos, 'video')} of {kind}" for kind, videos in model["trained_on"].items())
-        lines.append(_row("model", f"{model['id']}: {model['numbers']:,} numbers, trained on {sets}; {model['card']}"))
+        lines.append(_row("model", f"{model['id']}, trained on {sets}; {model['card']}"))
     cache = found["cache"]
     state = f"{_count(cache['entries'], 'video')}, {cache['bytes'] / 1e6:.1f} MB"
     lines.append(
@@ -327,6 +323,13 @@ def _lines(found: dict[str, Any]) -> list[str]:
         what = part["problem"] if "problem" in part else f"{_count(part['videos'], 'video')}, {part['kind']}"
         lines.append(f"  {part['file']}: {what}")
     return lines
+
+
+def _devices(providers: list[str]) -> str:
+    """Say where summaries can be computed, by ONNX Runtime's providers."""
+    if "CUDAExecutionProvider" in providers:
+        return "cpu, cuda (`--device cuda` looks and scores there; pictures are decoded on the processor)"
+    return "cpu (for `--device cuda`, put onnxruntime-gpu in the place of onnxruntime)"
 
 
 def _row(label: str, text: str) -> str:

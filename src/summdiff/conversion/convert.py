@@ -128,7 +128,7 @@ def convert(
     try:
         import h5py
     except ImportError as error:
-        raise DataError("Writing data sets needs h5py: install it with `pip install 'summdiff[train]'`.") from error
+        raise DataError("Writing data sets needs h5py: install it with `pip install 'summdiff[data]'`.") from error
     _check(output, overwrite=overwrite, every=every, segment_seconds=segment_seconds, score_range=score_range)
     _check_spares(output, [*videos, annotations, *([segments_from] if segments_from else [])])
     kind = kind or kind_of(annotations)

@@ -32,7 +32,7 @@ def library(path: Path) -> Any:
     try:
         import h5py
     except ImportError as error:
-        raise DataError(f"Reading '{path}' needs h5py: install it with `pip install 'summdiff[train]'`.") from error
+        raise DataError(f"Reading '{path}' needs h5py: install it with `pip install 'summdiff[data]'`.") from error
     return h5py
 
 

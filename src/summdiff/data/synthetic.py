@@ -70,7 +70,7 @@ def make_synthetic(
     try:
         import h5py
     except ImportError as error:
-        raise DataError("Writing data sets needs h5py: install it with `pip install 'summdiff[train]'`.") from error
+        raise DataError("Writing data sets needs h5py: install it with `pip install 'summdiff[data]'`.") from error
     path = Path(path)
     world = _directions(np.random.default_rng([seed, 0]), dimension)
     with written_whole(path) as partial, h5py.File(partial, "w") as file:

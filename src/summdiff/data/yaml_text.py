@@ -20,7 +20,7 @@ def parse_yaml(text: str) -> Any:
         import yaml
     except ImportError as error:
         raise DataError(
-            "Reading YAML needs more packages: install them with `pip install 'summdiff[train]'`."
+            "Reading YAML needs more packages: install them with `pip install 'summdiff[data]'`."
         ) from error
     try:
         document = yaml.safe_load(text)

@@ -38,11 +38,13 @@ _FILES: dict[str, tuple[tuple[str, str], ...]] = {
     "fcpxml": (("fcpxml", "fcpxml"),),
     "fcp7xml": (("fcp7.xml", "fcp7xml"),),
 }
-# Libraries of the extra [export], by the formats that cannot do without.
+# Extras, and their libraries, by the formats that cannot do without.
 _NEEDS = {
-    "otio": ("opentimelineio",),
-    "edl": ("opentimelineio", "otio_cmx3600_adapter"),
-    "fcp7xml": ("opentimelineio", "otio_fcp_adapter"),
+    "png": ("plot", ("matplotlib",)),
+    "svg": ("plot", ("matplotlib",)),
+    "otio": ("export", ("opentimelineio",)),
+    "edl": ("export", ("opentimelineio", "otio_cmx3600_adapter")),
+    "fcp7xml": ("export", ("opentimelineio", "otio_fcp_adapter")),
 }
 
 FORMATS = tuple(_FILES)
@@ -111,11 +113,11 @@ def check_formats(formats: Sequence[str]) -> tuple[str, ...]:
             raise UsageError(f"Unknown format '{fmt}': choose from {', '.join(FORMATS)}, or all.")
     if not formats or len(set(formats)) != len(formats):
         raise UsageError("Name at least one format, and each only once.")
-    lacking = [fmt for fmt in formats if any(find_spec(library) is None for library in _NEEDS.get(fmt, ()))]
+    lacking = [fmt for fmt in formats if fmt in _NEEDS and any(find_spec(name) is None for name in _NEEDS[fmt][1])]
     if lacking:
+        extras = ",".join(sorted({_NEEDS[fmt][0] for fmt in lacking}))
         raise UsageError(
-            f"Writing {', '.join(lacking)} needs OpenTimelineIO and its adapters: "
-            "install them with pip install 'summdiff[export]'."
+            f"Writing {', '.join(lacking)} needs more packages: install them with `pip install 'summdiff[{extras}]'`."
         )
     return tuple(formats)
 

@@ -65,11 +65,10 @@ def write(summary: Summary, path: Path, *, on_progress: Callable[[float], None] 
 
 
 def _font(size: int) -> Any:
-    """DejaVu Sans, which comes with matplotlib and has Latin, Greek, Cyrillic and more."""
-    from matplotlib import get_data_path
+    """Return Pillow's own font, Aileron; characters that it lacks show as boxes."""
     from PIL import ImageFont
 
-    return ImageFont.truetype(str(Path(get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"), size)
+    return ImageFont.load_default(size)
 
 
 def _fitting(text: str, room: float, length: Callable[[str], float]) -> str:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 DENOISER_GRAPHS = ("encode", "prepare", "denoise")
 SCORER_GRAPHS = ("score",)
+# How a serialized graph names a file that holds some of its numbers: the entry "location" of `external_data`.
+_OUTSIDE = b"\n\x08location"
 
 
 class GraphDenoiser:
@@ -92,6 +94,10 @@ class GraphScorer:
 
 
 def _session(name: str, graph: bytes, *, device: str) -> onnxruntime.InferenceSession:
+    if _OUTSIDE in graph:
+        raise ModelError(
+            f"The graph '{name}.onnx' refers to another file, which summdiff never writes: it is not loaded."
+        )
     try:
         # The graphs are small: a second thread gains nothing.
         return inference_session(graph, threads=1, device=device)

@@ -55,7 +55,7 @@ def _load_version_5(path: Path, keys: Sequence[str]) -> dict[str, NDArray[Any]]:
     try:
         from scipy.io import loadmat
     except ImportError as error:
-        raise DataError(f"Reading '{path}' needs SciPy: install it with `pip install 'summdiff[train]'`.") from error
+        raise DataError(f"Reading '{path}' needs SciPy: install it with `pip install 'summdiff[data]'`.") from error
     try:
         loaded = loadmat(path, variable_names=list(keys))
     except Exception as error:  # SciPy lets through whatever its parser stumbles over

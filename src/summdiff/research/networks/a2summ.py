@@ -107,7 +107,7 @@ class A2Summ(HeadedDetector):
         place = torch.arange(mask.shape[1], device=mask.device).clamp(max=PLACES - 1)
         steps = projected + self.places[place]
         # The video's token comes first, so that padding stays last
-        x = torch.cat([self.token.expand(len(steps), 1, -1), steps], dim=1) + self.modality
+        x = torch.cat([self.token.expand(steps.shape[0], 1, -1), steps], dim=1) + self.modality
         real = torch.cat([torch.ones_like(mask[:, :1]), mask], dim=1)
         for number in range(self.config.layers):
             x = self.layers[number % len(self.layers)](x, real)

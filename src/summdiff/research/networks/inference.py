@@ -43,7 +43,7 @@ class TorchNetwork:
         self.module, self.facts = inside, inside.facts()
 
     def _in(self, values: Any) -> Tensor:
-        return torch.from_numpy(np.ascontiguousarray(values, dtype=np.float32)).to(self.device)
+        return torch.tensor(np.asarray(values, dtype=np.float32), device=self.device)
 
     def _autocast(self) -> torch.autocast:
         return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.precision == "bfloat16")

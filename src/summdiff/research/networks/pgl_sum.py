@@ -106,12 +106,12 @@ class PGLSum(Regressor):
 
     def nearby(self, x: Tensor, mask: Tensor) -> Tensor:
         """What each step gathers from its segment, (B, N, C)."""
-        # Sizes stay tensors, so that an exported graph takes any number of steps.
+        # Sizes stay tensors, and quotients positive, which ONNX rounds to 0: so graphs take any number of steps.
         B, N, C = x.shape
         steps = mask.new_full((B,), 1, dtype=torch.long) * N if self.published else mask.sum(dim=1)
         segments = self.config.segments
         size = (steps + segments - 1) // segments  # (B,)
-        longest = -(-N // segments)  # of the longest video that there may be
+        longest = (N + segments - 1) // segments  # of the longest video that there may be
         inside = torch.arange(longest, device=x.device)
         gathered = []
         for number, attention in enumerate(self.within):
@@ -135,7 +135,7 @@ class PGLSum(Regressor):
     def added_by_segments(self, wide: Tensor, near: Tensor) -> Tensor:
         """Normalise `wide` (B, N, C) and add `near`, as the benchmark's code does: see above."""
         videos, steps = (torch.arange(n, device=wide.device)[:, None, None] for n in wide.shape[:2])
-        size = -(-wide.shape[1] // self.config.segments)
+        size = (wide.shape[1] + self.config.segments - 1) // self.config.segments
         for number in range(self.config.segments):
             start = number * size
             wide = torch.where((start <= videos) & (videos < start + size), F.normalize(wide, dim=-1), wide)

@@ -8,13 +8,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
-from summdiff.atomic import written_whole
-from summdiff.errors import UsageError
+from tensorboardX import SummaryWriter
 
-try:
-    from tensorboardX import SummaryWriter
-except ImportError as error:
-    raise UsageError("Training needs more packages: install them with `pip install 'summdiff[train]'`.") from error
+from summdiff.atomic import written_whole
 
 LOG = "log.csv"
 BOARD = "tensorboard"

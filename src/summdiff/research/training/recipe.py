@@ -1,4 +1,4 @@
-"""What a training run does, as a checked YAML file. Needs the `train` extra (pydantic, pyyaml)."""
+"""What a training run does, as a checked YAML file."""
 
 from __future__ import annotations
 
@@ -9,19 +9,15 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, cast
 
+from pydantic import Field, ValidationError, model_validator
+
 from summdiff.data.video import Kind
 from summdiff.data.yaml_text import parse_yaml
 from summdiff.errors import DataError, UsageError
+from summdiff.research.training.network_recipe import SECTIONS, AnyNetwork, Section
 from summdiff.scoring.inputs import Conditioning
 from summdiff.scoring.schedule import ScheduleName
 from summdiff.scoring.windows import WINDOW
-
-try:
-    from pydantic import Field, ValidationError, model_validator
-
-    from summdiff.research.training.network_recipe import SECTIONS, AnyNetwork, Section
-except ImportError as error:
-    raise UsageError("Training needs more packages: install them with `pip install 'summdiff[train]'`.") from error
 
 RECIPES = Path(__file__).parents[2] / "recipes"
 # The file of each data set in the folder $SUMMDIFF_DATA.

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from summdiff.errors import UsageError
@@ -19,11 +20,6 @@ from summdiff.research.training.logs import Row
 from summdiff.research.training.recipe import Recipe
 from summdiff.research.training.validation import Quality
 from summdiff.scoring.model import Model
-
-try:
-    from lightning_fabric import Fabric
-except ImportError as error:
-    raise UsageError("Training needs more packages: install them with `pip install 'summdiff[train]'`.") from error
 
 
 class Run:

@@ -44,7 +44,7 @@ class Steps:
         """These steps after one more, which is always there, at a place (C,) of its own."""
         encoding, mask = self.encoding, self.mask
         if encoding is not None:
-            encoding = torch.cat([place.expand(len(encoding), 1, -1), encoding], dim=1)
+            encoding = torch.cat([place.expand(encoding.shape[0], 1, -1), encoding], dim=1)
         if mask is not None:
             mask = F.pad(mask, (1, 0), value=True)
         return Steps(encoding=encoding, turn=self.turn, mask=mask)

@@ -183,7 +183,7 @@ class SummDiff(Network):
             z = z + steps.encoding
         if self.summary is not None:
             token, place = self.summary
-            z = torch.cat([token.expand(len(z), 1, -1), z], dim=1)
+            z = torch.cat([token.expand(z.shape[0], 1, -1), z], dim=1)
             steps = steps.after(place)
         z = z[:, None]  # (B, 1, N, C): layers know samples
         for layer in self.encoder:

@@ -153,7 +153,7 @@ def test_what_cannot_be_is_said_in_one_sentence(recipe_file, override, said):
 
 def test_the_tables_of_fields_are_those_of_the_models():
     """`python -m summdiff.research.training.fields docs/training.md` writes them anew."""
-    path = Path(__file__).parents[2] / "docs" / "training.md"
+    path = Path(__file__).parents[3] / "docs" / "training.md"
     text = path.read_text(encoding="utf-8")
     assert with_table(text, "fields", field_tables(), path) == text
     assert "| `window` | whole number from 8 to 1000000, `null` | `128` |" in text

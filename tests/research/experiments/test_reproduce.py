@@ -38,7 +38,7 @@ from summdiff.research.experiments.tiny_data import tiny_files
 from summdiff.research.experiments.verdicts import ahead, both, not_behind
 from summdiff.research.training.signals import Interrupted
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(scope="module")

@@ -127,5 +127,5 @@ def test_compiled_it_learns_the_same(recipe_file, held_out, tmp_path, network):
     plain, compiled = (
         fit(read_recipe(recipe_file, [*changes, f"compile={on}"]), held_out, tmp_path / on) for on in ("false", "true")
     )
-    for a, b in zip(plain.model.network.parameters(), compiled.model.network.parameters(), strict=True):
+    for a, b in zip(plain.model.network.module.parameters(), compiled.model.network.module.parameters(), strict=True):
         assert torch.allclose(a, b, atol=1e-4)

@@ -20,7 +20,7 @@ from summdiff.research.training.videos import Videos
 
 
 def weights(trained):
-    return torch.cat([tensor.flatten().float() for tensor in trained.model.network.state_dict().values()])
+    return torch.cat([tensor.flatten().float() for tensor in trained.model.network.module.state_dict().values()])
 
 
 class StopError(Exception):
@@ -113,7 +113,7 @@ def test_best_needs_validation_videos_and_takes_the_best_epoch(held_out, all_tra
     taus = iter([0.1, 0.5, 0.3])
 
     def judged(model, videos, recipe, on_video):
-        kept.append(torch.cat([tensor.flatten() for tensor in model.network.state_dict().values()]))
+        kept.append(torch.cat([tensor.flatten() for tensor in model.network.module.state_dict().values()]))
         tau = next(taus)
         return Quality(tau, {"tau": tau})
 

@@ -38,7 +38,7 @@ def data_file(tmp_path_factory):
 
 def _writers():
     """Those of the tests of `data`, which have a small file of each kind."""
-    spec = importlib.util.spec_from_file_location("data_files", Path(__file__).parents[1] / "data" / "conftest.py")
+    spec = importlib.util.spec_from_file_location("data_files", Path(__file__).parents[2] / "data" / "conftest.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module.WRITERS

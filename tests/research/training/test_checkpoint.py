@@ -98,5 +98,5 @@ def test_a_run_goes_on_past_a_damaged_checkpoint(held_out, recipe_file, tmp_path
     newest = sorted((tmp_path / "parts").glob("checkpoint-*.pt"))[-1]
     newest.write_bytes(newest.read_bytes()[:-100])
     again = fit(recipe, held_out, tmp_path / "parts")
-    ours, theirs = (trained.model.network.state_dict() for trained in (known, again))
+    ours, theirs = (trained.model.network.module.state_dict() for trained in (known, again))
     assert all(torch.equal(ours[name], theirs[name]) for name in ours)

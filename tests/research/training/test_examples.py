@@ -126,7 +126,9 @@ def test_large_files_are_read_as_they_are_needed(synthetic, tmp_path):
     assert examples._kept == {}
     a = fit(recipe, videos, tmp_path / "a")
     b = fit(lazy.model_copy(update={"workers": 0}), videos, tmp_path / "b")
-    assert all(map(torch.equal, a.model.network.state_dict().values(), b.model.network.state_dict().values()))
+    assert all(
+        map(torch.equal, a.model.network.module.state_dict().values(), b.model.network.module.state_dict().values())
+    )
 
 
 def test_a_batch_is_read_in_the_order_of_the_file(synthetic, monkeypatch):

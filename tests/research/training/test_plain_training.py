@@ -11,7 +11,7 @@ from summdiff.research.training.loop import launch
 from summdiff.research.training.recipe import read_recipe
 from summdiff.research.training.state import Run
 
-PLAIN = Path(__file__).resolve().parents[2] / "benchmarks" / "plain_training.py"
+PLAIN = Path(__file__).resolve().parents[3] / "benchmarks" / "plain_training.py"
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from summdiff.research.training.run import train
 
 
 def weights(trained):
-    return torch.cat([tensor.flatten().float() for tensor in trained.model.network.state_dict().values()])
+    return torch.cat([tensor.flatten().float() for tensor in trained.model.network.module.state_dict().values()])
 
 
 def test_leaves_no_trace(held_out, recipe_file, tmp_path, monkeypatch):

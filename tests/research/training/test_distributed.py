@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from summdiff.scoring import load_model
+from summdiff.research.networks.folder import load_network
 
 # Seven videos to train on: batches of 3, 3 and 1, so the second process has 1, 1 and 0 of them.
 SAME = ["hold_out=0.3", "videos_per_batch=3", "validate_every=2", "epochs=4", "augmentation.views=1"]
@@ -82,7 +82,7 @@ def test_torchrun_with_gradient_accumulation_and_the_best_epoch(recipe_file, tmp
 
 def apart(one, other):
     """The largest difference of two models' weights."""
-    a, b = (load_model(folder).network.state_dict() for folder in (one, other))
+    a, b = (load_network(folder).state_dict() for folder in (one, other))
     return max(float((a[name] - b[name]).abs().max()) for name in a)
 
 
@@ -102,7 +102,7 @@ def test_a_process_that_is_killed_ends_the_run_with_one_sentence(recipe_file, tm
     assert said == ""
     told = errors.count("has died. The same command goes on from the last checkpoint")
     assert told <= 1 if by else told == 1, errors  # torchrun has a report of its own, and may end us before ours
-    assert "summdiff/training" not in errors  # a traceback
+    assert "summdiff/research/training" not in errors  # a traceback
     assert 0 < len(rows(tmp_path / "out")) < 25
     if who == "second" and not by:
         finish(start(recipe_file, *plain, f"output={tmp_path / 'out'}"))

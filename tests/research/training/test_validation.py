@@ -13,12 +13,12 @@ def test_every_kind_is_judged_by_its_own_measure(any_file):
     predicted = []
     for name in data.names:
         video = data.annotations(name)
-        predicted.append((rng.random((3, len(video.picks))), video))
+        samples = rng.random((3, len(video.picks)))
+        predicted.append((samples.mean(axis=0), samples, video))
     found = quality(predicted)
     assert found.main == found.values[MAIN[kind]]
     known, precisions = [], []
-    for samples, video in predicted:
-        mean = samples.mean(axis=0)
+    for mean, _, video in predicted:
         said = {
             "tvsum": lambda v: v.user_scores,
             "summe": lambda v: v.user_summary[:, v.picks],
@@ -38,7 +38,8 @@ def test_flat_scores_are_no_accident(any_file):
     kind, path = any_file
     data = open_dataset(path, kind)
     video = data.annotations(data.names[0])
-    found = quality([(np.full((4, len(video.picks)), 0.5), video)])
+    flat = np.full((4, len(video.picks)), 0.5)
+    found = quality([(flat[0], flat, video)])
     assert all(np.isfinite(value) for value in found.values.values())
     assert found.values["tau"] == found.values["rho"] == 0
 
