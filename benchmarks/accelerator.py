@@ -24,6 +24,7 @@ from rows import Row, ratio, turns, write
 from summdiff.data.registry import open_dataset
 from summdiff.data.splits import Split
 from summdiff.data.synthetic import make_synthetic
+from summdiff.research.networks.inference import in_torch
 from summdiff.research.networks.summdiff import NetworkConfig, SummDiff
 from summdiff.research.training.examples import Batches, Examples
 from summdiff.research.training.loop import launch
@@ -40,7 +41,8 @@ def sampled(device: str) -> Callable[[], object]:
     """Draws curves on a device."""
     torch.manual_seed(0)
     network = SummDiff(NetworkConfig.preset("paper", inputs=1024)).requires_grad_(False)
-    model = SamplingModel(SamplingConfig(id="paper", conditioning="features", window=300), network).to(device)
+    config = SamplingConfig(id="paper", conditioning="features", window=300)
+    model = SamplingModel(config, in_torch(network, device=device))
     features = np.random.default_rng(0).normal(size=(300, 1024)).astype(np.float32)
     return lambda: model.sample(features, rate=1.0, samples=8, steps=10, guidance_scale=0.2)
 

@@ -13,15 +13,15 @@ import argparse
 import statistics
 import time
 
-import torch
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 
-from summdiff.research.networks.detection import suppress
+from summdiff.scoring.detection import suppress
 
 WIDTHS, THRESHOLD = (4.0, 8.0, 16.0, 32.0), 0.5
 
 
-def plain(boxes: Tensor, scores: Tensor) -> list[int]:
+def plain(boxes: NDArray[np.float64], scores: NDArray[np.float64]) -> list[int]:
     """The best box that is left, then the next that overlaps none of those kept."""
     found, values = boxes.tolist(), scores.tolist()
     kept: list[int] = []
@@ -36,14 +36,14 @@ def plain(boxes: Tensor, scores: Tensor) -> list[int]:
     return kept
 
 
-def cases(steps: int) -> dict[str, Tensor]:
+def cases(steps: int) -> dict[str, NDArray[np.float64]]:
     """Boxes (4 * steps, 2) by name."""
-    generator = torch.Generator().manual_seed(0)
-    centres = torch.arange(steps, dtype=torch.float32)[:, None] + torch.randn(steps, 4, generator=generator)
-    widths = torch.tensor(WIDTHS) * torch.exp(0.3 * torch.randn(steps, 4, generator=generator))
-    around = torch.stack([centres - widths / 2, centres + widths / 2], dim=-1).flatten(0, 1)
-    starts = 2 * torch.arange(4 * steps, dtype=torch.float32)
-    return {"random": around, "apart": torch.stack([starts, starts + 1], dim=-1)}
+    rng = np.random.default_rng(0)
+    centres = np.arange(steps)[:, None] + rng.standard_normal((steps, 4))
+    widths = np.array(WIDTHS) * np.exp(0.3 * rng.standard_normal((steps, 4)))
+    around = np.stack([centres - widths / 2, centres + widths / 2], axis=-1).reshape(-1, 2)
+    starts = 2.0 * np.arange(4 * steps)
+    return {"random": around, "apart": np.stack([starts, starts + 1], axis=-1)}
 
 
 def main() -> None:
@@ -53,7 +53,7 @@ def main() -> None:
     asked = parser.parse_args()
     print(f"{'boxes':>8}{'':>8}{'kept':>7}{'plain, ms':>11}{'ours, ms':>10}{'ratio':>7}")
     for name, boxes in cases(asked.steps).items():
-        scores = torch.rand(len(boxes), generator=torch.Generator().manual_seed(1))
+        scores = np.random.default_rng(1).random(len(boxes))
         times: list[tuple[float, float]] = []
         for _ in range(asked.rounds + 1):
             began = time.perf_counter()

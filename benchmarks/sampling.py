@@ -3,9 +3,10 @@
     python benchmarks/sampling.py [--steps 300] [--denoising-steps 10] [--rounds 5] [--threads 2] [--json FILE]
 
 The plain way encodes the video again at every denoising step, and goes through samples, and through guidance's
-predictions with and without the video, one after the other. Both ways start from the same noise and must end with the
-same curves. For each preset with random weights, and for the shipped model: one sample and eight, guidance on. Times
-are medians over rounds, the ratio the median of each round's ratio; it is of 8 samples that the target is set.
+predictions with and without the video, one after the other. Both ways compute with torch, start from the same noise and
+must end with the same curves. For each preset with random weights, and for the shipped model: one sample and eight,
+guidance on. Times are medians over rounds, the ratio the median of each round's ratio; it is of 8 samples that the
+target is set.
 
 What can be shared at all is said by the last column: multiplications and additions in products of matrices and in
 attention that the plain way needs, as a multiple of ours. A ratio above it comes of larger products and fewer calls.
@@ -27,10 +28,16 @@ from rows import Row, write
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
+from summdiff.features.relational import PLACES
+from summdiff.research.networks.folder import load_network
+from summdiff.research.networks.inference import in_torch, module_of
 from summdiff.research.networks.summdiff import PRESETS, NetworkConfig, SummDiff
-from summdiff.scoring import load_model
+from summdiff.research.networks.summdiff.network import Encoded, Prepared
+from summdiff.scoring import load_model, model_folder
 from summdiff.scoring.ddim import DDIM
+from summdiff.scoring.gaussian import ScorePosterior
 from summdiff.scoring.guidance import guide
+from summdiff.scoring.networks import DenoiserFacts
 from summdiff.scoring.sampling import SamplingConfig, SamplingModel, paired_noise
 
 INPUTS, RATE, GUIDANCE, TARGET = 1024, 1.0, 0.2, 8.0
@@ -39,10 +46,11 @@ EQUAL, FLIPPED = 1e-4, 0.1
 
 
 @torch.inference_mode()
-def plain(model: SamplingModel, inputs: NDArray[np.float32], noise: torch.Tensor, *, steps: int) -> NDArray[np.float32]:
+def plain(
+    model: SamplingModel, inputs: NDArray[np.float32], noise: NDArray[np.float32], *, steps: int
+) -> NDArray[np.float32]:
     """Curves (M, N) from noise (M, N)."""
-    network, rate = model.network, 1 / (model.config.step_seconds or 1 / RATE)
-    seen, seconds = torch.from_numpy(inputs)[None], torch.arange(len(inputs)) / rate
+    network, rate = module_of(model), 1 / (model.config.step_seconds or 1 / RATE)
     space = network.config.space
     curves = []
     for start in noise:
@@ -50,17 +58,47 @@ def plain(model: SamplingModel, inputs: NDArray[np.float32], noise: torch.Tensor
         ddim.set_timesteps(steps)
         state = start
         for t in ddim.timesteps:
-            noisy, when = state[None, None], torch.tensor([[t]])
-            signal = ddim.alphas_cumprod[t].sqrt().float().view(1, 1)
-            encoded = network.settle(network.encode(seen, seconds)[0])[None]
-            conditions = (network.prepare(encoded, seconds), network.prepare(network.encode_null(seconds), seconds))
+            noisy, when = torch.from_numpy(state)[None, None], torch.tensor([[t]])
+            signal = torch.tensor([[ddim.alphas_cumprod[t] ** 0.5]], dtype=torch.float32)
             both = []
-            for condition in conditions:
-                predicted = network.denoise(noisy, when, signal, condition)[0, 0]
-                both.append(space.to_signal(predicted if network.config.mean_head else predicted.clamp(0, 1)))
+            for null in (False, True):
+                condition = conditioned(network, inputs, rate=rate, null=null)
+                predicted = network.denoise(noisy, when, signal, condition)[0, 0].numpy()
+                both.append(space.to_signal(predicted if network.config.mean_head else predicted.clip(0, 1)))
             state = ddim.step(space.bounded(guide(both[0], both[1], GUIDANCE)), t, state)
-        curves.append(space.to_scores(state).numpy())
+        curves.append(space.to_scores(state))
     return np.stack(curves)
+
+
+def conditioned(network: Any, inputs: NDArray[np.float32], *, rate: float, null: bool) -> Prepared:
+    """Return the whole video (N, P), or the null video, as the denoiser's condition."""
+    facts, seconds = network.facts(), torch.arange(len(inputs)) / rate
+    seen, places = (inputs, None) if facts.prior is None else (inputs[:, :-PLACES], inputs[:, -PLACES:])
+    encoded = network.encode(torch.from_numpy(seen)[None], seconds, dropped=torch.tensor([null]))
+    tensors: dict[str, torch.Tensor] = {}
+    if facts.mean is not None:
+        beside = beside_tokens(facts, encoded, places, seconds.numpy(), null=null)
+        tensors = {name: torch.from_numpy(values)[None].float() for name, values in beside.items()}
+    prepared: Prepared = network.prepare(encoded.tokens, seconds, **tensors)
+    return prepared
+
+
+def beside_tokens(
+    facts: DenoiserFacts, encoded: Encoded, places: Any, seconds: NDArray[np.float32], *, null: bool
+) -> dict[str, NDArray[np.floating]]:
+    """Return the mean curve, and with a prior its posterior, of a network that has one."""
+    assert facts.mean is not None and encoded.curves is not None
+    curves, steps = encoded.curves[0].T.numpy(), len(seconds)
+    if facts.prior is not None:
+        agreed = facts.prior.smooth(curves[0], places, seconds, noise=facts.guess_noise)
+        curves = agreed[None].astype(np.float32)
+    mean = np.full(steps, 0.5, dtype=np.float32) if null else facts.mean.finalize(curves)
+    if facts.prior is None or encoded.log_scale is None:
+        return {"mean": mean}
+    scale = np.ones(steps) if null else np.exp(encoded.log_scale[0].numpy())
+    covariance = facts.prior.covariance(np.zeros_like(places) if null else places, seconds, scale)
+    posterior = ScorePosterior.of(mean, covariance)
+    return {"mean": mean, "directions": posterior.directions, "variances": posterior.variances}
 
 
 def models(steps: int) -> dict[str, tuple[SamplingModel, NDArray[np.float32]]]:
@@ -72,13 +110,13 @@ def models(steps: int) -> dict[str, tuple[SamplingModel, NDArray[np.float32]]]:
         torch.manual_seed(0)
         network = SummDiff(NetworkConfig.preset(preset, inputs=INPUTS)).requires_grad_(False)
         config = SamplingConfig(id=preset, conditioning="features", window=max(8, steps))
-        found[preset] = SamplingModel(config, network), features
-    shipped = load_model("default")
-    assert isinstance(shipped, SamplingModel)
-    shipped.network.requires_grad_(False)
-    config = replace(shipped.config, window=max(8, steps), step_seconds=None)
+        found[preset] = SamplingModel(config, in_torch(network)), features
+    shipped = load_model("default").config
+    assert isinstance(shipped, SamplingConfig)
+    network = load_network(model_folder("default")).requires_grad_(False)
+    config = replace(shipped, window=max(8, steps), step_seconds=None)
     scenes = rng.normal(size=(steps // 10 + 1, INPUTS)).repeat(10, axis=0)[:steps]
-    found["default"] = SamplingModel(config, shipped.network), (scenes + 0.3 * features).astype(np.float32)
+    found["default"] = SamplingModel(config, in_torch(network)), (scenes + 0.3 * features).astype(np.float32)
     return found
 
 
@@ -101,7 +139,7 @@ def main() -> None:
     print(f"{'model':>8}{'width':>7}{'samples':>9}{'plain, ms':>11}{'ours, ms':>10}{'ratio':>7}{'of work':>9}")
     rows: list[dict[str, Any]] = []
     for name, (model, features) in models(asked.steps).items():
-        _, inputs = model.look(features, rate=RATE, readout="scores", inputs=model.network.config.inputs)
+        _, inputs = model.inputs_of(features, rate=RATE, readout="scores")
         for samples in (1, 8):
             noise = paired_noise(asked.steps, samples=samples, seed=0).T
 
@@ -129,7 +167,7 @@ def main() -> None:
             slow, fast = (1000 * statistics.median(column) for column in zip(*times, strict=True))
             ratio = statistics.median(x / y for x, y in times)
             work = flops(slowly) / flops(ours)
-            width = model.network.config.width
+            width = module_of(model).config.width
             print(f"{name:>8}{width:>7}{samples:>9}{slow:11.0f}{fast:10.0f}{ratio:7.1f}{work:9.1f}", flush=True)
             rows.append(
                 Row(

@@ -125,11 +125,10 @@ def test_the_fast_mode_says_nearly_the_same_of_a_film_with_key_frames(make_video
     assert spearmanr(looked[False], looked[True]).statistic > 0.9
 
 
-def test_a_seed_moves_what_is_drawn_but_not_the_summary(film, summarizer):
+def test_no_seed_moves_the_summary(film, summarizer):
     one, other = (summarizer.summarize(film.path, seed=seed, samples=6) for seed in (1, 2))
     assert one.scores == other.scores
     assert one.selection == other.selection
-    assert [shot.probability for shot in one.shots] != [shot.probability for shot in other.shots]
 
 
 def test_neither_samples_nor_steps_move_the_summary(film, summarizer):

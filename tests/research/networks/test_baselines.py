@@ -91,6 +91,21 @@ def test_pgl_sums_table_of_positions():
 
 
 @torch.inference_mode()
+@pytest.mark.parametrize("segments", [1, 3, 4])
+def test_pgl_sum_scores_padded_videos_of_any_length_as_it_does_single_ones(segments):
+    """Also of fewer steps than segments, and of every remainder."""
+    made = network(PGLSum, PGLSumConfig(**PGL, segments=segments))
+    lengths = [20, 1, 2, 3, 4, 5, 7, 9, 13, 16, 17, 18, 19]
+    x, _ = seen(20, videos=len(lengths))
+    mask = torch.arange(20) < torch.tensor(lengths)[:, None]
+    together = made.predict(x * mask[..., None], mask)
+    assert not together[~mask].any()
+    for video, steps in enumerate(lengths):
+        alone = made.predict(x[video : video + 1, :steps], mask[video : video + 1, :steps])
+        assert torch.allclose(alone[0], together[video, :steps], atol=1e-5)
+
+
+@torch.inference_mode()
 def test_published_pgl_sum_depends_on_the_video_beside_it():
     """It normalises along the videos of the batch; alone, every step of a video is normalised in time."""
     x, mask = seen(20, videos=8)

@@ -4,54 +4,24 @@ import numpy as np
 import pytest
 import torch
 from scipy.stats import spearmanr
+from small_networks import INPUTS, SCORERS
+from small_networks import scorer as made
 
 from summdiff.errors import ModelError
-from summdiff.research.networks import detection, load_model
-from summdiff.research.networks.base import Detector, Segments
-from summdiff.research.networks.folder import write_model
+from summdiff.research.networks import detection
+from summdiff.research.networks.base import Detector
+from summdiff.research.networks.folder import load_network, write_model
+from summdiff.research.networks.inference import in_torch, module_of
 from summdiff.research.networks.registry import ARCHITECTURES
+from summdiff.scoring import load_model
+from summdiff.scoring.detection import curve_of, suppress
 from summdiff.scoring.model import ModelConfig
 from summdiff.scoring.scorer import ScoringModel
 
-INPUTS = 6
-# Small ones; each as the papers mean it
-SMALL = {
-    "vasnet": ("vasnet", {"width": 16, "dropout": 0.0}),
-    "pgl_sum": (
-        "pgl_sum",
-        {"width": 16, "heads": 2, "segment_width": 8, "segment_heads": 2, "dropout": 0.0},
-    ),
-    "sl_module": (
-        "sl_module",
-        {"width": 16, "layers": 2, "heads": 2, "feed_forward": 32, "hidden": 16, "dropout": 0.0},
-    ),
-    "mlp": ("mlp", {"width": 64}),
-    "dsnet_anchor_based": ("dsnet", {"head": "anchor_based", "width": 16, "hidden": 16, "heads": 2, "dropout": 0.0}),
-    "dsnet_anchor_free": ("dsnet", {"head": "anchor_free", "width": 16, "hidden": 16, "heads": 2, "dropout": 0.0}),
-    "a2summ": (
-        "a2summ",
-        {"width": 16, "hidden": 16, "heads": 2, "feed_forward": 32, "input_dropout": 0.0, "dropout": 0.0},
-    ),
-    "iptnet_anchor_based": (
-        "iptnet",
-        {"head": "anchor_based", "width": 16, "hidden": 16, "heads": 2, "input_dropout": 0.0, "dropout": 0.0},
-    ),
-    "iptnet_anchor_free": (
-        "iptnet",
-        {"width": 16, "hidden": 16, "layers": 2, "heads": 2, "feed_forward": 16, "input_dropout": 0.0, "dropout": 0.0},
-    ),
-}
-DETECTORS = [name for name in SMALL if name.startswith(("dsnet", "a2summ", "iptnet"))]
+DETECTORS = [name for name in SCORERS if name.startswith(("dsnet", "a2summ", "iptnet"))]
 LENGTHS = (40, 1, 23)
 MASK = torch.arange(40) < torch.tensor(LENGTHS)[:, None]
 SEEDS = torch.tensor([5, 6, 7])
-
-
-def made(name, **options):
-    architecture, sizes = SMALL[name]
-    kind = ARCHITECTURES[architecture]
-    torch.manual_seed(0)
-    return kind.network(kind.config(inputs=INPUTS, **sizes, **options))
 
 
 def videos():
@@ -70,7 +40,7 @@ def wanted(network):
 
 
 def test_all_are_here():
-    assert {architecture for architecture, _ in SMALL.values()} == set(ARCHITECTURES) - {
+    assert {architecture for architecture, _ in SCORERS.values()} == set(ARCHITECTURES) - {
         "summdiff",
         "relational",
         "ridge",
@@ -78,28 +48,34 @@ def test_all_are_here():
 
 
 @torch.inference_mode()
-@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.parametrize("name", SCORERS)
 def test_padding_changes_nothing(name):
     network = made(name).eval()
     features, _, _ = videos()
     targets = wanted(network)
-    ways = [network.predict] + ([network.predict_by_segments] if isinstance(network, Detector) else [])
     losses = network.loss(features, targets, MASK, SEEDS)
     assert losses.shape == (3,)
-    for way in ways:
-        scores = way(features, MASK)
-        assert scores.shape == (3, 40)
-        assert (scores[~MASK] == 0).all()
-        assert ((scores >= 0) & (scores <= 1)).all()
-        for video, steps in enumerate(LENGTHS):
-            alone = way(features[video : video + 1, :steps], MASK[video : video + 1, :steps])
-            assert torch.allclose(alone[0], scores[video, :steps], atol=1e-5)
+    scores = network.predict(features, MASK)
+    assert scores.shape == (3, 40)
+    assert (scores[~MASK] == 0).all()
+    assert ((scores >= 0) & (scores <= 1)).all()
+    boxes, of_boxes = network.boxes(features, MASK) if isinstance(network, Detector) else (None, None)
+    for video, steps in enumerate(LENGTHS):
+        one = features[video : video + 1, :steps], MASK[video : video + 1, :steps]
+        assert torch.allclose(network.predict(*one)[0], scores[video, :steps], atol=1e-5)
+        if boxes is not None:
+            own, of_own = (part[0] for part in network.boxes(*one))
+            each = len(of_own) // steps  # a step's boxes lie together, so those of the padding come last
+            assert torch.allclose(own, boxes[video, : each * steps], atol=1e-4)
+            assert torch.allclose(of_own, of_boxes[video, : each * steps], atol=1e-5)
+            assert not of_boxes[video, each * steps :].any()
+            assert ((own >= 0) & (own <= steps)).all()
     for video, steps in enumerate(LENGTHS):
         alone = (part[video : video + 1, :steps] for part in (features, targets, MASK))
         assert torch.allclose(network.loss(*alone, SEEDS[video : video + 1])[0], losses[video], atol=1e-4)
 
 
-@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.parametrize("name", SCORERS)
 def test_every_weight_learns(name):
     network = made(name).train()
     features, _, _ = videos()
@@ -114,7 +90,7 @@ def test_every_weight_learns(name):
     assert silent <= {"student.zeta.bias"}  # a softmax forgets what is added to all steps alike
 
 
-@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.parametrize("name", SCORERS)
 def test_overfits_one_video(name):
     network = made(name).train()
     features, _, _ = videos()
@@ -144,34 +120,55 @@ def test_overfits_one_video(name):
             assert scores[negative].mean() < 0.2
             assert losses[-1] < losses[0] / 30
             return
-        inside = targets[0] > 0.5
-        curve = network.predict_by_segments(features, mask)[0]
+        inside = targets[0].numpy() > 0.5
+        boxes, scores = (part[0].numpy() for part in network.boxes(features, mask))
+        kept = suppress(boxes, scores, network.facts().threshold)
+        boxes, scores = boxes[kept], scores[kept]
+        curve = curve_of(boxes, scores, 40)
         assert curve[inside].mean() > curve[~inside].mean() + 0.3
-        found = network.segments(features, mask)[0]
         for start, end in ((4, 12), (20, 30)):
-            assert (found.bounds[found.scores > 0.5] - torch.tensor([start, end])).abs().amax(dim=1).min() < 1
+            assert np.abs(boxes[scores > 0.5] - np.array([start, end])).max(axis=1).min() < 1
 
 
-@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.parametrize("name", SCORERS)
 def test_a_saved_model_is_read_back(name, tmp_path):
-    model = ScoringModel(ModelConfig(id=name, conditioning="features"), made(name))
-    read = load_model(write_model(model, tmp_path / name, provenance={}))
-    assert sorted(path.name for path in (tmp_path / name).iterdir()) == ["config.json", "model.safetensors"]
-    assert type(read.network) is type(model.network)
-    assert read.network.config == model.network.config
+    model = ScoringModel(ModelConfig(id=name, conditioning="features"), in_torch(made(name)))
+    folder = write_model(model, tmp_path / name, provenance={})
+    assert sorted(path.name for path in folder.iterdir()) == ["config.json", "model.safetensors", "score.onnx"]
+    read, network = load_model(folder), load_network(folder)
+    assert type(network) is type(module_of(model))
+    assert network.config == module_of(model).config
+    assert read.network.facts == model.network.facts
     x = np.random.default_rng(0).normal(size=(30, INPUTS))
     for readout in model.readouts:
         given = model.sample(x, rate=2.0, readout=readout)
         assert given.shape == (1, 30)
-        assert np.array_equal(read.sample(x, rate=2.0, readout=readout), given)
-    assert model.readouts == (("scores", "segments") if name in DETECTORS else ("scores",))
+        again = ScoringModel(model.config, in_torch(network)).sample(x, rate=2.0, readout=readout)
+        assert np.array_equal(again, given)
+    assert np.allclose(read.sample(x, rate=2.0), model.sample(x, rate=2.0), atol=1e-5)
+    assert read.readouts == model.readouts == (("scores", "segments") if name in DETECTORS else ("scores",))
 
 
-@pytest.mark.parametrize("name", SMALL)
-def test_predict_is_the_one_curve(name):
-    model = ScoringModel(ModelConfig(id=name, conditioning="features"), made(name))
+@pytest.mark.parametrize("name", DETECTORS)
+def test_segments_are_the_boxes_that_are_left_of_all(name):
+    network = made(name)
+    model = ScoringModel(ModelConfig(id=name, conditioning="features"), in_torch(network))
     x = torch.randn(1, 30, INPUTS, generator=torch.Generator().manual_seed(0))
-    scores = model.predict(x, torch.ones(1, 30, dtype=torch.bool), rate=2.0)
+    with torch.inference_mode():
+        boxes, scores = (part[0].numpy() for part in network.boxes(x, torch.ones(1, 30, dtype=torch.bool)))
+    kept = suppress(boxes, scores, network.head.threshold)
+    expected = curve_of(boxes[kept], scores[kept], 30)
+    assert expected.any()
+    assert np.allclose(model.sample(x[0].numpy(), rate=2.0, readout="segments")[0], expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", SCORERS)
+def test_a_model_scores_as_its_network_predicts(name):
+    network = made(name)
+    model = ScoringModel(ModelConfig(id=name, conditioning="features"), in_torch(network))
+    x = torch.randn(1, 30, INPUTS, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        scores = network.predict(x, torch.ones(1, 30, dtype=torch.bool))
     assert np.allclose(scores[0], model.sample(x[0].numpy(), rate=2.0)[0], atol=1e-6)
 
 
@@ -180,32 +177,24 @@ def test_scores_that_are_no_numbers_are_refused():
     network = made("mlp")
     for weight in network.parameters():
         weight.mul_(1e30)
-    model = ScoringModel(ModelConfig(id="diverged", conditioning="features"), network)
+    model = ScoringModel(ModelConfig(id="diverged", conditioning="features"), in_torch(network))
     x = np.random.default_rng(0).normal(size=(9, INPUTS))
     with pytest.raises(ModelError, match="'diverged' gives scores that are not finite numbers"):
         model.sample(x, rate=1.0)
 
 
-@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.parametrize("name", SCORERS)
 def test_sizes_that_make_no_network_are_refused(name):
     for wrong in ({"width": 0}, {"inputs": 0}):
-        architecture, sizes = SMALL[name]
+        architecture, sizes = SCORERS[name]
         with pytest.raises(ModelError):
             ARCHITECTURES[architecture].config(**{"inputs": INPUTS, **sizes, **wrong})
-    if "variant" in ARCHITECTURES[SMALL[name][0]].config.__dataclass_fields__:
+    if "variant" in ARCHITECTURES[SCORERS[name][0]].config.__dataclass_fields__:
         with pytest.raises(ModelError, match="published or corrected"):
             made(name, variant="original")
-    if "head" in SMALL[name][1]:
+    if "head" in SCORERS[name][1]:
         with pytest.raises(ModelError, match="anchor_based or anchor_free"):
-            ARCHITECTURES[SMALL[name][0]].config(inputs=INPUTS, head="both")
-
-
-def test_a_curve_of_segments_has_the_best_at_each_step():
-    bounds = torch.tensor([[2.0, 5.6], [4.0, 9.0], [7.6, 8.4]])
-    found = Segments(bounds, torch.tensor([0.9, 0.5, 0.8]))
-    expected = torch.tensor([0, 0, 0.9, 0.9, 0.9, 0.9, 0.5, 0.5, 0.5, 0])
-    assert torch.equal(found.curve(10), expected)
-    assert not Segments(torch.zeros(0, 2), torch.zeros(0)).curve(4).any()
+            ARCHITECTURES[SCORERS[name][0]].config(inputs=INPUTS, head="both")
 
 
 # The published sizes, as counted in the public code

@@ -4,21 +4,21 @@ processor is seen on torch's "meta" device, which has shapes but no numbers, and
 import numpy as np
 import pytest
 import torch
+from small_networks import denoiser, relational, scorer
 
 from summdiff.errors import UsageError
+from summdiff.research.networks.folder import load_in_torch, load_network
+from summdiff.research.networks.inference import TorchDenoiser, TorchScorer, in_torch, module_of
 from summdiff.research.networks.registry import ARCHITECTURES
-from summdiff.research.networks.summdiff import PRESETS, NetworkConfig, SummDiff
+from summdiff.research.networks.summdiff import PRESETS
 from summdiff.research.networks.summdiff.denoising import Denoising
 from summdiff.research.training.recipe import read_recipe
-from summdiff.scoring import load_model
+from summdiff.scoring import model_folder
 from summdiff.scoring.sampling import SamplingConfig, SamplingModel
-
-SMALL = {"width": 16, "heads": 2, "feed_forward": 32}
 
 
 def network(preset, **changes):
-    torch.manual_seed(0)
-    return SummDiff(NetworkConfig.preset(preset, inputs=24, **SMALL, **changes))
+    return denoiser(preset, inputs=24, **changes)
 
 
 @pytest.mark.parametrize("preset", PRESETS)
@@ -33,23 +33,27 @@ def test_training_leaves_nothing_on_the_processor(preset, changes):
 
 
 @pytest.mark.parametrize("preset", PRESETS)
-def test_sampling_leaves_nothing_on_the_processor(preset):
-    network_ = network(preset).to("meta")
+@pytest.mark.parametrize("changes", [{}, {"mean_head": True, "squash": False, "score_space": "linear"}])
+def test_sampling_leaves_nothing_on_the_processor(preset, changes):
+    network_ = network(preset, **changes).to("meta")
     seconds = torch.arange(20, device="meta") / 2
-    for prepared in (
-        network_.prepare(network_.encode(torch.ones(2, 20, 24, device="meta"), seconds), seconds),
-        network_.prepare_null(seconds),
-    ):
+    mean = torch.ones(2, 20, device="meta") if changes else None
+    for dropped in (None, torch.ones(2, dtype=torch.bool, device="meta")):
+        encoded = network_.encode(torch.ones(2, 20, 24, device="meta"), seconds, dropped=dropped)
+        prepared = network_.prepare(encoded.tokens, seconds, mean=mean)
         when = torch.ones(2, 1, dtype=torch.int64, device="meta")
         found = network_.denoise(torch.ones(2, 3, 20, device="meta"), when, when.float(), prepared)
         assert (found.shape, found.device.type) == ((2, 3, 20), "meta")
 
 
 def test_the_shipped_network_leaves_nothing_on_the_processor():
-    network_ = load_model("default").network.to("meta")
+    network_ = load_network(model_folder("default")).to("meta")
     seconds = torch.arange(20, device="meta") / 2
-    inputs = torch.ones(2, 20, network_.config.inputs, device="meta")
-    prepared = network_.prepare(network_.encode(inputs, seconds), seconds)
+    encoded = network_.encode(torch.ones(2, 20, network_.encoder_inputs, device="meta"), seconds)
+    assert {encoded.tokens.device.type, encoded.curves.device.type, encoded.log_scale.device.type} == {"meta"}
+    beside = {"mean": (2, 20), "directions": (2, 20, 20), "variances": (2, 20)}
+    given = {name: torch.ones(shape, device="meta") for name, shape in beside.items()}
+    prepared = network_.prepare(encoded.tokens, seconds, **given)
     when = torch.ones(2, 1, dtype=torch.int64, device="meta")
     assert network_.denoise(torch.ones(2, 3, 20, device="meta"), when, when.float(), prepared).device.type == "meta"
 
@@ -72,16 +76,30 @@ def test_a_baseline_learns_in_half_precision_too(name):
     assert torch.allclose(exact, half.float(), rtol=0.1, atol=0.02)
 
 
-def test_half_precision_gives_nearly_the_same_curves():
+@pytest.mark.parametrize("with_known", [False, True])
+def test_half_precision_gives_nearly_the_same_curves(with_known):
     """Of the shipped model. A score near the edge between two levels may fall to the other one."""
-    model = load_model("default")
+    model = load_in_torch(model_folder("default"))
+    halved = SamplingModel(model.config, in_torch(module_of(model), precision="bfloat16"))
     features = np.random.default_rng(0).normal(size=(60, 32)).repeat(3, axis=0)
-    exact = model.sample(features, rate=1.0)
-    half = model.to("cpu", precision="bfloat16").sample(features, rate=1.0)
-    assert 0 < np.abs(exact.mean(axis=0) - half.mean(axis=0)).max() < 0.02
-    assert np.quantile(np.abs(exact - half), 0.9) < 0.02
-    again = model.to("cpu").sample(features, rate=1.0)
-    assert np.array_equal(exact, again)
+    known = np.where(np.arange(180) % 50 == 7, 0.9, np.nan) if with_known else None
+    exact, half = (each.score(features, rate=1.0, known=known) for each in (model, halved))
+    assert np.abs(exact.mean - half.mean).max() < 0.02
+    assert 0 < np.quantile(np.abs(exact.samples - half.samples), 0.9) < 0.02
+
+
+def test_each_network_gets_the_interface_that_fits_it():
+    assert type(in_torch(denoiser())) is TorchDenoiser
+    assert type(in_torch(relational(videos=3))) is TorchDenoiser
+    assert type(in_torch(scorer("mlp"))) is TorchScorer
+
+
+def test_a_network_in_torch_is_put_to_evaluation():
+    """Dropout would change what it says."""
+    trained = denoiser(dropout=0.5).train()
+    model = SamplingModel(SamplingConfig(id="own", conditioning="features"), in_torch(trained))
+    assert module_of(model) is trained
+    assert not trained.training
 
 
 @pytest.mark.parametrize(
@@ -90,18 +108,22 @@ def test_half_precision_gives_nearly_the_same_curves():
 )
 def test_says_what_is_not_there(device, precision, said):
     with pytest.raises(UsageError, match=said):
-        load_model("default").to(device, precision=precision)
+        in_torch(denoiser(), device=device, precision=precision)
 
 
 def test_auto_is_the_processor_where_there_is_no_accelerator():
     if torch.cuda.is_available():
         pytest.skip("there is one")
-    assert load_model("default").to("auto").device.type == "cpu"
+    assert in_torch(denoiser(), device="auto").device.type == "cpu"
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 def test_an_accelerator_gives_the_same_curves():
-    model = SamplingModel(SamplingConfig(id="own", conditioning="features"), network("joint"))
     features = np.random.default_rng(0).normal(size=(300, 24))
-    here = model.sample(features, rate=1.0, guidance_scale=0.2)
-    assert np.quantile(np.abs(here - model.to("cuda").sample(features, rate=1.0, guidance_scale=0.2)), 0.9) < 1e-3
+    here, there = (
+        SamplingModel(
+            SamplingConfig(id="own", conditioning="features"), in_torch(network("joint"), device=device)
+        ).sample(features, rate=1.0, guidance_scale=0.2)
+        for device in ("cpu", "cuda")
+    )
+    assert np.quantile(np.abs(here - there), 0.9) < 1e-3

@@ -78,17 +78,11 @@ def write_model(model: Model, directory: str | os.PathLike[str], *, provenance: 
 def compare(model: Model, graphs: dict[str, bytes]) -> float:
     """Score a few fixed inputs by the network and by its graphs, and return the largest difference.
 
-    Both see the same noisy signals at each denoising step, those that the network leads to: a signal at the edge of two
-    levels of the quantised score may round to either, which is no fault of the graphs.
-
     Raises:
         ModelError: they differ by more than `LARGEST_DIFFERENCE`.
     """
-    torch_network = model.network
-    sampled = isinstance(torch_network.facts, DenoiserFacts)
-    exported: Any = (GraphDenoiser if sampled else GraphScorer)(torch_network.facts, graphs)
-    beside: Any = (_DenoiserBeside if sampled else _ScorerBeside)(torch_network, exported)
-    both = type(model)(model.config, beside)
+    both = beside_graphs(model, graphs)
+    beside = both.network
     rate = 1 / (model.config.step_seconds or 1.0)
     for steps in _COMPARED_STEPS:
         x, known = _fixed(model, steps), np.full(steps, np.nan)
@@ -103,6 +97,19 @@ def compare(model: Model, graphs: dict[str, bytes]) -> float:
                     "written. A step of the network became a constant when it was traced."
                 )
     return float(beside.largest)
+
+
+def beside_graphs(model: Model, graphs: dict[str, bytes]) -> Model:
+    """Return the model with a network that also asks the graphs and keeps the largest difference, `network.largest`.
+
+    Both see the same noisy signals at each denoising step, those that the network leads to: a signal at the edge of two
+    levels of the quantised score may round to either, which is no fault of the graphs.
+    """
+    network = model.network
+    sampled = isinstance(network.facts, DenoiserFacts)
+    exported: Any = (GraphDenoiser if sampled else GraphScorer)(network.facts, graphs)
+    beside: Any = (_DenoiserBeside if sampled else _ScorerBeside)(network, exported)
+    return type(model)(model.config, beside)
 
 
 def load_network(directory: Path) -> Network:

@@ -1,11 +1,20 @@
 import numpy as np
 import pytest
 import torch
+from diffusers import DDIMScheduler
 
+from summdiff.research.networks.inference import in_torch
 from summdiff.research.networks.summdiff import PRESETS, NetworkConfig, SummDiff
-from summdiff.research.networks.summdiff.denoising import Denoising, correlation_loss, expected_scores
-from summdiff.scoring.ddim import DDIM
+from summdiff.research.networks.summdiff.denoising import (
+    Denoising,
+    add_noise,
+    correlation_loss,
+    expected_scores,
+    posteriors,
+)
+from summdiff.scoring.gaussian import GaussianPrior, ScorePosterior
 from summdiff.scoring.sampling import SamplingConfig, SamplingModel
+from summdiff.scoring.schedule import alphas_cumprod
 
 
 def small(preset="joint", **changes):
@@ -47,9 +56,9 @@ def test_is_the_mean_squared_error_of_the_prediction():
     learner = Denoising(network, curves=1, p_uncond=0, expected_targets=False)
     losses = learner(inputs, targets, seconds, mask, seeds)
     timestep, noise, _ = learner.draw(seeds.tolist(), curves=1, steps=10)
-    left = DDIM().alphas_cumprod[timestep[0, 0]]
+    left = torch.from_numpy(alphas_cumprod())[timestep[0, 0]]
     noisy = (left.sqrt() * (2 * targets[0, 0] - 1) + (1 - left).sqrt() * noise[0, 0]).float()
-    condition = network.prepare(network.encode(inputs[:1], seconds[0]), seconds[0])
+    condition = network.prepare(network.encode(inputs[:1], seconds[0]).tokens, seconds[0])
     signal = left.sqrt().view(1, 1).float()
     predicted = network.denoise(noisy[None, None], timestep[:1], signal, condition)
     wanted = ((predicted[0, 0] - targets[0, 0]) ** 2).mean()
@@ -103,10 +112,52 @@ def test_overfits_one_video(preset):
         schedule.step()
         recent.append(float(loss.detach()))
     assert np.mean(recent[-20:]) < 1e-3
-    model = SamplingModel(SamplingConfig(id="own", conditioning="features"), network)
+    model = SamplingModel(SamplingConfig(id="own", conditioning="features"), in_torch(network))
     curves = model.sample(features, rate=0.5, samples=4, steps=10)
     for curve in curves:
         assert np.corrcoef(curve.argsort().argsort(), truth.argsort().argsort())[0, 1] > 0.95
+
+
+def test_forward_process_has_the_moments_of_its_formula():
+    left = torch.from_numpy(alphas_cumprod())
+    clean = torch.full((4, 200_000), 0.7)
+    noise = torch.randn(clean.shape, generator=torch.Generator().manual_seed(0))
+    timesteps = torch.tensor([0, 300, 700, 999])
+    noisy = add_noise(clean, noise, timesteps, left)
+    assert noisy.dtype == clean.dtype
+    assert torch.allclose(noisy.mean(dim=1), 0.7 * left[timesteps].sqrt().float(), atol=0.01)
+    assert torch.allclose(noisy.var(dim=1), (1 - left[timesteps]).float(), atol=0.01)
+
+
+def test_forward_process_equals_diffusers():
+    left = torch.from_numpy(alphas_cumprod())
+    scheduler = DDIMScheduler(beta_schedule="squaredcos_cap_v2")
+    scheduler.alphas_cumprod = left  # theirs is a product in float32, which costs digits
+    generator = torch.Generator().manual_seed(1)
+    clean, noise = torch.randn(2, 5, 30, generator=generator, dtype=torch.float64)
+    timesteps = torch.tensor([0, 10, 500, 900, 999])
+    ours = add_noise(clean, noise, timesteps, left)
+    assert torch.allclose(ours, scheduler.add_noise(clean, noise, timesteps), atol=1e-6)
+
+
+def test_posteriors_of_a_padded_batch_are_those_of_single_videos():
+    rng = np.random.default_rng(0)
+    lengths, prior = (10, 6), GaussianPrior()
+    mask = torch.arange(10) < torch.tensor(lengths)[:, None]
+    mean, scale = (torch.from_numpy(rng.random((2, 10), dtype=np.float32)) for _ in range(2))
+    places, seconds = torch.from_numpy(rng.standard_normal((2, 10, 4), dtype=np.float32)), 2.0 * torch.arange(10)
+    known = torch.full((2, 3, 10), torch.nan)
+    known[:, :, 4] = torch.from_numpy(rng.random((2, 3), dtype=np.float32))
+    found = posteriors(prior, mean, scale, places, seconds.expand(2, -1), mask, known)
+    for video, n in enumerate(lengths):
+        m, s, where, at = (each[video, :n].numpy() for each in (mean, scale, places, seconds.expand(2, -1)))
+        alone = ScorePosterior.of(m, prior.covariance(where, at, s), known[video, :, :n].numpy())
+        assert np.allclose(found["mean"][video, :, :n], alone.mean, atol=1e-5)
+        D, v = found["directions"][video].numpy(), found["variances"][video].numpy()
+        whole = (D * v) @ D.T
+        assert np.allclose(whole[:n, :n], alone.directions * alone.variances @ alone.directions.T, atol=1e-5)
+        assert not whole[n:].any()
+        assert not v[n:].any()
 
 
 def test_expected_scores_are_the_likely_curves():

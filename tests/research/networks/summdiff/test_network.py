@@ -6,7 +6,15 @@ import torch
 
 from summdiff.errors import ModelError
 from summdiff.research.networks.summdiff import PRESETS, NetworkConfig, SummDiff
-from summdiff.research.networks.summdiff.layers import position_encoding, rotate, rotations, sinusoid, time_encoding
+from summdiff.research.networks.summdiff.layers import (
+    position_encoding,
+    rotate,
+    rotations,
+    sinusoid,
+    time_encoding,
+    to_signal,
+)
+from summdiff.scoring.space import ScoreSpace
 
 SMALL = {"width": 16, "heads": 2, "feed_forward": 32, "encoder_layers": 1, "denoiser_layers": 2, "n_bins": 10}
 
@@ -48,7 +56,7 @@ def left(timestep):
 
 
 def prepared(network, inputs, seconds, mask=None):
-    return network.prepare(network.encode(inputs, seconds, mask), seconds, mask)
+    return network.prepare(network.encode(inputs, seconds, mask).tokens, seconds, mask)
 
 
 def denoised(network, video, noisy, t, mask=None):
@@ -104,7 +112,7 @@ def test_scores_are_clamped_and_quantised(preset, video):
     space = preset.config.space
 
     def predicted(score, beyond=0.0):
-        noisy = space.to_signal(torch.full((2, 1, 12), score)) + beyond
+        noisy = to_signal(space, torch.full((2, 1, 12), score)) + beyond
         return preset.denoise(noisy, t, left(t), condition)
 
     low, high = 0.5 + 1e-5, 0.6 - 1e-5  # interval 5 of 10 is [0.5, 0.6)
@@ -122,10 +130,11 @@ def test_null_video_hides_the_video(name, video):
     with torch.no_grad():
         network.null.normal_()
     dropped = torch.tensor([True, False])
-    hidden = network.encode(inputs, seconds, None, dropped)
-    assert torch.allclose(hidden[:1], network.encode_null(seconds), atol=1e-6)
-    assert torch.allclose(hidden[1:], network.encode(inputs, seconds)[1:], atol=1e-6)
-    assert not torch.allclose(hidden[:1], network.encode(inputs, seconds)[:1], atol=1e-3)
+    hidden, seen = network.encode(inputs, seconds, None, dropped).tokens, network.encode(inputs, seconds).tokens
+    null = network.encode(torch.randn(1, 12, 6), seconds, dropped=torch.ones(1, dtype=torch.bool)).tokens
+    assert torch.allclose(hidden[:1], null, atol=1e-6)
+    assert torch.allclose(hidden[1:], seen[1:], atol=1e-6)
+    assert not torch.allclose(hidden[:1], seen[:1], atol=1e-3)
 
 
 @torch.inference_mode()
@@ -136,9 +145,9 @@ def test_a_stored_null_video_looks_like_one(video):
     black = torch.linspace(-1, 1, 6)
     network.set_null_video(black)
     assert not network.null.requires_grad
-    assert torch.allclose(
-        network.encode_null(seconds), network.encode(black.expand(1, 12, 6).clone(), seconds), atol=1e-6
-    )
+    null = network.encode(torch.randn(1, 12, 6), seconds, dropped=torch.ones(1, dtype=torch.bool))
+    seen = network.encode(black.expand(1, 12, 6).clone(), seconds)
+    assert torch.allclose(null.tokens, seen.tokens, atol=1e-6)
     with pytest.raises(ModelError, match="does not fit"):
         network.set_null_video(torch.zeros(5))
     with pytest.raises(ModelError, match="does not fit"):
@@ -147,9 +156,9 @@ def test_a_stored_null_video_looks_like_one(video):
 
 def test_every_weight_learns(preset, video):
     inputs, seconds = video
-    condition = preset.encode(inputs, seconds, None, torch.tensor([True, False]))
+    condition = preset.encode(inputs, seconds, None, torch.tensor([True, False])).tokens
     t = torch.full((2, 1), 500)
-    noisy = preset.config.space.to_signal(torch.linspace(0, 1, 12).expand(2, 1, 12))
+    noisy = to_signal(preset.config.space, torch.linspace(0, 1, 12).expand(2, 1, 12))
     preset.train().denoise(noisy, t, left(t), preset.prepare(condition, seconds)).square().mean().backward()
     silent = [
         name
@@ -270,10 +279,11 @@ def test_around_a_mean_curve_predictions_are_mirror_images(video):
     """f = mu + D with D odd: opposite noise gives opposite departures."""
     network, (inputs, seconds) = small(**MEAN), video
     network.linear_weights.normal_()
-    condition = torch.stack([network.settle(one) for one in network.encode(inputs, seconds)])
-    assert condition.shape == (2, 12, 17)
-    ready = network.prepare(condition, seconds)
-    mean, t = condition[..., -1], torch.full((2, 3), 600)
+    encoded = network.encode(inputs, seconds)
+    assert (encoded.tokens.shape, encoded.curves.shape) == ((2, 12, 16), (2, 12, 2))
+    mean = torch.stack([torch.from_numpy(network.facts().mean.finalize(each.T.numpy())) for each in encoded.curves])
+    ready = network.prepare(encoded.tokens, seconds, mean=mean)
+    t = torch.full((2, 3), 600)
     center = left(t)[..., None] * (2 * mean[:, None] - 1)
     apart = noise(2, 3, 12)
     up, down = (network.denoise(center + sign * apart, t, left(t), ready) for sign in (1, -1))
@@ -282,9 +292,27 @@ def test_around_a_mean_curve_predictions_are_mirror_images(video):
     assert torch.allclose(network.denoise(center, t, left(t), ready), mean[:, None].expand_as(up), atol=1e-5)
 
 
+def test_what_the_sampler_has_to_know():
+    plain, around = small("release").facts(), small(**MEAN)
+    assert (plain.inputs, plain.space, plain.mean, plain.prior) == (6, ScoreSpace("logit"), None, None)
+    around.curve_std.fill_(0.2)
+    assert around.facts().mean.shares == (0.5, 0.5)
+    assert around.facts().mean.width == pytest.approx(0.7 * 0.2)
+    assert small(mean_head=True, squash=False).facts().mean.shares == (1.0,)
+
+
 @torch.inference_mode()
-def test_a_flat_mean_curve_is_the_middle(video):
-    network = small(**MEAN)
-    settled = network.settle(torch.cat([torch.randn(12, 16), torch.ones(12, 2)], dim=1))
-    assert torch.allclose(settled[:, -1], torch.full((12,), 0.5))
-    assert torch.equal(network.encode_null(video[1])[0, :, -1], torch.full((12,), 0.5))
+def test_a_dropped_video_still_shows_its_mean_curves(video):
+    """Where the null is a condition, so that the mean can be learned from every video."""
+    network, (inputs, seconds) = small(**MEAN), video
+    network.linear_weights.normal_()
+    dropped = network.encode(inputs, seconds, dropped=torch.ones(2, dtype=torch.bool))
+    assert torch.equal(dropped.curves, network.encode(inputs, seconds).curves)
+
+
+@torch.inference_mode()
+def test_without_a_mean_head_there_are_no_curves(preset, video):
+    encoded = preset.encode(*video)
+    assert encoded.tokens.shape == (2, 12, 16)
+    assert encoded.curves is None
+    assert encoded.log_scale is None

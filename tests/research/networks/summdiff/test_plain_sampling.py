@@ -8,7 +8,7 @@ import pytest
 
 from summdiff.scoring.sampling import paired_noise
 
-PLAIN = Path(__file__).resolve().parents[3] / "benchmarks" / "sampling.py"
+PLAIN = Path(__file__).resolve().parents[4] / "benchmarks" / "sampling.py"
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +25,7 @@ def plain():
 def test_the_same_curves_as_the_plain_way(plain, name):
     """Up to rounding, by which a score on the edge between two levels may fall to either."""
     model, features = plain.models(40)[name]
-    _, inputs = model.look(features, rate=1.0, readout="scores", inputs=model.network.config.inputs)
+    _, inputs = model.inputs_of(features, rate=1.0, readout="scores")
     slow = plain.plain(model, inputs, paired_noise(40, samples=3, seed=0).T, steps=4)
     fast = model.sample(features, rate=1.0, samples=3, steps=4, guidance_scale=plain.GUIDANCE)
     assert np.ptp(fast) > 0.01

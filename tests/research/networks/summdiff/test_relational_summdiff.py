@@ -5,116 +5,128 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from small_networks import annotated, descriptors, features, relational
 
-from summdiff.errors import ModelError, UsageError
-from summdiff.features.relational import PLACES, describe_twice, places
-from summdiff.research.networks.folder import write_model
+from summdiff.errors import ModelError
+from summdiff.features.relational import PLACES
+from summdiff.research.networks.folder import load_in_torch, load_network, write_model
+from summdiff.research.networks.inference import in_torch
 from summdiff.research.networks.summdiff.denoising import RelationalDenoising, known_steps
+from summdiff.research.networks.summdiff.network import Prepared
 from summdiff.research.networks.summdiff.relational import Relational, RelationalConfig
 from summdiff.research.networks.summdiff.relational_fit import Annotated, fit_relational, foresee
 from summdiff.scoring import load_model
+from summdiff.scoring.gaussian import ScorePosterior
 from summdiff.scoring.inputs import condition_inputs
 from summdiff.scoring.sampling import SamplingConfig, SamplingModel
 
 SMALL = {"width": 16, "heads": 2, "feed_forward": 32, "n_bins": 20, "dropout": 0.0}
 
 
-def features(n, seed=0, kinds=4, dimension=24):
-    """Scenes of a few kinds that come again."""
-    rng = np.random.default_rng(seed)
-    centres = rng.normal(0, 1, (kinds, dimension))
-    scenes = rng.integers(kinds, size=n // 5 + 1)
-    return (centres[np.repeat(scenes, 5)[:n]] + rng.normal(0, 0.3, (n, dimension)) + 3).astype(np.float32)
-
-
-def people(x, seed=0, count=12):
-    """Curves (U, N) of people who find steps that stand out important, and each some kind of step as well."""
-    rng = np.random.default_rng(seed)
-    unusual = np.linalg.norm(x - x.mean(axis=0), axis=1)
-    own = (x - x.mean(axis=0)) @ rng.normal(0, 1, (x.shape[1], count))
-    raw = 0.7 * (unusual / unusual.std())[None] + (own / own.std(axis=0)).T + rng.normal(0, 0.3, (count, len(x)))
-    return ((raw.argsort(axis=1).argsort(axis=1) + 0.5) / len(x)).astype(np.float32)
-
-
-def annotated(videos=8):
-    found = []
-    for seed in range(videos):
-        x = features(50 + seed, seed)
-        inputs = condition_inputs(x, rate=0.5, conditioning="kinship")
-        found.append(Annotated(seed, inputs, people(x, seed), 2.0 * np.arange(len(x))))
-    return found
+def model_of(network, **options):
+    config = SamplingConfig("small", conditioning="kinship", step_seconds=2.0, **options)
+    return SamplingModel(config, in_torch(network))
 
 
 @pytest.fixture(scope="module")
 def network():
-    torch.manual_seed(0)
-    views = annotated()
-    made = Relational(RelationalConfig(inputs=views[0].inputs.shape[1], **SMALL))
-    fit_relational(made, views)
-    return made.eval()
+    return relational()
 
 
 @pytest.fixture(scope="module")
 def model(network):
-    return SamplingModel(SamplingConfig("small", conditioning="kinship", step_seconds=2.0, window=64), network)
+    return model_of(network, window=64)
 
 
-def test_places_keep_distances_and_know_no_rotation():
-    x = features(40, dimension=12)
-    found = places(x)
-    assert found.shape == (40, PLACES)
-    unit = x - x.mean(axis=0)
-    unit /= np.linalg.norm(unit, axis=1, keepdims=True)
-    apart = np.linalg.norm(unit[:, None] - unit, axis=-1)
-    assert np.allclose(np.linalg.norm(found[:, None] - found, axis=-1), apart, atol=1e-4)
-    turned = x @ np.linalg.qr(np.random.default_rng(0).normal(size=(12, 12)))[0]
-    again = places(turned.astype(np.float32))
-    assert np.allclose(np.linalg.norm(again[:, None] - again, axis=-1), apart, atol=1e-3)
-    assert not places(np.ones((7, 5))).any()
-    assert places(np.ones((1, 5))).shape == (1, PLACES)
+def as_gaussian(network, *, narrower=0.0):
+    """The network without D, its prior's variances divided by e to the power of `narrower`."""
+    gaussian = Relational(replace(network.config, corrects=False)).eval()
+    gaussian.load_state_dict(network.state_dict())
+    gaussian.prior_logs[:3] -= narrower
+    return gaussian
 
 
-def test_features_of_length_one_are_described_alike_twice():
-    x = features(40)
-    unit = x / np.linalg.norm(x, axis=1, keepdims=True)
-    both = describe_twice(unit, rate=1.0)
-    half = both.shape[1] // 2
-    assert np.allclose(both[:, :half], both[:, half:], atol=1e-5)
-    assert np.allclose(describe_twice(x, rate=1.0)[:, half:], both[:, half:], atol=1e-4)
-    assert not np.allclose(describe_twice(x, rate=1.0)[:, :half], both[:, half:], atol=0.1)
+NARROW = np.log(64)  # so that no sample is cut at 0 or 1
 
 
 def test_untrained_it_is_a_gaussian(network):
     """D is 0 at first, so samples are those of the process that was fitted: their covariance is its."""
     x = features(12, seed=5)
-    trained, network = network, Relational(replace(network.config, corrects=False)).eval()
-    network.load_state_dict(trained.state_dict())
-    few = [
-        SamplingModel(SamplingConfig("g", conditioning="kinship", step_seconds=2.0), each).sample(x, rate=0.5)
-        for each in (trained, network)
-    ]
+    few = [model_of(each).sample(x, rate=0.5) for each in (network, as_gaussian(network))]
     assert np.allclose(*few, atol=1e-5)
-    network.kinship.logs[:3] -= np.log(64)  # so that no sample is cut at 0 or 1
-    model = SamplingModel(SamplingConfig("g", conditioning="kinship", step_seconds=2.0), network)
-    curves = model.sample(x, rate=0.5, samples=2000, steps=100, seed=0)
-    inputs = torch.from_numpy(condition_inputs(x, rate=0.5, conditioning="kinship"))[None]
-    seconds = 2.0 * torch.arange(12)
+    gaussian = as_gaussian(network, narrower=NARROW)
+    curves = model_of(gaussian).score(x, rate=0.5, samples=2000, steps=100, seed=0)
+    inputs = condition_inputs(x, rate=0.5, conditioning="kinship")
     with torch.inference_mode():
-        settled = network.settle(network.encode(inputs, seconds)[0])[None]
-        log_scale, where = settled[..., network.config.width + 1], settled[..., network.config.width + 2 :]
-        wanted = network.kinship.prior(where, seconds, log_scale.exp())[0]
-        mean = settled[0, :, network.config.width]
-    found = torch.from_numpy(np.cov(curves.T))
-    assert float((found - wanted).abs().max()) < 0.15 * float(wanted.diagonal().max())
-    assert np.allclose(curves.mean(axis=0), mean, atol=5e-3)  # but for a few that are cut all the same
+        scale = gaussian.log_scale(torch.from_numpy(inputs[:, :-PLACES])).exp().numpy()
+    wanted = gaussian.prior.covariance(inputs[:, -PLACES:], 2.0 * np.arange(12), scale)
+    assert np.abs(np.cov(curves.samples.T) - wanted).max() < 0.15 * np.diagonal(wanted).max()
+    assert np.allclose(curves.spread, np.sqrt(np.diagonal(wanted)), atol=1e-6)
+    assert np.allclose(curves.samples.mean(axis=0), curves.mean, atol=5e-3)  # but for a few that are cut all the same
+
+
+def test_its_mean_is_ridge_regression_in_which_similar_steps_agree(network):
+    x = features(40, seed=5)
+    inputs, seconds = condition_inputs(x, rate=0.5, conditioning="kinship"), 2.0 * np.arange(40)
+    facts = network.facts()
+    with torch.inference_mode():
+        encoded = network.encode(torch.from_numpy(inputs[None, :, :-PLACES]), torch.from_numpy(seconds).float())
+        linear = network.standardise(torch.from_numpy(inputs[:, :-PLACES])) @ network.linear_weights
+    assert torch.allclose(encoded.curves[0, :, 0], linear, atol=1e-4)
+    agreed = facts.prior.smooth(linear.numpy(), inputs[:, -PLACES:], seconds, noise=facts.guess_noise)
+    wanted = facts.mean.finalize(agreed[None].astype(np.float32))
+    assert np.allclose(model_of(network).score(x, rate=0.5, samples=1, steps=1).mean, wanted, atol=1e-4)
+
+
+@torch.inference_mode()
+def test_the_expected_departure_is_that_of_a_joint_gaussian(network):
+    view = annotated(1)[0]
+    places, seconds = view.inputs[:12, -PLACES:], view.seconds[:12]
+    K = network.prior.covariance(places, seconds, np.linspace(0.8, 1.2, 12))
+    posterior = ScorePosterior.of(np.full(12, 0.5), K)
+    directions, variances = (torch.from_numpy(each)[None] for each in (posterior.directions, posterior.variances))
+    condition = Prepared(None, None, [], directions=directions, variances=variances)
+    a, scale = torch.tensor([[0.3, 0.95]], dtype=torch.float64), 2 * network.config.score_scale
+    apart = torch.randn(1, 2, 12, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    expected, uncertain = network.posterior_residual(apart, a, condition)
+    k = scale**2 * K
+    for sample, left in enumerate(a[0].tolist()):
+        gain = left * k @ np.linalg.inv(left**2 * k + (1 - left**2) * np.eye(12))
+        assert np.allclose(expected[0, sample], gain @ apart[0, sample].numpy() / scale, atol=1e-8)
+        assert np.allclose(uncertain[0, sample] ** 2, np.diag(k - left * gain @ k) / scale**2, atol=1e-8)
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("t", [5, 500, 900])
+def test_where_a_score_is_known_its_prediction_stays(t):
+    """The posterior has no variance there, so neither G nor D moves it."""
+    trained = relational(videos=3)
+    torch.nn.init.normal_(trained.head.weight, std=0.3)
+    view = annotated(1)[0]
+    known = np.full(len(view.inputs), np.nan)
+    known[[3, 20]] = 0.9, 0.1
+    K = trained.prior.covariance(view.inputs[:, -PLACES:], view.seconds, np.ones(len(known)))
+    posterior = ScorePosterior.of(np.full(len(known), 0.5), K, known)
+    seconds = torch.from_numpy(view.seconds).float()
+    given = {
+        name: torch.from_numpy(getattr(posterior, name))[None].float() for name in ("mean", "directions", "variances")
+    }
+    tokens = trained.encode(torch.from_numpy(descriptors(view))[None], seconds).tokens
+    prepared = trained.prepare(tokens, seconds, **given)
+    noisy = torch.randn(1, 4, len(known), generator=torch.Generator().manual_seed(0))
+    found = trained.denoise(noisy, torch.tensor([[t]]), torch.tensor([[1 - t / 1000]]), prepared)
+    assert torch.allclose(found[0, :, [3, 20]], torch.tensor([0.9, 0.1]), atol=2e-3)
+    assert (found[0] - given["mean"]).abs().max() > 0.01
 
 
 def test_the_mean_of_a_mirrored_pair_is_the_mean_curve(model):
     x = features(90, seed=3)
-    one, many = (model.sample(x, rate=0.5, samples=samples, steps=4) for samples in (2, 16))
-    inside = ((one > 0) & (one < 1)).all(axis=0) & ((many > 0) & (many < 1)).all(axis=0)
-    assert inside.sum() > 30
-    assert np.allclose(one.mean(axis=0)[inside], many.mean(axis=0)[inside], atol=1e-4)
+    one, many = (model.score(x, rate=0.5, samples=samples, steps=4) for samples in (2, 16))
+    assert np.array_equal(one.mean, many.mean)
+    for curves in (one, many):
+        inside = ((curves.samples > 0) & (curves.samples < 1)).all(axis=0)
+        assert inside.sum() > 30
+        assert np.allclose(curves.samples.mean(axis=0)[inside], curves.mean[inside], atol=1e-4)
 
 
 def test_known_scores_are_kept_and_what_is_alike_follows(model):
@@ -135,18 +147,6 @@ def test_known_scores_are_kept_and_what_is_alike_follows(model):
     assert asked.std(axis=0)[alike].mean() < free.std(axis=0)[alike].mean()
 
 
-@pytest.mark.parametrize("known", [np.zeros(3), np.full(60, 2.0), np.full(60, -0.1)])
-def test_known_scores_that_make_no_sense_are_refused(model, known):
-    with pytest.raises(UsageError, match="Known scores must be 60 numbers from 0 to 1"):
-        model.sample(features(60), rate=0.5, known=known)
-
-
-def test_nothing_known_changes_nothing(model):
-    x = features(60)
-    free = model.sample(x, rate=0.5, samples=4)
-    assert np.array_equal(model.sample(x, rate=0.5, samples=4, known=np.full(60, np.nan)), free)
-
-
 def test_known_scores_at_another_rate_are_kept_at_their_own_steps(model):
     x = np.repeat(features(30), 8, axis=0)  # four steps a second for one of the model's
     known = np.full(240, np.nan)
@@ -156,26 +156,22 @@ def test_known_scores_at_another_rate_are_kept_at_their_own_steps(model):
 
 
 def test_the_foreseen_spread_is_that_of_many_samples(network):
-    gaussian = Relational(replace(network.config, corrects=False)).eval()
-    gaussian.load_state_dict(network.state_dict())
-    gaussian.kinship.logs[:3] -= np.log(64)
-    model = SamplingModel(SamplingConfig("g", conditioning="kinship", step_seconds=2.0), gaussian)
+    model = model_of(as_gaussian(network, narrower=NARROW))
     x = features(40, seed=2)
     known = np.full(40, np.nan)
     known[[3, 20]] = 0.5
     for given in (None, known):
-        foreseen = model.spread(x, rate=0.5, known=given)
-        drawn = model.sample(x, rate=0.5, samples=1000, steps=100, known=given).std(axis=0)
-        assert np.allclose(foreseen, drawn, rtol=0.2, atol=0.003)
-    assert not foreseen[[3, 20]].any()
+        curves = model.score(x, rate=0.5, samples=1000, steps=100, known=given)
+        assert np.allclose(curves.spread, curves.samples.std(axis=0), rtol=0.2, atol=0.003)
+    assert not curves.spread[[3, 20]].any()
 
 
 def test_no_seam_shows_where_windows_meet(model):
     """A planted signal that comes again every 20 steps comes again in mean, spread and each sample's roughness."""
     period, n = 20, 400
     x = np.tile(features(period, seed=11), (n // period, 1))
-    curves = model.sample(x, rate=0.5, samples=32, steps=4)
-    mean, spread = curves.mean(axis=0), model.spread(x, rate=0.5)
+    found = model.score(x, rate=0.5, samples=32, steps=4)
+    curves, mean, spread = found.samples, found.mean, found.spread
     starts = np.linspace(0, n - 64, 1 + -(-(n - 64) // 48)).round()
     borders = np.concatenate([starts[1:], starts[:-1] + 64]).astype(int)
     near = np.abs(np.arange(n)[:, None] - borders).min(axis=1) < 3
@@ -274,9 +270,12 @@ def test_known_steps_leave_some_to_learn():
 
 def test_it_is_written_and_read_back(model, tmp_path):
     x = features(40)
-    read = load_model(write_model(model, tmp_path / "small", provenance={}))
-    assert np.array_equal(read.sample(x, rate=0.5), model.sample(x, rate=0.5))
-    assert read.follows
+    folder = write_model(model, tmp_path / "small", provenance={})
+    assert np.array_equal(load_in_torch(folder).sample(x, rate=0.5), model.sample(x, rate=0.5))
+    read = load_model(folder)
+    assert np.allclose(read.score(x, rate=0.5).mean, model.score(x, rate=0.5).mean, atol=1e-5)
+    assert read.conditions_on_known
+    assert load_network(folder).prior == model.network.facts.prior == read.network.facts.prior
 
 
 @pytest.mark.parametrize(

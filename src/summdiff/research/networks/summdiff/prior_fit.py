@@ -45,6 +45,8 @@ def fit_prior(
         values, gradients = zip(*(_likelihood(np.exp(logs), *video) for video in known), strict=True)
         pulled = logs - first
         value = float(np.mean(values)) + _PULL * float(pulled @ pulled)
+        if not math.isfinite(value):
+            return math.inf, np.zeros(len(logs))  # a gradient that is not finite would lead to parameters that are not
         return value, np.mean(gradients, axis=0) + 2 * _PULL * pulled
 
     bounds = [(value - 10, value + 10) for value in first]  # exp of more overflows before the pull is felt

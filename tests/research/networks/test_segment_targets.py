@@ -1,6 +1,5 @@
 import math
 
-import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -26,17 +25,6 @@ def steps_in_both(a, b):
 def test_overlap_counts_steps(boxes, others):
     expected = [[steps_in_both(a, b) for b in others] for a in boxes]
     assert torch.allclose(detection.overlap(boxes, others), torch.tensor(expected))
-
-
-@given(BOXES, st.sampled_from([0.0, 0.3, 0.5, 1.0]), st.integers(0, 9))
-def test_suppression_is_greedy(boxes, threshold, seed):
-    scores = torch.from_numpy(np.random.default_rng(seed).integers(0, 6, len(boxes)) / 5)
-    kept = []
-    for number in sorted(range(len(boxes)), key=lambda k: (-scores[k], k)):
-        empty = boxes[number, 1] <= boxes[number, 0]
-        if not empty and all(steps_in_both(boxes[number], boxes[k]) <= threshold for k in kept):
-            kept.append(number)
-    assert detection.suppress(boxes, scores, threshold).tolist() == kept
 
 
 @given(CURVES)

@@ -1,0 +1,1 @@
+"""Makes `small_networks` importable by the tests in this folder and below it."""

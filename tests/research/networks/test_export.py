@@ -1,0 +1,148 @@
+"""The ONNX graphs of every network score as the network does, for any number of steps, samples and windows."""
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+from small_networks import INPUTS, MEAN, SCORERS, awake, denoiser, features, relational, scorer
+
+from summdiff.features.relational import PLACES
+from summdiff.research.networks.export import export_graphs
+from summdiff.research.networks.folder import LARGEST_DIFFERENCE, beside_graphs
+from summdiff.research.networks.inference import in_torch
+from summdiff.research.networks.ridge import Ridge, RidgeConfig
+from summdiff.scoring.graphs import DENOISER_GRAPHS, SCORER_GRAPHS, GraphDenoiser, GraphScorer
+from summdiff.scoring.model import ModelConfig
+from summdiff.scoring.sampling import SamplingConfig, SamplingModel
+from summdiff.scoring.scorer import ScoringModel
+
+DENOISERS = {
+    "paper": lambda: denoiser("paper"),
+    "release": lambda: denoiser("release"),
+    "joint": denoiser,
+    "joint, around a mean": lambda: denoiser(**MEAN),
+    "joint, mean head alone": lambda: denoiser(mean_head=True, squash=False),
+    "joint, components": lambda: denoiser(relations=2, power=0.5, components=3, **MEAN),
+    "joint, without cross-attention": lambda: denoiser(cross_attention=False),
+    "joint, neither own step nor memory": lambda: denoiser(cross_attention=False, aligned=False, **MEAN),
+    "relational": relational,
+    "relational, without correction": lambda: relational(corrects=False),
+}
+VARIANTS = ("published", "corrected")
+SCORED = {
+    f"{name}, {variant}": lambda name=name, variant=variant: scorer(name, variant=variant)
+    for name in SCORERS
+    if name not in ("a2summ", "mlp")
+    for variant in VARIANTS
+}
+SCORED |= {
+    "a2summ": lambda: scorer("a2summ"),
+    "a2summ, own layers": lambda: scorer("a2summ", shared_layers=False),
+    "mlp": lambda: scorer("mlp"),
+    "ridge": lambda: Ridge(RidgeConfig(inputs=INPUTS, relations=2, power=0.5)),
+}
+STEPS = [1, 2, 13, 257, *(pytest.param(n, marks=pytest.mark.slow) for n in (600, 3600))]
+
+
+@pytest.fixture(scope="module", params=DENOISERS)
+def sampling(request):
+    """A model around torch, and its graphs."""
+    network = awake(DENOISERS[request.param]())
+    conditioning = "kinship" if request.param.startswith("relational") else "features"
+    model = SamplingModel(SamplingConfig(id=request.param, conditioning=conditioning), in_torch(network))
+    return model, export_graphs(network)
+
+
+@pytest.fixture(scope="module", params=SCORED)
+def scoring(request):
+    """The same of a scorer, which sees videos as a whole."""
+    network = awake(SCORED[request.param]())
+    model = ScoringModel(ModelConfig(id=request.param, conditioning="features", window=4000), in_torch(network))
+    return model, export_graphs(network)
+
+
+def seen(model, n):
+    if model.conditioning == "kinship":
+        return features(n)
+    return np.random.default_rng(n).standard_normal((n, INPUTS), dtype=np.float32)
+
+
+@pytest.mark.parametrize("n", STEPS)
+@pytest.mark.parametrize("with_known", [False, True])
+@pytest.mark.parametrize("w", [0.0, 0.3])
+def test_graphs_of_a_denoiser_score_as_it_does(sampling, n, with_known, w):
+    model, graphs = sampling
+    known = np.full(n, np.nan)
+    known[:: max(2, n // 3)] = 0.9
+    how = {"rate": 1.0, "samples": 3, "steps": 3, "guidance_scale": w, "known": known if with_known else None}
+    both = beside_graphs(model, graphs)
+    curves = both.score(seen(model, n), **how)
+    assert np.isfinite(curves.samples).all()
+    assert both.network.largest <= LARGEST_DIFFERENCE
+    if model.network.facts.mean is not None and w == 0 and (model.network.facts.prior is not None or not with_known):
+        exported = SamplingModel(model.config, GraphDenoiser(model.network.facts, graphs))
+        assert np.allclose(exported.score(seen(model, n), **how).mean, curves.mean, atol=LARGEST_DIFFERENCE, rtol=0)
+
+
+@pytest.mark.parametrize("n", STEPS)
+def test_graphs_of_a_scorer_score_as_it_does(scoring, n):
+    model, graphs = scoring
+    exported = ScoringModel(model.config, GraphScorer(model.network.facts, graphs))
+    both, x = beside_graphs(model, graphs), seen(model, n)
+    for readout in model.readouts:
+        curve = both.score(x, rate=1.0, readout=readout).mean
+        assert both.network.largest <= LARGEST_DIFFERENCE
+        if readout == "scores":
+            assert np.allclose(exported.score(x, rate=1.0).mean, curve, atol=LARGEST_DIFFERENCE, rtol=0)
+
+
+def test_scores_depend_on_every_part_that_is_compared(sampling):
+    """So that a graph that lost one would be noticed: on the video, the noise, the null video and known scores."""
+    model, _ = sampling
+    x = seen(model, 40)
+    usual = model.sample(x, rate=1.0, steps=3)
+    assert np.ptp(usual, axis=1).min() > 1e-3
+    assert not np.allclose(model.sample(x[::-1].copy(), rate=1.0, steps=3), usual, atol=1e-3)
+    assert not np.allclose(model.sample(x, rate=1.0, steps=3, seed=1), usual, atol=1e-3)
+    assert not np.allclose(model.sample(x, rate=1.0, steps=3, guidance_scale=0.3), usual, atol=1e-3)
+    known = np.where(np.arange(40) == 20, 0.9, np.nan)
+    assert not np.allclose(model.sample(x, rate=1.0, steps=3, known=known), usual, atol=1e-3)
+
+
+def test_scores_of_a_scorer_depend_on_the_video(scoring):
+    model, _ = scoring
+    one, other = (model.score(seen(model, 40)[::sign].copy(), rate=1.0).mean for sign in (1, -1))
+    assert np.ptp(one) > 1e-4
+    assert not np.allclose(one, other, atol=1e-4)
+
+
+def test_graphs_of_other_weights_are_told_apart(sampling):
+    model, _ = sampling
+    other = copy.deepcopy(model.network.module)
+    with torch.no_grad():
+        for weight in other.state_dict().values():
+            weight.mul_(1.01)
+    both = beside_graphs(model, export_graphs(other))
+    both.score(seen(model, 13), rate=1.0, samples=3, steps=3)
+    assert both.network.largest > 3 * LARGEST_DIFFERENCE
+
+
+def test_a_denoiser_has_three_graphs_and_a_scorer_one(sampling):
+    assert tuple(sampling[1]) == DENOISER_GRAPHS
+    assert tuple(export_graphs(scorer("mlp"))) == SCORER_GRAPHS
+
+
+def test_export_leaves_the_network_as_it_was():
+    network = denoiser().train()
+    before = {name: weight.clone() for name, weight in network.state_dict().items()}
+    export_graphs(network)
+    assert network.training
+    assert all(weight.requires_grad for weight in network.parameters())
+    assert all(torch.equal(weight, before[name]) for name, weight in network.state_dict().items())
+
+
+def test_places_are_no_input_of_the_encoder():
+    """Of a relational network: they enter through the posterior alone."""
+    network = relational(videos=3)
+    assert network.encoder_inputs == network.config.inputs - PLACES

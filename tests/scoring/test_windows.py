@@ -1,0 +1,39 @@
+import numpy as np
+import pytest
+
+from summdiff.scoring.windows import Windows
+
+CASES = [(1, 8, 2), (8, 8, 2), (9, 8, 2), (100, 8, 2), (1000, 256, 64)]
+
+
+@pytest.mark.parametrize(("n", "size", "overlap"), CASES)
+def test_windows_cover_and_blend_to_what_was_cut(n, size, overlap):
+    windows = Windows.over(n, size=size, overlap=overlap)
+    assert windows.size == min(n, size)
+    assert windows.starts[0] == 0
+    assert windows.starts[-1] + windows.size == n
+    assert (windows.size - np.diff(windows.starts) >= overlap).all()
+    values = np.random.default_rng(0).standard_normal((n, 3), dtype=np.float32)
+    cut = windows.cut(values)
+    assert cut.shape == (len(windows.starts), windows.size, 3)
+    blended = windows.blend(cut[first : first + 2] for first in range(0, len(cut), 2))
+    assert blended.dtype == np.float32
+    assert np.allclose(blended, values, atol=1e-6)
+    total = np.zeros(n)
+    for start, weights in zip(windows.starts, windows.weights, strict=True):
+        total[start : start + windows.size] += weights
+    assert np.allclose(total, 1, atol=1e-6)
+
+
+@pytest.mark.parametrize(("n", "size", "overlap"), CASES)
+def test_windows_are_the_same_from_both_ends(n, size, overlap):
+    windows = Windows.over(n, size=size, overlap=overlap)
+    assert np.array_equal(windows.starts, (n - windows.size - windows.starts)[::-1])
+    assert np.allclose(windows.weights, windows.weights[::-1, ::-1], atol=1e-6)
+
+
+def test_neighbouring_windows_fade_into_each_other():
+    windows = Windows.over(14, size=8, overlap=2)
+    assert windows.starts.tolist() == [0, 6]
+    blended = windows.blend(np.stack([np.zeros(8, np.float32), np.ones(8, np.float32)])[:, None])
+    assert blended.tolist() == pytest.approx([0] * 6 + [0.25, 0.75] + [1] * 6)
