@@ -4,8 +4,8 @@
 
 In turns, each in a process of its own: a Python that does nothing; one that imports NumPy, ONNX Runtime and PyAV;
 `import summdiff` and `summdiff --help`; the JSON of the first seconds of the video; summary and JSON of all of it, and
-of a longer film, with nothing in the feature cache; scoring of 600 and 3,600 steps, 16 samples of 10 denoising steps on
-one thread, loading left out. Printed are median seconds, and the median of the largest memory of each process.
+of a longer film, with nothing in the feature cache; scoring of 600 and 3,600 steps, 16 samples of 10 denoising steps,
+as the product computes and on one thread, loading left out. Printed are median seconds, and the median of the largest memory of each process.
 
 `--against` names the Python of another environment with another summdiff: both are measured in turns, and ratios are
 medians of each round's ratio.
@@ -62,10 +62,11 @@ class Taken:
     megabytes: list[float] = field(default_factory=list)
 
 
-def run(command: list[str], *, prints_seconds: bool) -> tuple[float, float]:
+def run(command: list[str], *, prints_seconds: bool, one_thread: bool) -> tuple[float, float]:
     """Run a process; seconds (its own where it prints them) and MiB that it took at most, its own children left out."""
     began = time.perf_counter()
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+    env = os.environ | ({"SUMMDIFF_THREADS": "1"} if one_thread else {})
+    with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         assert process.stdout is not None
         said = process.stdout.read()
         _, status, usage = os.wait4(process.pid, 0)
@@ -92,7 +93,9 @@ def ways_of(python: str, clip: Path, video: Path, film: Path | None, out: Path) 
         f"json of {video.name}": summary(video, "json"),
         f"mp4 and json of {video.name}": summary(video, "mp4,json"),
         "scoring 600 steps": [python, "-c", SCORING, "600"],
+        "scoring 600 steps, one thread": [python, "-c", SCORING, "600"],
         "scoring 3600 steps": [python, "-c", SCORING, "3600"],
+        "scoring 3600 steps, one thread": [python, "-c", SCORING, "3600"],
     }
     return ways if film is None else ways | {f"mp4 and json of {film.name}": summary(film, "mp4,json")}
 
@@ -132,7 +135,8 @@ def main() -> None:
                     continue
                 for name in list(pythons)[:: -1 if number % 2 else 1]:
                     found = taken[name].setdefault(way, Taken())
-                    seconds, megabytes = run(ways[name][way], prints_seconds=way.startswith("scoring"))
+                    how = {"prints_seconds": way.startswith("scoring"), "one_thread": way.endswith("one thread")}
+                    seconds, megabytes = run(ways[name][way], **how)
                     if number:
                         found.seconds.append(seconds)
                         found.megabytes.append(megabytes)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from summdiff._runtime import inference_session
+from summdiff._runtime import inference_session, threads_asked, usable_cores
 from summdiff.errors import ModelError, UsageError
 from summdiff.scoring.gaussian import ScorePosterior
 from summdiff.scoring.networks import Array, DenoiserFacts, Encoded, ScorerFacts
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 DENOISER_GRAPHS = ("encode", "prepare", "denoise")
 SCORER_GRAPHS = ("score",)
+_MOST_THREADS = 4
 # How a serialized graph names a file that holds some of its numbers: the entry "location" of `external_data`.
 _OUTSIDE = b"\n\x08location"
 
@@ -99,8 +100,9 @@ def _session(name: str, graph: bytes, *, device: str) -> onnxruntime.InferenceSe
             f"The graph '{name}.onnx' refers to another file, which summdiff never writes: it is not loaded."
         )
     try:
-        # The graphs are small: a second thread gains nothing.
-        return inference_session(graph, threads=1, device=device)
+        # The graphs are small: more threads than a few gain nothing. Their number changes no result.
+        threads = min(_MOST_THREADS, threads_asked() or usable_cores())
+        return inference_session(graph, threads=threads, device=device)
     except UsageError:
         raise
     except Exception as error:  # a damaged graph makes ONNX Runtime fail in many ways, each a type of its own

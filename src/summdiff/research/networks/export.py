@@ -5,11 +5,13 @@ from __future__ import annotations
 import copy
 import io
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.onnx import register_custom_op_symbolic, unregister_custom_op_symbolic
 
 from summdiff.research.networks.base import Detector, Network
 from summdiff.research.networks.inference import everywhere
@@ -18,6 +20,7 @@ from summdiff.research.networks.summdiff.layers import Steps
 from summdiff.research.networks.summdiff.network import Prepared
 
 OPSET = 17  # runs on every ONNX Runtime that is accepted
+_FUSED = "com.microsoft"  # ONNX Runtime's own operators
 _TRACED_STEPS, _TRACED_SAMPLES, _TRACED_WINDOWS = 11, 3, 2
 
 
@@ -28,7 +31,33 @@ def export_graphs(network: Network) -> dict[str, bytes]:
     which is why `summdiff.research.networks.folder` compares both ways before it writes a model.
     """
     module: Any = copy.deepcopy(network).eval().cpu().float().requires_grad_(False)
-    return _denoiser(module) if isinstance(module, SummDiff) else {"score": _scorer(module)}
+    if not isinstance(module, SummDiff):
+        return {"score": _scorer(module)}
+    with _fused_attention(module.config.heads):
+        return _denoiser(module)
+
+
+@contextmanager
+def _fused_attention(heads: int) -> Iterator[None]:
+    """Export attention as one operator, which never holds its N × N weights, where there is no mask to add."""
+
+    def attention(g: Any, query: Any, key: Any, value: Any, *_: Any) -> Any:
+        def integers(*values: int) -> Any:
+            return g.op("Constant", value_t=torch.tensor(values))
+
+        # (B, H, N, d) as (B, N, H d)
+        q, k, v = (
+            g.op("Reshape", g.op("Transpose", x, perm_i=[0, 2, 1, 3]), integers(0, 0, -1)) for x in (query, key, value)
+        )
+        found = g.op(f"{_FUSED}::MultiHeadAttention", q, k, v, num_heads_i=heads)
+        return g.op("Transpose", g.op("Reshape", found, integers(0, 0, heads, -1)), perm_i=[0, 2, 1, 3])
+
+    name = "aten::scaled_dot_product_attention"
+    register_custom_op_symbolic(name, attention, OPSET)
+    try:
+        yield
+    finally:
+        unregister_custom_op_symbolic(name, OPSET)
 
 
 def _denoiser(module: SummDiff) -> dict[str, bytes]:
@@ -161,6 +190,7 @@ def _export(module: nn.Module, given: dict[str, Tensor], outputs: list[str], axe
             content,  # type: ignore[arg-type]  # the legacy exporter takes a file
             input_names=list(given),
             output_names=outputs,
+            custom_opsets={_FUSED: 1},
             dynamic_axes={name: named for name, named in axes.items() if name in given or name in outputs},
             opset_version=OPSET,
             dynamo=False,
