@@ -208,7 +208,7 @@ def main() -> None:
         print(f"{name:<38}{len(images) / wall:12.1f}{1000 * cores / len(images):18.2f}")
 
     if arguments.video is not None:
-        names = ["onnx, 4", "onnx, spinning, 4", "onnx, one thread, 4"]
+        names = ["onnx, 2", "onnx, spinning, 4", "onnx, one thread, 4"]
         both = in_turns(
             {
                 name: partial(seconds, partial(beside_decoder, *candidates[name], images, arguments.video))
@@ -229,7 +229,7 @@ def main() -> None:
         print(f"{name:<50}{value:12.2f}")
 
     best = max((name for name in alone if name.startswith("onnx, ")), key=lambda name: -alone[name][0])
-    eager, ours = float(alone["torch eager, 4"][0]), float(alone["onnx, 4"][0])
+    eager, ours = float(alone["torch eager, 4"][0]), float(alone["onnx, 2"][0])
     numbers = {"eager, pictures/s": len(images) / eager, "ours, pictures/s": len(images) / ours}
     write(
         arguments.json,

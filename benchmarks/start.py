@@ -5,7 +5,8 @@
 In turns, each in a process of its own: a Python that does nothing; one that imports NumPy, ONNX Runtime and PyAV;
 `import summdiff` and `summdiff --help`; the JSON of the first seconds of the video; summary and JSON of all of it, and
 of a longer film, with nothing in the feature cache; scoring of 600 and 3,600 steps, 16 samples of 10 denoising steps,
-as the product computes and on one thread, loading left out. Printed are median seconds, and the median of the largest memory of each process.
+as the product computes and on one thread, loading left out. Printed are median seconds, and the median of the largest
+memory of each process.
 
 `--against` names the Python of another environment with another summdiff: both are measured in turns, and ratios are
 medians of each round's ratio.

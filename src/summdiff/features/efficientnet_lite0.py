@@ -47,7 +47,7 @@ class EfficientNetLite0:
     short_side = 256
 
     # Larger batches cost more core time per picture, and more memory (benchmarks/backbone.py).
-    _batch = 4
+    _batch = 2
 
     def __init__(self, *, threads: int | None = None, device: str = "cpu") -> None:
         self._session = inference_session(
