@@ -12,11 +12,9 @@ WORKDIR /source
 COPY constraints.txt ./
 RUN python -m venv /opt/summdiff
 ENV PATH=/opt/summdiff/bin:$PATH
-# The CPU build, which counts as the newer one; PyPI's own brings several gigabytes of CUDA.
-RUN pip install --no-cache-dir --constraint constraints.txt --extra-index-url https://download.pytorch.org/whl/cpu torch
 COPY pyproject.toml README.md LICENSE ./
 COPY src ./src
-RUN pip install --no-cache-dir --constraint constraints.txt ".[web,export]" \
+RUN pip install --no-cache-dir --constraint constraints.txt ".[web,export,plot]" \
     && pip uninstall --yes pip setuptools \
     && summdiff --version
 

@@ -33,8 +33,9 @@ ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "results" / "trust"
 SMOKE = ROOT / "scripts" / "smoke.py"
 PARTS = ("wheel", "sdist", "lowest", "image", "clone")
-EXTRAS = ("web", "export", "train", "ray", "browser", "bench", "docs", "audit", "dev")
-USERS_EXTRAS = EXTRAS[:4]  # the others are for work on the package, with versions of constraints.txt
+EXTRAS = ("web", "export", "plot", "data", "train", "ray", "browser", "bench", "docs", "audit", "dev")
+WITH_TORCH = {"train", "dev"}
+USERS_EXTRAS = EXTRAS[:6]  # the others are for work on the package, with versions of constraints.txt
 SKIPPED_EXTRAS = {
     "backbones": "torchvision of the package index does not fit a CPU build of torch; `make test-backbones` tests it",
 }
@@ -112,12 +113,11 @@ def check_wheel(place: Path, wheel: Path) -> tuple[dict[str, Any], Environment]:
     """The wheel alone, then with each extra alone: what an extra brought is removed before the next."""
     environment = Environment(place / "newest")
     empty = size(environment.folder)
-    environment.pip("install", wheel, torch_pin())
+    environment.pip("install", wheel)
     alone = environment.installed()
     result: dict[str, Any] = {
         "wheel_bytes": wheel.stat().st_size,
         "environment_bytes": size(environment.folder),
-        "of_which_torch_bytes": size(next(environment.folder.glob("lib/python*/site-packages/torch"))),
         "of_which_venv_bytes": empty,
         "packages": len(alone),
         "smoke": {"no extra": environment.smoke()},
@@ -126,7 +126,7 @@ def check_wheel(place: Path, wheel: Path) -> tuple[dict[str, Any], Environment]:
     }
     before = size(environment.folder)
     for extra in EXTRAS:
-        environment.pip("install", f"{wheel}[{extra}]", torch_pin())
+        environment.pip("install", f"{wheel}[{extra}]", *([torch_pin()] if extra in WITH_TORCH else []))
         result["extra_bytes"][extra] = size(environment.folder) - before
         result["smoke"][extra] = environment.smoke(extra)
         there = environment.installed()
@@ -229,8 +229,7 @@ def table(result: dict[str, Any]) -> str:
     if wheel := result.get("wheel"):
         row("wheel", megabytes(wheel["wheel_bytes"]))
         row("environment of the wheel alone, newest allowed versions",
-            f"{megabytes(wheel['environment_bytes'])}, {wheel['packages']} packages; "
-            f"torch alone is {megabytes(wheel['of_which_torch_bytes'])}")  # fmt: skip
+            f"{megabytes(wheel['environment_bytes'])}, {wheel['packages']} packages, no torch")  # fmt: skip
         for extra, more in wheel["extra_bytes"].items():
             row(f"what [{extra}] adds", megabytes(more))
         for extra, said in wheel["smoke"].items():

@@ -21,8 +21,6 @@ PLAIN = [
     "mp4",
     "json",
     "csv",
-    "png",
-    "svg",
     "sheet",
     "gif",
     "webp",
@@ -97,10 +95,21 @@ def use_export(folder: Path) -> None:
     check(len(list((folder / "edit").iterdir())) == len(WITH_EXPORT), "a timeline is missing")
 
 
-def use_train(folder: Path) -> None:
-    data, model = folder / "made.h5", folder / "run"
+def use_plot(folder: Path) -> None:
+    run("summarize", folder / "clip.mp4", "-o", folder / "plots", "--formats", "png,svg")
+    check(len(list((folder / "plots").iterdir())) == 2, "a plot is missing")
+
+
+def use_data(folder: Path) -> None:
+    data = folder / "made.h5"
     run("data", "make-synthetic", data, "--videos", 6)
     run("data", "check", data)
+    run("evaluate", "default", "--data", data)
+
+
+def use_train(folder: Path) -> None:
+    data, model = folder / "made_to_train.h5", folder / "run"
+    run("data", "make-synthetic", data, "--videos", 6)
     run("train", "vasnet_mr_hisum", f"data={data}", "epochs=1", f"output={model}")
 
 
@@ -128,7 +137,14 @@ def use_web(folder: Path) -> None:
             server.terminate()
 
 
-USES = {"export": use_export, "ray": use_ray, "train": use_train, "web": use_web}
+USES = {
+    "data": use_data,
+    "export": use_export,
+    "plot": use_plot,
+    "ray": use_ray,
+    "train": use_train,
+    "web": use_web,
+}
 # What these bring is tools for working on the package: they must be there, and harm nothing.
 TOOLS = {"audit": "bandit", "bench": "ortools", "browser": "playwright", "dev": "pytest", "docs": "mkdocs"}
 
@@ -139,6 +155,7 @@ def main(folder: Path, extras: list[str]) -> None:
     check(found["can_summarize"], "doctor says that no summary can be made")
     there = {extra for extra in USES if found["extras"][extra]["installed"]}
     named = set(extras) | ({"export", "train", "web"} if "dev" in extras else set())
+    named |= {"data", "plot"} if "train" in named else set()  # which it holds
     check(there == named & set(USES), f"doctor finds the extras {sorted(there)}, installed are {extras}")
     import summdiff
 
@@ -156,6 +173,11 @@ def main(folder: Path, extras: list[str]) -> None:
         print(f"{extra}: is there")
     if "export" not in named:
         check("summdiff[export]" in run("summarize", folder / "clip.mp4", "--formats", "otio", fails=True), "no hint")
+    if "plot" not in named:
+        check("summdiff[plot]" in run("summarize", folder / "clip.mp4", "--formats", "png", fails=True), "no hint")
+    if "data" not in named:
+        (folder / "no.h5").write_bytes(b"")
+        check("summdiff[data]" in run("evaluate", "default", "--data", folder / "no.h5", fails=True), "no hint")
     if "web" not in named:
         check("summdiff[web]" in run("serve", fails=True), "no hint at the extra [web]")
     if "train" not in named:
