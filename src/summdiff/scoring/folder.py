@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 import reprlib
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -123,11 +124,14 @@ def facts_from(section: dict[str, Any]) -> DenoiserFacts | ScorerFacts:
         ModelError, KeyError, TypeError, ValueError, AttributeError: they are none.
     """
     if "readouts" in section:
+        _check_names(section, ScorerFacts)
         scorer = ScorerFacts(**{**section, "readouts": tuple(section["readouts"])})
         check_fields(scorer)
         return scorer
     space = ScoreSpace(section["score_space"], section["score_scale"])
     mean = section["mean"] and MeanCurve(tuple(section["mean"]["shares"]), section["mean"]["width"])
+    if section["prior"]:
+        _check_names(section["prior"], GaussianPrior)
     prior = section["prior"] and GaussianPrior(**section["prior"])
     for part in (space, mean):
         if part is not None:
@@ -135,3 +139,9 @@ def facts_from(section: dict[str, Any]) -> DenoiserFacts | ScorerFacts:
     facts = DenoiserFacts(section["inputs"], space, mean, prior, section["guess_noise"])
     check_fields(facts)
     return facts
+
+
+def _check_names(section: dict[str, Any], kind: Any) -> None:
+    """Raise a KeyError unless a section has exactly a dataclass's fields: a default must not fill in for a lost one."""
+    if section.keys() != {field.name for field in fields(kind)}:
+        raise KeyError(kind.__name__)

@@ -11,7 +11,10 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.onnx import register_custom_op_symbolic, unregister_custom_op_symbolic
+from torch.onnx import (  # type: ignore[attr-defined]
+    register_custom_op_symbolic,
+    unregister_custom_op_symbolic,
+)
 
 from summdiff.research.networks.base import Detector, Network
 from summdiff.research.networks.inference import everywhere

@@ -94,7 +94,7 @@ def compare(model: Model, graphs: dict[str, bytes]) -> float:
                 raise ModelError(
                     f"The graphs exported from '{model.id}' score differently from the network, by "
                     f"{beside.largest:.1e} at {steps} steps, where {LARGEST_DIFFERENCE:.0e} is allowed: nothing was "
-                    "written. A step of the network became a constant when it was traced."
+                    "written. A Python number made of a tensor may have become a constant when it was traced."
                 )
     return float(beside.largest)
 
