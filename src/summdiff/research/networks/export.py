@@ -193,7 +193,6 @@ def _export(module: nn.Module, given: dict[str, Tensor], outputs: list[str], axe
             content,  # type: ignore[arg-type]  # the legacy exporter takes a file
             input_names=list(given),
             output_names=outputs,
-            custom_opsets={_FUSED: 1},
             dynamic_axes={name: named for name, named in axes.items() if name in given or name in outputs},
             opset_version=OPSET,
             dynamo=False,
