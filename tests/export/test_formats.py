@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import itertools
 import json
 import re
@@ -21,6 +22,7 @@ from PIL import Image
 from caption_files import add_captions
 from summdiff.errors import OutputError, SummdiffError, UsageError
 from summdiff.export import FORMATS, check_formats, save, targets
+from summdiff.export.sheet import _FONT, _font
 from summdiff.timeline import Interval, Summary
 
 ROOT = Path(__file__).parents[2]
@@ -109,6 +111,16 @@ def test_sheet_shows_each_chosen_shot(film, tmp_path):
     row = ~paper[44 + 90]
     runs = [len(list(group)) for dark, group in itertools.groupby(row) if dark]
     assert len([length for length in runs if length > 250]) == 2
+
+
+def test_the_sheets_font_has_what_its_labels_are_made_of():
+    font = _font(14)
+    missing = bytes(font.getmask("\uffff"))
+    assert [letter for letter in "0:19 –…éßłЖΩ" if bytes(font.getmask(letter)) == missing] == []
+
+
+def test_the_fonts_notice_names_its_file():
+    assert hashlib.sha256(_FONT.read_bytes()).hexdigest() in _FONT.with_name("NOTICE.md").read_text()
 
 
 def test_sheet_and_report_of_very_many_shots(nasty, summary_of, tmp_path):

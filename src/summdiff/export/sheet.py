@@ -15,6 +15,7 @@ from summdiff.export.times import clock
 from summdiff.timeline import Summary
 from summdiff.video import stills
 
+_FONT = Path(__file__).parent / "fonts" / "DejaVuSans.ttf"
 _MOST = 60  # pictures
 _SHORT_SIDE = 180
 _GAP, _LABEL, _HEAD = 12, 26, 44  # pixels
@@ -65,10 +66,10 @@ def write(summary: Summary, path: Path, *, on_progress: Callable[[float], None] 
 
 
 def _font(size: int) -> Any:
-    """Return Pillow's own font, Aileron; characters that it lacks show as boxes."""
+    """Return DejaVu Sans, which has Latin, Greek, Cyrillic and more."""
     from PIL import ImageFont
 
-    return ImageFont.load_default(size)
+    return ImageFont.truetype(str(_FONT), size)
 
 
 def _fitting(text: str, room: float, length: Callable[[str], float]) -> str:
