@@ -9,8 +9,8 @@
 - image: what the Dockerfile does, without Docker: installed from the files that .dockerignore lets in, pip removed,
   used by somebody who is not root.
 
-Everything happens in a temporary folder, one environment at a time, and is removed. torch is always the version of
-constraints.txt, whose CPU build is known to be there. Parts that were not asked for keep their last result.
+Everything happens in a temporary folder, one environment at a time, and is removed. Extras that need torch get the
+version of constraints.txt, whose CPU build is known to be there. Parts that were not asked for keep their last result.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ PARTS = ("wheel", "sdist", "lowest", "image", "clone")
 EXTRAS = ("web", "export", "plot", "data", "train", "ray", "browser", "bench", "docs", "audit", "dev")
 WITH_TORCH = {"train", "dev"}
 USERS_EXTRAS = EXTRAS[:6]  # the others are for work on the package, with versions of constraints.txt
+IMAGE_EXTRAS = ("web", "export", "plot")  # as the Dockerfile names them
 SKIPPED_EXTRAS = {
     "backbones": "torchvision of the package index does not fit a CPU build of torch; `make test-backbones` tests it",
 }
@@ -196,13 +197,13 @@ def check_image(place: Path) -> dict[str, Any]:
             copy(ROOT / name, source / name)
     python, nobody = unprivileged()
     environment = Environment(place / "image", python)
-    environment.pip("install", f"{source}[web,export]", "--constraint", source / "constraints.txt")
+    environment.pip("install", f"{source}[{','.join(IMAGE_EXTRAS)}]", "--constraint", source / "constraints.txt")
     environment.pip("uninstall", "--yes", "pip", "setuptools")
     shutil.rmtree(source)
     return {
         "environment_bytes": size(environment.folder),
         "user": nobody if nobody is not None else os.geteuid(),
-        "smoke": environment.smoke("web", "export", user=nobody),
+        "smoke": environment.smoke(*IMAGE_EXTRAS, user=nobody),
     }
 
 

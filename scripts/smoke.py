@@ -157,6 +157,7 @@ def main(folder: Path, extras: list[str]) -> None:
     named = set(extras) | ({"export", "train", "web"} if "dev" in extras else set())
     named |= {"data", "plot"} if "train" in named else set()  # which it holds
     check(there == named & set(USES), f"doctor finds the extras {sorted(there)}, installed are {extras}")
+    check("train" in named or not find_spec("torch"), "torch is there without the extra [train]")
     import summdiff
 
     check("site-packages" in summdiff.__file__, f"not the installed package: {summdiff.__file__}")
