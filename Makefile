@@ -53,9 +53,9 @@ format: $(VENV)/.installed-dev ## let ruff lay out the code
 
 # The modules that everything rests on, by their own tests alone: what other tests happen to run does not count.
 coverage: $(VENV)/.installed-dev ## share of the pure parts' lines that their tests run; at least 90 % or it fails
-	$(BIN)/python -m pytest -n 2 tests/metrics tests/segmentation tests/selection tests/scoring tests/test_timeline.py \
+	$(BIN)/python -m pytest -n 2 tests/metrics tests/segmentation tests/selection tests/scoring tests/test_summary.py \
 	  --cov=summdiff.metrics --cov=summdiff.segmentation --cov=summdiff.selection --cov=summdiff.scoring \
-	  --cov=summdiff.timeline --cov-report=term-missing:skip-covered --cov-fail-under=90
+	  --cov=summdiff.summary --cov-report=term-missing:skip-covered --cov-fail-under=90
 
 mutants: $(VENV)/.installed-dev ## change metrics, segmentation, knapsack and diffusion in many places; do tests notice? (half an hour)
 	$(BIN)/mutmut run --max-children 2
@@ -83,9 +83,9 @@ train-default: $(VENV)/.installed-dev ## train the shipped model again from TVSu
 	$(BIN)/summdiff train default
 
 table: $(VENV)/.installed-dev ## train and compare all systems on TVSum (some four hours; goes on where it stopped)
-	$(BIN)/python -m summdiff.research.experiments.systems --set select=best --seeds 0,1,2 --processes 2
-	$(BIN)/python -m summdiff.research.experiments.paired --set select=best --seeds 0,1,2 --processes 2
-	$(BIN)/python -m summdiff.research.experiments.f1_offset --set select=best --seeds 0,1,2 --processes 2
+	$(BIN)/python -m summdiff.research.reproduce.systems --set select=best --seeds 0,1,2 --processes 2
+	$(BIN)/python -m summdiff.research.reproduce.paired --set select=best --seeds 0,1,2 --processes 2
+	$(BIN)/python -m summdiff.research.reproduce.f1_offset --set select=best --seeds 0,1,2 --processes 2
 
 reproduce-quick: $(VENV)/.installed-dev ## a tiny version of every table and figure of the paper, in minutes
 	$(BIN)/summdiff reproduce all --quick

@@ -39,7 +39,7 @@ from summdiff.features.cache import Extracted
 from summdiff.features.identity import identity_of
 from summdiff.features.store import StoreWriter, open_store, write_loose
 from summdiff.pipeline import Summarizer
-from summdiff.timeline import VideoInfo
+from summdiff.summary import VideoInfo
 from summdiff.video import VideoReader, write_cut
 
 GB, TB = 1e9, 1e12

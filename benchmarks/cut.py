@@ -19,7 +19,7 @@ from typing import Literal
 from films import with_key_frames
 from rows import Row, ratio, turns, write
 
-from summdiff.timeline import Interval
+from summdiff.summary import Interval
 from summdiff.video import probe, write_cut
 from summdiff.video.copy import CopyPlan
 from summdiff.video.cut import tick_parts

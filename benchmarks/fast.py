@@ -20,7 +20,7 @@ from rows import Row, ratio, turns, write
 from scipy.stats import spearmanr
 
 from summdiff import Summarizer
-from summdiff.timeline import Interval, Summary
+from summdiff.summary import Interval, Summary
 
 
 def shared(one: tuple[Interval, ...], other: tuple[Interval, ...]) -> float:

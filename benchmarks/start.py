@@ -26,7 +26,7 @@ from pathlib import Path
 
 from rows import Row, write
 
-from summdiff.timeline import Interval
+from summdiff.summary import Interval
 from summdiff.video import write_cut
 
 SECONDS = 6.0

@@ -26,7 +26,7 @@ from rows import Row, write
 
 import summdiff
 from summdiff.documents import put_table
-from summdiff.timeline import Summary
+from summdiff.summary import Summary
 from summdiff.video import write_cut
 from summdiff.video.index import _index_frames
 

@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).parents[1] / "src" / "summdiff"
 
 # Each layer may import those before it (and, within a layer, nothing but itself, save where ALLOWED says so).
 LAYERS = [
-    {"_runtime", "errors", "atomic", "documents", "timeline", "options", "__init__"},
+    {"_runtime", "errors", "atomic", "documents", "summary", "options", "__init__"},
     {"segmentation", "selection", "metrics"},
     {"video", "features", "scoring", "data"},
     {"evaluation", "extraction"},
@@ -25,9 +25,9 @@ LEVEL = {room: level for level, layer in enumerate(LAYERS) for room in layer}
 # Rooms on the same level that one may look into, and why.
 SAME_LEVEL = {
     ("_runtime", "errors"),
-    ("timeline", "errors"),
+    ("summary", "errors"),
     ("options", "errors"),
-    ("options", "timeline"),  # constraints are intervals
+    ("options", "summary"),  # constraints are intervals
     ("atomic", "errors"),
     ("documents", "atomic"),
     ("documents", "errors"),
@@ -37,9 +37,9 @@ SAME_LEVEL = {
 }
 # Exceptions to the direction, and why.
 UPWARD = {
-    ("timeline", "export"),  # Summary.save() and Summary.plot() are short-cuts, imported when called
+    ("summary", "export"),  # Summary.save() and Summary.plot() are short-cuts, imported when called
     ("__init__", "pipeline"),  # the public API, imported when used
-    ("__init__", "timeline"),
+    ("__init__", "summary"),
     ("__init__", "features"),
 }
 NEVER = {("research", "cli"), ("research", "web"), ("export", "scoring"), ("export", "features")}

@@ -4,7 +4,7 @@ import pytest
 
 from summdiff.errors import UsageError
 from summdiff.options import Options, OptionValues
-from summdiff.timeline import Interval
+from summdiff.summary import Interval
 
 
 def test_keyword_arguments_and_fields_are_the_same():

@@ -17,7 +17,7 @@ import summdiff
 from summdiff.errors import UsageError, VideoError
 from summdiff.features.cache import FeatureCache
 from summdiff.pipeline import Progress, Summarizer
-from summdiff.timeline import Interval
+from summdiff.summary import Interval
 
 SCHEMA = json.loads((Path(__file__).parents[1] / "docs" / "summary.schema.json").read_text(encoding="utf-8"))
 SCENES = [(6.0, "forest"), (5.2, "street"), (7.4, "beach"), (4.4, "forest"), (9.0, "night")]

@@ -16,17 +16,17 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from summdiff.features.store import open_store
     from summdiff.pipeline import Summarizer, summarize
-    from summdiff.timeline import Alternative, Interval, Scores, Shot, Summary, VideoInfo
+    from summdiff.summary import Alternative, Interval, Scores, Shot, Summary, VideoInfo
 
 _HOME = {
     "Summarizer": "summdiff.pipeline",
     "summarize": "summdiff.pipeline",
-    "Alternative": "summdiff.timeline",
-    "Interval": "summdiff.timeline",
-    "Scores": "summdiff.timeline",
-    "Shot": "summdiff.timeline",
-    "Summary": "summdiff.timeline",
-    "VideoInfo": "summdiff.timeline",
+    "Alternative": "summdiff.summary",
+    "Interval": "summdiff.summary",
+    "Scores": "summdiff.summary",
+    "Shot": "summdiff.summary",
+    "Summary": "summdiff.summary",
+    "VideoInfo": "summdiff.summary",
     "open_store": "summdiff.features.store",
 }
 

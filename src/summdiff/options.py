@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypedDict
 
 from summdiff.errors import UsageError
-from summdiff.timeline import Interval, merge
+from summdiff.summary import Interval, merge
 
 DEFAULT_MODEL = "default"
 DEFAULT_BACKBONE = "efficientnet_lite0"

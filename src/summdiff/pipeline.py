@@ -24,7 +24,7 @@ from summdiff.options import DEFAULT_BACKBONE, DEFAULT_MODEL, Options, OptionVal
 from summdiff.scoring import load_model
 from summdiff.segmentation import kts
 from summdiff.selection import Shots, alternatives
-from summdiff.timeline import Alternative, Interval, Scores, Shot, Summary, merge
+from summdiff.summary import Alternative, Interval, Scores, Shot, Summary, merge
 from summdiff.video.source import file_version
 
 if TYPE_CHECKING:

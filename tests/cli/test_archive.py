@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from summdiff.features.store import open_store
-from summdiff.timeline import Summary
+from summdiff.summary import Summary
 
 LINUX = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="finds workers in /proc")
 

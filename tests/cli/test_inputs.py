@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from summdiff.cli.inputs import Job, interval, jobs, listed, seconds
 from summdiff.errors import UsageError
-from summdiff.timeline import Interval
+from summdiff.summary import Interval
 
 
 @pytest.fixture

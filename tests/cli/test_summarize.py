@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from summdiff.timeline import Summary
+from summdiff.summary import Summary
 
 SCENES = [(4.0, "forest"), (5.0, "street"), (4.0, "beach")]
 

@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from summdiff.timeline import Interval, Scores, Shot, Summary, merge
+from summdiff.summary import Interval, Scores, Shot, Summary, merge
 from summdiff.video import probe
 
 NASTY = "a & b \"q\" 's' <x> 100% #1 日本;=.mp4"

@@ -23,7 +23,7 @@ from caption_files import add_captions
 from summdiff.errors import OutputError, SummdiffError, UsageError
 from summdiff.export import FORMATS, check_formats, save, targets
 from summdiff.export.sheet import _FONT, _font
-from summdiff.timeline import Interval, Summary
+from summdiff.summary import Interval, Summary
 
 ROOT = Path(__file__).parents[2]
 CHOSEN = [(0.4, 1.2), (2.0, 3.0)]
@@ -277,7 +277,7 @@ import json, resource, signal, sys
 from pathlib import Path
 from summdiff.errors import OutputError
 from summdiff.export import FORMATS, save
-from summdiff.timeline import Summary
+from summdiff.summary import Summary
 summary, folder = Summary.from_json(sys.argv[1]), Path(sys.argv[2])
 save(summary, folder / "warm", formats=FORMATS)  # caches of fonts and the like are written now
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)

@@ -16,7 +16,7 @@ from caption_files import add_captions
 from summdiff.errors import OutputError
 from summdiff.export import save
 from summdiff.export.index import check_index, write_index
-from summdiff.timeline import Alternative, Interval
+from summdiff.summary import Alternative, Interval
 
 EVIL = "<img src=x onerror=\"document.title='owned'\">'&{{7*7}}.mp4"
 

@@ -17,7 +17,7 @@ import pytest
 
 from summdiff.export import save
 from summdiff.export.edl import reel
-from summdiff.timeline import Summary
+from summdiff.summary import Summary
 from summdiff.video.cutlist import grid_rate
 from summdiff.video.index import FrameIndex
 

@@ -15,7 +15,7 @@ import pytest
 from summdiff.atomic import temporary_path
 from summdiff.features import cache as module
 from summdiff.features.cache import Extracted, FeatureCache, default_directory
-from summdiff.timeline import VideoInfo
+from summdiff.summary import VideoInfo
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from summdiff.errors import DataError, UsageError
 from summdiff.features.cache import Extracted
 from summdiff.features.identity import identity_of
 from summdiff.features.store import FeatureStore, StoreWriter, loose_file, open_store, write_loose
-from summdiff.timeline import VideoInfo
+from summdiff.summary import VideoInfo
 
 
 def make(folder, name="a.mp4", *, seed=0, steps=20):

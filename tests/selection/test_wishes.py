@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from summdiff.errors import UsageError
 from summdiff.selection import Shots, choose
-from summdiff.timeline import Interval
+from summdiff.summary import Interval
 
 FPS = 25.0
 

@@ -21,7 +21,7 @@ QUICK = {"samples": 2, "steps": 2}
 
 def looked_at(path: Path, folder: Path, summarizer: Any, **options: Any) -> str:
     """Probe, sample, summarise and write; everything must fit together. Returns in short what came out."""
-    from summdiff.timeline import Summary
+    from summdiff.summary import Summary
     from summdiff.video import probe
 
     before = hashlib.sha256(path.read_bytes()).digest() if path.is_file() and not path.is_symlink() else b""
@@ -241,7 +241,7 @@ class H5(Fuzzer):
 
 def a_summary() -> Any:
     """A summary as the product writes it, without its video."""
-    from summdiff.timeline import Alternative, Interval, Scores, Shot, Summary, VideoInfo
+    from summdiff.summary import Alternative, Interval, Scores, Shot, Summary, VideoInfo
 
     shots = tuple(Shot(float(n), n + 1.0, 0.1 * n, n in (2, 5), 0.5) for n in range(8))
     return Summary(
@@ -271,7 +271,7 @@ class Json(Fuzzer):
     def use(self, rng: np.random.Generator, folder: Path) -> str:
         from summdiff.data.splits import read_splits
         from summdiff.evaluation.predictions import read_predictions
-        from summdiff.timeline import Summary
+        from summdiff.summary import Summary
 
         kind, path = rng.random(), folder / "file.json"
         if kind < 0.2:
@@ -414,7 +414,7 @@ class Cache(Fuzzer):
 
     def use(self, rng: np.random.Generator, folder: Path) -> str:
         from summdiff.features.cache import Extracted, FeatureCache
-        from summdiff.timeline import VideoInfo
+        from summdiff.summary import VideoInfo
 
         cache = FeatureCache(folder / "cache")
         times = np.arange(20, dtype=np.float64)

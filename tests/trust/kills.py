@@ -103,7 +103,7 @@ class Summarize(Verb):
             shutil.rmtree(os.environ["SUMMDIFF_CACHE"], ignore_errors=True)
 
     def check(self, path: Path) -> None:
-        from summdiff.timeline import Summary
+        from summdiff.summary import Summary
 
         if path.name.endswith(".json"):
             Summary.from_json(path)

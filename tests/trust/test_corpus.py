@@ -85,7 +85,7 @@ def test_names_give_no_orders_to_the_terminal(name, tmp_path):
 
 def test_slides_that_stand_for_long_are_written(tmp_path):
     """A part may lie within one picture, also where all pictures stand for long."""
-    from summdiff.timeline import Interval
+    from summdiff.summary import Interval
     from summdiff.video import probe, write_cut
 
     film = clip(tmp_path / "slides.mkv", stamps=[n * 60_000 for n in range(5)], last=60_000)

@@ -8,7 +8,7 @@ from small_data import write_data
 from summdiff.data.registry import open_dataset
 from summdiff.data.yaml_text import parse_yaml
 from summdiff.errors import DataError, SummdiffError
-from summdiff.timeline import Summary
+from summdiff.summary import Summary
 
 
 def test_an_array_of_a_terabyte(tmp_path):

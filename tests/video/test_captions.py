@@ -6,7 +6,7 @@ import av
 import pytest
 
 from caption_files import add_captions
-from summdiff.timeline import Interval
+from summdiff.summary import Interval
 from summdiff.video import Cue, carry, cut_list, read_chapters, write_cut
 from summdiff.video.captions import one_at_a_time, read_subtitles
 

@@ -10,7 +10,7 @@ import av
 import numpy as np
 import pytest
 
-from summdiff.timeline import Interval
+from summdiff.summary import Interval
 from summdiff.video import VideoReader, write_cut
 from summdiff.video.h264 import Sequence, parameter_sets
 

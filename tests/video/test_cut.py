@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from summdiff.errors import OutputError, UsageError, VideoError
-from summdiff.timeline import Interval
+from summdiff.summary import Interval
 from summdiff.video import VideoReader, probe, write_cut
 
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from summdiff.options import Options
 from summdiff.pipeline import Summarizer
-from summdiff.timeline import Scores, Shot, Summary, VideoInfo
+from summdiff.summary import Scores, Shot, Summary, VideoInfo
 from summdiff.web.takes import Take, reselect
 
 TOKEN = "a-token-that-only-this-test-knows"  # noqa: S105

@@ -13,7 +13,7 @@ import pytest
 from studio_client import Client
 from studio_rig import TOKEN, running_studio
 
-from summdiff.timeline import Summary
+from summdiff.summary import Summary
 from summdiff.web.routes import router
 
 

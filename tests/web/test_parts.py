@@ -10,7 +10,7 @@ from PIL import Image
 from summdiff.cli import app
 from summdiff.cli.serve import size
 from summdiff.errors import UsageError, VideoError
-from summdiff.timeline import Interval
+from summdiff.summary import Interval
 from summdiff.web import server
 from summdiff.web.intake import clean_title, describe, file_name, local_file
 from summdiff.web.security import Access

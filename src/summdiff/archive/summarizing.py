@@ -19,7 +19,7 @@ from summdiff.options import Options
 
 if TYPE_CHECKING:
     from summdiff.pipeline import Summarizer
-    from summdiff.timeline import Summary
+    from summdiff.summary import Summary
 
 _SPARE_BYTES = 50_000_000  # room that has to be left beside an estimate of what will be written
 

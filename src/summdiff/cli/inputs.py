@@ -15,7 +15,7 @@ from pathlib import Path
 
 from summdiff.archive.job import Job
 from summdiff.errors import UsageError
-from summdiff.timeline import Interval
+from summdiff.summary import Interval
 
 # Endings of files that are looked at when a folder is given. A file that is named itself may end in anything.
 VIDEO_SUFFIXES = frozenset({

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 from summdiff.cli.terminal import one_line
 
 if TYPE_CHECKING:
-    from summdiff.timeline import Summary
+    from summdiff.summary import Summary
 
 
 _WIDTH_OF_FILES = 200  # a log has no edge to wrap at

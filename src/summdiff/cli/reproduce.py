@@ -62,9 +62,9 @@ def reproduce(
     recipe and data: tables share it, Ctrl-C stops cleanly, and the same command goes on from there. Each table gets a
     folder with CSV, Markdown, a JSON file that says how it came about, and a page, README.md.
     """
-    from summdiff.research.experiments.progress import Progress
-    from summdiff.research.experiments.reproduce import Request, write_document
-    from summdiff.research.experiments.reproduce import reproduce as run
+    from summdiff.research.reproduce.progress import Progress
+    from summdiff.research.reproduce.reproduce import Request, write_document
+    from summdiff.research.reproduce.reproduce import reproduce as run
     from summdiff.research.training.signals import Interrupted
 
     if "docs" in names:

@@ -39,7 +39,7 @@ from summdiff.options import DEFAULT_BACKBONE, DEFAULT_MODEL, Options
 
 if TYPE_CHECKING:
     from summdiff.pipeline import Summarizer
-    from summdiff.timeline import Summary
+    from summdiff.summary import Summary
 
 
 def summarize(

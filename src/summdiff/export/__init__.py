@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 from summdiff.errors import OutputError, UsageError
 
 if TYPE_CHECKING:
-    from summdiff.timeline import Summary
+    from summdiff.summary import Summary
 
 # Each format with its files: the ending of each, and the module that writes it. Endings are chosen so that no two
 # formats share one and players find what belongs to a video (talk.summary.srt beside talk.summary.mp4).

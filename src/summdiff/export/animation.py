@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from summdiff.atomic import written_whole
 from summdiff.export.moments import preview, preview_milliseconds
-from summdiff.timeline import Summary
+from summdiff.summary import Summary
 
 LARGEST = 5_000_000  # bytes; the file is smaller
 _SHORT_SIDE = 180  # pixels

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from summdiff.export.times import clock
-from summdiff.timeline import Summary
+from summdiff.summary import Summary
 from summdiff.video import Cue, carried_subtitles, carry, cut_list, read_chapters
 
 

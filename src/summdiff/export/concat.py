@@ -8,7 +8,7 @@ from pathlib import Path
 from summdiff.atomic import written_whole
 from summdiff.errors import OutputError
 from summdiff.export.times import decimal
-from summdiff.timeline import Summary
+from summdiff.summary import Summary
 from summdiff.video import cut_list
 
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from summdiff.atomic import written_whole
 from summdiff.export.names import plain
 from summdiff.export.timeline import build, cut_of
-from summdiff.timeline import Summary
+from summdiff.summary import Summary
 
 _EVENT = re.compile(r"^(\d{3,}  \S+ +)V +C ", re.MULTILINE)
 _REEL = 8  # characters that the format has room for

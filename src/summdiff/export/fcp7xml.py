@@ -22,7 +22,7 @@ from xml.etree import ElementTree as ET
 from summdiff.atomic import written_whole
 from summdiff.export.names import file_url
 from summdiff.export.timeline import build, cut_of
-from summdiff.timeline import Summary
+from summdiff.summary import Summary
 from summdiff.video import CutList
 
 

@@ -15,7 +15,7 @@ from xml.etree import ElementTree as ET
 from summdiff.atomic import written_whole
 from summdiff.export.names import file_url, plain
 from summdiff.export.timeline import cut_of, timeline_name
-from summdiff.timeline import Summary
+from summdiff.summary import Summary
 from summdiff.video import CutList
 
 _RATES = {32000: "32k", 44100: "44.1k", 48000: "48k", 88200: "88.2k", 96000: "96k", 176400: "176.4k", 192000: "192k"}

@@ -12,7 +12,7 @@ from pathlib import Path
 from summdiff.atomic import written_whole
 from summdiff.export.captions import chapters_of
 from summdiff.export.names import plain
-from summdiff.timeline import Summary
+from summdiff.summary import Summary
 
 
 def write(summary: Summary, path: Path, *, on_progress: Callable[[float], None] | None = None) -> None:

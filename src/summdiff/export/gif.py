@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from summdiff.export.animation import write_animation
-from summdiff.timeline import Summary
+from summdiff.summary import Summary
 
 
 def write(summary: Summary, path: Path, *, on_progress: Callable[[float], None] | None = None) -> None:

@@ -22,7 +22,7 @@ from summdiff.export.captions import subtitles_of
 from summdiff.export.moments import chosen_moments, thinned
 from summdiff.export.names import plain
 from summdiff.export.times import clock
-from summdiff.timeline import Interval, Shot, Summary
+from summdiff.summary import Interval, Shot, Summary
 from summdiff.video import CutList, cut_list, stills
 
 if TYPE_CHECKING:

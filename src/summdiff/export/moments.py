@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from summdiff.timeline import Summary
+from summdiff.summary import Summary
 from summdiff.video import cut_list, stills
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from summdiff.timeline import Summary
+from summdiff.summary import Summary
 from summdiff.video import write_cut
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from summdiff.atomic import written_whole
 from summdiff.export.timeline import build, cut_of
-from summdiff.timeline import Summary
+from summdiff.summary import Summary
 
 
 def write(summary: Summary, path: Path, *, on_progress: Callable[[float], None] | None = None) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 from summdiff.atomic import written_whole
 from summdiff.export.names import plain
 from summdiff.export.times import clock
-from summdiff.timeline import Summary
+from summdiff.summary import Summary
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from summdiff.atomic import written_whole
 from summdiff.export.times import decimal
-from summdiff.timeline import Summary
+from summdiff.summary import Summary
 from summdiff.video import cut_list
 
 

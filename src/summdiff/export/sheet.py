@@ -12,7 +12,7 @@ from summdiff.atomic import written_whole
 from summdiff.export.moments import chosen_moments, thinned
 from summdiff.export.names import plain
 from summdiff.export.times import clock
-from summdiff.timeline import Summary
+from summdiff.summary import Summary
 from summdiff.video import stills
 
 _FONT = Path(__file__).parent / "fonts" / "DejaVuSans.ttf"

@@ -8,7 +8,7 @@ from pathlib import Path
 from summdiff.atomic import written_whole
 from summdiff.export.captions import subtitles_of
 from summdiff.export.times import stamp
-from summdiff.timeline import Summary
+from summdiff.summary import Summary
 
 
 def write(summary: Summary, path: Path, *, on_progress: Callable[[float], None] | None = None) -> None:

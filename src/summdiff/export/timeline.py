@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from summdiff.export.names import file_url, plain
-from summdiff.timeline import Summary
+from summdiff.summary import Summary
 from summdiff.video import CutList, cut_list
 
 if TYPE_CHECKING:

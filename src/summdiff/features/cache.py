@@ -22,7 +22,7 @@ import numpy as np
 from summdiff.atomic import written_whole
 from summdiff.errors import OutputError
 from summdiff.features.identity import identity_of
-from summdiff.timeline import VideoInfo
+from summdiff.summary import VideoInfo
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

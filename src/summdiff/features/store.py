@@ -33,7 +33,7 @@ from summdiff.atomic import written_whole
 from summdiff.errors import DataError, OutputError, UsageError
 from summdiff.features.cache import Extracted
 from summdiff.features.identity import Identity, identity_of
-from summdiff.timeline import VideoInfo
+from summdiff.summary import VideoInfo
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

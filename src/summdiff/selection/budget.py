@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from summdiff.errors import UsageError
 from summdiff.selection.knapsack import knapsack
 from summdiff.selection.wishes import Fate, divide
-from summdiff.timeline import Interval
+from summdiff.summary import Interval
 
 Value = Literal["sum", "mean"]
 

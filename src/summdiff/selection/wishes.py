@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from summdiff.errors import UsageError
-from summdiff.timeline import Interval, merge
+from summdiff.summary import Interval, merge
 
 
 class Fate(IntEnum):

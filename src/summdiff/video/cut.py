@@ -21,7 +21,7 @@ from av.packet import Packet
 
 from summdiff.atomic import sweep_now_and_then, temporary_path, to_disk
 from summdiff.errors import OutputError, UsageError
-from summdiff.timeline import Interval, merge
+from summdiff.summary import Interval, merge
 from summdiff.video.captions import SubtitleWriter, add_chapters, carried_subtitles, carry, read_chapters
 from summdiff.video.copy import Copied, CopyPlan, GroupReader, Stretch
 from summdiff.video.encode import Encoder

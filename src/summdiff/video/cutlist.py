@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from summdiff.timeline import Interval
+from summdiff.summary import Interval
 from summdiff.video.cut import tick_parts
 from summdiff.video.index import FrameIndex, index_frames
 from summdiff.video.picture import Orientation

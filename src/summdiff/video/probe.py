@@ -8,7 +8,7 @@ from fractions import Fraction
 import av
 
 from summdiff.errors import VideoError
-from summdiff.timeline import VideoInfo
+from summdiff.summary import VideoInfo
 from summdiff.video.picture import Orientation
 from summdiff.video.source import FrameSource, audio_stream, nominal_rate
 

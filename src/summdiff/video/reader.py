@@ -14,7 +14,7 @@ from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
 from summdiff.errors import UsageError
-from summdiff.timeline import VideoInfo
+from summdiff.summary import VideoInfo
 from summdiff.video.picture import LumaChange, Scaler
 from summdiff.video.probe import pixel_aspect, probe
 from summdiff.video.source import FrameSource

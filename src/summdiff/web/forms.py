@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from summdiff.export.names import plain
-from summdiff.timeline import Interval, Shot, Summary
+from summdiff.summary import Interval, Shot, Summary
 from summdiff.web.jobs import Job
 from summdiff.web.sessions import Film
 from summdiff.web.takes import Take

@@ -9,7 +9,7 @@ import numpy as np
 
 from summdiff.options import Options
 from summdiff.selection import choose
-from summdiff.timeline import Interval, Shot, Summary, merge
+from summdiff.summary import Interval, Shot, Summary, merge
 
 
 @dataclass(frozen=True)

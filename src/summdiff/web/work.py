@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from summdiff.errors import SummdiffError, UsageError
 from summdiff.export import FORMATS, check_formats, save
 from summdiff.options import Options
-from summdiff.timeline import Summary
+from summdiff.summary import Summary
 from summdiff.web.intake import Source, clean_title, describe, file_name
 from summdiff.web.jobs import Job, Lane
 from summdiff.web.sessions import Film, Session, Sessions

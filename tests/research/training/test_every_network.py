@@ -12,8 +12,8 @@ from summdiff.data.tvsum import TVSum
 from summdiff.evaluation.evaluate import evaluate
 from summdiff.evaluation.predictions import read_predictions
 from summdiff.pipeline import summarize
-from summdiff.research.experiments import systems
 from summdiff.research.networks.registry import ARCHITECTURES
+from summdiff.research.reproduce import systems
 from summdiff.research.training.crossval import cross_validate
 from summdiff.research.training.loop import fit
 from summdiff.research.training.recipe import Recipe, read_recipe

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from summdiff.data.video import Kind
 from summdiff.errors import UsageError
-from summdiff.research.experiments.cells import Cell, Ground
+from summdiff.research.reproduce.cells import Cell, Ground
 from summdiff.research.training.recipe import shipped_recipes
 
 OURS = "SummDiff"

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from summdiff.research.experiments.reports import NAMES, Report, of_paper, papers_measures
-from summdiff.research.experiments.verdicts import Status
+from summdiff.research.reproduce.reports import NAMES, Report, of_paper, papers_measures
+from summdiff.research.reproduce.verdicts import Status
 
 _QUICK = (
     "**QUICK MODE: tiny networks, two epochs, two folds. It shows that everything runs; its numbers mean nothing.**"

@@ -1,6 +1,6 @@
 """What only a generative summariser can do, measured on videos that the model did not see, beside simpler ways.
 
-Each function gives rows for one TVSum video; `summdiff.research.experiments.default_model` draws intervals over videos.
+Each function gives rows for one TVSum video; `summdiff.research.reproduce.default_model` draws intervals over videos.
 
 Simpler ways: for samples, copies of the mean curve with noise, white or smooth, whose size is set so that a single copy
 agrees with annotators just as well as a single sample does; for the spread, the mean curve itself; for a few known

@@ -1,6 +1,6 @@
 """Systems side by side: trained, selected and judged alike on the same folds, as one table.
 
-    python -m summdiff.research.experiments.systems [summdiff_joint_tvsum pgl_sum_tvsum ...] [--seeds 0,1,2]
+    python -m summdiff.research.reproduce.systems [summdiff_joint_tvsum pgl_sum_tvsum ...] [--seeds 0,1,2]
         [--processes 2] [--output results/tvsum_systems.csv]
 
 Without names these are all shipped recipes for TVSum. Each is cross-validated with each seed (folds that
@@ -241,7 +241,7 @@ def main() -> None:
     systems, seeds = run(asked)
     rows = table(systems, seeds)
     write_csv(asked.output, rows)
-    said = provenance(systems, seeds, "python -m summdiff.research.experiments.systems " + " ".join(sys.argv[1:]))
+    said = provenance(systems, seeds, "python -m summdiff.research.reproduce.systems " + " ".join(sys.argv[1:]))
     with written_whole(asked.output.with_suffix(".json")) as partial:
         partial.write_text(json.dumps(said, indent=1) + "\n", encoding="utf-8")
     print_table(rows)

@@ -1,6 +1,6 @@
 """What the two ways to value a shot choose on real videos (docs/choosing-shots.md).
 
-    python -m summdiff.research.experiments.choosing VIDEO...
+    python -m summdiff.research.reproduce.choosing VIDEO...
 
 For each video and each value: how many shots are chosen, in how many pieces once those that touch are joined, how long
 a piece is, what share of the budget is used, and how important the chosen seconds are on average, as a share of the way
@@ -16,7 +16,7 @@ from typing import Literal
 import numpy as np
 
 from summdiff.pipeline import Summarizer
-from summdiff.timeline import Summary
+from summdiff.summary import Summary
 
 
 def row(summary: Summary) -> tuple[int, int, float, float, float]:

@@ -16,15 +16,15 @@ from summdiff.data.mr_hisum import MrHiSum
 from summdiff.data.synthetic import make_synthetic
 from summdiff.errors import DataError, UsageError
 from summdiff.evaluation.resampling import Difference, Mean
-from summdiff.research.experiments import cells as cells_module
-from summdiff.research.experiments import figure3, filing, pages, reports, table1, table3, table5, table6, table7
-from summdiff.research.experiments import reproduce as module
-from summdiff.research.experiments.cells import Cell, Cells, Found, Ground, Measurement
-from summdiff.research.experiments.lineup import Scale
-from summdiff.research.experiments.pace import Paces
-from summdiff.research.experiments.progress import Progress, clock
-from summdiff.research.experiments.projection import Cost, projected, sentence
-from summdiff.research.experiments.reproduce import (
+from summdiff.research.reproduce import cells as cells_module
+from summdiff.research.reproduce import figure3, filing, pages, reports, table1, table3, table5, table6, table7
+from summdiff.research.reproduce import reproduce as module
+from summdiff.research.reproduce.cells import Cell, Cells, Found, Ground, Measurement
+from summdiff.research.reproduce.lineup import Scale
+from summdiff.research.reproduce.pace import Paces
+from summdiff.research.reproduce.progress import Progress, clock
+from summdiff.research.reproduce.projection import Cost, projected, sentence
+from summdiff.research.reproduce.reproduce import (
     EXPERIMENTS,
     Request,
     grounds_of,
@@ -33,9 +33,9 @@ from summdiff.research.experiments.reproduce import (
     tasks_of,
     write_document,
 )
-from summdiff.research.experiments.tables import Part
-from summdiff.research.experiments.tiny_data import tiny_files
-from summdiff.research.experiments.verdicts import ahead, both, not_behind
+from summdiff.research.reproduce.tables import Part
+from summdiff.research.reproduce.tiny_data import tiny_files
+from summdiff.research.reproduce.verdicts import ahead, both, not_behind
 from summdiff.research.training.signals import Interrupted
 
 ROOT = Path(__file__).parents[3]
@@ -335,7 +335,7 @@ def test_mistakes_end_in_a_sentence(files, tmp_path, monkeypatch, capsys):
     with pytest.raises(DataError, match="no split"):
         grounds_of(Request(("table1",), data=[_planted(tmp_path)], split=tmp_path / "none.json"))
     with pytest.raises(UsageError, match="no schedules"):
-        from summdiff.research.experiments.lineup import systems_on
+        from summdiff.research.reproduce.lineup import systems_on
 
         systems_on(Ground("summe", tmp_path / "summe.h5"))
 

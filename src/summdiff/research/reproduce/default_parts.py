@@ -1,6 +1,6 @@
 """What each part of the default model brings: to its mean curve on validation videos, and to denoising.
 
-    python -m summdiff.research.experiments.default_parts [--summe summe_annotations.h5]
+    python -m summdiff.research.reproduce.default_parts [--summe summe_annotations.h5]
         [--output results/default_parts.csv]
 
 Each row of the first table is the recipe with fields changed, fitted without its network, which changes no mean curve:
@@ -26,13 +26,13 @@ from summdiff.data.registry import open_dataset
 from summdiff.data.video import AnnotatedVideo
 from summdiff.errors import SummdiffError
 from summdiff.features.relational import PLACES
-from summdiff.research.experiments.systems import Row, print_table, write_csv
 from summdiff.research.networks.folder import load_network
 from summdiff.research.networks.inference import TorchDenoiser
 from summdiff.research.networks.summdiff.denoising import add_noise
 from summdiff.research.networks.summdiff.layers import to_signal
 from summdiff.research.networks.summdiff.network import Prepared
 from summdiff.research.networks.summdiff.relational import Relational
+from summdiff.research.reproduce.systems import Row, print_table, write_csv
 from summdiff.research.training.build import as_model, new_network
 from summdiff.research.training.examples import Examples
 from summdiff.research.training.recipe import Recipe, read_recipe

@@ -1,6 +1,6 @@
 """How much F1 depends on where a system puts its zero: the same scores judged as they are, and with a constant added.
 
-    python -m summdiff.research.experiments.f1_offset [pgl_sum_tvsum vasnet_tvsum ...] [--seeds 0] [--offset 0.5]
+    python -m summdiff.research.reproduce.f1_offset [pgl_sum_tvsum vasnet_tvsum ...] [--seeds 0] [--offset 0.5]
         [--output results/tvsum_f1_offset.csv]
 
 What `systems` has trained is used again. Rank correlation and MAP cannot tell the two apart. The
@@ -16,7 +16,7 @@ import numpy as np
 
 from summdiff.evaluation.evaluate import evaluate
 from summdiff.evaluation.predictions import Predictions, read_predictions
-from summdiff.research.experiments.systems import Row, System, parser, print_table, run, write_csv
+from summdiff.research.reproduce.systems import Row, System, parser, print_table, run, write_csv
 from summdiff.research.training.folds import predictions_file
 from summdiff.research.training.videos import to_cross_validate
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from summdiff.research.experiments.cells import Ground, Measurement
-from summdiff.research.experiments.lineup import EMBEDDINGS, Scale, cell, main_system
-from summdiff.research.experiments.tables import Experiment, Part, Row, ruled
-from summdiff.research.experiments.verdicts import Ruling, ahead
+from summdiff.research.reproduce.cells import Ground, Measurement
+from summdiff.research.reproduce.lineup import EMBEDDINGS, Scale, cell, main_system
+from summdiff.research.reproduce.tables import Experiment, Part, Row, ruled
+from summdiff.research.reproduce.verdicts import Ruling, ahead
 
 
 def plan(grounds: Sequence[Ground], scale: Scale) -> list[tuple[Ground, list[Row]]]:

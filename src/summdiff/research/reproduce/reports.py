@@ -17,10 +17,10 @@ import yaml
 
 from summdiff import __version__
 from summdiff.errors import DataError
-from summdiff.research.experiments.cells import Measurement
-from summdiff.research.experiments.lineup import left_out
-from summdiff.research.experiments.tables import REFERENCES, Experiment, Part, to_dict
-from summdiff.research.experiments.verdicts import both
+from summdiff.research.reproduce.cells import Measurement
+from summdiff.research.reproduce.lineup import left_out
+from summdiff.research.reproduce.tables import REFERENCES, Experiment, Part, to_dict
+from summdiff.research.reproduce.verdicts import both
 
 FORMAT = "summdiff.reproduced/1"
 NAMES = {"tvsum": "TVSum", "youtube_highlights": "YouTube Highlights", "mr_hisum": "Mr.HiSum", "summe": "SumMe"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from summdiff.atomic import written_whole
-from summdiff.research.experiments.reports import NAMES, Report, of_paper
+from summdiff.research.reproduce.reports import NAMES, Report, of_paper
 
 
 def draw(report: Report, folder: Path) -> list[Path]:

@@ -12,9 +12,9 @@ from pathlib import Path
 from summdiff.data.mr_hisum import MrHiSum
 from summdiff.data.splits import Split
 from summdiff.data.synthetic import make_synthetic
-from summdiff.research.experiments.cells import Cells
-from summdiff.research.experiments.pace import measure_on
-from summdiff.research.experiments.progress import clock
+from summdiff.research.reproduce.cells import Cells
+from summdiff.research.reproduce.pace import measure_on
+from summdiff.research.reproduce.progress import clock
 from summdiff.research.training.folds import peak_memory
 from summdiff.research.training.loop import make_folder
 from summdiff.research.training.recipe import read_recipe

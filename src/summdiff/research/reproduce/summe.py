@@ -1,6 +1,6 @@
 """The default model on SumMe, whose videos and annotators it never saw: a check, never used to choose anything.
 
-    python -m summdiff.research.experiments.summe summe_annotations.h5 [--model default]
+    python -m summdiff.research.reproduce.summe summe_annotations.h5 [--model default]
         [--video Jumps.webm --title Jumps]
 
 With --video: that video through the whole product (EfficientNet-Lite0 features, one step a second), against each of its

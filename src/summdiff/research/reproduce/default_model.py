@@ -1,6 +1,6 @@
 """The default model in numbers: cross-validated, in feature spaces that it never saw, and its three claims.
 
-    python -m summdiff.research.experiments.default_model [--recipe default] [--seeds 0,1,2] [--processes 2]
+    python -m summdiff.research.reproduce.default_model [--recipe default] [--seeds 0,1,2] [--processes 2]
         [--summe summe_annotations.h5 --video Jumps.webm --model default] [--output results/default_model.csv]
 
 Cross-validates the recipe with each seed (folds that are finished are read back), so every TVSum video is looked at by
@@ -26,10 +26,10 @@ from summdiff.data.h5 import AnnotatedFile
 from summdiff.data.summe import SumMe
 from summdiff.errors import SummdiffError
 from summdiff.evaluation.resampling import intervals
-from summdiff.research.experiments import claims
-from summdiff.research.experiments.claims import Drawn
-from summdiff.research.experiments.summe import one_video, zero_shot
-from summdiff.research.experiments.systems import Row, Said, print_table, whole_numbers, write_csv
+from summdiff.research.reproduce import claims
+from summdiff.research.reproduce.claims import Drawn
+from summdiff.research.reproduce.summe import one_video, zero_shot
+from summdiff.research.reproduce.systems import Row, Said, print_table, whole_numbers, write_csv
 from summdiff.research.training.crossval import CrossValidation, cross_validate_seeds
 from summdiff.research.training.recipe import read_recipe
 from summdiff.research.training.signals import Interrupted
@@ -67,7 +67,7 @@ def main() -> None:
         sys.exit(str(error))
     write_csv(asked.output, rows, COLUMNS)
     said: dict[str, Any] = {
-        "command": "python -m summdiff.research.experiments.default_model " + " ".join(sys.argv[1:]),
+        "command": "python -m summdiff.research.reproduce.default_model " + " ".join(sys.argv[1:]),
         "summdiff": __version__,
         "recipe": recipe.stated(),
         "seeds": seeds,

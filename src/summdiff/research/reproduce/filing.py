@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from summdiff.atomic import written_whole
-from summdiff.research.experiments.drawing import draw
-from summdiff.research.experiments.pages import page, tables
-from summdiff.research.experiments.reports import Report, of_paper
-from summdiff.research.experiments.systems import write_csv
+from summdiff.research.reproduce.drawing import draw
+from summdiff.research.reproduce.pages import page, tables
+from summdiff.research.reproduce.reports import Report, of_paper
+from summdiff.research.reproduce.systems import write_csv
 from summdiff.research.training.loop import make_folder
 
 

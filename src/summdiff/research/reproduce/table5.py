@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from summdiff.evaluation.resampling import Difference
-from summdiff.research.experiments.cells import Ground, Measurement
-from summdiff.research.experiments.lineup import BINS, Scale, cell, main_system
-from summdiff.research.experiments.tables import Experiment, Part, Row, ruled
-from summdiff.research.experiments.verdicts import Ruling, Status, ahead, both
+from summdiff.research.reproduce.cells import Ground, Measurement
+from summdiff.research.reproduce.lineup import BINS, Scale, cell, main_system
+from summdiff.research.reproduce.tables import Experiment, Part, Row, ruled
+from summdiff.research.reproduce.verdicts import Ruling, Status, ahead, both
 
 _PLATEAU = 200
 

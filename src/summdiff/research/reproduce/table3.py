@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 
 from summdiff.errors import UsageError
 from summdiff.evaluation.resampling import Difference
-from summdiff.research.experiments.cells import Ground, Measurement
-from summdiff.research.experiments.lineup import OURS, SYSTEMS, Scale, cell
-from summdiff.research.experiments.tables import Experiment, Part, Row, ruled
-from summdiff.research.experiments.verdicts import Ruling, Status, ahead, both, not_behind
+from summdiff.research.reproduce.cells import Ground, Measurement
+from summdiff.research.reproduce.lineup import OURS, SYSTEMS, Scale, cell
+from summdiff.research.reproduce.tables import Experiment, Part, Row, ruled
+from summdiff.research.reproduce.verdicts import Ruling, Status, ahead, both, not_behind
 
 _COMPARED = ("summdiff_paper_rotary", "vasnet", "pgl_sum", "ridge")
 # Who needs no videos to validate on gives up as many.

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from summdiff.errors import DataError, UsageError
-from summdiff.timeline import Alternative, Interval, Scores, Shot, Summary, VideoInfo, merge
+from summdiff.summary import Alternative, Interval, Scores, Shot, Summary, VideoInfo, merge
 
 SCHEMA = json.loads((Path(__file__).parents[1] / "docs" / "summary.schema.json").read_text(encoding="utf-8"))
 

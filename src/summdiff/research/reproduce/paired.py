@@ -1,6 +1,6 @@
 """Each system against the first, video by video, and how sure the difference is.
 
-    python -m summdiff.research.experiments.paired [summdiff_joint_tvsum vasnet_tvsum ...] [--seeds 0,1,2]
+    python -m summdiff.research.reproduce.paired [summdiff_joint_tvsum vasnet_tvsum ...] [--seeds 0,1,2]
         [--output results/tvsum_paired.csv]
 
 What `systems` has trained is used again. Of each video the mean over seeds is taken; the interval
@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from summdiff.evaluation.resampling import differences
-from summdiff.research.experiments.systems import Row, System, parser, print_table, run, write_csv
+from summdiff.research.reproduce.systems import Row, System, parser, print_table, run, write_csv
 from summdiff.research.training.crossval import system_name
 
 COLUMNS = ("system", "variant", "measure", "first", "this", "difference", "low", "high", "p", "better", "worse")

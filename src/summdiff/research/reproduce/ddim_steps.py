@@ -1,6 +1,6 @@
 """Quality over the number of DDIM steps (the paper's figure 3), with models that cross-validation trained.
 
-    python -m summdiff.research.experiments.ddim_steps summdiff_paper_tvsum summdiff_joint_tvsum [--seeds 0,1,2]
+    python -m summdiff.research.reproduce.ddim_steps summdiff_paper_tvsum summdiff_joint_tvsum [--seeds 0,1,2]
         [--steps 1,2,5,10,20,50] [--output results/tvsum_ddim_steps.csv]
 
 What `systems` has trained is used again; each fold's model predicts its own test videos with each
@@ -22,7 +22,7 @@ from summdiff.errors import SummdiffError
 from summdiff.evaluation.evaluate import evaluate
 from summdiff.evaluation.from_model import predict
 from summdiff.evaluation.predictions import Predictions
-from summdiff.research.experiments.systems import Row, System, parser, print_table, run, whole_numbers, write_csv
+from summdiff.research.reproduce.systems import Row, System, parser, print_table, run, whole_numbers, write_csv
 from summdiff.research.training.videos import to_cross_validate
 from summdiff.scoring import load_model
 

@@ -9,7 +9,7 @@ from summdiff.data.tvsum import TVSum
 from summdiff.errors import UsageError
 from summdiff.evaluation.evaluate import evaluate
 from summdiff.evaluation.predictions import read_predictions
-from summdiff.research.experiments import ddim_steps, f1_offset, paired, systems
+from summdiff.research.reproduce import ddim_steps, f1_offset, paired, systems
 from summdiff.research.training.recipe import read_recipe
 
 

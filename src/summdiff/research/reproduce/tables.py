@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from summdiff.evaluation.measures import Measure, measures_of
 from summdiff.evaluation.resampling import Difference, differences, mean_over
-from summdiff.research.experiments.cells import Found, Ground, Measurement
-from summdiff.research.experiments.lineup import Scale
-from summdiff.research.experiments.verdicts import Ruling, Status
+from summdiff.research.reproduce.cells import Found, Ground, Measurement
+from summdiff.research.reproduce.lineup import Scale
+from summdiff.research.reproduce.verdicts import Ruling, Status
 from summdiff.research.training.validation import MAIN
 
 REFERENCES = ("random", "constant", "annotator with another", "mean of the others", "oracle")

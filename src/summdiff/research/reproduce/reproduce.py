@@ -14,7 +14,7 @@ from summdiff.data.registry import open_dataset
 from summdiff.data.synthetic import split_path
 from summdiff.data.video import Kind
 from summdiff.errors import DataError, UsageError
-from summdiff.research.experiments import (
+from summdiff.research.reproduce import (
     figure3,
     filing,
     pages,
@@ -27,13 +27,13 @@ from summdiff.research.experiments import (
     table6,
     table7,
 )
-from summdiff.research.experiments.cells import Cells, Ground, Measurement
-from summdiff.research.experiments.lineup import Scale, systems_on
-from summdiff.research.experiments.pace import Paces, Task
-from summdiff.research.experiments.progress import Progress, clock
-from summdiff.research.experiments.projection import projected
-from summdiff.research.experiments.tables import Experiment, Part, Row
-from summdiff.research.experiments.tiny_data import tiny_files
+from summdiff.research.reproduce.cells import Cells, Ground, Measurement
+from summdiff.research.reproduce.lineup import Scale, systems_on
+from summdiff.research.reproduce.pace import Paces, Task
+from summdiff.research.reproduce.progress import Progress, clock
+from summdiff.research.reproduce.projection import projected
+from summdiff.research.reproduce.tables import Experiment, Part, Row
+from summdiff.research.reproduce.tiny_data import tiny_files
 from summdiff.research.training.loop import make_folder
 from summdiff.research.training.recipe import USUAL_FILES
 
