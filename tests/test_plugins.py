@@ -40,7 +40,7 @@ def test_a_name_that_two_packages_register_is_refused(install):
 
 def test_a_package_that_cannot_be_imported_is_named(install):
     install("first", "[summdiff.backbones]\nsharp = first_module:Sharp\n", "raise RuntimeError('no lens')\n")
-    with pytest.raises(UsageError, match="package first cannot be loaded .RuntimeError: no lens."):
+    with pytest.raises(UsageError, match="package first cannot be loaded"):
         load_plugin("summdiff.backbones", "sharp")
 
 
