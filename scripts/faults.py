@@ -22,11 +22,10 @@ from pathlib import Path
 from typing import Any
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(REPOSITORY / "tests" / "trust"), str(REPOSITORY / "tests")]
 
-from fault_targets import CASES
-from kills import VERBS, kill
-from worker_pool import GOOD, run
+from fuzzing.fault_targets import CASES
+from fuzzing.kills import VERBS, kill
+from fuzzing.worker_pool import GOOD, run
 
 from summdiff.atomic import written_whole
 from summdiff.documents import put_table
@@ -39,7 +38,7 @@ def faults(seconds: float) -> dict[str, Any]:
     """Every case of `fault_targets`."""
     began = time.monotonic()
     each = []
-    for outcome in run("fault_targets", "Faults", seed=0, cases=list(CASES), seconds=seconds):
+    for outcome in run("fuzzing.fault_targets", "Faults", seed=0, cases=list(CASES), seconds=seconds):
         left_out = outcome.kind == "traceback" and "NotHereError" in outcome.said
         kind = "left out" if left_out else outcome.kind
         said = outcome.said.replace(str(REPOSITORY), "")

@@ -1,6 +1,6 @@
 """Give broken and changed files to the product, many of them, and see that each ends well.
 
-    python scripts/fuzz.py --what corpus                # the nasty videos of tests/trust/nasty_videos.py, in the API
+    python scripts/fuzz.py --what corpus                # the videos of fuzzing/nasty_videos.py, from Python
     python scripts/fuzz.py --what command               # the same through `summdiff summarize`
     python scripts/fuzz.py --what video --cases 5000    # changed films through probe, sampling, summary, mp4 and JSON
     python scripts/fuzz.py --what h5 json recipe model cache --cases 1000
@@ -27,10 +27,9 @@ from pathlib import Path
 from typing import Any
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(REPOSITORY / "tests" / "trust"), str(REPOSITORY / "tests")]
 
-from nasty_videos import CASES
-from worker_pool import GOOD, Outcome, run
+from fuzzing.nasty_videos import CASES
+from fuzzing.worker_pool import GOOD, Outcome, run
 
 from summdiff.atomic import written_whole
 from summdiff.documents import put_table
@@ -75,7 +74,7 @@ def fuzz(what: str, *, seed: int, first: int, cases: int, workers: int, seconds:
     asked = list(CASES) if corpus else list(range(first, first + cases))
     began = time.monotonic()
     outcomes: list[Outcome] = []
-    for outcome in run("fuzz_targets", TARGETS[what], seed=seed, cases=asked, workers=workers, seconds=seconds):
+    for outcome in run("fuzzing.fuzz_targets", TARGETS[what], seed=seed, cases=asked, workers=workers, seconds=seconds):
         outcomes.append(outcome)
         if outcome.kind not in GOOD or (corpus and not as_expected(outcome)):
             print(f"{what} {outcome.case}: {outcome.kind}: {outcome.said}", flush=True)

@@ -5,9 +5,9 @@ import re
 import shutil
 
 import pytest
-from fuzz_targets import commanded
-from nasty_videos import CASES, HOSTILE_NAMES, clip
-from worker_pool import GOOD, run
+from fuzzing.fuzz_targets import commanded
+from fuzzing.nasty_videos import CASES, HOSTILE_NAMES, clip
+from fuzzing.worker_pool import GOOD, run
 
 # Those that broke something once, and one of each further sort.
 SOME = (
@@ -57,7 +57,7 @@ def test_there_are_enough():
 
 
 def test_some_nasty_videos():
-    outcomes = list(run("fuzz_targets", "Corpus", seed=0, cases=SOME, seconds=60))
+    outcomes = list(run("fuzzing.fuzz_targets", "Corpus", seed=0, cases=SOME, seconds=60))
     assert list(unexpected(outcomes)) == []
     assert len({outcome.descriptors for outcome in outcomes if not outcome.fresh}) == 1
 
@@ -65,7 +65,7 @@ def test_some_nasty_videos():
 @pytest.mark.slow
 @pytest.mark.parametrize("target", ["Corpus", "Command"])
 def test_all_nasty_videos(target):
-    outcomes = list(run("fuzz_targets", target, seed=0, cases=list(CASES), seconds=120))
+    outcomes = list(run("fuzzing.fuzz_targets", target, seed=0, cases=list(CASES), seconds=120))
     assert list(unexpected(outcomes)) == []
     assert all(outcome.kind in GOOD for outcome in outcomes)
 

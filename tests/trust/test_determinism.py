@@ -8,8 +8,8 @@ import sys
 
 import numpy as np
 import pytest
-from fuzz_targets import changed_film, video_seeds
-from nasty_videos import clip
+from fuzzing.fuzz_targets import changed_film, video_seeds
+from fuzzing.nasty_videos import clip
 
 from summdiff.video import VideoReader, probe
 

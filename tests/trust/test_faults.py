@@ -1,9 +1,9 @@
 """Some faults by default, all with the slow tests; `make faults` also kills each verb fifty times."""
 
 import pytest
-from fault_targets import CASES
-from kills import VERBS, kill
-from worker_pool import GOOD, run
+from fuzzing.fault_targets import CASES
+from fuzzing.kills import VERBS, kill
+from fuzzing.worker_pool import GOOD, run
 
 SOME = (
     "a disk of 16 kB, each format",
@@ -18,7 +18,7 @@ SOME = (
 
 
 def failed(cases):
-    outcomes = list(run("fault_targets", "Faults", seed=0, cases=cases, seconds=120))
+    outcomes = list(run("fuzzing.fault_targets", "Faults", seed=0, cases=cases, seconds=120))
     return [outcome for outcome in outcomes if outcome.kind not in GOOD and "NotHereError" not in outcome.said]
 
 
@@ -33,7 +33,7 @@ def test_all_faults():
 
 def test_summarize_is_killed(tmp_path):
     (tmp_path / "work").mkdir()
-    killed = kill("summarize", tmp_path / "work", times=2)
+    killed = kill("summarize", tmp_path / "work", times=2, preload=["summarize"])
     assert killed.good, killed
     assert killed.restarts >= 1
 

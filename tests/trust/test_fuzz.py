@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from mutations import mutated
-from worker_pool import GOOD, run
+from fuzzing.mutations import mutated
+from fuzzing.worker_pool import GOOD, run
 
 CASES = {"Video": 8, "H5": 20, "Json": 60, "Recipe": 5, "Model": 6, "Cache": 20}
 
@@ -11,7 +11,7 @@ CASES = {"Video": 8, "H5": 20, "Json": 60, "Recipe": 5, "Model": 6, "Cache": 20}
 @pytest.mark.parametrize("target", CASES)
 def test_changed_files_end_well(target):
     """Another seed than that of `make fuzz`, so that these are cases of their own."""
-    outcomes = list(run("fuzz_targets", target, seed=1, cases=range(CASES[target]), seconds=60))
+    outcomes = list(run("fuzzing.fuzz_targets", target, seed=1, cases=range(CASES[target]), seconds=60))
     assert [outcome for outcome in outcomes if outcome.kind not in GOOD] == []
 
 
@@ -29,7 +29,7 @@ def test_what_goes_wrong_is_put_down_to_its_case(target, kind):
     """And the cases before and after it are not lost."""
     outcomes = {
         outcome.case: outcome
-        for outcome in run("broken_targets", target, seed=0, cases=[0, 1, 2], seconds=5, megabytes=600)
+        for outcome in run("fuzzing.broken_targets", target, seed=0, cases=[0, 1, 2], seconds=5, megabytes=600)
     }
     assert outcomes[1].kind == kind
     assert [outcomes[0].kind, outcomes[2].kind] == ["done", "done"]

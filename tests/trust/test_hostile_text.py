@@ -2,7 +2,7 @@
 
 import h5py
 import pytest
-from fuzz_targets import a_summary
+from fuzzing.fuzz_targets import a_summary
 
 from small_data import write_data
 from summdiff.data.registry import open_dataset

@@ -14,12 +14,12 @@ import random
 import shutil
 import sys
 import time
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from nasty_videos import clip
-
+from fuzzing.nasty_videos import clip
 from small_data import write_data
 
 _TIMES = ("train_seconds", "predict_ms", "peak_memory_mb", "seconds")
@@ -282,12 +282,22 @@ class Killed:
         return asdict(self)
 
 
-def kill(name: str, folder: Path, *, times: int, seed: int = 0) -> Killed:
-    """Kill a verb so many times at random moments, starting it again each time."""
+def kill(name: str, folder: Path, *, times: int, seed: int = 0, preload: Iterable[str] = VERBS) -> Killed:
+    """Kill a verb `times` times at random moments, and start it again each time.
+
+    Args:
+        name: key of `VERBS`.
+        folder: where the verb's inputs and results go.
+        times: number of kills.
+        seed: of the moments.
+        preload: verbs whose libraries the server of processes loads at its start: all that this process will kill.
+    """
     os.environ["SUMMDIFF_CACHE"] = str(folder.parent / f"{folder.name}-cache")
     verb = VERBS[name](folder)
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["summdiff.cli.app", *{each for kind in VERBS.values() for each in kind.preload}])
+    context.set_forkserver_preload(
+        ["summdiff.cli.app", *{module for each in preload for module in VERBS[each].preload}]
+    )
     rng, began = random.Random(seed), time.monotonic()
     start = _started(context, verb)
     start.join()  # the first one also starts the server

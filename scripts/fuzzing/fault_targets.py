@@ -14,9 +14,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from fuzz_targets import QUICK, commanded
-from nasty_videos import clip
-
+from fuzzing.fuzz_targets import QUICK, commanded
+from fuzzing.nasty_videos import clip
 from summdiff.errors import SummdiffError
 from summdiff.export import save
 
@@ -93,7 +92,7 @@ class Faults:
 
 def whole_or_none(folder: Path) -> None:
     """Raise unless every file is one that its reader takes, and nothing temporary is left."""
-    from kills import Summarize
+    from fuzzing.kills import Summarize
 
     for path in sorted(folder.rglob("*")):
         assert not path.name.startswith("."), f"{path.name} was left behind"
@@ -152,8 +151,7 @@ def full_disk_for_the_cache(faults: Faults, folder: Path) -> str:
 
 
 def full_disk_for_training(faults: Faults, folder: Path, *, kilobytes: int) -> str:
-    from kills import Train
-
+    from fuzzing.kills import Train
     from summdiff.research.training.recipe import read_recipe
     from summdiff.research.training.run import train
 
@@ -191,8 +189,7 @@ def read_only_cache(faults: Faults, folder: Path) -> str:
 
 
 def training_into_a_read_only_folder(faults: Faults, folder: Path) -> str:
-    from kills import Train
-
+    from fuzzing.kills import Train
     from summdiff.research.training.recipe import read_recipe
     from summdiff.research.training.run import train
 

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from mutations import mutated
-from nasty_videos import CASES, FRAGMENTED, clip
 
+from fuzzing.mutations import mutated
+from fuzzing.nasty_videos import CASES, FRAGMENTED, clip
 from summdiff.errors import SummdiffError, VideoError
 
 QUICK = {"samples": 2, "steps": 2}

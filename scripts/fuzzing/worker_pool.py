@@ -1,9 +1,9 @@
 """Runs many cases in processes of their own, so that a crash or a hang is found, ended and put down to its case.
 
-A target is a class in a module beside this one: made once a process as `Target(seed)`, then called with a case and an
+A target is a class in a module of this package: made once a process as `Target(seed)`, then called with a case and an
 empty folder. It returns what came out in a word, or raises.
 
-    for outcome in run("fuzz_targets", "Video", seed=0, cases=range(100)):
+    for outcome in run("fuzzing.fuzz_targets", "Video", seed=0, cases=range(100)):
         ...
 """
 
@@ -30,7 +30,7 @@ from pathlib import Path
 from queue import Queue
 from typing import Any
 
-HERE = Path(__file__).resolve().parent
+SCRIPTS = Path(__file__).resolve().parents[1]
 LONGEST_SENTENCE = 1000
 _OF_LIBRARIES = {".ses", "torchinductor_root"}  # that ONNX Runtime and torch leave in the temporary folder
 GOOD = ("done", "sentence")
@@ -101,14 +101,14 @@ class _Worker:
 
     def __init__(self, module: str, target: str, seed: int, seconds: float) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="summdiff-trust-"))
-        paths = os.pathsep.join(filter(None, (str(HERE), str(HERE.parent), os.environ.get("PYTHONPATH"))))
+        paths = os.pathsep.join(filter(None, (str(SCRIPTS), os.environ.get("PYTHONPATH"))))
         # With an arena of memory for each thread that ever was, what is free and what is lost look the same.
         one = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MALLOC_ARENA_MAX"), "1")
         scratch = self.folder / "tmp"
         scratch.mkdir()
         self._errors = (self.folder / "errors").open("w+b")
         self.process = subprocess.Popen(
-            [sys.executable, str(HERE / "worker_pool.py"), module, target, str(seed), str(self.folder), str(seconds)],
+            [sys.executable, "-m", "fuzzing.worker_pool", module, target, str(seed), str(self.folder), str(seconds)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
