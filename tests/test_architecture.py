@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).parents[1] / "src" / "summdiff"
 
 # Each layer may import those before it (and, within a layer, nothing but itself, save where ALLOWED says so).
 LAYERS = [
-    {"_runtime", "_plugins", "errors", "atomic", "documents", "summary", "options", "__init__"},
+    {"_runtime", "_pool", "_plugins", "errors", "atomic", "documents", "summary", "options", "__init__"},
     {"segmentation", "selection", "metrics"},
     {"video", "features", "scoring", "data"},
     {"evaluation", "extraction"},
@@ -26,6 +26,8 @@ LEVEL = {room: level for level, layer in enumerate(LAYERS) for room in layer}
 # Rooms on the same level that one may look into, and why.
 SAME_LEVEL = {
     ("_runtime", "errors"),
+    ("_pool", "_runtime"),
+    ("_pool", "errors"),
     ("_plugins", "errors"),
     ("summary", "errors"),
     ("options", "errors"),

@@ -35,3 +35,7 @@ class DataError(SummdiffError):
 
 class ArchiveError(SummdiffError):
     """A run over many videos cannot begin or go on: its folder is in use, or its workers do not start."""
+
+
+class WorkerError(SummdiffError):
+    """A worker process exited unexpectedly."""

@@ -110,7 +110,7 @@ class RayWorkers:
         self._running[worker] = _Handle(actor, actor.load.remote())
         return worker
 
-    def give(self, worker: int, order: Order) -> None:
+    def send(self, worker: int, order: Order) -> None:
         each = self._running[worker]
         each.call = each.actor.do.remote(order)
 
@@ -136,13 +136,13 @@ class RayWorkers:
             if events or time.monotonic() >= until:
                 return events
 
-    def stop(self, worker: int) -> None:
+    def kill(self, worker: int) -> None:
         each = self._running.pop(worker)
         self._ray.kill(each.actor)
         if each.call is not None:  # killing is only ordered by `kill`; the call ends when it is done
             self._ray.wait([each.call], timeout=10)
 
-    def close(self) -> None:
+    def kill_all(self) -> None:
         for each in self._running.values():
             self._ray.kill(each.actor)
         for each in self._running.values():

@@ -130,7 +130,7 @@ class _Run:
         try:
             self._work()
         finally:
-            self._workers.close()
+            self._workers.kill_all()
             for each in self._trying.values():  # what was stopped with them
                 self._results.clean(each.job)
         self._results.finish()
@@ -196,7 +196,7 @@ class _Run:
             worker = self._idle.pop()
             self._trying[worker] = _Try(job, version, time.monotonic())
             self._listener.start(job)
-            self._workers.give(worker, Order(job.absolute(), version, ours, self._manifest.receipts))
+            self._workers.send(worker, Order(job.absolute(), version, ours, self._manifest.receipts))
         there = len(self._trying) + len(self._idle) + len(self._starting)
         for _ in range(min(self._workers.count - there, len(self._waiting) - len(self._idle) - len(self._starting))):
             self._starting.add(self._workers.start())
@@ -256,7 +256,7 @@ class _Run:
             limit = self._time_limit or LEAST_SECONDS + PER_SECOND * each.told
             if time.monotonic() - each.began < limit:
                 continue
-            self._workers.stop(worker)
+            self._workers.kill(worker)
             del self._trying[worker]
             record = self._manifest.receipt(each.job)
             if record is not None:

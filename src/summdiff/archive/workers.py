@@ -65,14 +65,14 @@ class Workers(Protocol):
     def start(self) -> int:
         """Start one; its number, never used before."""
 
-    def give(self, worker: int, order: Order) -> None:
+    def send(self, worker: int, order: Order) -> None:
         """Give a video to one that is `Ready` or has `Finished`."""
 
     def wait(self, seconds: float) -> list[Event]:
         """What happened; waits for the first thing to happen, but no longer than that."""
 
-    def stop(self, worker: int) -> None:
+    def kill(self, worker: int) -> None:
         """Kill one; nothing more is heard of it. When this returns it writes no more."""
 
-    def close(self) -> None:
+    def kill_all(self) -> None:
         """Kill all."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from typing import cast
 
+from summdiff._pool import TaskPool
+from summdiff._runtime import usable_cores
 from summdiff.data.check.kinds import LOOKS
 from summdiff.data.check.look import Found, Look
 from summdiff.data.check.report import Report, count_rules
@@ -39,12 +39,14 @@ def check(
 
     Raises:
         DataError: the file cannot be opened, or its kind is unknown.
+        WorkerError: a process that reads exited unexpectedly.
     """
     data = open_dataset(path, kind)
-    found: list[Found] = []
-    for video in _look_at_all(data, features=features, processes=processes):
-        found.append(video)
-        on_progress(len(found), len(data))
+    by_index: dict[int, Found] = {}
+    for first, some in _look_at_all(data, features=features, processes=processes):
+        by_index |= enumerate(some, start=first)
+        on_progress(len(by_index), len(data))
+    found = [by_index[index] for index in range(len(data))]
     fingerprint = data.fingerprint()
     data.close()
     rules, broken = count_rules(found)
@@ -76,19 +78,20 @@ def check(
     )
 
 
-def _look_at_all(data: AnnotatedFile, *, features: bool, processes: int | None) -> Iterator[Found]:
-    """Each video, in order."""
+def _look_at_all(data: AnnotatedFile, *, features: bool, processes: int | None) -> Iterator[tuple[int, list[Found]]]:
+    """Yield the index of a video and what is found in it and those after it, in any order."""
     if processes is None:
-        processes = (os.cpu_count() or 1) if len(data) >= _WORTH_PROCESSES else 1
+        processes = usable_cores() if len(data) >= _WORTH_PROCESSES else 1
     if processes == 1:
-        yield from _look_at_some(data, data.names, features=features)
+        for index, name in enumerate(data.names):
+            yield index, [_look_at(data, name, features=features)]
         return
-    parts = [data.names[first : first + _CHUNK] for first in range(0, len(data), _CHUNK)]
-    # Spawned: the caller may have threads, whose locks a forked child would never get.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(max_workers=min(processes, len(parts)), mp_context=context) as pool:
-        for some in pool.map(partial(_look_at_some, data, features=features), parts):
-            yield from some
+    firsts = range(0, len(data), _CHUNK)
+    chunks = [data.names[first : first + _CHUNK] for first in firsts]
+    look = partial(_look_at_some, data, features=features)
+    with TaskPool(look, min(processes, len(chunks)), threads=1) as pool:
+        for number, found in pool.run(chunks):
+            yield firsts[number], found
 
 
 def _look_at_some(data: AnnotatedFile, names: Sequence[str], *, features: bool) -> list[Found]:
