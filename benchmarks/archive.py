@@ -35,8 +35,7 @@ import numpy as np
 
 from summdiff.extraction import extract
 from summdiff.features import load_backbone
-from summdiff.features.cache import Extracted
-from summdiff.features.identity import identity_of
+from summdiff.features.files import VideoFeatures, file_identity
 from summdiff.features.store import StoreWriter, open_store, write_loose
 from summdiff.pipeline import Summarizer
 from summdiff.summary import VideoInfo
@@ -60,9 +59,9 @@ def rates(video: Path, folder: Path, rounds: int) -> tuple[float, dict[str, floa
         decoded = time.process_time()
         seen = extract(video, backbone, rate=1.0)
         looked = time.process_time()
-        identity = identity_of(video)
+        identity = file_identity(video)
         assert identity is not None
-        writer.settle(write_loose(store, seen, identity).id)
+        writer.add(write_loose(store, seen, identity).id)
         if summarizer is None:
             writer.pack()
             summarizer = Summarizer(cache=open_store(store))
@@ -89,8 +88,8 @@ def packing(folder: Path) -> float:
     times = np.arange(3600, dtype=np.float64)
     for number in range(hours):
         info = VideoInfo(f"/{number}.mp4", 3600.0, 25.0, 1280, 720, 0, has_audio=True)
-        seen = Extracted(features, times, times, info, corrupt_frames=0)
-        writer.settle(write_loose(store, seen, (number, 0, "", "")).id)
+        seen = VideoFeatures(features, times, times, info, corrupt_frames=0)
+        writer.add(write_loose(store, seen, (number, 0, "", "")).id)
     began = time.perf_counter()
     writer.pack()
     return hours / (time.perf_counter() - began)

@@ -9,6 +9,7 @@ import json
 import sys
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 
@@ -413,23 +414,22 @@ class Cache(Fuzzer):
         self.video = clip(Path(self.place.name) / "film.mp4", frames=20)
 
     def use(self, rng: np.random.Generator, folder: Path) -> str:
-        from summdiff.features.cache import Extracted, FeatureCache
+        from summdiff.features import files
+        from summdiff.features.cache import FeatureCache
         from summdiff.summary import VideoInfo
 
         cache = FeatureCache(folder / "cache")
         times = np.arange(20, dtype=np.float64)
         info = VideoInfo(str(self.video), 20.0, 10.0, 96, 64, 0, has_audio=False)
-        whole = Extracted(np.ones((20, 8), np.float16), times, times, info, 0)
+        whole = files.VideoFeatures(np.ones((20, 8), np.float16), times, times, info, 0)
         cache.put(self.video, "b", 1.0, whole)
         (entry,) = (folder / "cache").iterdir()
-        content = entry.read_bytes()
-        body = content.index(b"\n") + 1 + 32
-        if rng.random() < 0.5:
-            changed = mutated(content[body:], rng)
-            entry.write_bytes(content[: body - 32] + hashlib.sha256(changed).digest() + changed)
-        else:
-            entry.write_bytes(mutated(content, rng))
-        found = cache.get(self.video, "b", 1.0)
+        (stored,) = files.list_videos(entry)
+        entry.write_bytes(mutated(entry.read_bytes(), rng))
+        with contextlib.ExitStack() as stack:
+            if rng.random() < 0.5:
+                stack.enter_context(patch.object(files, "_checksum", return_value=stored.sha256))
+            found = cache.get(self.video, "b", 1.0)
         if found is None:
             assert not entry.exists()
             cache.put(self.video, "b", 1.0, whole)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from summdiff._runtime import threads_asked
 from summdiff.errors import VideoError
 from summdiff.features import Backbone
-from summdiff.features.cache import Extracted
+from summdiff.features.files import VideoFeatures
 from summdiff.video import Step, VideoReader
 
 Report = Callable[[float, float], None]
@@ -30,7 +30,7 @@ def extract(
     rate: float,
     sparse: float = 0.0,
     report: Report = lambda done, total: None,
-) -> Extracted:
+) -> VideoFeatures:
     """Look at a video once: decode it beside this thread, run the backbone in this one.
 
     Memory does not grow with the video, but for the (N, D) features. A damaged video is looked at once more with a
@@ -54,7 +54,7 @@ def extract(
 
 def _pass(
     path: Path, backbone: Backbone, *, rate: float, sparse: float, report: Report, threads: int | None
-) -> Extracted:
+) -> VideoFeatures:
     features: list[NDArray[np.float16]] = []
     times: list[float] = []
     boundaries: list[float] = []
@@ -93,7 +93,7 @@ def _pass(
             run()
         info, corrupt = reader.info, reader.corrupt_frames
     report(info.duration, info.duration)
-    return Extracted(
+    return VideoFeatures(
         features=np.concatenate(features),
         times=np.array(times),
         boundaries=np.array(boundaries),

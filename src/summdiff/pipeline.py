@@ -18,7 +18,8 @@ from summdiff import __version__
 from summdiff.errors import UsageError, VideoError
 from summdiff.extraction import extract
 from summdiff.features import Backbone, load_backbone
-from summdiff.features.cache import Extracted, FeatureCache
+from summdiff.features.cache import FeatureCache
+from summdiff.features.files import VideoFeatures
 from summdiff.features.store import FeatureStore
 from summdiff.options import DEFAULT_BACKBONE, DEFAULT_MODEL, Options, OptionValues
 from summdiff.scoring import load_model
@@ -238,7 +239,7 @@ class Summarizer:
             timings=timings,
         )
 
-    def _look(self, path: Path, report: OnProgress) -> Extracted:
+    def _look(self, path: Path, report: OnProgress) -> VideoFeatures:
         """Features of the video at our rate, from the cache or from one pass over the file."""
         sparse = _SPARSE if self.fast else 0.0
         if self._cache is not None:
@@ -257,7 +258,7 @@ class Summarizer:
             self._cache.put(path, self.backbone.id, self.rate, extracted, sparse=sparse)
         return extracted
 
-    def _shot_edges(self, seen: Extracted, asked: Options) -> NDArray[np.float64]:
+    def _shot_edges(self, seen: VideoFeatures, asked: Options) -> NDArray[np.float64]:
         """(S + 1,) seconds: where shots begin, and the end of the video."""
         edges = np.append(seen.boundaries, seen.video.duration)
         change_points = kts(
@@ -290,7 +291,7 @@ def _parts(chosen: NDArray[np.float64]) -> tuple[Interval, ...]:
     return merge(Interval(float(start), float(end)) for start, end in chosen)
 
 
-def _warnings(seen: Extracted, asked: Options, *, found: int, follows: bool) -> tuple[str, ...]:
+def _warnings(seen: VideoFeatures, asked: Options, *, found: int, follows: bool) -> tuple[str, ...]:
     said = []
     if seen.corrupt_frames:
         said.append(f"{seen.corrupt_frames} damaged frames of the video were skipped.")

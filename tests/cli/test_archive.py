@@ -123,7 +123,7 @@ def test_summaries_by_workers_as_programs_see_them(films, summdiff, tmp_path, mo
         (["extract", "FILMS", "-o", "STORE", "-q", "--progress", "machine"], "either --quiet or"),
         (["summarize", "FILMS", "--workers", "2"], "Name a folder for the results"),
         (["summarize", "FILMS", "--retry-failed"], "go with --workers or --engine ray"),
-        (["summarize", "FILMS", "--features", "STORE"], "no store of features"),
+        (["summarize", "FILMS", "--features", "STORE"], "not a store of features"),
         (["summarize", "FILMS", "-o", "STORE", "--workers", "2", "--model", "none"], "none"),
     ],
 )

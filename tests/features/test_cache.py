@@ -14,7 +14,8 @@ import pytest
 
 from summdiff.atomic import temporary_path
 from summdiff.features import cache as module
-from summdiff.features.cache import Extracted, FeatureCache, default_directory
+from summdiff.features.cache import FeatureCache, default_directory
+from summdiff.features.files import VideoFeatures
 from summdiff.summary import VideoInfo
 
 
@@ -31,10 +32,10 @@ def video(tmp_path) -> Path:
     return path
 
 
-def extracted(path: Path, *, seed: int = 0, steps: int = 20) -> Extracted:
+def extracted(path: Path, *, seed: int = 0, steps: int = 20) -> VideoFeatures:
     generator = np.random.default_rng(seed)
     times = np.arange(steps, dtype=np.float64)
-    return Extracted(
+    return VideoFeatures(
         features=generator.normal(size=(steps, 8)).astype(np.float16),
         times=times,
         boundaries=np.maximum(times - generator.random(steps), 0),
@@ -43,7 +44,7 @@ def extracted(path: Path, *, seed: int = 0, steps: int = 20) -> Extracted:
     )
 
 
-def assert_same(found: Extracted | None, stored: Extracted) -> None:
+def assert_same(found: VideoFeatures | None, stored: VideoFeatures) -> None:
     assert found is not None
     for name in ("features", "times", "boundaries"):
         np.testing.assert_array_equal(getattr(found, name), getattr(stored, name), strict=True)
@@ -206,7 +207,7 @@ def test_the_entries_unused_for_longest_are_removed(tmp_path):
 
 
 def test_what_is_larger_than_the_cache_is_not_stored(video, tmp_path):
-    cache = FeatureCache(tmp_path / "cache", max_bytes=1000)
+    cache = FeatureCache(tmp_path / "cache", max_bytes=500)
     cache.put(video, "b", 1.0, extracted(video))
     assert cache.get(video, "b", 1.0) is None
 
@@ -240,6 +241,7 @@ def test_where_the_cache_lies(monkeypatch, tmp_path):
         {"features": np.zeros(20, np.float16)},
         {"times": np.zeros(19)},
         {"boundaries": np.zeros(20, np.float32)},
+        {"times": np.full(20, np.nan)},
     ],
 )
 def test_arrays_of_another_form_are_refused(video, change):

@@ -1,5 +1,6 @@
-"""The store of features: what is written is what is read, at any point at which its writer may be killed."""
+"""The store of features: every video is read as it was written, wherever the writer is killed."""
 
+import dataclasses
 import json
 import pickle
 import shutil
@@ -13,19 +14,20 @@ import pytest
 
 import summdiff
 from summdiff.errors import DataError, UsageError
-from summdiff.features.cache import Extracted
-from summdiff.features.identity import identity_of
+from summdiff.features import files
+from summdiff.features import store as module
+from summdiff.features.files import VideoFeatures, file_identity
 from summdiff.features.store import FeatureStore, StoreWriter, loose_file, open_store, write_loose
 from summdiff.summary import VideoInfo
 
 
 def make(folder, name="a.mp4", *, seed=0, steps=20):
-    """A file that stands for a video, and what looking at it gave."""
+    """A file that stands for a video, and its features."""
     path = folder / name
     path.write_bytes(np.random.default_rng([seed, *name.encode()]).bytes(1000))
     rng = np.random.default_rng(seed)
     times = np.arange(steps, dtype=np.float64)
-    return path, Extracted(
+    return path, VideoFeatures(
         features=rng.normal(size=(steps, 8)).astype(np.float16),
         times=times,
         boundaries=np.maximum(times - rng.random(steps), 0),
@@ -42,7 +44,7 @@ def same(found, stored):
 
 @pytest.fixture
 def films(tmp_path):
-    """Five videos with what was seen, by path."""
+    """Five videos: features by path."""
     (tmp_path / "films").mkdir()
     return dict(make(tmp_path / "films", f"Vortrag {n} “ü”.mp4", seed=n, steps=5 + n) for n in range(5))
 
@@ -58,7 +60,7 @@ def writer(store, *, shard_bytes=10**9, backbone="b", rate=1.0):
 
 def put(store, films, into):
     for path, seen in films.items():
-        into.settle(write_loose(store, seen, identity_of(path)).id)
+        into.add(write_loose(store, seen, file_identity(path)).id)
 
 
 def check(store, films):
@@ -71,7 +73,7 @@ def check(store, films):
 
 
 @pytest.mark.parametrize("shard_bytes", [1, 1500, 10**9])
-def test_what_was_put_is_read_loose_and_packed(store, films, shard_bytes):
+def test_features_are_read_as_written_loose_and_packed(store, films, shard_bytes):
     into = writer(store, shard_bytes=shard_bytes)
     put(store, films, into)
     check(store, films)
@@ -118,8 +120,8 @@ def test_killed_between_any_two_steps_of_packing(store, films, tmp_path):
         copy = tmp_path / name
         shutil.copytree(store, copy)
         shutil.copytree(loose, copy / "loose", dirs_exist_ok=True)
-        for each in absent:
-            path = copy / each
+        for entry in absent:
+            path = copy / entry
             shutil.rmtree(path) if path.is_dir() else path.unlink()
         (copy / "shards").mkdir(exist_ok=True)
         (copy / "shards" / ".summdiff-0123456789abcdef-01234567.tmp").write_bytes(b"half")
@@ -132,7 +134,7 @@ def test_killed_between_any_two_steps_of_packing(store, films, tmp_path):
 
 
 @pytest.mark.parametrize("cut", [1, 40, 200])
-def test_an_index_that_was_cut_off_costs_nothing(store, films, cut):
+def test_videos_are_listed_from_shards_where_the_index_was_cut_off(store, films, cut):
     into = writer(store, shard_bytes=1)
     put(store, films, into)
     index = store / "index.jsonl"
@@ -143,7 +145,7 @@ def test_an_index_that_was_cut_off_costs_nothing(store, films, cut):
     check(store, films | {path: seen})
 
 
-def test_a_reader_that_was_open_while_it_was_packed(store, films):
+def test_an_open_store_can_be_read_after_it_was_packed(store, films):
     into = writer(store)
     put(store, films, into)
     opened = open_store(store)
@@ -151,7 +153,7 @@ def test_a_reader_that_was_open_while_it_was_packed(store, films):
     assert all(same(opened[path], seen) for path, seen in films.items())
 
 
-def test_a_later_look_at_a_changed_file_takes_the_place_of_the_earlier(store, films):
+def test_the_features_of_a_changed_file_replace_the_earlier_ones(store, films):
     into = writer(store, shard_bytes=1)
     put(store, films, into)
     path = next(iter(films))
@@ -160,7 +162,7 @@ def test_a_later_look_at_a_changed_file_takes_the_place_of_the_earlier(store, fi
     check(store, films | {changed: seen})
 
 
-def test_as_what_a_summarizer_knows(store, films, tmp_path):
+def test_get_finds_a_video_by_content_backbone_and_rate(store, films, tmp_path):
     into = writer(store)
     put(store, films, into)
     opened = open_store(store)
@@ -177,7 +179,7 @@ def test_as_what_a_summarizer_knows(store, films, tmp_path):
     assert opened.get(moved, "b", 1.0) is None
 
 
-def test_pickled_and_in_another_process(store, films):
+def test_a_pickled_store_can_be_read_in_another_process(store, films):
     into = writer(store)
     put(store, films, into)
     into.pack()
@@ -185,15 +187,15 @@ def test_pickled_and_in_another_process(store, films):
         "import pickle, sys; opened = pickle.load(sys.stdin.buffer); "
         "print([opened[path].features.shape for path in opened])"
     )
-    told = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-c", code], input=pickle.dumps(open_store(store)), capture_output=True, check=True
     )
     shapes = [seen.features.shape for _, seen in sorted(films.items(), key=lambda item: str(item[0]))]
-    assert told.stdout.decode().strip() == str(shapes)
+    assert result.stdout.decode().strip() == str(shapes)
 
 
-def test_what_is_no_store_or_damaged_is_said(store, films, tmp_path):
-    with pytest.raises(DataError, match="no store of features"):
+def test_a_missing_or_damaged_store_is_reported(store, films, tmp_path):
+    with pytest.raises(DataError, match="not a store of features"):
         open_store(tmp_path / "nothing")
     into = writer(store)
     put(store, films, into)
@@ -215,11 +217,11 @@ def test_what_is_no_store_or_damaged_is_said(store, films, tmp_path):
     with pytest.raises(DataError, match="is damaged"):
         open_store(store)
     (store / "store.json").write_text('{"schema": "other/1"}')
-    with pytest.raises(DataError, match="another form"):
+    with pytest.raises(DataError, match="has the schema 'other/1'"):
         open_store(store)
 
 
-def test_one_store_holds_one_kind_of_features(store):
+def test_a_store_holds_features_of_one_backbone_at_one_rate(store):
     writer(store)
     with pytest.raises(UsageError, match="features of 'b' at 1 steps per second, not of 'c' at 1"):
         writer(store, backbone="c")
@@ -227,14 +229,14 @@ def test_one_store_holds_one_kind_of_features(store):
         writer(store, rate=2)
 
 
-def test_it_is_in_the_public_interface(store, films):
+def test_open_store_is_in_the_public_interface(store, films):
     put(store, films, writer(store))
     assert isinstance(summdiff.open_store(store), FeatureStore)
     assert loose_file(store, "x").parent == store / "loose"
     assert len(list((store / "loose").iterdir())) == len(films)
 
 
-def test_a_loose_file_that_is_damaged_is_looked_at_again(store, films):
+def test_a_damaged_loose_file_is_deleted(store, films):
     put(store, films, writer(store))
     damaged = sorted((store / "loose").iterdir())[1]
     damaged.write_bytes(b"")
@@ -242,3 +244,37 @@ def test_a_loose_file_that_is_damaged_is_looked_at_again(store, films):
     assert damaged.stem not in again
     again.pack()
     assert len(open_store(store)) == len(films) - 1
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_changed_byte_in_the_features_is_noticed(store, films, packed):
+    into = writer(store)
+    put(store, films, into)
+    file = into.pack() if packed else sorted((store / "loose").iterdir())[0]
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1
+    file.write_bytes(content)
+    opened = open_store(store)
+    with pytest.raises(DataError, match="wrong checksum"):
+        [opened[path] for path in opened]
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_stores_without_checksums_can_be_read(store, films, packed, monkeypatch):
+    """As earlier versions wrote them."""
+    as_dict = dataclasses.asdict
+
+    def without_checksum(video):
+        facts = as_dict(video)
+        facts.pop("sha256", None)
+        return facts
+
+    into = writer(store)
+    with monkeypatch.context() as patched:
+        patched.setattr(files, "asdict", without_checksum)
+        patched.setattr(module, "asdict", without_checksum)
+        put(store, films, into)
+        if packed:
+            into.pack()
+    assert not any(b"sha256" in file.read_bytes() for file in store.rglob("*") if file.is_file())
+    check(store, films)

@@ -42,15 +42,15 @@ class Extraction:
 
     def __call__(self, job: Job, *, ours: bool, report: Report) -> Record:
         from summdiff.extraction import extract
-        from summdiff.features.identity import identity_of
+        from summdiff.features.files import file_identity
         from summdiff.features.store import write_loose
 
         assert self._loaded is not None, "load() comes first"  # noqa: S101
         began = time.perf_counter()
         path = Path(job.path)
-        before = identity_of(path)
+        before = file_identity(path)
         extracted = extract(path, self._loaded, rate=self.rate, report=partial(report, "look"))
-        identity = identity_of(path)
+        identity = file_identity(path)
         if identity is None or identity != before:
             raise VideoError(f"'{job.video}' changed while it was looked at: run again when it is complete.")
         entry = write_loose(self.store, extracted, identity)
@@ -80,14 +80,14 @@ class ExtractionResults:
         return str(record.get("entry")) in self._writer
 
     def settle(self, record: Record) -> None:
-        self._writer.settle(str(record["entry"]))
+        self._writer.add(str(record["entry"]))
 
     def clean(self, job: Job) -> None:
         """What is left behind has no name that tells the video: it goes at the end, when nobody writes."""
 
     def finish(self) -> None:
         self._writer.pack()
-        self._writer.tidy()
+        self._writer.remove_leftovers()
 
 
 def settings(*, backbone: str, rate: float) -> dict[str, Any]:

@@ -27,7 +27,8 @@ from summdiff.data.annotations import read_annotations
 from summdiff.data.tvsum import TVSum
 from summdiff.errors import DataError, OutputError, SummdiffError, UsageError
 from summdiff.features import load_backbone
-from summdiff.features.cache import Extracted, FeatureCache
+from summdiff.features.cache import FeatureCache
+from summdiff.features.files import VideoFeatures
 from summdiff.options import DEFAULT_BACKBONE
 
 EVERY = 15
@@ -233,7 +234,7 @@ def _check_spares(output: Path, inputs: Sequence[Path]) -> None:
             raise UsageError(f"'{output}' is read here, so it cannot be the output too; name another.")
 
 
-def _damage(name: str, seen: Extracted) -> tuple[str, ...]:
+def _damage(name: str, seen: VideoFeatures) -> tuple[str, ...]:
     if seen.corrupt_frames == 0:
         return ()
     return (f"'{name}' has damaged frames ({seen.corrupt_frames}): they are left out, and later ones counted too low.",)

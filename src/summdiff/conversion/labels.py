@@ -14,7 +14,7 @@ from summdiff.conversion.matching import TVSUM_SCALE
 from summdiff.data.annotations import VideoAnnotations
 from summdiff.data.h5 import VideoGroup
 from summdiff.errors import DataError
-from summdiff.features.cache import Extracted
+from summdiff.features.files import VideoFeatures
 from summdiff.metrics.segments import Segments
 from summdiff.video.index import index_frames
 from summdiff.video.source import FrameSource
@@ -22,7 +22,7 @@ from summdiff.video.source import FrameSource
 _TOLERANCE = 0.01  # share of the annotated frames by which a video's own number may differ
 
 
-def aligned(video: VideoAnnotations, path: Path, seen: Extracted) -> tuple[VideoAnnotations, tuple[str, ...]]:
+def aligned(video: VideoAnnotations, path: Path, seen: VideoFeatures) -> tuple[VideoAnnotations, tuple[str, ...]]:
     """The annotations by frame, once it is certain that their frames are the file's; and what is to be noted.
 
     Raises:
@@ -51,7 +51,7 @@ def _frame_times(path: Path, frames: int) -> NDArray[np.float64]:
 
 
 def arrays_of(
-    video: VideoAnnotations, seen: Extracted, *, every: int, segment_seconds: float, published: VideoGroup | None
+    video: VideoAnnotations, seen: VideoFeatures, *, every: int, segment_seconds: float, published: VideoGroup | None
 ) -> dict[str, NDArray[Any]]:
     """What is written of a video, by key.
 

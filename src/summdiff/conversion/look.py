@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from summdiff.features import Backbone
-from summdiff.features.cache import Extracted, FeatureCache
+from summdiff.features.cache import FeatureCache
+from summdiff.features.files import VideoFeatures
 from summdiff.video import probe
 from summdiff.video.picture import Scaler
 from summdiff.video.probe import pixel_aspect
@@ -21,7 +22,7 @@ _BATCH = 16  # frames a call of the backbone
 _AHEAD = 4  # batches that may wait between the decoder and the backbone
 
 
-def look(path: Path, backbone: Backbone, every: int, cache: FeatureCache | None) -> tuple[Extracted, bool]:
+def look(path: Path, backbone: Backbone, every: int, cache: FeatureCache | None) -> tuple[VideoFeatures, bool]:
     """Every n-th frame's features, and whether they were known from before."""
     if cache is None:
         return _extract(path, backbone, every), False
@@ -35,7 +36,7 @@ def look(path: Path, backbone: Backbone, every: int, cache: FeatureCache | None)
     return extracted, False
 
 
-def _extract(path: Path, backbone: Backbone, every: int) -> Extracted:
+def _extract(path: Path, backbone: Backbone, every: int) -> VideoFeatures:
     """Decode a video once and run the backbone on frames 0, every, 2 · every, … meanwhile."""
     info = probe(path)
     times: list[float] = []
@@ -64,7 +65,7 @@ def _extract(path: Path, backbone: Backbone, every: int) -> Extracted:
             running.append(looking.submit(run, np.stack(waiting)))
         features += [future.result() for future in running]
         corrupt = source.corrupt
-    return Extracted(
+    return VideoFeatures(
         features=np.concatenate(features),
         times=np.array(times),
         boundaries=np.array(times),
@@ -73,6 +74,6 @@ def _extract(path: Path, backbone: Backbone, every: int) -> Extracted:
     )
 
 
-def frame_count(seen: Extracted) -> int:
+def frame_count(seen: VideoFeatures) -> int:
     """Frames that were decoded."""
     return round(seen.video.fps * seen.video.duration)

@@ -1,0 +1,206 @@
+"""Files of features: safetensors with one video (in a cache, or loose in a store) or with many (a shard of a store).
+
+The arrays of a video are named `ID/features`, `ID/times` and `ID/boundaries`; the metadata lists the videos as JSON. A
+checksum per video covers its arrays and its entry in the list. Files by earlier versions have no checksums.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import load_file, save
+
+from summdiff.atomic import written_whole
+from summdiff.errors import DataError
+from summdiff.summary import VideoInfo
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+SCHEMA = "summdiff.store/1"
+
+_ARRAYS = ("features", "times", "boundaries")
+_SAMPLED_BYTES = 64 * 1024
+
+FileIdentity = tuple[int, int, str, str]
+
+
+def file_identity(path: Path) -> FileIdentity | None:
+    """Identify a video by its content rather than its name, without reading all of it.
+
+    Returns:
+        Size in bytes, modification time in nanoseconds, SHA-256 of the first and of the last 64 KiB; None if the file
+        cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            facts = os.fstat(file.fileno())
+            first = file.read(_SAMPLED_BYTES)
+            file.seek(max(0, facts.st_size - _SAMPLED_BYTES))
+            last = file.read(_SAMPLED_BYTES)
+    except OSError:
+        return None
+    return facts.st_size, facts.st_mtime_ns, hashlib.sha256(first).hexdigest(), hashlib.sha256(last).hexdigest()
+
+
+@dataclass(frozen=True, eq=False)
+class VideoFeatures:
+    """Features of a video at N steps.
+
+    Attributes:
+        features: (N, D) float16.
+        times: (N,) float64, time of each step's frame in seconds.
+        boundaries: (N,) float64, seconds at which a shot that begins with the step would start.
+        video: the video, with its exact duration and frame rate.
+        corrupt_frames: number of damaged packets or frames that were skipped.
+
+    Raises:
+        ValueError: an array has another shape or type, or a time is not finite.
+    """
+
+    features: NDArray[np.float16]
+    times: NDArray[np.float64]
+    boundaries: NDArray[np.float64]
+    video: VideoInfo
+    corrupt_frames: int
+
+    def __post_init__(self) -> None:
+        if self.features.dtype != np.float16 or self.features.ndim != 2:
+            raise ValueError(f"features must be (N, D) float16, not {self.features.shape} {self.features.dtype}.")
+        for name in ("times", "boundaries"):
+            array = getattr(self, name)
+            if array.dtype != np.float64 or array.shape != self.features.shape[:1]:
+                raise ValueError(f"{name} must be ({len(self.features)},) float64, not {array.shape} {array.dtype}.")
+            if not np.isfinite(array).all():
+                raise ValueError(f"{name} must be finite.")
+
+
+@dataclass(frozen=True, slots=True)
+class StoredVideo:
+    """Entry of a video in a file, without its arrays.
+
+    Attributes:
+        id: prefix of its arrays' names, unique in a store.
+        identity: see `file_identity`.
+        steps: N, rows of its features.
+        video: the video, with its exact duration and frame rate.
+        corrupt_frames: number of damaged packets or frames that were skipped.
+        sha256: checksum of arrays and entry; empty if unknown.
+    """
+
+    id: str
+    identity: FileIdentity
+    steps: int
+    video: VideoInfo
+    corrupt_frames: int
+    sha256: str = ""
+
+    @classmethod
+    def from_json(cls, facts: Mapping[str, Any]) -> StoredVideo:
+        """Read what `dataclasses.asdict` made; raises ValueError, KeyError or TypeError for anything else."""
+        size, changed_ns, first, last = facts["identity"]
+        return cls(
+            id=str(facts["id"]),
+            identity=(int(size), int(changed_ns), str(first), str(last)),
+            steps=int(facts["steps"]),
+            video=VideoInfo(**facts["video"]),
+            corrupt_frames=int(facts["corrupt_frames"]),
+            sha256=str(facts.get("sha256", "")),
+        )
+
+
+def write_video(file: Path, features: VideoFeatures, *, id: str, identity: FileIdentity) -> StoredVideo:
+    """Write a file with one video.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    arrays = {name: np.ascontiguousarray(getattr(features, name)) for name in _ARRAYS}
+    facts = {
+        "id": id,
+        "identity": identity,
+        "steps": len(features.times),
+        "video": asdict(features.video),
+        "corrupt_frames": features.corrupt_frames,
+    }
+    stored = StoredVideo.from_json({**facts, "sha256": _checksum(facts, arrays)})
+    _write(file, [stored], {f"{id}/{name}": array for name, array in arrays.items()})
+    return stored
+
+
+def join_files(files: Iterable[Path], into: Path) -> list[StoredVideo]:
+    """Write the videos of several files into one.
+
+    Raises:
+        DataError: a file is damaged.
+        OutputError: `into` cannot be written.
+    """
+    videos: list[StoredVideo] = []
+    arrays: dict[str, NDArray[Any]] = {}
+    for file in files:
+        videos += list_videos(file)
+        arrays.update(load_file(file))
+    _write(into, videos, arrays)
+    return videos
+
+
+def list_videos(file: Path) -> list[StoredVideo]:
+    """List the videos in a file without reading their arrays.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        DataError: it is damaged or not a file of features.
+    """
+    try:
+        with safe_open(file, framework="numpy") as opened:
+            metadata = opened.metadata()
+        if metadata["schema"] != SCHEMA:
+            raise ValueError(f"schema {metadata['schema']!r}")  # noqa: TRY301
+        return [StoredVideo.from_json(facts) for facts in json.loads(metadata["videos"])]
+    except FileNotFoundError:
+        raise
+    except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(f"'{file}' is damaged or not a file of features ({error}).") from error
+
+
+def read_video(file: Path, stored: StoredVideo) -> VideoFeatures:
+    """Read the arrays of one video.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        DataError: it is damaged.
+    """
+    try:
+        with safe_open(file, framework="numpy") as opened:
+            arrays = {name: opened.get_tensor(f"{stored.id}/{name}") for name in _ARRAYS}
+        facts = asdict(stored)
+        if facts.pop("sha256") not in {"", _checksum(facts, arrays)}:
+            raise ValueError("wrong checksum")  # noqa: TRY301
+        return VideoFeatures(**arrays, video=stored.video, corrupt_frames=stored.corrupt_frames)
+    except FileNotFoundError:
+        raise
+    except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(f"'{file}' is damaged: '{stored.video.path}' cannot be read ({error}).") from error
+
+
+def _write(file: Path, videos: Iterable[StoredVideo], arrays: dict[str, NDArray[Any]]) -> None:
+    metadata = {"schema": SCHEMA, "videos": json.dumps([asdict(video) for video in videos])}
+    with written_whole(file) as temporary:
+        # safetensors' own save_file hides whether the disk is full.
+        temporary.write_bytes(save(arrays, metadata=metadata))
+
+
+def _checksum(facts: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> str:
+    digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
+    for name in _ARRAYS:
+        digest.update(f"{arrays[name].dtype} {arrays[name].shape}".encode())
+        digest.update(arrays[name].data)
+    return digest.hexdigest()
