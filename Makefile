@@ -54,8 +54,9 @@ format: $(VENV)/.installed-dev ## let ruff lay out the code
 # The modules that everything rests on, by their own tests alone: what other tests happen to run does not count.
 coverage: $(VENV)/.installed-dev ## share of the pure parts' lines that their tests run; at least 90 % or it fails
 	$(BIN)/python -m pytest -n 2 tests/metrics tests/segmentation tests/selection tests/scoring tests/test_summary.py \
+	  tests/test_summary_json.py \
 	  --cov=summdiff.metrics --cov=summdiff.segmentation --cov=summdiff.selection --cov=summdiff.scoring \
-	  --cov=summdiff.summary --cov-report=term-missing:skip-covered --cov-fail-under=90
+	  --cov=summdiff.summary --cov=summdiff.summary_json --cov-report=term-missing:skip-covered --cov-fail-under=90
 
 mutants: $(VENV)/.installed-dev ## change metrics, segmentation, knapsack and diffusion in many places; do tests notice? (half an hour)
 	$(BIN)/mutmut run --max-children 2

@@ -12,7 +12,18 @@ PACKAGE = Path(__file__).parents[1] / "src" / "summdiff"
 
 # Each layer may import those before it (and, within a layer, nothing but itself, save where ALLOWED says so).
 LAYERS = [
-    {"_runtime", "_pool", "_plugins", "errors", "atomic", "documents", "summary", "options", "__init__"},
+    {
+        "_runtime",
+        "_pool",
+        "_plugins",
+        "errors",
+        "atomic",
+        "documents",
+        "summary",
+        "summary_json",
+        "options",
+        "__init__",
+    },
     {"segmentation", "selection", "metrics"},
     {"video", "features", "scoring", "data"},
     {"evaluation", "extraction"},
@@ -30,6 +41,9 @@ SAME_LEVEL = {
     ("_pool", "errors"),
     ("_plugins", "errors"),
     ("summary", "errors"),
+    ("summary", "summary_json"),  # Summary.to_json() and from_json() are short-cuts, imported when called
+    ("summary_json", "errors"),
+    ("summary_json", "summary"),
     ("options", "errors"),
     ("options", "summary"),  # constraints are intervals
     ("atomic", "errors"),

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Protocol, cast
 from summdiff.errors import OutputError, UsageError
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from summdiff.summary import Summary
 
 # Each format with its files: the ending of each, and the module that writes it. Endings are chosen so that no two
@@ -152,3 +154,15 @@ def check_targets(paths: Sequence[Path], video: Path, *, overwrite: bool) -> Non
             raise OutputError(f"'{path}' is a folder, so no file can be written there.")
         if not overwrite:
             raise OutputError(f"'{path}' is there already: use --overwrite to replace it.")
+
+
+def plot(summary: Summary) -> Figure:
+    """Draw the importance curve with its uncertainty and the chosen parts.
+
+    Raises:
+        UsageError: matplotlib is missing.
+    """
+    check_formats(["png"])
+    from summdiff.export.png import plot as draw
+
+    return draw(summary)

@@ -1,0 +1,208 @@
+"""Summaries as JSON text of the schema `summdiff.summary/1` (docs/summary.schema.json)."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import re
+import reprlib
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from summdiff.errors import DataError
+from summdiff.summary import Alternative, Interval, Scores, Shot, Summary, VideoInfo
+
+SCHEMA = "summdiff.summary/1"
+_SURROGATES = re.compile("[\ud800-\udfff]")
+
+
+def to_json(summary: Summary, *, indent: int | None = 1) -> str:
+    """Return a summary as JSON text, with floats rounded to six decimals."""
+    document = {
+        "schema": SCHEMA,
+        "video": asdict(summary.video),
+        "model": summary.model,
+        "settings": summary.settings,
+        "budget": summary.budget,
+        "seed": summary.seed,
+        "scores": asdict(summary.scores),
+        "shots": [asdict(shot) for shot in summary.shots],
+        "selection": [asdict(part) for part in summary.selection],
+        "selected_duration": summary.selected_duration,
+        "alternatives": [asdict(alternative) for alternative in summary.alternatives],
+        "warnings": list(summary.warnings),
+        "timings": summary.timings,
+    }
+    text = json.dumps(_rounded(document), indent=indent, ensure_ascii=False, allow_nan=False) + "\n"
+    # Bytes of a file name that are not UTF-8 are stored as lone surrogates, which JSON can only hold escaped.
+    return _SURROGATES.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+
+
+def from_json(source: str | os.PathLike[str]) -> Summary:
+    """Read a summary from JSON text or from a file.
+
+    Args:
+        source: the path of a `.summary.json` file, or the JSON text itself (a string that starts with "{").
+
+    Raises:
+        DataError: the file cannot be read, or the text is not a summary of this schema.
+    """
+    if isinstance(source, str) and source.lstrip().startswith("{"):
+        text, name = source, "the JSON text"
+    else:
+        name = f"'{os.fspath(source)}'"
+        try:
+            text = Path(source).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise DataError(f"{name} cannot be read as a summary: {error}.") from error
+    try:
+        document = json.loads(text, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:  # ValueError also for numbers of thousands of digits
+        raise DataError(f"{name} is not valid JSON: {error}.") from error
+    schema = document.get("schema") if isinstance(document, dict) else None
+    if schema != SCHEMA:
+        raise DataError(f"{name} is not a summary: its schema is {_short(schema)}, expected '{SCHEMA}'.")
+    try:
+        return _from_document(document)
+    except KeyError as error:
+        raise DataError(f"{name} is not a valid summary of schema '{SCHEMA}': {error} is missing.") from error
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{name} is not a valid summary of schema '{SCHEMA}': {error}.") from error
+
+
+def _from_document(document: dict[str, Any]) -> Summary:
+    """Build a summary from parsed JSON.
+
+    Raises:
+        KeyError, TypeError, ValueError: a value is missing, has another type, or is out of range.
+    """
+    video, scores = _object(document["video"], "video"), _object(document["scores"], "scores")
+    rotation = _integer(video["rotation"], "rotation")
+    curves = {key: tuple(_number(x, key) for x in _list(scores[key], key)) for key in ("times", "mean", "std")}
+    if len({len(curve) for curve in curves.values()}) > 1:
+        raise ValueError("times, mean and std differ in length")
+    if rotation not in (0, 90, 180, 270):
+        raise ValueError(f"rotation is {rotation}, not 0, 90, 180 or 270")
+    summary = Summary(
+        video=VideoInfo(
+            path=_string(video["path"], "path"),
+            duration=_number(video["duration"], "duration", above=0.0),
+            fps=_number(video["fps"], "fps", above=0.0),
+            width=_integer(video["width"], "width"),
+            height=_integer(video["height"], "height"),
+            rotation=rotation,
+            has_audio=_boolean(video["has_audio"], "has_audio"),
+        ),
+        model=_object(document["model"], "model"),
+        settings=_object(document["settings"], "settings"),
+        budget=_number(document["budget"], "budget", above=0.0),
+        seed=_integer(document["seed"], "seed"),
+        scores=Scores(**curves),
+        shots=tuple(
+            Shot(
+                *_ends(shot, "a shot"),
+                score=_number(shot["score"], "score"),
+                selected=_boolean(shot["selected"], "selected"),
+                probability=_number(shot["probability"], "probability"),
+            )
+            for shot in _list(document["shots"], "shots")
+        ),
+        selection=_intervals(document["selection"], "selection"),
+        alternatives=tuple(
+            Alternative(
+                selection=_intervals(_object(alternative, "an alternative")["selection"], "selection"),
+                shots=tuple(_integer(number, "shots") for number in _list(alternative["shots"], "shots")),
+                expected=_number(alternative["expected"], "expected"),
+                overlap=_number(alternative["overlap"], "overlap"),
+            )
+            for alternative in _list(document["alternatives"], "alternatives")
+        ),
+        warnings=tuple(_string(text, "warnings") for text in _list(document["warnings"], "warnings")),
+        timings={key: _number(value, "timings") for key, value in _object(document["timings"], "timings").items()},
+    )
+    _check_finite({"model": summary.model, "settings": summary.settings})
+    return summary
+
+
+def _short(value: Any) -> str:
+    return reprlib.repr(value)
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not a JSON number")
+
+
+def _number(value: Any, name: str, *, above: float = -math.inf) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"{name} must be a number, got {_short(value)}")
+    if not (abs(value) < 1e18 and value > above):  # sums of such numbers are still finite
+        raise ValueError(f"{name} is {_short(value)}, out of range")
+    return float(value)
+
+
+def _integer(value: Any, name: str) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**63:
+        raise TypeError(f"{name} must be an integer from 0 to 2**63 - 1, got {_short(value)}")
+    return value
+
+
+def _boolean(value: Any, name: str) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError(f"{name} must be true or false, got {_short(value)}")
+    return value
+
+
+def _string(value: Any, name: str) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{name} must be a string, got {_short(value)}")
+    return value
+
+
+def _list(value: Any, name: str) -> list[Any]:
+    if not isinstance(value, list):
+        raise TypeError(f"{name} must be a list, got {_short(value)}")
+    return value
+
+
+def _object(value: Any, name: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise TypeError(f"{name} must be an object, got {_short(value)}")
+    return value
+
+
+def _ends(value: Any, name: str) -> tuple[float, float]:
+    """Return start and end of an interval of a video."""
+    part = _object(value, name)
+    start, end = _number(part["start"], "start"), _number(part["end"], "end")
+    empty_shot = start == end and name == "a shot"  # shorter than a microsecond before it was rounded
+    if not (0 <= start < end or (start >= 0 and empty_shot)):
+        raise ValueError(f"{name} goes from {start:g} s to {end:g} s")
+    return start, end
+
+
+def _intervals(value: Any, name: str) -> tuple[Interval, ...]:
+    parts = tuple(Interval(*_ends(part, f"a part of {name}")) for part in _list(value, name))
+    if not parts:
+        raise ValueError(f"{name} is empty")
+    return parts
+
+
+def _check_finite(value: Any) -> None:
+    """Raise a ValueError where a number inside is infinite: JSON parses 1e999 as infinity, but cannot write it."""
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError("a number is out of range")
+    for item in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        _check_finite(item)
+
+
+def _rounded(value: Any) -> Any:
+    """Round floats to six decimals: microseconds, and 1e-6 of a score."""
+    if isinstance(value, float):
+        return round(value, 6)
+    if isinstance(value, dict):
+        return {key: _rounded(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_rounded(item) for item in value]
+    return value
