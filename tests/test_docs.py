@@ -7,11 +7,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 
+from annotation_files import write_summe_mat, write_tvsum_mat
 from doc_page import blocks, follow
 from small_data import write_data
+from summdiff.conversion import convert
+from summdiff.evaluation.predictions import write_predictions
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -19,7 +23,8 @@ PAGES = sorted(DOCS.glob("*.md"))
 
 FOLLOWED = ["quick-start", "for-a-video", "for-research", "recipes", "faq", "how-it-works", "index", "exports"]
 CHANGE_THE_PACKAGE = ["add-a-backbone", "add-a-model", "add-an-export"]
-FOLLOWED_WITH_FILES = ["add-a-data-set", "archives", "data", "evaluation"]
+FOLLOWED_WITH_FILES = ["add-a-data-set", "archives", "data"]
+FOLLOWED_WITH_DATA_SETS = ["data-convert", "evaluation"]
 # Pages whose blocks are run elsewhere, or are parts of what README's are.
 OTHERWISE = {"studio": "tests/web/test_serve.py runs its commands"}
 
@@ -43,6 +48,43 @@ def test_what_a_page_says_works(name, place):
     assert follow(DOCS / f"{name}.md")
 
 
+@pytest.fixture(scope="module")
+def made_data_sets(make_video, tmp_path_factory):
+    """Small data sets made of two videos in the original files' forms, and two tools' predictions."""
+    rng = np.random.default_rng(0)
+    folder = tmp_path_factory.mktemp("data_sets")
+    (folder / "videos").mkdir()
+    (folder / "GT").mkdir()
+    frames = {}
+    for name in ("AwmHb44_ouw", "98MoyGZKHXc"):
+        film = make_video(scenes=[(4.0, "forest"), (5.0, "street"), (4.0, "beach")])
+        shutil.copy(film.path, folder / "videos" / f"{name}.mp4")
+        frames[name] = len(film.frame_times)
+    scores = {
+        name: ("VT", np.repeat(rng.integers(1, 6, (20, n // 50 + 1)), 50, axis=1)[:, :n]) for name, n in frames.items()
+    }
+    write_tvsum_mat(folder / "ydata-tvsum50.mat", scores)
+    for name, title in zip(frames, ("Jumps", "Cooking"), strict=True):
+        shutil.copy(folder / "videos" / f"{name}.mp4", folder / "GT" / f"{title}.mp4")
+        chosen = np.zeros((frames[name], 15))
+        chosen[100:180] = rng.integers(0, 3, 15)
+        write_summe_mat(folder / "GT" / f"{title}.mat", chosen)
+    convert(sorted((folder / "videos").iterdir()), folder / "ydata-tvsum50.mat", folder / "tvsum.h5", cache=False)
+    convert(sorted((folder / "GT").glob("*.mp4")), folder / "GT", folder / "summe.h5", cache=False)
+    for file in ("ours.json", "theirs.h5"):
+        curves = {f"video_{i}": rng.random(n) for i, n in enumerate(frames.values(), start=1)}  # one score a frame
+        write_predictions(folder / file, curves, about={})
+    return folder
+
+
+@pytest.mark.parametrize("name", FOLLOWED_WITH_DATA_SETS)
+def test_what_a_page_says_of_data_sets_works(name, made_data_sets, tmp_path, monkeypatch):
+    shutil.copytree(made_data_sets, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", sys.argv)
+    assert follow(DOCS / f"{name}.md")
+
+
 @pytest.mark.parametrize("name", CHANGE_THE_PACKAGE)
 def test_what_a_page_adds_works_in_a_copy_of_the_package(name, place):
     shutil.copytree(ROOT / "src" / "summdiff", place / "copy" / "summdiff")
@@ -54,7 +96,7 @@ def test_what_a_page_adds_works_in_a_copy_of_the_package(name, place):
 
 def test_every_page_with_commands_or_python_is_run():
     have = {page.stem for page in PAGES if any(block[0] in ("bash", "python") for block in blocks(page))}
-    assert have == {*FOLLOWED, *CHANGE_THE_PACKAGE, *FOLLOWED_WITH_FILES, *OTHERWISE}
+    assert have == {*FOLLOWED, *CHANGE_THE_PACKAGE, *FOLLOWED_WITH_FILES, *FOLLOWED_WITH_DATA_SETS, *OTHERWISE}
 
 
 def test_a_diff_that_does_not_fit_is_noticed(tmp_path, monkeypatch):
