@@ -20,23 +20,22 @@ from films import with_key_frames
 from rows import Row, ratio, turns, write
 
 from summdiff.summary import Interval
-from summdiff.video import probe, write_cut
-from summdiff.video.copy import CopyPlan
-from summdiff.video.cut import tick_parts
-from summdiff.video.index import _index_frames, index_frames
-from summdiff.video.pick import FramePicker
+from summdiff.video import SeekingDecoder, index_frames, probe, write_cut
+from summdiff.video._copy import CopyPlan
+from summdiff.video._cut import tick_parts
+from summdiff.video._index import _index_frames
 
 
 def encoded(path: Path, parts: list[Interval]) -> float:
     """Seconds of these parts that are not in whole groups of pictures."""
     index = index_frames(path)
-    with FramePicker(path, index) as picker:
-        ticks = tick_parts(parts, index, time_base=picker.time_base, nominal=picker.nominal)
-        plan = CopyPlan.of(index, picker.first, picker.time_base)
-        if plan is None:
-            return sum(part.duration for part in parts)
-        stretches = [stretch for part in ticks for stretch in plan.stretches(part.start, part.end)]
-        return float(sum(each.end - each.start for each in stretches if each.group is None) * picker.time_base)
+    with SeekingDecoder(path, index) as decoder:
+        plan = CopyPlan.of(index, decoder.first)
+    if plan is None:
+        return sum(part.duration for part in parts)
+    stretches = [stretch for part in tick_parts(parts, index) for stretch in plan.stretches(part.start, part.end)]
+    ticks = sum(stretch.end - stretch.start for stretch in stretches if stretch.group is None)
+    return float(ticks * index.clock.time_base)
 
 
 def anew(path: Path, parts: list[Interval], target: Path, method: Literal["encode", "auto"]) -> None:

@@ -28,7 +28,7 @@ import summdiff
 from summdiff.documents import put_table
 from summdiff.summary import Summary
 from summdiff.video import write_cut
-from summdiff.video.index import _index_frames
+from summdiff.video._index import _index_frames
 
 
 def plain_pass(path: Path) -> float:
@@ -118,9 +118,9 @@ WRITING, OF_CURVES = "writing the mp4", "knapsack of every curve"
 WHOLE = (WRITING, OF_CURVES)
 # What a stack is doing, by the innermost of these that is in it: (function, file it is in, in words).
 PARTS = (
-    ("__call__", "picture.py", "looking at brightness or scaling a frame"),
-    ("_decode", "source.py", "decoding"),
-    ("_decoded", "source.py", "reading packets"),
+    ("__call__", "_picture.py", "looking at brightness or scaling a frame"),
+    ("_decode", "_decode.py", "decoding"),
+    ("_decoded", "_decode.py", "reading packets"),
     ("put", "queue.py", "waiting for room in the queue"),
     ("get", "queue.py", "waiting for frames"),
     ("__call__", "efficientnet_lite0.py", "backbone"),
@@ -131,7 +131,7 @@ PARTS = (
     ("within_segment_scatter", "cost.py", "shots (KTS)"),
     ("probability", "budget.py", OF_CURVES),
     ("choose", "budget.py", "knapsack"),
-    ("write_cut", "cut.py", WRITING),
+    ("write_cut", "_write.py", WRITING),
 )
 
 

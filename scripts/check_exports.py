@@ -29,9 +29,7 @@ from PIL import Image
 
 from summdiff import Summarizer, Summary
 from summdiff.export import FORMATS, save, targets
-from summdiff.video import CutList, cut_list
-from summdiff.video.index import index_frames
-from summdiff.video.source import FrameSource
+from summdiff.video import CutList, cut_list, index_frames
 
 Check = Callable[[Sequence[Path], Summary, CutList], str]
 
@@ -43,9 +41,7 @@ def same(found: object, meant: object, what: str) -> None:
 
 def mp4(paths: Sequence[Path], summary: Summary, cut: CutList) -> str:
     index = index_frames(cut.path)
-    with FrameSource(cut.path) as source:
-        clock = source.time_base
-    times = index.shown * float(clock)
+    times = index.ticks * float(index.clock.time_base)
     meant = sum(int(((times >= float(p.start) - 1e-6) & (times < float(p.end) - 1e-6)).sum()) for p in cut.parts)
     with av.open(str(paths[0])) as container:
         frames = sum(1 for _ in container.decode(video=0))

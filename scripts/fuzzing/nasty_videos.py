@@ -456,7 +456,7 @@ def _cases() -> Iterator[tuple[str, Nasty]]:
     yield "sound only", Nasty(_sound_only, "has only sound")
     yield "sound with a cover picture", Nasty(partial(_sound_only, cover=True), "has only sound")
     yield "subtitles only", Nasty(partial(_subtitles, text="words", only=True), "has no picture")
-    yield "a png named mp4", Nasty(partial(written, name="png.mp4", content=_png(64, 64)), "is a picture")
+    yield "a png named mp4", Nasty(partial(written, name="png.mp4", content=_png(64, 64)), "is an image")
     yield "a text named mp4", Nasty(partial(written, name="text.mp4", content=b"words\n" * 300), "'.*text.mp4'")
     yield (
         "a web page named mp4",

@@ -26,7 +26,7 @@ from summdiff.scoring import load_model
 from summdiff.segmentation import kts
 from summdiff.selection import Shots, alternatives
 from summdiff.summary import Alternative, Interval, Scores, Shot, Summary, merge
-from summdiff.video.source import file_version
+from summdiff.video import file_version
 
 if TYPE_CHECKING:
     from summdiff.scoring.model import Model

@@ -234,8 +234,8 @@ def test_threads_are_shared_out(three_films, tmp_path):
     code = (
         "import sys; from summdiff._runtime import limit_threads, threads_asked\n"
         "limit_threads(1)\n"
-        "from summdiff.video.source import FrameSource\n"
-        "with FrameSource(sys.argv[1]) as source: print(source.stream.codec_context.thread_count, threads_asked())"
+        "from summdiff.video import FrameDecoder\n"
+        "with FrameDecoder(sys.argv[1]) as decoder: print(decoder.stream.codec_context.thread_count, threads_asked())"
     )
     result = subprocess.run(
         [sys.executable, "-c", code, three_films / "0.mp4"], capture_output=True, text=True, check=True

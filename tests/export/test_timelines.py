@@ -18,8 +18,8 @@ import pytest
 from summdiff.export import save
 from summdiff.export.edl import reel
 from summdiff.summary import Summary
-from summdiff.video.cutlist import grid_rate
-from summdiff.video.index import FrameIndex
+from summdiff.video import Clock, FrameIndex
+from summdiff.video._cut import grid_rate
 
 FORMATS = ["otio", "edl", "fcpxml", "fcp7xml"]
 WILD = [0.0, 0.05, 0.09, 0.131, 0.2, 0.21, 0.3, 0.42, 0.45, 0.5, 0.6, 0.633, 0.7, 0.8, 0.85, 0.9, 1.0, 1.4, 1.45, 1.5]
@@ -356,10 +356,14 @@ def test_a_thousand_parts(nasty, summary_of, tmp_path):
     ],
 )  # fmt: skip
 def test_a_variable_rate_gets_the_nearest_that_editors_know_else_the_next_above(average, rate):
-    shown = np.sort(np.random.default_rng(0).integers(0, 100_000, size=100))  # nothing that comes steadily
-    index = FrameIndex(shown=shown, end=100_000, keys=np.zeros(0, dtype=np.int64))
-    grid, _, steady = grid_rate(
-        index, time_base=Fraction(1, 1000), told=Fraction(25), average=Fraction(average).limit_denominator(100_000)
+    index = FrameIndex(
+        ticks=np.sort(np.random.default_rng(0).integers(0, 100_000, size=100)),
+        end=round(100 * 1000 / average),
+        key_ticks=np.zeros(0, dtype=np.int64),
+        clock=Clock(Fraction(1, 1000), 0),
+        nominal_rate=Fraction(25),
     )
+    assert index.average_rate == pytest.approx(average, rel=1e-3)
+    grid, _, steady = grid_rate(index)
     assert not steady
     assert grid == rate

@@ -12,7 +12,7 @@ import pytest
 
 from summdiff.summary import Interval
 from summdiff.video import VideoReader, write_cut
-from summdiff.video.h264 import Sequence, parameter_sets
+from summdiff.video._h264 import SequenceParameterSet, parameter_sets
 
 GROUP = 12
 PARTS = (
@@ -242,11 +242,11 @@ class TestParameterSets:
         with av.open(str(made.path)) as container:
             context = container.streams.video[0].codec_context
             sets = parameter_sets(context.extradata)
-            sequence = Sequence.parse(sets.sequence[0])
+            sequence = SequenceParameterSet.parse(sets.sequence[0])
             assert (sequence.width, sequence.height) == (context.width, context.height)
             assert sequence.plain == (kind in COPYABLE)
-            assert sequence.tells_reordering
-            assert sets.free_id() == (30 if sequence.id == 31 else 31)
+            assert sequence.limits_reordering
+            assert sets.unused_id() == (30 if sequence.id == 31 else 31)
             if context.extradata[0] == 1:
                 assert sets.configuration()[:6] == context.extradata[:6]
 

@@ -16,8 +16,7 @@ from summdiff.data.h5 import VideoGroup
 from summdiff.errors import DataError
 from summdiff.features.files import VideoFeatures
 from summdiff.metrics.segments import Segments
-from summdiff.video.index import index_frames
-from summdiff.video.source import FrameSource
+from summdiff.video import FrameDecoder, index_frames
 
 _TOLERANCE = 0.01  # share of the annotated frames by which a video's own number may differ
 
@@ -43,10 +42,11 @@ def aligned(video: VideoAnnotations, path: Path, seen: VideoFeatures) -> tuple[V
 
 def _frame_times(path: Path, frames: int) -> NDArray[np.float64]:
     """(frames,) seconds at which each frame appears."""
-    with FrameSource(path) as source:
-        times = index_frames(path).shown * float(source.time_base)
-        if len(times) != frames:  # some are damaged, which only decoding tells
-            times = np.array([source.seconds(timed.ticks) for timed in source])
+    index = index_frames(path)
+    times = index.ticks * float(index.clock.time_base)
+    if len(times) != frames:  # some are damaged, which only decoding shows
+        with FrameDecoder(path) as decoder:
+            times = np.array([decoder.seconds(timed.ticks) for timed in decoder])
     return np.asarray(times, dtype=np.float64)
 
 

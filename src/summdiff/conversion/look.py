@@ -13,10 +13,7 @@ from numpy.typing import NDArray
 from summdiff.features import Backbone
 from summdiff.features.cache import FeatureCache
 from summdiff.features.files import VideoFeatures
-from summdiff.video import probe
-from summdiff.video.picture import Scaler
-from summdiff.video.probe import pixel_aspect
-from summdiff.video.source import FrameSource
+from summdiff.video import FrameDecoder, Scaler, pixel_aspect, probe
 
 _BATCH = 16  # frames a call of the backbone
 _AHEAD = 4  # batches that may wait between the decoder and the backbone
@@ -48,8 +45,8 @@ def _extract(path: Path, backbone: Backbone, every: int) -> VideoFeatures:
     def run(images: NDArray[np.uint8]) -> NDArray[np.float16]:
         return backbone(images).astype(np.float16)
 
-    with FrameSource(path) as source, ThreadPoolExecutor(1, "summdiff-look") as looking:
-        scaler = Scaler(short_side=backbone.short_side, pixel_aspect=pixel_aspect(source))
+    with FrameDecoder(path) as source, ThreadPoolExecutor(1, "summdiff-look") as looking:
+        scaler = Scaler(short_side=backbone.short_side, pixel_aspect=pixel_aspect(source.stream))
         for timed in source:
             if frames % every == 0:
                 waiting.append(scaler(timed.frame))

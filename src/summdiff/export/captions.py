@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from summdiff.export.times import clock
 from summdiff.summary import Summary
-from summdiff.video import Cue, carried_subtitles, carry, cut_list, read_chapters
+from summdiff.video import Cue, cut_list, read_chapters, retime, retimed_subtitles
 
 
 def chapters_of(summary: Summary) -> tuple[Cue, ...]:
     """The source's chapters that are left; where it has none, one for each part, titled by its place in the source."""
     cut = cut_list(summary.video.path, summary.selection)
-    marks = carry(read_chapters(cut.path), [(part.start, part.end) for part in cut.parts])
+    marks = retime(read_chapters(cut.path), [(part.start, part.end) for part in cut.parts])
     return marks or tuple(
         Cue(part.offset, part.offset + part.end - part.start, f"{clock(part.start)} – {clock(part.end)}")
         for part in cut.parts
@@ -20,5 +20,5 @@ def chapters_of(summary: Summary) -> tuple[Cue, ...]:
 def subtitles_of(summary: Summary) -> tuple[Cue, ...]:
     """The cues of the subtitle track that a player shows by itself, else of the first; none where there is no track."""
     cut = cut_list(summary.video.path, summary.selection)
-    tracks = carried_subtitles(cut.path, [(part.start, part.end) for part in cut.parts])
+    tracks = retimed_subtitles(cut.path, [(part.start, part.end) for part in cut.parts])
     return next((track.cues for track in sorted(tracks, key=lambda track: not track.default)), ())

@@ -1,23 +1,53 @@
-"""Reading and writing videos: what a file is, its frames at a steady rate, and parts of it as a new file."""
+"""Reading and writing videos.
 
-from summdiff.video.captions import Cue, carried_subtitles, carry, read_chapters
-from summdiff.video.cut import write_cut
-from summdiff.video.cutlist import CutList, CutPart, cut_list
-from summdiff.video.probe import probe
-from summdiff.video.reader import Step, VideoReader
-from summdiff.video.stills import stills
+- probing: `probe`, `start_in_player`, `open_input`, `video_stream`, `pixel_aspect`, `file_version`
+- decoding: `FrameDecoder` in one pass, `SeekingDecoder` by ranges with the `FrameIndex` of `index_frames`
+- sampling: `VideoReader` at a steady rate, `stills` at given times; `Scaler` makes images of frames
+- cutting: `cut_list` gives the frames of a summary as a `CutList` of `CutPart`s
+- writing: `write_cut`
+- sound and text: `AudioTrack`; `read_subtitles`, `read_chapters`, `retime` and `retimed_subtitles` with their `Cue`s
+
+All times of a file are on one `Clock` that starts with its first displayed frame. A *tick* is the unit of the video
+stream's time base.
+"""
+
+from summdiff.video._audio_track import AudioTrack
+from summdiff.video._container import Clock, file_version, open_input, pixel_aspect, video_stream
+from summdiff.video._cut import CutList, CutPart, cut_list
+from summdiff.video._decode import FrameDecoder, TimedFrame
+from summdiff.video._index import FrameIndex, SeekingDecoder, index_frames
+from summdiff.video._picture import Scaler
+from summdiff.video._probe import probe, start_in_player
+from summdiff.video._sample import Step, VideoReader, stills
+from summdiff.video._subtitles import Cue, SubtitleTrack, read_chapters, read_subtitles, retime, retimed_subtitles
+from summdiff.video._write import write_cut
 
 __all__ = [
+    "AudioTrack",
+    "Clock",
     "Cue",
     "CutList",
     "CutPart",
+    "FrameDecoder",
+    "FrameIndex",
+    "Scaler",
+    "SeekingDecoder",
     "Step",
+    "SubtitleTrack",
+    "TimedFrame",
     "VideoReader",
-    "carried_subtitles",
-    "carry",
     "cut_list",
+    "file_version",
+    "index_frames",
+    "open_input",
+    "pixel_aspect",
     "probe",
     "read_chapters",
+    "read_subtitles",
+    "retime",
+    "retimed_subtitles",
+    "start_in_player",
     "stills",
+    "video_stream",
     "write_cut",
 ]

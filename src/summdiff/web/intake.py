@@ -77,9 +77,7 @@ def describe(path: Path, title: str) -> Source:
     """
     import av
 
-    from summdiff.video import probe
-    from summdiff.video.probe import first_shown
-    from summdiff.video.source import open_input, video_stream
+    from summdiff.video import open_input, probe, start_in_player, video_stream
 
     try:
         with open_input(path, formats=_CONTAINERS) as container:
@@ -88,7 +86,7 @@ def describe(path: Path, title: str) -> Source:
             sounds = [stream.codec_context for stream in container.streams.audio]
             sound = {context.codec.canonical_name for context in sounds if context is not None}
         info = probe(path)
-        late = first_shown(path)
+        late = start_in_player(path)
     except (av.FFmpegError, OSError, ValueError) as error:
         raise VideoError(f"'{title}' cannot be read as a video.") from error
     except VideoError as error:

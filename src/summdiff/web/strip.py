@@ -10,11 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from summdiff.atomic import written_whole
-from summdiff.video.index import index_frames
-from summdiff.video.pick import FramePicker
-from summdiff.video.picture import Scaler
-from summdiff.video.probe import pixel_aspect
-from summdiff.video.source import FrameSource
+from summdiff.video import Scaler, SeekingDecoder, index_frames, pixel_aspect
 
 _MOST_PICTURES = 240
 _MOST_A_SECOND = 2
@@ -61,17 +57,16 @@ def draw(
     from PIL import Image
 
     index = index_frames(video)
-    with FrameSource(video) as source:
-        scale = Scaler(short_side=_SHORT_SIDE, pixel_aspect=pixel_aspect(source))
-        duration = max(source.seconds(index.end), 1e-3) or duration
+    duration = max(float(index.end * index.clock.time_base), 1e-3)
     count = max(1, min(_MOST_PICTURES, math.ceil(duration * _MOST_A_SECOND)))
     stretches = np.linspace(0, index.end, count + 1)
     sheet: Image.Image | None = None
     size = (0, 0)
-    with FramePicker(video, index) as picker:
+    with SeekingDecoder(video, index) as decoder:
+        scale = Scaler(short_side=_SHORT_SIDE, pixel_aspect=pixel_aspect(decoder.stream))
         for at in range(count):
-            wanted = _best(index.keys, stretches[at], stretches[at + 1])
-            frame = next((timed.frame for timed in picker.pick(wanted, wanted + 1, held=True)), None)
+            wanted = _best(index.key_ticks, stretches[at], stretches[at + 1])
+            frame = next((timed.frame for timed in decoder.frames(wanted, wanted + 1, with_current=True)), None)
             if frame is not None:
                 picture = Image.fromarray(scale(frame))
                 if sheet is None:

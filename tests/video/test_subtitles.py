@@ -7,8 +7,8 @@ import pytest
 
 from caption_files import add_captions
 from summdiff.summary import Interval
-from summdiff.video import Cue, carry, cut_list, read_chapters, write_cut
-from summdiff.video.captions import one_at_a_time, read_subtitles
+from summdiff.video import Cue, cut_list, read_chapters, read_subtitles, retime, write_cut
+from summdiff.video._subtitles import without_overlaps
 
 CUES = [
     (0.2, 0.5, "Gone"),
@@ -48,12 +48,12 @@ def test_they_are_in_the_new_mp4_at_its_times(make_video, tmp_path, name, codec,
     write_cut(source, PARTS, tmp_path / "cut.mp4")
     cut = cut_list(source, PARTS)
     (track,) = read_subtitles(source)
-    carried = carry(track.cues, [(part.start, part.end) for part in cut.parts])
+    carried = retime(track.cues, [(part.start, part.end) for part in cut.parts])
     assert plain(carried) == left
 
     (written,) = read_subtitles(tmp_path / "cut.mp4")
     assert written.language == "deu"
-    assert plain(written.cues) == plain(one_at_a_time(carried))
+    assert plain(written.cues) == plain(without_overlaps(carried))
     assert plain(read_chapters(tmp_path / "cut.mp4")) == CHAPTERS_LEFT
     with av.open(str(tmp_path / "cut.mp4")) as container:
         assert [stream.type for stream in container.streams][:3] == ["video", "audio", "subtitle"]
@@ -80,13 +80,13 @@ def test_a_video_without_has_none(make_video):
 def test_a_cue_over_a_border_does_not_flicker():
     whole = Cue(Fraction(0), Fraction(10), "all of it")
     parts = [(Fraction(1), Fraction(2)), (Fraction(5), Fraction(7))]
-    assert carry([whole], parts) == (Cue(Fraction(0), Fraction(3), "all of it"),)
-    assert carry([Cue(Fraction(2), Fraction(5), "between")], parts) == ()
+    assert retime([whole], parts) == (Cue(Fraction(0), Fraction(3), "all of it"),)
+    assert retime([Cue(Fraction(2), Fraction(5), "between")], parts) == ()
 
 
 def test_overlapping_cues_share_the_screen():
     cues = [Cue(Fraction(start), Fraction(end), text) for start, end, text in [(0, 4, "a"), (1, 2, "b"), (3, 5, "c")]]
-    assert [(cue.start, cue.end, cue.text) for cue in one_at_a_time(cues)] == [
+    assert [(cue.start, cue.end, cue.text) for cue in without_overlaps(cues)] == [
         (0, 1, "a"),
         (1, 2, "a\nb"),
         (2, 3, "a"),
@@ -97,6 +97,6 @@ def test_overlapping_cues_share_the_screen():
 
 def test_a_thousand_cues_at_once_do_not_fill_the_memory():
     cues = [Cue(Fraction(n, 10), Fraction(1000), f"cue {n}") for n in range(1000)]
-    flat = one_at_a_time(cues)
+    flat = without_overlaps(cues)
     assert flat[-1].text.split("\n") == [f"cue {n}" for n in range(992, 1000)]
     assert sum(len(cue.text) for cue in flat) < 100 * len(cues)

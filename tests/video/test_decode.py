@@ -126,5 +126,8 @@ def test_time_stays_right_where_little_can_be_left_out(what, make_video, tmp_pat
 
 
 def test_a_distance_below_zero_is_refused(make_video):
-    with VideoReader(make_video().path) as reader, pytest.raises(UsageError, match="0 seconds or more"):
+    with (
+        VideoReader(make_video().path) as reader,
+        pytest.raises(UsageError, match="`sparse` must be 0 seconds or more"),
+    ):
         reader.steps(sparse=-1.0)

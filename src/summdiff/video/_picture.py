@@ -1,4 +1,4 @@
-"""From decoded frames to pictures: which way is up, square pixels, and how much changed since the frame before."""
+"""Pictures from decoded frames: orientation, scaling to square pixels, and change from frame to frame."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoRef
 from numpy.typing import NDArray
 
 _UNSPECIFIED = 2  # AVCOL_SPC_UNSPECIFIED
-# Of the longer side by the shorter; a picture of 16,384 x 2 pixels would be two million pixels long otherwise.
-_LONGEST_SHAPE = 8
-_SAMPLES_DOWN, _SAMPLES_ACROSS = 18, 32
+# Longer side divided by the shorter one; without it, 16,384 x 2 pixels would become two million pixels wide.
+_MAX_ELONGATION = 8
+_SAMPLE_ROWS, _SAMPLE_COLUMNS = 18, 32
 
 
 @dataclass(frozen=True, slots=True)
 class Orientation:
-    """How the stored picture is turned for display: first transposed, then mirrored left-right and upside down."""
+    """How to turn a stored picture for display: transpose it, then mirror it (left-right) and flip it (up-down)."""
 
     transposed: bool = False
     mirrored: bool = False
@@ -29,9 +29,9 @@ class Orientation:
 
     @classmethod
     def of(cls, frame: VideoFrame) -> Orientation:
-        """Read the display matrix that travels with a decoded frame, rounded to quarter turns.
+        """Read a frame's display matrix, rounded to quarter turns.
 
-        The matrix [a b u; c d v; x y w] sends a stored point (p, q), y pointing down, to (a p + c q, b p + d q).
+        The matrix [a b u; c d v; x y w] maps a stored point (p, q), y pointing down, to (a p + c q, b p + d q).
         """
         matrix = display_matrix(frame)
         if matrix is None:
@@ -43,13 +43,13 @@ class Orientation:
 
     @property
     def rotation(self) -> int:
-        """Clockwise turn in degrees: 0, 90, 180 or 270. Of a mirrored picture: the turn after mirroring it."""
+        """Clockwise rotation in degrees: 0, 90, 180 or 270. A mirrored picture is rotated after mirroring."""
         if self.transposed:
             return 270 if self.flipped else 90
         return 180 if self.flipped else 0
 
     def apply(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Turn a stored picture (H, W, 3) upright; contiguous."""
+        """Turn a stored picture (H, W, 3) upright; the result is contiguous."""
         if self.transposed:
             image = image.swapaxes(0, 1)
         if self.mirrored:
@@ -60,7 +60,7 @@ class Orientation:
 
 
 def display_matrix(frame: VideoFrame) -> tuple[int, ...] | None:
-    """The nine numbers of the frame's display matrix (FFmpeg's AV_FRAME_DATA_DISPLAYMATRIX), or None."""
+    """Return the nine numbers of a frame's display matrix (FFmpeg's AV_FRAME_DATA_DISPLAYMATRIX), or None."""
     side_data: Any = frame.side_data  # typed as a dict by PyAV, but iterates over its values
     for data in side_data:
         if data.type == SideDataType.DISPLAYMATRIX:
@@ -69,13 +69,13 @@ def display_matrix(frame: VideoFrame) -> tuple[int, ...] | None:
 
 
 class Scaler:
-    """Turns frames into small upright RGB pictures with square pixels, in one step of FFmpeg's scaler.
+    """Convert frames to small upright RGB images with square pixels, in one step of FFmpeg's scaler.
 
-    The size follows from the first frame; later ones are brought to the same size. Pictures more than eight times as
-    long as wide are squeezed to that.
+    The first frame sets the size of all images. Images are at most eight times as long as wide; longer frames are
+    squeezed.
 
     Args:
-        short_side: pixels of the shorter side of the result.
+        short_side: pixels of the shorter side of the images.
         pixel_aspect: width of a stored pixel divided by its height.
     """
 
@@ -87,14 +87,14 @@ class Scaler:
         self._width = self._height = 0
 
     def __call__(self, frame: VideoFrame) -> NDArray[np.uint8]:
-        """The frame as (H, W, 3) uint8 RGB."""
+        """Convert a frame to (H, W, 3) uint8 RGB."""
         if self._orientation is None:
             self._orientation = Orientation.of(frame)
-            across, down = frame.width * float(self._pixel_aspect), float(frame.height)
-            scale = self._short_side / min(across, down)
-            longest = _LONGEST_SHAPE * self._short_side
-            self._width, self._height = (max(1, min(round(side * scale), longest)) for side in (across, down))
-        # Untagged video is BT.709 from HD upwards by convention; FFmpeg's scaler would take BT.601 for all.
+            width, height = frame.width * float(self._pixel_aspect), float(frame.height)
+            scale = self._short_side / min(width, height)
+            longest = _MAX_ELONGATION * self._short_side
+            self._width, self._height = (max(1, min(round(side * scale), longest)) for side in (width, height))
+        # By convention, untagged video is BT.709 from HD upwards; FFmpeg's scaler assumes BT.601 at all sizes.
         untagged_hd = frame.colorspace == _UNSPECIFIED and min(frame.width, frame.height) >= 720
         small = self._reformatter.reformat(
             frame,
@@ -109,10 +109,7 @@ class Scaler:
 
 
 class LumaChange:
-    """How much the picture changed from one frame to the next, measured on a sparse grid of its brightness.
-
-    Costs next to nothing: some six hundred samples are read straight from the decoder's own picture.
-    """
+    """Measure the change from frame to frame on about 600 luma samples, read directly from the decoder's buffer."""
 
     def __init__(self) -> None:
         self._previous: NDArray[Any] | None = None
@@ -121,9 +118,9 @@ class LumaChange:
         self._reformatter = VideoReformatter()
 
     def __call__(self, frame: VideoFrame) -> float:
-        """Mean absolute difference from the frame before, in steps of the stored samples.
+        """Return the mean absolute difference from the previous frame, in units of the stored samples.
 
-        Comparable between frames of one video only. Infinite where size or pixel format changed, 0 for the first.
+        Comparable within one video only. Infinite if the size or pixel format changed, 0 for the first frame.
         """
         layout = (frame.format.name, frame.width, frame.height)
         if layout != self._layout:
@@ -134,22 +131,22 @@ class LumaChange:
         samples = self._samples(frame)
         difference = np.abs(samples - self._previous)
         self._previous = samples
-        return float(difference.sum() / difference.size)  # half the cost of mean() on so few numbers
+        return float(difference.sum() / difference.size)  # twice as fast as mean() on so few numbers
 
     def _samples(self, frame: VideoFrame) -> NDArray[Any]:
         if self._dtype is None:
-            small = self._reformatter.reformat(frame, width=_SAMPLES_ACROSS, height=_SAMPLES_DOWN, format="gray8")
+            small = self._reformatter.reformat(frame, width=_SAMPLE_COLUMNS, height=_SAMPLE_ROWS, format="gray8")
             return np.asarray(small.to_ndarray(), dtype=np.int32)
-        plane: Any = frame.planes[0]  # a buffer, which typing knows from Python 3.12 on
+        plane: Any = frame.planes[0]  # a buffer; typing can say so from Python 3.12 on
         width, height = frame.width, frame.height
         stored: NDArray[Any] = np.frombuffer(plane, dtype=self._dtype)
         rows = stored[: stored.size // height * height].reshape(height, -1)
-        down, across = max(1, height // _SAMPLES_DOWN), max(1, width // _SAMPLES_ACROSS)
-        return rows[down // 2 :: down, across // 2 : width : across].astype(np.int32)  # a copy: the decoder reuses
+        down, across = max(1, height // _SAMPLE_ROWS), max(1, width // _SAMPLE_COLUMNS)
+        return rows[down // 2 :: down, across // 2 : width : across].astype(np.int32)  # the decoder reuses its buffer
 
 
 def _sample_type(frame: VideoFrame) -> np.dtype[Any] | None:
-    """Type of the numbers in the first plane; None where they are not brightness (palettes, bit fields, floats)."""
+    """Return the data type of the first plane; None if it does not hold luma (palettes, bit fields, floats)."""
     layout = frame.format
     bits = layout.components[0].bits
     if layout.has_palette or layout.is_bit_stream or not 8 <= bits <= 16:

@@ -19,7 +19,7 @@ from summdiff.video import VideoReader, probe, write_cut
 
 def upright(frame):
     """The frame as RGB, turned the way a player turns it."""
-    from summdiff.video.picture import Orientation
+    from summdiff.video._picture import Orientation
 
     return Orientation.of(frame).apply(frame.to_ndarray(format="rgb24"))
 

@@ -1,0 +1,191 @@
+"""Opening of local video files, choice of their streams, and the clock that all streams of a file share."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import av
+import av.container
+import av.stream
+from av.audio.stream import AudioStream
+from av.container.input import InputContainer
+from av.video.stream import VideoStream
+
+from summdiff._runtime import whole_number
+from summdiff.errors import UsageError, VideoError
+
+PIXELS_VARIABLE = "SUMMDIFF_MAX_PIXELS"
+# A frame that would be displayed for longer has a wrong timestamp: it must not turn into years of video.
+LONGEST_STILL_SECONDS = 3600.0
+_IMAGE_AND_TEXT_FORMATS = ("image2", "_pipe", "tty")
+# Formats that only name other files or streams, which the user did not ask to open.
+_PLAYLISTS = frozenset({"concat", "dash", "hls", "imf", "rtp", "rtsp", "sap", "sdp", "webm_dash_manifest"})
+# 8192 x 8192. A decoder holds sixteen frames and more, so that larger ones take gigabytes.
+_DEFAULT_MAX_PIXELS = 2**26
+
+
+FileVersion = tuple[int, int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """The time line that all streams of a file share: 0 is when the first frame is displayed.
+
+    Streams have different time bases, so times of different streams are compared in exact seconds.
+
+    Attributes:
+        time_base: seconds per tick of the video stream.
+        origin: presentation timestamp of the first displayed frame, in ticks of the video stream.
+    """
+
+    time_base: Fraction
+    origin: int
+
+    def seconds(self, timestamp: int, time_base: Fraction) -> Fraction:
+        """Seconds from the first displayed frame to a timestamp of any stream with the given time base."""
+        return timestamp * time_base - self.origin * self.time_base
+
+    def timestamp(self, seconds: Fraction, time_base: Fraction) -> int:
+        """Inverse of `seconds`, rounded to a tick."""
+        return round((seconds + self.origin * self.time_base) / time_base)
+
+
+def open_input(path: str | os.PathLike[str], *, formats: Iterable[str] | None = None) -> InputContainer:
+    """Open a local file for reading.
+
+    Args:
+        path: the file.
+        formats: FFmpeg's names of the containers to accept; None accepts every container that holds its own media.
+
+    Raises:
+        VideoError: the path does not exist, is not a regular file, is empty, or FFmpeg cannot read it as a video.
+    """
+    # An absolute path keeps FFmpeg from taking "a:b.mp4" for a protocol or "-i.mp4" for an option.
+    absolute = Path(os.path.abspath(os.fspath(path)))  # noqa: PTH100  (Path.resolve would follow links)
+    try:
+        if not absolute.exists():
+            raise VideoError(f"'{path}' does not exist; check the path.")
+        if absolute.is_dir():
+            raise VideoError(f"'{path}' is a folder; name a video file inside it.")
+        if not absolute.is_file():
+            raise VideoError(f"'{path}' is not a regular file; save the video to disk first.")
+        if absolute.stat().st_size == 0:
+            raise VideoError(f"'{path}' is empty (0 bytes); it may be an unfinished download or recording.")
+        # Titles in unknown encodings are no reason to refuse a video.
+        container = av.open(str(absolute), mode="r", options=_open_options(formats), metadata_errors="replace")
+    except av.ArgumentError as error:
+        raise VideoError(f"'{path}' cannot be read as a video: it is damaged, or a list of other files.") from error
+    except (av.FFmpegError, OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise VideoError(f"'{path}' cannot be read as a video: {reason}.") from error
+    # Presentation timestamps that FFmpeg derives from decode timestamps put the B-frames of AVI files out of order.
+    generate: Any = av.container.Flags.gen_pts  # PyAV's types take a member of this enum for the enum
+    container.flags &= ~generate.value
+    if container.format.name.endswith(_IMAGE_AND_TEXT_FORMATS):
+        container.close()
+        raise VideoError(f"'{path}' is an image or a text, not a video.")
+    return container
+
+
+def max_pixels() -> int:
+    """Return the number of pixels that a frame may have: $SUMMDIFF_MAX_PIXELS, by default 67 million.
+
+    Raises:
+        UsageError: the variable is not a whole number above 0.
+    """
+    return min(whole_number(PIXELS_VARIABLE, _DEFAULT_MAX_PIXELS, "pixels", error=UsageError), 2**31 - 1)
+
+
+def limit_pixels(stream: VideoStream, path: str | os.PathLike[str]) -> None:
+    """Refuse a stream whose frames are too large, and let its decoder treat frames that grow later as damage.
+
+    Raises:
+        VideoError: frames have more than `max_pixels()` pixels.
+    """
+    context, most = stream.codec_context, max_pixels()
+    if context.width * context.height > most:
+        raise VideoError(
+            f"'{path}' has frames of {context.width} x {context.height} pixels; at most {most:,} pixels are allowed, "
+            f"because larger frames take gigabytes of memory. Set {PIXELS_VARIABLE} to allow more."
+        )
+    context.options = {"max_pixels": _decoder_limit()}
+
+
+def file_version(path: str | os.PathLike[str]) -> FileVersion:
+    """Return a key that changes when a file is replaced or rewritten: device, inode, time and size; zeros for none."""
+    try:
+        status = os.stat(path)  # noqa: PTH116  (avoids creating a Path)
+    except (OSError, ValueError):  # ValueError: the name is impossible for a file
+        return 0, 0, 0, 0
+    return status.st_dev, status.st_ino, status.st_mtime_ns, status.st_size
+
+
+def video_stream(container: InputContainer) -> VideoStream:
+    """Return the stream that a player shows: a default stream if there is one, and the one with most pixels of those.
+
+    Cover images and thumbnails do not count.
+
+    Raises:
+        VideoError: there is no video stream, or no decoder for it.
+    """
+    stills = av.stream.Disposition.attached_pic | av.stream.Disposition.timed_thumbnails
+    streams = [stream for stream in container.streams.video if not stream.disposition & stills]
+    if not streams:
+        content = "only sound" if container.streams.audio else "no pictures"
+        raise VideoError(f"'{container.name}' has {content}; a video stream is needed.")
+    decodable = [stream for stream in streams if stream.codec_context is not None]
+    if not decodable:
+        raise VideoError(f"'{container.name}' uses a video codec that this FFmpeg cannot decode; convert it first.")
+    return max(
+        decodable,
+        key=lambda stream: (
+            bool(stream.disposition & av.stream.Disposition.default),
+            stream.codec_context.width * stream.codec_context.height,
+        ),
+    )
+
+
+def audio_stream(container: InputContainer) -> AudioStream | None:
+    """Return the first default audio stream that can be decoded, else the first that can be decoded, else None."""
+    decodable = [stream for stream in container.streams.audio if stream.codec_context is not None]
+    default = [stream for stream in decodable if stream.disposition & av.stream.Disposition.default]
+    return next(iter(default + decodable), None)
+
+
+def nominal_rate(stream: VideoStream) -> Fraction:
+    """Return the frames per second that the container states; 25 if it states nothing plausible."""
+    for rate in (stream.average_rate, stream.guessed_rate, stream.base_rate):
+        if rate and 1 / LONGEST_STILL_SECONDS <= rate <= 1000:
+            return rate
+    return Fraction(25)
+
+
+def pixel_aspect(stream: VideoStream) -> Fraction:
+    """Return the width of a stored pixel divided by its height; 1 if it is unknown or outside [1/16, 16]."""
+    ratio = stream.sample_aspect_ratio
+    return ratio if ratio and Fraction(1, 16) <= ratio <= 16 else Fraction(1)
+
+
+def _decoder_limit() -> str:
+    """Return `max_pixels` plus the margin that decoders add at the edges."""
+    return str(min(max_pixels() * 5 // 4 + 100_000, 2**31 - 1))
+
+
+@cache
+def _media_formats() -> str:
+    return ",".join(sorted(av.formats_available - _PLAYLISTS))
+
+
+def _open_options(formats: Iterable[str] | None) -> dict[str, str]:
+    """Return FFmpeg options that keep it from opening other files and from allocating huge frames."""
+    return {
+        "protocol_whitelist": "file",
+        "format_whitelist": _media_formats() if formats is None else ",".join(formats),
+        "max_pixels": _decoder_limit(),  # for decoders that run while the container is probed
+    }

@@ -1,0 +1,323 @@
+"""Decoding in one sequential pass: frames in display order, each with its presentation time.
+
+All workarounds for faulty containers, timestamps and decoders are here. The frames that come out have strictly
+increasing times that start at 0.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterator
+from fractions import Fraction
+from types import TracebackType
+from typing import NamedTuple, Self
+
+import av
+from av.packet import Packet
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from summdiff._runtime import threads_asked
+from summdiff.errors import VideoError
+from summdiff.video._container import (
+    LONGEST_STILL_SECONDS,
+    PIXELS_VARIABLE,
+    Clock,
+    limit_pixels,
+    max_pixels,
+    nominal_rate,
+    open_input,
+    video_stream,
+)
+
+# A larger step back is a break in the clock (joined recordings), a smaller one is a wrong timestamp.
+_CLOCK_BREAK_SECONDS = 1.0
+# Decoders that must not use frame threads: on damaged streams HEVC's occasionally hangs, and FFV1's crashed twice in
+# 20,000 altered films (docs/trust.md).
+_NO_FRAME_THREADS = frozenset({"ffv1", "hevc"})
+
+
+class TimedFrame(NamedTuple):
+    """A decoded frame with its presentation time and duration, in ticks from the first displayed frame."""
+
+    frame: VideoFrame
+    ticks: int
+    duration: int
+
+
+class FrameDecoder:
+    """Decode a video file in one sequential pass.
+
+    Iterating yields frames in display order; their ticks start at 0 and increase strictly. Timestamps are repaired:
+
+    - a missing one is one frame after its predecessor,
+    - a repeated or slightly earlier one is half a frame after it,
+    - after a break in the clock (a step back by over a second, or forward by over an hour) time goes on by one frame.
+
+    Damaged packets and frames are skipped and counted.
+
+    Args:
+        path: a local video file.
+        sparse: seconds. Where key frames are at most this far apart only key frames are decoded, and elsewhere only
+            reference frames. 0 decodes every frame.
+        threads: decoding threads. None takes $SUMMDIFF_THREADS, or FFmpeg's choice. With several threads, FFmpeg
+            conceals damaged pictures differently from run to run; with one it does not. If several threads decode
+            no frame at all, one thread is tried.
+
+    Attributes:
+        container, stream: the open file and its video stream.
+        time_base: seconds per tick.
+        frame_ticks: duration of a frame at the nominal rate, in ticks.
+        longest_ticks: longest plausible duration of a frame, in ticks.
+        regular: whether all timestamps so far were present and increasing, so that `clock` holds for the whole file.
+        corrupt: number of damaged packets and frames skipped so far.
+
+    Raises:
+        VideoError: the file cannot be opened, has no usable video stream or too large frames; when iterating: no frame
+            can be decoded.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], *, sparse: float = 0.0, threads: int | None = None) -> None:
+        self._path, self._sparse_seconds = path, sparse
+        self._open(threads or threads_asked() or 0)
+
+    def _open(self, threads: int) -> None:
+        self.container = open_input(self._path)
+        try:
+            self.stream = video_stream(self.container)
+            limit_pixels(self.stream, self._path)
+        except BaseException:
+            self.container.close()
+            raise
+        self.stream.thread_type = "SLICE" if self.stream.codec_context.name in _NO_FRAME_THREADS else "AUTO"
+        self.stream.codec_context.thread_count = self._threads = threads  # 0: FFmpeg's choice
+        self.time_base = self.stream.time_base or Fraction(1, 1_000_000)
+        self.frame_ticks = max(1, round(1 / (nominal_rate(self.stream) * self.time_base)))
+        self.longest_ticks = max(self.frame_ticks, math.floor(LONGEST_STILL_SECONDS / self.time_base))
+        self.regular = True
+        self.corrupt = 0
+        self._origin: int | None = None
+        self._shift = 0  # ticks to add to the container's timestamps
+        self._last: int | None = None  # ticks of the previous frame; None at the start and after a seek
+        self._use_dts = False
+        self._first_dts: int | None = None
+        self._sparse_ticks = round(self._sparse_seconds / self.time_base)
+        self._filter: _KeyFrameFilter | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file. Safe to call twice."""
+        self.container.close()
+
+    @property
+    def clock(self) -> Clock:
+        """The clock of the file; known once the first frame is decoded."""
+        if self._origin is None:
+            raise RuntimeError("the clock is unknown before the first frame is decoded")
+        return Clock(self.time_base, self._origin)
+
+    def seconds(self, ticks: int) -> float:
+        """Convert ticks to seconds, rounded to the nearest float."""
+        return ticks * self.time_base.numerator / self.time_base.denominator
+
+    @property
+    def packet_totals(self) -> tuple[int, int] | None:
+        """Number of frames of a sparse pass, decoded or not, and the ticks at which the last one ends.
+
+        None if the packets' timestamps are unreliable, and after a pass that decodes every frame.
+        """
+        packets = self._filter
+        if packets is None or packets.end is None or self._origin is None or self._last is None:
+            return None
+        end = packets.end - self._origin
+        # An end far behind the last decoded frame comes from a faulty timestamp.
+        reliable = packets.reliable and self.regular and end <= self._last + self._sparse_ticks
+        return (packets.displayed, end) if reliable else None
+
+    def seek(self, ticks: int) -> None:
+        """Continue with a key frame at or before `ticks`, if the container supports it; only while `regular`.
+
+        The container may land elsewhere: check the ticks of the next frame.
+        """
+        self.container.seek(self.clock.origin + ticks, stream=self.stream)
+        self._last = None
+
+    def __iter__(self) -> Iterator[TimedFrame]:
+        for frame in self._decoded():
+            ticks = self._start(frame) if self._origin is None else self._next_ticks(frame)
+            self._last = ticks
+            plausible = 0 < frame.duration <= self.longest_ticks
+            yield TimedFrame(frame, ticks, frame.duration if plausible else self.frame_ticks)
+        if self._origin is not None:
+            return
+        if self._threads != 1:
+            self.close()
+            self._open(threads=1)
+            yield from self
+            return
+        # A decoder that meets too large frames forgets the size that the container stated.
+        large = f", or its frames have more than the {max_pixels():,} pixels that {PIXELS_VARIABLE} allows"
+        raise VideoError(
+            f"'{self.container.name}' has no frame that can be decoded; the file is damaged"
+            f"{'' if self.stream.codec_context.width else large}."
+        )
+
+    def _start(self, frame: VideoFrame) -> int:
+        """Set the clock by the first displayed frame; return its ticks, 0."""
+        self._use_dts = frame.pts is None  # AVI and raw streams have at most decode timestamps
+        timestamp = frame.dts if self._use_dts else frame.pts
+        self.regular = not self._use_dts
+        # These files do not state the encoder's delay: take the first packet's time for the first frame's.
+        self._origin = (self._first_dts if self._use_dts else timestamp) or 0
+        self._shift = -(timestamp or 0)
+        return 0
+
+    def _next_ticks(self, frame: VideoFrame) -> int:
+        """Return the presentation time of a later frame, repaired where its timestamp is missing or implausible."""
+        timestamp = frame.dts if self._use_dts else frame.pts
+        step = None if timestamp is None or self._last is None else timestamp + self._shift - self._last
+        if timestamp is not None and (step is None or 0 < step <= self.longest_ticks):
+            return timestamp + self._shift
+        self.regular = False
+        last = self._last or 0
+        if timestamp is None:
+            return last + self.frame_ticks
+        if step is not None and (step > 0 or -step > round(_CLOCK_BREAK_SECONDS / self.time_base)):
+            self._shift = last + self.frame_ticks - timestamp
+            return last + self.frame_ticks
+        return last + max(1, self.frame_ticks // 2)
+
+    def _decoded(self) -> Iterator[VideoFrame]:
+        """Yield every undamaged frame in display order, and count the damaged ones."""
+        packets: Iterator[Packet[VideoStream]] = self.container.demux(self.stream)
+        chosen: Iterator[_ChosenPacket] = (_ChosenPacket(packet, isolated=False) for packet in packets)
+        if self._sparse_ticks:
+            self._filter = _KeyFrameFilter(packets, longest_gap=self._sparse_ticks)
+            chosen = iter(self._filter)
+        while True:
+            isolated = False
+            try:
+                packet, isolated = next(chosen, (None, False))
+            except av.FFmpegError:  # the file is truncated: flush the decoder
+                self.corrupt += 1
+                packet = None
+            if self._first_dts is None and packet is not None:
+                self._first_dts = packet.dts
+            if self._filter is not None and self._filter.first_group_done:  # the first displayed frame sets the clock
+                self.stream.codec_context.skip_frame = "NONREF"
+            for frame in self._decode_isolated(packet) if isolated else self._decode(packet):
+                if frame.is_corrupt:
+                    self.corrupt += 1
+                else:
+                    yield frame
+            if packet is None:
+                return
+
+    def _decode_isolated(self, packet: Packet[VideoStream] | None) -> list[VideoFrame]:
+        """Decode a key frame between two flushes, so that its skipped neighbours do not disturb the display order."""
+        frames = self._decode(None)
+        self.stream.codec_context.flush_buffers()
+        frames += self._decode(packet) + self._decode(None)
+        self.stream.codec_context.flush_buffers()
+        return frames
+
+    def _decode(self, packet: Packet[VideoStream] | None) -> list[VideoFrame]:
+        try:
+            return self.stream.decode(packet)
+        except av.EOFError:  # already flushed by the empty packet that ends demuxing
+            return []
+        except av.FFmpegError:
+            self.corrupt += 1
+            return []
+
+
+class _ChosenPacket(NamedTuple):
+    """A packet to decode; `isolated` marks a key frame whose neighbours are skipped."""
+
+    packet: Packet[VideoStream]
+    isolated: bool
+
+
+class _KeyFrameFilter:
+    """Choose the packets to decode for a frame every few seconds.
+
+    Packets are held back until the length of their group of pictures is known. Of a group that is at most
+    `longest_gap` long only the key frame is chosen. Longer groups are chosen completely, and so are the first, which
+    sets the clock, and the last. Once a timestamp is missing or decode timestamps go back, nothing is skipped any
+    more, because the presentation times of skipped frames would be unknown.
+
+    Args:
+        packets: of one video stream, in decoding order, ended by an empty one.
+        longest_gap: longest group of pictures of which only the key frame is decoded, in ticks.
+
+    Attributes:
+        displayed: number of packets so far with a frame to display, chosen or not.
+        end: timestamp at which the last of these frames ends; None before the first.
+        first_group_done: whether the first group of pictures is complete.
+        reliable: whether all timestamps so far were present and in order.
+    """
+
+    def __init__(self, packets: Iterator[Packet[VideoStream]], *, longest_gap: int) -> None:
+        self._packets, self._longest_gap = packets, longest_gap
+        self._held: list[Packet[VideoStream]] = []  # the current group of pictures, while its length is unknown
+        self._key_pts = 0
+        self._holding = False
+        self._previous_skipped = False
+        self._last_dts: int | None = None
+        self.displayed = 0
+        self.end: int | None = None
+        self.first_group_done = False
+        self.reliable = True
+
+    def __iter__(self) -> Iterator[_ChosenPacket]:
+        groups = 0
+        try:
+            for packet in self._packets:
+                if packet.size and self._starts_group(packet):
+                    if self._holding:
+                        yield _ChosenPacket(self._held[0], isolated=True)
+                        self._held.clear()
+                    self._previous_skipped = self._holding
+                    groups += 1
+                    self.first_group_done = self._holding = groups > 1
+                    self._key_pts = packet.pts or 0
+                elif self._previous_skipped and not self.reliable:
+                    yield from self._release()
+                    self._previous_skipped = False  # timestamps are not compared from here on
+                self._held.append(packet)
+                if not (self._holding and packet.size and self._is_short(packet)):
+                    yield from self._release()
+        except av.FFmpegError:  # the file is truncated: the held packets are its end
+            yield from self._release()
+            raise
+
+    def _starts_group(self, packet: Packet[VideoStream]) -> bool:
+        """Count the packet, and return whether it is a key frame that starts a group of pictures."""
+        pts, dts = packet.pts, packet.dts
+        goes_back = dts is not None and self._last_dts is not None and dts <= self._last_dts
+        self.reliable = self.reliable and pts is not None and not goes_back
+        self._last_dts = dts if dts is not None else self._last_dts  # Matroska has none for the first few packets
+        if pts is not None and not packet.is_discard:
+            self.displayed += 1
+            self.end = max(pts if self.end is None else self.end, pts + (packet.duration or 0))
+        return self.reliable and packet.is_keyframe
+
+    def _is_short(self, packet: Packet[VideoStream]) -> bool:
+        return self.reliable and packet.pts is not None and packet.pts - self._key_pts <= self._longest_gap
+
+    def _release(self) -> Iterator[_ChosenPacket]:
+        """Pass on the held packets, except leading frames that refer to a skipped group."""
+        self._holding = False
+        for packet in self._held:
+            leading = self._previous_skipped and packet.pts is not None and packet.pts < self._key_pts
+            if not leading:
+                yield _ChosenPacket(packet, isolated=False)
+        self._held.clear()

@@ -1,0 +1,180 @@
+"""Encoding as H.264 that every player and browser can show: 8 bit, 4:2:0, even size, the source's colour space."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any, cast
+
+import av
+import numpy as np
+from av.codec.context import Flags
+from av.container.output import OutputContainer
+from av.packet import Packet
+from av.video.codeccontext import VideoCodecContext
+from av.video.frame import PictureType, VideoFrame
+from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
+from av.video.stream import VideoStream
+
+from summdiff._runtime import threads_asked
+from summdiff.video._container import nominal_rate
+from summdiff.video._h264 import ParameterSets, SequenceParameterSet, length_prefixed, parameter_sets
+from summdiff.video._picture import display_matrix
+
+# No B-frames: with them, an mp4 cannot state the duration of the last frame at a variable rate, and encoded groups of
+# pictures could not be written next to copied ones without knowing all timestamps beforehand.
+_OPTIONS = {"preset": "veryfast", "crf": "20", "bf": "0", "forced-idr": "1"}
+_BT709, _LIMITED_RANGE = 1, 1  # numbers of ITU-T H.273 and of FFmpeg
+_FALLBACK_TIME_BASE = Fraction(1, 90000)
+_KEY_FRAME_SECONDS = 2  # players seek to key frames
+_PROFILES = {66: "baseline", 77: "main", 100: "high"}
+
+
+class H264Encoder:
+    """Add a video stream to a file and encode frames for it.
+
+    Frames are not rotated: the source's display matrix is written instead, as players expect it, so that no picture is
+    resampled and encoded frames match copied ones.
+
+    Args:
+        output: the file.
+        first: the first frame of the source, for size, colours and orientation.
+        source: the source's stream, for rate and pixel aspect ratio.
+        copied_sets: parameter sets of frames that will be copied into the same stream. Packets then have lengths
+            instead of start codes, see `summdiff.video._h264.length_prefixed`.
+        decode_delay: ticks by which decoding precedes display in copied frames.
+
+    Attributes:
+        stream: the output's stream.
+    """
+
+    def __init__(
+        self,
+        output: OutputContainer,
+        first: VideoFrame,
+        source: VideoStream,
+        *,
+        copied_sets: ParameterSets | None,
+        decode_delay: int,
+    ) -> None:
+        self._first = first
+        self._source = source
+        self._copied_sets = copied_sets
+        self._decode_delay = decode_delay
+        self._time_base = source.time_base or _FALLBACK_TIME_BASE
+        self._rate = nominal_rate(source)
+        self._rgb = first.format.is_rgb
+        self._reformatter = VideoReformatter()
+        self.stream = output.add_stream("libx264", rate=self._rate)
+        self._context: VideoCodecContext | None = self.stream.codec_context
+        self._configure(self._context)
+        matrix = display_matrix(first)
+        if matrix is not None:
+            self.stream.set_display_matrix(matrix)
+        if copied_sets is not None:
+            self._context.open()
+            own_sets = parameter_sets(self._context.extradata or b"")
+            self.stream.codec_context.extradata = copied_sets.joined_with(own_sets).configuration()
+        self._width, self._height = self._context.width, self._context.height
+
+    def encode(self, frame: VideoFrame, pts: int, duration: int, *, key: bool) -> list[Packet[VideoStream]]:
+        """Encode a frame displayed at tick `pts` of the output; return the packets to write.
+
+        Args:
+            frame: of the source.
+            pts: tick of the output, in the source's time base.
+            duration: in ticks.
+            key: whether to make it a key frame.
+        """
+        if self._context is None:
+            self._context = av.CodecContext.create("libx264", "w")
+            self._configure(self._context)
+        converted = self._convert(frame)
+        converted.pts, converted.duration, converted.time_base = pts, duration, self._context.time_base
+        # The encoder would follow the source's picture types.
+        converted.pict_type = PictureType.I if key else PictureType.NONE
+        return self._for_output(self._context.encode(converted))
+
+    def finish(self) -> list[Packet[VideoStream]]:
+        """Flush the encoder and return its packets. The next frame starts a new group of pictures."""
+        if self._context is None:
+            return []
+        packets = self._for_output(self._context.encode(None))
+        self._context = None
+        return packets
+
+    def packet(self, data: bytes, *, pts: int, dts: int, duration: int, key: bool) -> Packet[VideoStream]:
+        """Make a packet of the output's stream.
+
+        Args:
+            data: NAL units with lengths.
+            pts: tick of the output at which its frame is displayed.
+            dts: the same of the frame whose place in display order it takes in decoding order.
+            duration: ticks for which its frame is displayed.
+            key: whether a player can start here.
+        """
+        packet = cast("Packet[VideoStream]", Packet(data))
+        packet.stream = self.stream
+        packet.time_base = self._time_base
+        packet.pts, packet.dts, packet.duration, packet.is_keyframe = pts, dts - self._decode_delay, duration, key
+        return packet
+
+    def _configure(self, context: VideoCodecContext) -> None:
+        first, options = self._first, dict(_OPTIONS)
+        if self._copied_sets is not None:
+            options["x264-params"] = f"sps-id={self._copied_sets.unused_id()}"
+            profile = max(SequenceParameterSet.parse(unit).profile for unit in self._copied_sets.sequence)
+            options["profile"] = _PROFILES[profile]
+        context.options = options
+        context.thread_count = threads_asked() or 0  # 0: x264's choice
+        context.width, context.height = first.width + first.width % 2, first.height + first.height % 2
+        context.pix_fmt = "yuv420p"
+        context.time_base = self._time_base
+        context.framerate = self._rate
+        context.flags |= Flags.frame_duration | Flags.global_header
+        context.gop_size = max(1, round(_KEY_FRAME_SECONDS * self._rate))
+        if self._source.sample_aspect_ratio:
+            context.sample_aspect_ratio = self._source.sample_aspect_ratio
+        context.colorspace = _BT709 if self._rgb else first.colorspace
+        context.color_range = _LIMITED_RANGE
+        context.color_primaries, context.color_trc = first.color_primaries, first.color_trc
+
+    def _for_output(self, packets: list[Packet[VideoStream]]) -> list[Packet[VideoStream]]:
+        if self._copied_sets is None:
+            for packet in packets:
+                packet.stream = self.stream
+            return packets
+        return [
+            self.packet(
+                length_prefixed(bytes(packet), 0),
+                pts=packet.pts or 0,
+                dts=packet.pts or 0,
+                duration=packet.duration or 0,
+                key=packet.is_keyframe,
+            )
+            for packet in packets
+        ]
+
+    def _convert(self, frame: VideoFrame) -> VideoFrame:
+        """Convert a frame to the output's pixel format; one of another size is scaled to the output's size."""
+        width, height = frame.width, frame.height
+        same_size = (width + width % 2, height + height % 2) == (self._width, self._height)
+        converted = self._reformatter.reformat(
+            frame,
+            width=width if same_size else self._width,
+            height=height if same_size else self._height,
+            format="yuv420p",
+            dst_colorspace=Colorspace.ITU709 if self._rgb else None,
+            dst_color_range=ColorRange.MPEG,
+        )
+        return _pad_to_even(converted) if converted.width % 2 or converted.height % 2 else converted
+
+
+def _pad_to_even(frame: VideoFrame) -> VideoFrame:
+    """Repeat the last column and row of a yuv420p frame of odd size, because 4:2:0 needs an even size."""
+    width, height = frame.width, frame.height
+    padded = VideoFrame(width + width % 2, height + height % 2, "yuv420p")
+    for plane, target in zip(frame.planes, padded.planes, strict=True):
+        rows = np.frombuffer(cast(Any, plane), np.uint8).reshape(-1, plane.line_size)[:, : plane.width]
+        grown = np.pad(rows, ((0, target.height - rows.shape[0]), (0, target.line_size - plane.width)), mode="edge")
+        target.update(grown.tobytes())
+    return padded

@@ -1,0 +1,219 @@
+"""Random access: an index of all frames from their packets, and a decoder that seeks with it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import lru_cache
+from types import TracebackType
+from typing import Self
+
+import av
+import numpy as np
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+from numpy.typing import NDArray
+
+from summdiff.video._container import Clock, FileVersion, file_version, nominal_rate
+from summdiff.video._decode import FrameDecoder, TimedFrame
+from summdiff.video._h264 import GopScanner, GroupsOfPictures
+
+
+@dataclass(frozen=True, slots=True)
+class FrameIndex:
+    """Presentation times of all frames of a video, in ticks from the first displayed frame.
+
+    Attributes:
+        ticks: (F,) int64, increasing, starting at 0: presentation time of each frame.
+        end: tick at which the last frame ends.
+        key_ticks: (K,) int64, increasing: times of the key frames to seek to; empty if seeking is unreliable.
+        clock: seconds per tick, and how other streams relate to the frames.
+        nominal_rate: frames per second that the container states.
+        groups: groups of pictures of an H.264 stream that can be copied; None if there are none.
+    """
+
+    ticks: NDArray[np.int64]
+    end: int
+    key_ticks: NDArray[np.int64]
+    clock: Clock
+    nominal_rate: Fraction
+    groups: GroupsOfPictures | None = None
+
+    @property
+    def frame_ticks(self) -> int:
+        """Duration of a frame at the nominal rate, in ticks."""
+        return max(1, round(1 / (self.nominal_rate * self.clock.time_base)))
+
+    @property
+    def average_rate(self) -> Fraction:
+        """Frames per second on average."""
+        return Fraction(len(self.ticks)) / (self.end * self.clock.time_base)
+
+
+def index_frames(path: str | os.PathLike[str]) -> FrameIndex:
+    """Index a video from its packets or, if their timestamps are unreliable, by decoding it once.
+
+    The last four results are kept, because every export format of a summary needs them.
+
+    Raises:
+        VideoError: see `FrameDecoder`.
+    """
+    return _index_frames(os.fspath(path), file_version(path))
+
+
+@lru_cache(maxsize=4)
+def _index_frames(path: str, _version: FileVersion) -> FrameIndex:
+    with FrameDecoder(path) as decoder:
+        next(iter(decoder))
+        clock, regular = decoder.clock, decoder.regular
+    return (regular and _from_packets(path, clock)) or _from_frames(path)
+
+
+def _from_packets(path: str | os.PathLike[str], clock: Clock) -> FrameIndex | None:
+    """Index without decoding; None if timestamps are missing, repeated, far apart or go back (joined recordings)."""
+    displayed_ticks: list[int] = []
+    key_ticks: list[int] = []
+    end = 0
+    last_dts: int | None = None
+    with FrameDecoder(path) as decoder:
+        scanner = _gop_scanner(decoder)
+        rate = nominal_rate(decoder.stream)
+        try:
+            for packet in decoder.container.demux(decoder.stream):
+                if not packet.size:
+                    continue
+                if packet.pts is None or (packet.dts is not None and last_dts is not None and packet.dts <= last_dts):
+                    return None
+                last_dts = packet.dts if packet.dts is not None else last_dts
+                ticks = packet.pts - clock.origin
+                # Not displayed: frames before an edit list's start, or that need frames from before the file's start.
+                displayed = ticks >= 0 and not packet.is_discard
+                if scanner is not None:
+                    scanner.feed(bytes(packet), ticks, intact=displayed and not packet.is_corrupt)
+                if not displayed:
+                    continue
+                displayed_ticks.append(ticks)
+                if packet.is_keyframe:
+                    key_ticks.append(ticks)
+                duration = packet.duration or 0
+                end = max(end, ticks + (duration if 0 < duration <= decoder.longest_ticks else decoder.frame_ticks))
+        except av.FFmpegError:
+            return None  # truncated: only decoding shows which frames are left
+    times = np.unique(np.array(displayed_ticks, dtype=np.int64))
+    complete = len(times) == len(displayed_ticks) and len(times) > 0 and times[0] == 0
+    if not complete or (np.diff(times) > decoder.longest_ticks).any():
+        return None
+    groups = scanner.groups() if scanner is not None else None
+    return FrameIndex(times, end, np.unique(np.array(key_ticks, dtype=np.int64)), clock, rate, groups)
+
+
+def _gop_scanner(decoder: FrameDecoder) -> GopScanner | None:
+    context = decoder.stream.codec_context
+    if context.name != "h264" or not context.extradata:
+        return None
+    with suppress(ValueError):
+        return GopScanner(context.extradata)
+    return None
+
+
+def _from_frames(path: str | os.PathLike[str]) -> FrameIndex:
+    with FrameDecoder(path) as decoder:
+        rate = nominal_rate(decoder.stream)
+        spans = [(ticks, ticks + duration) for _, ticks, duration in decoder]
+        clock = decoder.clock
+    starts, ends = np.array(spans, dtype=np.int64).T
+    return FrameIndex(np.ascontiguousarray(starts), int(ends[-1]), np.empty(0, dtype=np.int64), clock, rate)
+
+
+def seek_targets(key_ticks: NDArray[np.int64], at: int, time_base: Fraction) -> Iterator[int]:
+    """Yield ticks to seek to in order to reach the key frame `key_ticks[at]`; try each if the previous one overshot.
+
+    Transport streams seek by decode timestamps, which lie somewhat before presentation timestamps. The indexes of
+    other files can be wrong.
+    """
+    step = 1
+    if at >= 0:
+        yield int(key_ticks[at])
+        yield max(0, int(key_ticks[at]) - round(1 / time_base))
+    while (at := at - step) >= 0:
+        yield int(key_ticks[at])
+        step *= 4
+
+
+class SeekingDecoder:
+    """Decode given ranges of a video; fastest if they are asked for in order.
+
+    Args:
+        path: a local video file.
+        index: its frames.
+
+    Attributes:
+        first: the first displayed frame.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], index: FrameIndex) -> None:
+        self._path = path
+        self._index = index
+        self.first = self._restart()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._decoder.close()
+
+    @property
+    def stream(self) -> VideoStream:
+        """The video stream."""
+        return self._decoder.stream
+
+    def frames(self, start: int, end: int, *, with_current: bool) -> Iterator[TimedFrame]:
+        """Yield the frames that appear in [start, end) ticks; `with_current` adds the one on display at `start`.
+
+        The duration of each is the time for which it is on display within the range.
+        """
+        first = int(np.searchsorted(self._index.ticks, start, side="right" if with_current else "left")) - with_current
+        wanted = int(self._index.ticks[first])
+        self._go_to(wanted)
+        while self._next is not None and self._next.ticks < end:
+            frame, ticks, _ = self._next
+            self._advance()
+            if ticks >= wanted:
+                until = end if self._next is None else min(end, self._next.ticks)
+                yield TimedFrame(frame, ticks, until - max(start, ticks))
+
+    def _go_to(self, wanted: int) -> None:
+        """Make `_next` a frame at or before `wanted`, decoding as little as possible."""
+        keys = self._index.key_ticks
+        at = int(np.searchsorted(keys, wanted, side="right")) - 1
+        if self._next is not None and self._next.ticks <= wanted and (at < 0 or keys[at] <= self._next.ticks):
+            return  # no key frame in between: decode on
+        for target in seek_targets(keys, at, self._index.clock.time_base):
+            if self._seek(target) and self._next is not None and self._next.ticks <= wanted:
+                return
+        self._decoder.close()
+        self._restart()
+
+    def _seek(self, ticks: int) -> bool:
+        try:
+            self._decoder.seek(ticks)
+        except av.FFmpegError:
+            return False
+        self._frames = iter(self._decoder)
+        self._advance()
+        return True
+
+    def _restart(self) -> VideoFrame:
+        self._decoder = FrameDecoder(self._path)
+        self._frames = iter(self._decoder)
+        first = next(self._frames)  # FrameDecoder raises if there is none
+        self._next: TimedFrame | None = first
+        return first.frame
+
+    def _advance(self) -> None:
+        self._next = next(self._frames, None)

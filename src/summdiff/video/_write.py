@@ -1,0 +1,239 @@
+"""Writing of chosen parts of a video as a new file, exact to the frame and with sound, subtitles and chapters."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, suppress
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+from typing import Literal
+
+import av
+import numpy as np
+from av.audio.frame import AudioFrame
+from av.audio.stream import AudioStream
+from av.container.output import OutputContainer
+from av.packet import Packet
+
+from summdiff.atomic import sweep_now_and_then, temporary_path, to_disk
+from summdiff.errors import OutputError
+from summdiff.summary import Interval
+from summdiff.video._audio_track import AudioTrack
+from summdiff.video._container import open_input
+from summdiff.video._copy import CopiedPacket, CopyPlan, GroupReader, Stretch
+from summdiff.video._cut import TickPart, tick_parts
+from summdiff.video._encode import H264Encoder
+from summdiff.video._index import FrameIndex, SeekingDecoder, index_frames
+from summdiff.video._subtitles import add_chapters, read_chapters, retime, retimed_subtitles, write_subtitles
+
+_AAC_RATES = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000)
+# About the container and the file, or about the source's first frame, which is not the summary's.
+_DROPPED_METADATA = {"major_brand", "minor_version", "compatible_brands", "encoder", "duration", "timecode"}
+
+
+def write_cut(
+    source: str | os.PathLike[str],
+    parts: Sequence[Interval],
+    target: str | os.PathLike[str],
+    *,
+    on_progress: Callable[[float], None] | None = None,
+    method: Literal["auto", "encode"] = "auto",
+) -> None:
+    """Write parts of a video, one after the other, as an mp4 (H.264 and AAC) that can be streamed.
+
+    The file contains exactly the frames whose presentation times lie in a part, with their own durations (also at
+    variable frame rates), in the source's size, pixel aspect ratio, rotation and colours. Audio is cut to the same
+    intervals, to the sample. If a picture stands still at the start of a part (slides), it is shown from that start.
+    Text subtitles and chapters move to their new times; those outside of the parts are dropped.
+
+    The file appears under its name when it is complete; after an error, nothing is left behind.
+
+    Args:
+        source: the video.
+        parts: intervals in seconds from the first displayed frame; they are sorted, merged and cut off at the end of
+            the video.
+        target: file to write; replaced if it exists.
+        on_progress: called with the seconds of the new video written so far.
+        method: "auto" copies whole groups of pictures of an H.264 source and encodes the rest; "encode" encodes
+            everything.
+
+    Raises:
+        VideoError: the source cannot be read.
+        UsageError: no part contains a frame of the video.
+        OutputError: the target cannot be written, or is the source itself.
+    """
+    target = Path(target)
+    _check_target(Path(source), target)
+    index = index_frames(source)
+    sweep_now_and_then(target.parent)
+    temporary = temporary_path(target.parent)
+    try:
+        _write(source, parts, index, temporary, on_progress or (lambda seconds: None), method)
+        to_disk(temporary)
+        temporary.replace(target)
+    except BaseException as error:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        if isinstance(error, av.FFmpegError | OSError):
+            reason = error.strerror or str(error)
+            raise OutputError(f"'{target}' cannot be written: {reason}.") from error
+        raise
+
+
+def _check_target(source: Path, target: Path) -> None:
+    folder = target.parent
+    if target.is_dir():
+        raise OutputError(f"'{target}' is a folder; name a file in it.")
+    if not folder.is_dir():
+        raise OutputError(f"'{target}' cannot be written: the folder '{folder}' does not exist.")
+    if target.exists() and source.exists() and target.samefile(source):
+        raise OutputError(f"'{target}' is the video itself; choose another name.")
+    if not os.access(folder, os.W_OK):
+        raise OutputError(f"'{target}' cannot be written: the folder '{folder}' is not writable.")
+
+
+def _write(
+    path: str | os.PathLike[str],
+    parts: Sequence[Interval],
+    index: FrameIndex,
+    temporary: Path,
+    on_progress: Callable[[float], None],
+    method: Literal["auto", "encode"],
+) -> None:
+    time_base = index.clock.time_base
+    with ExitStack() as opened:
+        decoder = opened.enter_context(SeekingDecoder(path, index))
+        ticks = tick_parts(parts, index)
+        spans = [(part.start * time_base, part.end * time_base) for part in ticks]
+        plan = CopyPlan.of(index, decoder.first) if method == "auto" else None
+        groups = opened.enter_context(GroupReader(path, plan, index.clock)) if plan is not None else None
+        track = AudioTrack.open(path, clock=index.clock, seekable=bool(len(index.key_ticks)))
+        if track is not None:
+            opened.enter_context(track)
+        output = av.open(str(temporary), "w", format="mp4", container_options={"movflags": "+faststart"})
+        try:
+            _copy_metadata(path, output)
+            video = _VideoWriter(output, decoder, plan, groups)
+            audio = _AudioWriter(output, track, spans)
+            subtitles = retimed_subtitles(path, spans)
+            add_chapters(output, retime(read_chapters(path), spans))
+            write_subtitles(output, subtitles)
+            for part in ticks:
+                for tick in video.write(part):
+                    seconds = tick * time_base
+                    audio.write_until(seconds)
+                    on_progress(float(seconds))
+            video.finish()
+            audio.write_until(None)
+            output.close()  # moves the index to the front, which may fill the disk
+            on_progress(float((ticks[-1].offset + ticks[-1].end - ticks[-1].start) * time_base))
+        except BaseException:
+            with suppress(OSError):  # first, so that closing does not complete an unwanted file
+                temporary.unlink()
+            with suppress(av.FFmpegError):
+                output.close()
+            raise
+
+
+def _copy_metadata(path: str | os.PathLike[str], output: OutputContainer) -> None:
+    with open_input(path) as container:
+        output.metadata.update(
+            {key: value for key, value in container.metadata.items() if key.lower() not in _DROPPED_METADATA}
+        )
+
+
+class _VideoWriter:
+    """Write the frames of parts: copied where a plan allows it, encoded elsewhere."""
+
+    def __init__(
+        self, output: OutputContainer, decoder: SeekingDecoder, plan: CopyPlan | None, groups: GroupReader | None
+    ) -> None:
+        self._output = output
+        self._decoder = decoder
+        self._plan = plan
+        self._groups = groups
+        self._encoder = H264Encoder(
+            output,
+            decoder.first,
+            decoder.stream,
+            copied_sets=plan.groups.sets if plan is not None else None,
+            decode_delay=plan.decode_delay() if plan is not None else 0,
+        )
+
+    def write(self, part: TickPart) -> Iterator[int]:
+        """Write a part; yield the tick of the output after every frame."""
+        offset = part.offset - part.start
+        whole = [Stretch(part.start, part.end, None)]
+        for stretch in self._plan.stretches(part.start, part.end) if self._plan is not None else whole:
+            copied = None
+            if self._groups is not None and stretch.group is not None:
+                copied = self._groups.read(stretch.group)
+            if copied is not None:
+                yield from self._copy(copied, stretch.end, offset)
+                continue
+            on_still = part.starts_on_still and stretch.start == part.start
+            for frame, tick, duration in self._decoder.frames(stretch.start, stretch.end, with_current=on_still):
+                pts = max(tick, stretch.start) + offset
+                self._output.mux(self._encoder.encode(frame, pts, duration, key=tick <= stretch.start))
+                yield pts
+
+    def finish(self) -> None:
+        """Flush the encoder."""
+        self._output.mux(self._encoder.finish())
+
+    def _copy(self, copied: Sequence[CopiedPacket], end: int, offset: int) -> Iterator[int]:
+        self.finish()  # the encoder has to start with a key frame after copied frames
+        in_order = sorted(packet.tick for packet in copied)
+        durations = {tick: after - tick for tick, after in pairwise([*in_order, end])}
+        for packet, decoded_for in zip(copied, in_order, strict=True):
+            self._output.mux(
+                self._encoder.packet(
+                    packet.data,
+                    pts=packet.tick + offset,
+                    dts=decoded_for + offset,
+                    duration=durations[packet.tick],
+                    key=packet is copied[0],
+                )
+            )
+            yield decoded_for + offset
+
+
+class _AudioWriter:
+    """Encode an audio track as AAC, block by block, so that it is interleaved with the video."""
+
+    def __init__(
+        self, output: OutputContainer, track: AudioTrack | None, spans: Sequence[tuple[Fraction, Fraction]]
+    ) -> None:
+        self._output = output
+        self._packets: Iterator[list[Packet[AudioStream]]] = iter(())
+        self._written = Fraction(0)
+        if track is not None:
+            rate = track.rate if track.rate in _AAC_RATES else 48000
+            # FFmpeg documents this coder as the better one above 64 kbit/s; it is also several times faster.
+            stream = output.add_stream("aac", rate=rate, options={"aac_coder": "fast"})
+            stream.codec_context.layout = track.layout
+            stream.codec_context.bit_rate = min(96_000, 5 * rate) * track.channels
+            stream.metadata.update(track.tags)
+            self._packets = self._encode(stream, track, spans)
+
+    def write_until(self, seconds: Fraction | None) -> None:
+        """Write audio up to one second past `seconds` of the output; None writes all of it."""
+        while seconds is None or self._written < seconds + 1:
+            packets = next(self._packets, None)
+            if packets is None:
+                return
+            self._output.mux(packets)
+
+    def _encode(
+        self, stream: AudioStream, track: AudioTrack, spans: Sequence[tuple[Fraction, Fraction]]
+    ) -> Iterator[list[Packet[AudioStream]]]:
+        n_samples = 0
+        for block in track.read(spans):
+            frame = AudioFrame.from_ndarray(np.ascontiguousarray(block), format="fltp", layout=track.layout)
+            frame.sample_rate, frame.time_base, frame.pts = track.rate, Fraction(1, track.rate), n_samples
+            n_samples += block.shape[1]
+            self._written = Fraction(n_samples, track.rate)
+            yield stream.encode(frame)
+        yield stream.encode(None)
