@@ -28,7 +28,7 @@ from summdiff.research.networks.inference import in_torch
 from summdiff.research.networks.summdiff import NetworkConfig, SummDiff
 from summdiff.research.training.examples import Batches, Examples
 from summdiff.research.training.loop import launch
-from summdiff.research.training.recipe import read_recipe
+from summdiff.research.training.recipe_files import read_recipe
 from summdiff.research.training.state import Run
 from summdiff.research.training.videos import Videos
 from summdiff.scoring.sampling import SamplingConfig, SamplingModel

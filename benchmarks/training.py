@@ -43,7 +43,8 @@ from summdiff.data.synthetic import make_synthetic
 from summdiff.research.training.checkpoint import read
 from summdiff.research.training.examples import Batches, Examples
 from summdiff.research.training.loop import launch
-from summdiff.research.training.recipe import Recipe, read_recipe
+from summdiff.research.training.recipe import Recipe
+from summdiff.research.training.recipe_files import read_recipe
 from summdiff.research.training.state import Run
 from summdiff.research.training.videos import Videos
 

@@ -327,14 +327,14 @@ class Recipe(Fuzzer):
         import tempfile
 
         from small_data import write_data
-        from summdiff.research.training.recipe import shipped_recipes
+        from summdiff.research.training.recipe_files import recipe_files
 
         self.place = tempfile.TemporaryDirectory(prefix="summdiff-recipes-", ignore_cleanup_errors=True)
         self.data = write_data(Path(self.place.name) / "tvsum.h5", "tvsum", videos=6)
-        self.shipped = [path.read_bytes() for path in shipped_recipes().values()]
+        self.shipped = [path.read_bytes() for path in recipe_files().values()]
 
     def use(self, rng: np.random.Generator, folder: Path) -> str:
-        from summdiff.research.training.recipe import read_recipe
+        from summdiff.research.training.recipe_files import read_recipe
         from summdiff.research.training.run import train
 
         path = folder / "recipe.yaml"

@@ -37,7 +37,7 @@ def crossval(
     from summdiff.cli.epochs import watcher
     from summdiff.cli.results import print_evaluation
     from summdiff.research.training.crossval import cross_validate, cross_validate_seeds, over_seeds
-    from summdiff.research.training.recipe import read_recipe
+    from summdiff.research.training.recipe_files import read_recipe
     from summdiff.research.training.signals import Interrupted
 
     numbers = read_seeds(seeds or ())

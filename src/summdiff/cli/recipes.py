@@ -1,4 +1,4 @@
-"""`summdiff recipes`: what there is to train."""
+"""`summdiff recipes`: list or print the shipped recipes."""
 
 from __future__ import annotations
 
@@ -9,24 +9,32 @@ import typer
 
 
 def recipes(
-    name: Annotated[str | None, typer.Argument(help="Print this one, to change it.", show_default=False)] = None,
+    name: Annotated[
+        str | None, typer.Argument(help="Print this one, such as vasnet or vasnet_tvsum.", show_default=False)
+    ] = None,
 ) -> None:
-    """List the recipes that come with summdiff, for `summdiff train` and `summdiff crossval`, or print one."""
-    from summdiff.errors import DataError
-    from summdiff.research.training.recipe import shipped_recipes
+    """List the recipes that come with summdiff, for `summdiff train` and `summdiff crossval`, or print one.
 
-    shipped = shipped_recipes()
-    if name is None:
-        width = max(map(len, shipped))
-        for each, path in shipped.items():
-            print(f"{each.ljust(width)}  {_first_sentence(path.read_text(encoding='utf-8'))}")
-    elif name in shipped:
-        print(shipped[name].read_text(encoding="utf-8"), end="")
+    A recipe for several data sets is chosen by name and data set: `vasnet_tvsum`.
+    """
+    import yaml
+
+    from summdiff.research.training.recipe_files import data_sets_of, merged_document, recipe_files
+
+    files = recipe_files()
+    if name in files:
+        print(files[name].read_text(encoding="utf-8"), end="")
+    elif name is not None:
+        print(yaml.safe_dump(merged_document(name), sort_keys=False, default_flow_style=None), end="")
     else:
-        raise DataError(f"There is no recipe '{name}': there are {', '.join(shipped)}.")
+        width = max(map(len, files))
+        for file, path in files.items():
+            print(f"{file.ljust(width)}  {_first_sentence(path.read_text(encoding='utf-8'))}")
+            if data_sets := data_sets_of(file):
+                print(f"{' ' * width}  {', '.join(f'{file}_{data_set}' for data_set in data_sets)}")
 
 
 def _first_sentence(recipe: str) -> str:
-    """Of the comment that a recipe begins with."""
+    """Return the first sentence of the comment that a recipe begins with."""
     comment = itertools.takewhile(lambda line: line.startswith("#"), recipe.splitlines())
     return " ".join(line.strip("# ") for line in comment).partition(". ")[0].rstrip(".") + "."

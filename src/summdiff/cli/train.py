@@ -35,7 +35,7 @@ def train(
     """
     from summdiff.cli.epochs import watcher
     from summdiff.research.training.loop import LostProcess
-    from summdiff.research.training.recipe import read_recipe
+    from summdiff.research.training.recipe_files import read_recipe
     from summdiff.research.training.run import is_first_process
     from summdiff.research.training.run import train as run
     from summdiff.research.training.signals import Interrupted

@@ -12,7 +12,7 @@ from summdiff.research.networks.inference import TorchDenoiser, TorchScorer, in_
 from summdiff.research.networks.registry import ARCHITECTURES
 from summdiff.research.networks.summdiff import PRESETS
 from summdiff.research.networks.summdiff.denoising import Denoising
-from summdiff.research.training.recipe import read_recipe
+from summdiff.research.training.recipe_files import read_recipe
 from summdiff.scoring import model_folder
 from summdiff.scoring.sampling import SamplingConfig, SamplingModel
 

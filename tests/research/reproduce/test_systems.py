@@ -10,7 +10,7 @@ from summdiff.errors import UsageError
 from summdiff.evaluation.evaluate import evaluate
 from summdiff.evaluation.predictions import read_predictions
 from summdiff.research.reproduce import ddim_steps, f1_offset, paired, systems
-from summdiff.research.training.recipe import read_recipe
+from summdiff.research.training.recipe_files import read_recipe
 
 
 def run(module, *words):

@@ -12,7 +12,7 @@ from summdiff.errors import UsageError
 from summdiff.research.training import checkpoint
 from summdiff.research.training.checkpoint import Checkpoints, random_states, read, set_random_states
 from summdiff.research.training.loop import fit
-from summdiff.research.training.recipe import read_recipe
+from summdiff.research.training.recipe_files import read_recipe
 
 
 @pytest.fixture

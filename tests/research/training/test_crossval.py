@@ -20,7 +20,8 @@ from summdiff.research.networks.folder import load_network
 from summdiff.research.training import folds
 from summdiff.research.training.crossval import cross_validate, cross_validate_seeds
 from summdiff.research.training.logs import Watcher
-from summdiff.research.training.recipe import Recipe, read_recipe
+from summdiff.research.training.recipe import Recipe
+from summdiff.research.training.recipe_files import read_recipe
 from summdiff.scoring import load_model
 
 

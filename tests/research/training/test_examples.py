@@ -9,7 +9,8 @@ from summdiff.data.synthetic import make_synthetic
 from summdiff.research.training import loop
 from summdiff.research.training.examples import Batches, Examples
 from summdiff.research.training.loop import fit
-from summdiff.research.training.recipe import Recipe, read_recipe
+from summdiff.research.training.recipe import Recipe
+from summdiff.research.training.recipe_files import read_recipe
 from summdiff.research.training.state import Run
 from summdiff.research.training.targets import count_noised
 from summdiff.research.training.videos import Videos

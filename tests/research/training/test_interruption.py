@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from summdiff.research.training.recipe import read_recipe
+from summdiff.research.training.recipe_files import read_recipe
 from summdiff.research.training.run import train
 from summdiff.research.training.signals import Interrupted, Signals
 

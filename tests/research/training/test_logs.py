@@ -6,7 +6,7 @@ from tensorboardX.proto.event_pb2 import Event
 from summdiff.errors import OutputError
 from summdiff.research.training.logs import Watcher, write_table
 from summdiff.research.training.loop import fit
-from summdiff.research.training.recipe import read_recipe
+from summdiff.research.training.recipe_files import read_recipe
 
 
 def scalars(folder):

@@ -13,7 +13,7 @@ from summdiff.research.training import loop
 from summdiff.research.training.average import MovingAverage
 from summdiff.research.training.logs import Watcher
 from summdiff.research.training.loop import fit
-from summdiff.research.training.recipe import read_recipe
+from summdiff.research.training.recipe_files import read_recipe
 from summdiff.research.training.state import learning_rate
 from summdiff.research.training.validation import Quality, validate
 from summdiff.research.training.videos import Videos

@@ -8,7 +8,7 @@ import torch
 
 from summdiff.research.training.examples import Batches, Examples
 from summdiff.research.training.loop import launch
-from summdiff.research.training.recipe import read_recipe
+from summdiff.research.training.recipe_files import read_recipe
 from summdiff.research.training.state import Run
 
 PLAIN = Path(__file__).resolve().parents[3] / "benchmarks" / "plain_training.py"

@@ -1,31 +1,25 @@
 import json
 from pathlib import Path
-from typing import get_args
 
 import pytest
 
-from summdiff.data.video import Kind
 from summdiff.documents import with_table
-from summdiff.errors import DataError, UsageError
+from summdiff.errors import DataError
 from summdiff.research.networks.summdiff import PRESETS, NetworkConfig
 from summdiff.research.training.fields import field_tables
-from summdiff.research.training.recipe import Recipe, TargetRecipe, read_recipe, shipped_recipes
+from summdiff.research.training.recipe import Recipe, TargetRecipe
+from summdiff.research.training.recipe_files import read_recipe, recipe_names
 from summdiff.research.training.run import train
 
-RECIPES = shipped_recipes()
 
-
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("name", recipe_names())
 def test_our_recipes_are_valid(name):
     recipe = read_recipe(name)
     assert recipe.name == name
     assert recipe.output == Path("runs") / name
-    if name != "default":
-        assert name.startswith(recipe.network.model) or name.startswith("relational_ridge")
-        assert name.endswith(recipe.kind)
 
 
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("name", recipe_names())
 def test_our_recipes_run(name, small_files, tmp_path):
     """With the network that they say, on a small file of their kind: two updates, validation, writing and reading."""
     kind, network = read_recipe(name).kind, read_recipe(name).network
@@ -37,62 +31,6 @@ def test_our_recipes_run(name, small_files, tmp_path):
     if "layers" in type(network).model_fields:  # one of a large network is enough
         overrides.append("network.layers=1")
     assert train(read_recipe(name, overrides), dry_run=True) is None
-
-
-def test_every_kind_has_its_recipes():
-    assert {f"summdiff_{preset}_{kind}" for kind in get_args(Kind) for preset in ("paper", "release")} <= set(RECIPES)
-
-
-def test_a_recipe_is_a_name_or_a_file(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(DataError, match=r"no recipe 'sumdiff_joint_tvsum': there are summdiff_joint_tvsum,"):
-        read_recipe("sumdiff_joint_tvsum")
-    with pytest.raises(DataError, match=r"missing\.yaml' cannot be read"):
-        read_recipe("missing.yaml")
-    (tmp_path / "default").write_text("name: mine\noutput: here\n")  # a file comes before what is shipped
-    assert read_recipe("default").name == "mine"
-
-
-def test_overrides(recipe_file):
-    recipe = read_recipe(recipe_file, ["network.width=32", "diffusion.p_uncond=0.2", "select=best", "network.width=64"])
-    assert recipe.network.width == 64
-    assert recipe.diffusion.p_uncond == 0.2
-    assert recipe.select == "best"
-    assert recipe.network.heads == 2  # the rest of the section stays
-
-
-@pytest.mark.parametrize(
-    ("override", "error", "said"),
-    [
-        ("epochs", UsageError, "write key=value"),
-        ("=3", UsageError, "write key=value"),
-        ("epochs.more=3", UsageError, "'epochs' is not a section"),
-        ("epochs=[", UsageError, "not a YAML value"),
-        ("epoch=3", DataError, "epoch: extra inputs are not permitted"),
-        ("epochs=0", DataError, "epochs: .*greater than or equal to 1, got 0"),
-        ("network.width=wide", DataError, "network.width: .*got 'wide'"),
-        ("select=first", DataError, "select: .*'best' or 'last'.*got 'first'"),
-    ],
-)
-def test_names_the_field_and_the_value(recipe_file, override, error, said):
-    with pytest.raises(error, match=said) as raised:
-        read_recipe(recipe_file, [override])
-    assert "\n" not in str(raised.value)
-
-
-@pytest.mark.parametrize(
-    ("text", "said"), [("a: [", "cannot be read"), ("- 1", "not a list of"), ("", "not a list of")]
-)
-def test_files_that_are_no_recipe(tmp_path, text, said):
-    (tmp_path / "bad.yaml").write_text(text)
-    with pytest.raises(DataError, match=said) as raised:
-        read_recipe(tmp_path / "bad.yaml")
-    assert "\n" not in str(raised.value)
-
-
-def test_missing_recipe(tmp_path):
-    with pytest.raises(DataError, match="cannot be read"):
-        read_recipe(tmp_path / "nowhere.yaml")
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from summdiff.errors import ModelError, OutputError
 from summdiff.research.training import loop, rehearsal
 from summdiff.research.training.checkpoint import write
 from summdiff.research.training.loop import fit
-from summdiff.research.training.recipe import read_recipe
+from summdiff.research.training.recipe_files import read_recipe
 from summdiff.research.training.run import train
 
 

@@ -3,7 +3,7 @@ import pytest
 
 from summdiff.data.tvsum import TVSum
 from summdiff.features.relational import describe
-from summdiff.research.training.recipe import read_recipe
+from summdiff.research.training.recipe_files import read_recipe
 from summdiff.research.training.targets import ranks
 from summdiff.research.training.views import change_metric, crop, view
 

@@ -32,7 +32,8 @@ from summdiff.research.training.crossval import cross_validate, system_name
 from summdiff.research.training.folds import RESULT
 from summdiff.research.training.logs import LOG, Watcher
 from summdiff.research.training.loop import make_folder
-from summdiff.research.training.recipe import Recipe, read_recipe
+from summdiff.research.training.recipe import Recipe
+from summdiff.research.training.recipe_files import read_recipe
 from summdiff.research.training.run import train, validated
 from summdiff.research.training.validation import MAIN
 from summdiff.research.training.videos import to_cross_validate
@@ -105,11 +106,8 @@ class Cell:
         Raises:
             DataError, UsageError: as `read_recipe`.
         """
-        ground = self.ground
-        read = read_recipe(self.recipe, (*self.overrides, f"kind={ground.kind}"))
-        own = read_recipe(self.recipe).kind
-        name = f"{read.name.removesuffix(f'_{own}')}_{ground.kind}"
-        return read.model_copy(update={"name": name, "data": ground.path, "splits": ground.splits})
+        recipe = read_recipe(self.recipe, self.overrides, reproduce=True)
+        return recipe.model_copy(update={"data": self.ground.path, "splits": self.ground.splits})
 
     @cached_property
     def digest(self) -> str:

@@ -31,7 +31,7 @@ from summdiff.research.reproduce.claims import Drawn
 from summdiff.research.reproduce.summe import one_video, zero_shot
 from summdiff.research.reproduce.systems import Row, Said, print_table, whole_numbers, write_csv
 from summdiff.research.training.crossval import CrossValidation, cross_validate_seeds
-from summdiff.research.training.recipe import read_recipe
+from summdiff.research.training.recipe_files import read_recipe
 from summdiff.research.training.signals import Interrupted
 from summdiff.scoring import load_model
 

@@ -35,7 +35,8 @@ from summdiff.research.networks.summdiff.relational import Relational
 from summdiff.research.reproduce.systems import Row, print_table, write_csv
 from summdiff.research.training.build import as_model, new_network
 from summdiff.research.training.examples import Examples
-from summdiff.research.training.recipe import Recipe, read_recipe
+from summdiff.research.training.recipe import Recipe
+from summdiff.research.training.recipe_files import read_recipe
 from summdiff.research.training.targets import ranks
 from summdiff.research.training.transfer import other_spaces
 from summdiff.research.training.validation import agreement

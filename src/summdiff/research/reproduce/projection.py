@@ -17,7 +17,7 @@ from summdiff.research.reproduce.pace import measure_on
 from summdiff.research.reproduce.progress import clock
 from summdiff.research.training.folds import peak_memory
 from summdiff.research.training.loop import make_folder
-from summdiff.research.training.recipe import read_recipe
+from summdiff.research.training.recipe_files import read_recipe
 from summdiff.research.training.videos import Videos
 
 VIDEOS, EPOCHS, VALIDATED = 27_892, 200, 200  # of the paper's training; videos that each epoch is validated on

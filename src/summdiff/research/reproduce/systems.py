@@ -32,7 +32,8 @@ from summdiff.errors import SummdiffError, UsageError
 from summdiff.research.networks.registry import ARCHITECTURES
 from summdiff.research.training.crossval import CrossValidation, cross_validate_seeds, system_name
 from summdiff.research.training.logs import Watcher
-from summdiff.research.training.recipe import Recipe, read_recipe, shipped_recipes
+from summdiff.research.training.recipe import Recipe
+from summdiff.research.training.recipe_files import read_recipe, recipe_names
 from summdiff.research.training.signals import Interrupted
 
 COLUMNS = (
@@ -219,7 +220,7 @@ def run(asked: argparse.Namespace) -> tuple[list[System], list[int]]:
 
 def every_recipe(kind: str) -> list[str]:
     """Names of the shipped recipes for a data set, SummDiff's first."""
-    names = [name for name in shipped_recipes() if name.endswith(f"_{kind}")]
+    names = [name for name in recipe_names() if name.endswith(f"_{kind}")]
     return sorted(names, key=lambda name: not name.startswith("summdiff"))
 
 

@@ -1,25 +1,20 @@
-"""What a training run does, as a checked YAML file."""
+"""The fields of a recipe: everything that decides a training run."""
 
 from __future__ import annotations
 
 import os
-import reprlib
-from collections.abc import Sequence
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, cast
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from summdiff.data.video import Kind
-from summdiff.data.yaml_text import parse_yaml
-from summdiff.errors import DataError, UsageError
+from summdiff.errors import DataError
 from summdiff.research.training.network_recipe import SECTIONS, AnyNetwork, Section
 from summdiff.scoring.inputs import Conditioning
 from summdiff.scoring.schedule import ScheduleName
 from summdiff.scoring.windows import WINDOW
 
-RECIPES = Path(__file__).parents[2] / "recipes"
 # The file of each data set in the folder $SUMMDIFF_DATA.
 USUAL_FILES: dict[Kind, str] = {
     "tvsum": "tvsum_i3d.h5",
@@ -292,62 +287,3 @@ class Recipe(Section):
     def stated(self) -> dict[str, Any]:
         """What it says of the training itself, for results: the same on another machine and in another folder."""
         return self.model_dump(mode="json", exclude=set(PLACE))
-
-
-def shipped_recipes() -> dict[str, Path]:
-    """The recipes that come with the package, by name."""
-    return {path.stem: path for path in sorted(RECIPES.glob("*.yaml"))}
-
-
-def read_recipe(path: str | os.PathLike[str], overrides: Sequence[str] = ()) -> Recipe:
-    """Read and check a recipe.
-
-    Args:
-        path: a YAML file with the fields of `Recipe`, or the name of one of `shipped_recipes`.
-        overrides: `key=value` or `section.key=value`, value as in YAML; later ones win.
-
-    Raises:
-        DataError: the file is missing, not YAML, or a field is unknown or has a value that cannot be used.
-        UsageError: an override is not of the form key=value, or goes through something that is not a section.
-    """
-    file = Path(path)
-    if not file.exists():
-        shipped = shipped_recipes()
-        file = shipped.get(os.fspath(path), file)
-        if file.suffix not in (".yaml", ".yml"):
-            near = get_close_matches(os.fspath(path), shipped, cutoff=0.5) or list(shipped)
-            raise DataError(
-                f"There is no recipe '{os.fspath(path)}': there are {', '.join(near)}, or name a YAML file."
-            )
-    try:
-        document = parse_yaml(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataError(f"Recipe '{os.fspath(path)}' cannot be read: {error}.") from error
-    if not isinstance(document, dict):
-        raise DataError(f"Recipe '{os.fspath(path)}' is not a list of `field: value` lines.")
-    for override in overrides:
-        key, equals, value = override.partition("=")
-        if not equals or not key:
-            raise UsageError(f"'{override}' is not an override: write key=value, for instance network.width=128.")
-        *sections, last = key.split(".")
-        place: Any = document
-        for section in sections:
-            place = place.setdefault(section, {})
-            if not isinstance(place, dict):
-                raise UsageError(f"Override '{override}': '{section}' is not a section.")
-        try:
-            place[last] = parse_yaml(value)
-        except ValueError as error:
-            raise UsageError(f"Override '{override}': '{value}' is not a YAML value.") from error
-    try:
-        return Recipe.model_validate(document)
-    except ValidationError as error:
-        first = error.errors()[0]
-        # The section of the network that was meant is no part of the field's name.
-        shown = [part for i, part in enumerate(first["loc"]) if not (i == 1 and first["loc"][0] == "network")]
-        where = ".".join(str(part) for part in shown) or "the recipe"
-        if first["type"] == "value_error":  # one of our own sentences
-            raise DataError(f"Recipe '{os.fspath(path)}': {where}: {first['ctx']['error']}") from error
-        raise DataError(
-            f"Recipe '{os.fspath(path)}': {where}: {first['msg'].lower()}, got {reprlib.repr(first['input'])}."
-        ) from error
