@@ -21,7 +21,7 @@ sys.path.insert(0, str(ROOT / "tests" / "web"))
 
 from studio_rig import add_two_hours, browser, chromium, running_studio, two_hour_summary, write_two_hours
 
-from summdiff.web.takes import reselect
+from summdiff.reselection import reselect
 
 FRAMES = """() => { window.frames_seen = []; let last = performance.now();
 const tick = now => { window.frames_seen.push(now - last); last = now; window.ticking = requestAnimationFrame(tick); };

@@ -25,7 +25,7 @@ LAYERS = [
         "__init__",
     },
     {"segmentation", "selection", "metrics"},
-    {"video", "features", "scoring", "data"},
+    {"video", "features", "scoring", "data", "reselection"},
     {"evaluation", "extraction"},
     {"pipeline", "export", "conversion"},
     {"archive", "research"},
@@ -57,6 +57,7 @@ SAME_LEVEL = {
 UPWARD = {
     ("summary", "export"),  # Summary.save() and Summary.plot() are short-cuts, imported when called
     ("__init__", "pipeline"),  # the public API, imported when used
+    ("__init__", "reselection"),
     ("__init__", "summary"),
     ("__init__", "features"),
 }

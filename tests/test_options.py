@@ -28,7 +28,7 @@ def test_keyword_arguments_and_fields_are_the_same():
         ({"min_shot": 0, "max_shot": 0}, "longest > 0"),
     ],
 )
-def test_values_out_of_range(values, message):
+def test_a_value_out_of_range_is_refused(values, message):
     with pytest.raises(UsageError, match=message):
         Options(**values)
 
@@ -39,7 +39,7 @@ def test_a_duration_takes_the_place_of_the_budget_and_is_never_more_than_the_vid
     assert Options(duration=60.0).seconds(30.0) == 30.0
 
 
-def test_wishes_may_be_pairs_of_numbers():
+def test_constraints_may_be_pairs_of_numbers():
     options = Options(keep=[(80, 105.5)], drop=((0, 3), Interval(5, 7)))
     assert options.keep == (Interval(80.0, 105.5),)
     assert options.drop == (Interval(0.0, 3.0), Interval(5, 7))

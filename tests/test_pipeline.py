@@ -16,7 +16,7 @@ from sklearn.datasets import load_sample_images
 import summdiff
 from summdiff.errors import UsageError, VideoError
 from summdiff.features.cache import FeatureCache
-from summdiff.pipeline import Progress, Summarizer
+from summdiff.pipeline import StageProgress, Summarizer
 from summdiff.summary import Interval
 
 SCHEMA = json.loads((Path(__file__).parents[1] / "docs" / "summary.schema.json").read_text(encoding="utf-8"))
@@ -34,7 +34,7 @@ def film(make_video):
 
 
 def check(summary, budget=0.15):
-    """What holds for every summary."""
+    """Check what is true of every summary."""
     video = summary.video
     frame = 1 / video.fps
     assert summary.selection
@@ -109,7 +109,7 @@ def test_the_cache_changes_nothing_but_the_time(film, tmp_path, monkeypatch):
     assert replace(cold, timings={}) == replace(damaged, timings={})
 
 
-def test_the_fast_mode_says_nearly_the_same_of_a_film_with_key_frames(make_video, tmp_path):
+def test_the_fast_mode_gives_nearly_the_same_scores(make_video, tmp_path):
     options = {"preset": "veryfast", "x264-params": "scenecut=0"}
     film = make_video(
         tmp_path / "film.mp4", scenes=[(seconds * 3, look) for seconds, look in SCENES], gop=50, options=options
@@ -138,11 +138,11 @@ def test_neither_samples_nor_steps_move_the_summary(film, summarizer):
 
 
 @pytest.mark.parametrize("share", [0.05, 0.15, 0.5, 1.0])
-def test_any_budget_is_kept(film, summarizer, share):
+def test_no_budget_is_exceeded(film, summarizer, share):
     check(summarizer.summarize(film.path, budget=share), share)
 
 
-def test_everything_is_kept_where_the_budget_allows_it(film, summarizer):
+def test_a_budget_of_one_keeps_everything(film, summarizer):
     summary = summarizer.summarize(film.path, budget=1.0)
     assert summary.selected_duration == pytest.approx(film.duration)
 
@@ -182,20 +182,20 @@ def test_other_rates(film, rate):
 
 
 def test_progress_comes_in_order_and_ends_at_the_end(film, summarizer):
-    told: list[Progress] = []
-    summarizer.summarize(film.path, on_progress=told.append)
-    assert [stage for i, stage in enumerate(p.stage for p in told) if i == 0 or stage != told[i - 1].stage] == [
+    events: list[StageProgress] = []
+    summarizer.summarize(film.path, on_progress=events.append)
+    assert [stage for i, stage in enumerate(p.stage for p in events) if i == 0 or stage != events[i - 1].stage] == [
         "look",
         "score",
     ]
     for stage in ("look", "score"):
-        done = [p.done for p in told if p.stage == stage]
+        done = [p.done for p in events if p.stage == stage]
         assert done == sorted(done)
-        last = [p for p in told if p.stage == stage][-1]
+        last = [p for p in events if p.stage == stage][-1]
         assert last.done == last.total
 
 
-def test_what_cannot_be_read_is_said(tmp_path, summarizer):
+def test_a_file_that_is_not_a_video_is_named(tmp_path, summarizer):
     text = tmp_path / "letter.mp4"
     text.write_text("Dear reader, this is not a film.")
     with pytest.raises(VideoError, match=r"letter\.mp4"):
@@ -219,7 +219,7 @@ def test_the_public_api_is_what_the_readme_says(film, tmp_path):
     assert summary.plot().axes
 
 
-def test_wishes_are_honoured_and_the_rest_of_the_curve_follows(film, summarizer):
+def test_constraints_are_met_and_the_rest_of_the_curve_follows(film, summarizer):
     keep, drop = Interval(1.5, 4.0), Interval(20.0, 24.0)
     free = summarizer.summarize(film.path, budget=0.4)
     asked = summarizer.summarize(film.path, budget=0.4, keep=(keep,), drop=(drop,))
@@ -240,19 +240,19 @@ def test_wishes_are_honoured_and_the_rest_of_the_curve_follows(film, summarizer)
 
 
 @pytest.mark.parametrize(
-    ("wishes", "said"),
+    ("constraints", "message"),
     [
         ({"keep": (Interval(0, 20),)}, "parts to keep last 20 s, but the summary may last only 4.8 s"),
         ({"drop": (Interval(40, 50),)}, "part to drop begins at 40 s, but the video ends at 32 s"),
-        ({"keep": (Interval(3, 2),)}, "not go from 3 s to 2 s"),
-        ({"keep": (Interval(0, 2),), "drop": (Interval(1, 9),)}, "both to be kept and to be dropped"),
+        ({"keep": (Interval(3, 2),)}, "needs 0 <= start < end, not 3 s to 2 s"),
+        ({"keep": (Interval(0, 2),), "drop": (Interval(1, 9),)}, "both kept and dropped"),
         ({"alternatives": 101}, "between 0 and 100, not 101"),
         ({"loss": 1.0}, "at least 0 and below 1, not 1"),
     ],
 )
-def test_wishes_that_cannot_be_granted_are_said(film, summarizer, wishes, said):
-    with pytest.raises(UsageError, match=said):
-        summarizer.summarize(film.path, **wishes)
+def test_constraints_that_cannot_be_met_are_refused(film, summarizer, constraints, message):
+    with pytest.raises(UsageError, match=message):
+        summarizer.summarize(film.path, **constraints)
 
 
 def test_alternatives_differ_and_lose_no_more_than_allowed(film, summarizer):
@@ -267,10 +267,10 @@ def test_alternatives_differ_and_lose_no_more_than_allowed(film, summarizer):
         summary.alternatives
     )
     missing = 2 - len(summary.alternatives)
-    assert any("alternatives differ within a loss of 30%" in said for said in summary.warnings) == bool(missing)
+    assert any("alternatives differ within a loss of 30%" in warning for warning in summary.warnings) == bool(missing)
 
 
-def test_every_rate_says_about_the_same(film):
+def test_curves_at_different_rates_agree(film):
     curves = []
     for rate in (0.5, 1.0, 2.0, 4.0):
         made = Summarizer(rate=rate, cache=False).summarize(film.path)

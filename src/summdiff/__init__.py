@@ -16,11 +16,13 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from summdiff.features.store import open_store
     from summdiff.pipeline import Summarizer, summarize
+    from summdiff.reselection import reselect
     from summdiff.summary import Alternative, Interval, Scores, Shot, Summary, VideoInfo
 
 _HOME = {
     "Summarizer": "summdiff.pipeline",
     "summarize": "summdiff.pipeline",
+    "reselect": "summdiff.reselection",
     "Alternative": "summdiff.summary",
     "Interval": "summdiff.summary",
     "Scores": "summdiff.summary",
@@ -40,6 +42,7 @@ __all__ = [
     "VideoInfo",
     "__version__",
     "open_store",
+    "reselect",
     "summarize",
 ]
 

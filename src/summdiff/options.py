@@ -1,4 +1,4 @@
-"""What a user can ask of a summary, with its defaults and limits: one place for the API, the commands and the page."""
+"""The options of a summary, with their defaults and limits, for the Python interface, the commands and the studio."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from summdiff.summary import Interval, merge
 DEFAULT_MODEL = "default"
 DEFAULT_BACKBONE = "efficientnet_lite0"
 
-_FRAME_SECONDS = 0.05  # as far as is known before the video is read
+_FRAME_SECONDS = 0.05  # tolerance for constraints, since the frame rate is not known yet
 
 
 class OptionValues(TypedDict, total=False):
@@ -34,26 +34,27 @@ class OptionValues(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class Options:
-    """What is asked of a summary.
+    """Options of one summary.
 
     Attributes:
         budget: largest share of the video's duration that the summary may last, in (0, 1].
         duration: the same in seconds; takes the place of `budget` where it is given.
-        samples: importance curves drawn from the model, at least 1; their mean decides, their spread is kept.
-        steps: denoising steps of each sample, at least 1.
-        seed: of the sampling noise, 0 to 2**63 - 1.
-        value: what a shot is worth to the knapsack: "sum", importance times seconds, or "mean", importance, as in the
-            literature, which prefers many short shots.
-        min_shot: seconds that a shot lasts at least.
-        max_shot: seconds that a shot lasts at most.
-        keep: parts that must be in the summary, in seconds; an end of infinity is the video's. Pairs of numbers become
-            intervals. They are also what the importance of the rest is asked under.
-        drop: parts that must not be in it.
-        alternatives: how many further summaries to find, at most: `Summary.alternatives`.
-        loss: share of the best summary's expected score that each of them may lose, in [0, 1).
+        samples: importance curves drawn from the model, 1 to 1000. They give probabilities and alternatives, and decide
+            by their mean where the model has no mean curve of its own.
+        steps: denoising steps of each sample, 1 to 1000.
+        seed: seed of the sampling noise, 0 to 2**63 - 1.
+        value: value of a shot: "sum", importance times seconds, or "mean", importance, as in the literature, which
+            prefers many short shots.
+        min_shot: shortest shot in seconds.
+        max_shot: longest shot in seconds.
+        keep: parts that must be in the summary, in seconds, as intervals or pairs of numbers; an end of infinity means
+            the end of the video. The model conditions the rest of the curve on them.
+        drop: parts that must not be in the summary, likewise.
+        alternatives: largest number of `Summary.alternatives`, 0 to 100.
+        loss: share of the best summary's expected score that each alternative may lose, in [0, 1).
 
     Raises:
-        UsageError: a value is out of its range.
+        UsageError: a value is out of range.
     """
 
     budget: float = 0.15
@@ -71,9 +72,7 @@ class Options:
 
     def __post_init__(self) -> None:
         if not 0 < self.budget <= 1:
-            raise UsageError(
-                f"The budget is a share of the video and must be above 0 and at most 1, not {self.budget:g}."
-            )
+            raise UsageError(f"The budget is a share of the video, above 0 and at most 1, not {self.budget:g}.")
         if self.duration is not None and not 0 < self.duration < math.inf:
             raise UsageError(f"The duration must be more than 0 seconds, not {self.duration:g}.")
         if not 1 <= self.samples <= 1000:
@@ -89,53 +88,55 @@ class Options:
                 "Shot lengths need 0 <= shortest <= longest and longest > 0, "
                 f"not {self.min_shot:g} and {self.max_shot:g} seconds."
             )
-        for wish in ("keep", "drop"):
-            parts = tuple(_interval(part, wish) for part in getattr(self, wish))
-            object.__setattr__(self, wish, parts)  # the only way in a frozen dataclass
+        for name in ("keep", "drop"):
+            parts = tuple(_interval(part, name) for part in getattr(self, name))
+            object.__setattr__(self, name, parts)  # the dataclass is frozen
             for part in parts:
                 if not 0 <= part.start < part.end:
                     raise UsageError(
-                        f"A part to {wish} must begin at 0 s or later and end after its beginning, "
-                        f"not go from {part.start:g} s to {part.end:g} s."
+                        f"A part to {name} needs 0 <= start < end, not {part.start:g} s to {part.end:g} s."
                     )
         for kept in self.keep:
             for dropped in self.drop:
                 both = Interval(max(kept.start, dropped.start), min(kept.end, dropped.end))
                 if both.duration > _FRAME_SECONDS:
-                    raise UsageError(f"{both.start:g} s to {both.end:g} s is both to be kept and to be dropped.")
+                    raise UsageError(f"{both.start:g} s to {both.end:g} s is both kept and dropped: choose one.")
         if not 0 <= self.alternatives <= 100:
             raise UsageError(f"The number of alternatives must be between 0 and 100, not {self.alternatives}.")
         if not 0 <= self.loss < 1:
             raise UsageError(f"The loss of an alternative must be at least 0 and below 1, not {self.loss:g}.")
 
     def seconds(self, duration: float) -> float:
-        """Seconds that the summary of a video of `duration` seconds may last."""
+        """Return how many seconds the summary of a video of `duration` seconds may last."""
         return self.budget * duration if self.duration is None else min(self.duration, duration)
 
-    def check_wishes(self, duration: float) -> None:
-        """Raise a UsageError unless a video of `duration` seconds can be summarised as wished."""
-        for wish, parts in (("keep", self.keep), ("drop", self.drop)):
+    def check_constraints(self, duration: float) -> None:
+        """Check `keep` and `drop` against a video of `duration` seconds.
+
+        Raises:
+            UsageError: a part begins after the end of the video, everything is dropped, or more is kept than fits.
+        """
+        for name, parts in (("keep", self.keep), ("drop", self.drop)):
             for part in parts:
                 if part.start >= duration:
                     raise UsageError(
-                        f"The part to {wish} begins at {part.start:g} s, but the video ends at {duration:g} s."
+                        f"The part to {name} begins at {part.start:g} s, but the video ends at {duration:g} s."
                     )
         if any(part.start <= 0 and part.end >= duration for part in merge(self.drop)):
-            raise UsageError("Nothing is left to choose from: everything is to be dropped.")
+            raise UsageError("Everything is dropped, so nothing is left to choose from.")
         kept = sum(min(part.end, duration) - part.start for part in merge(self.keep))
         if kept > self.seconds(duration) + _FRAME_SECONDS:
             raise UsageError(
-                f"The parts to keep last {kept:g} s, but the summary may last only {self.seconds(duration):g} s: allow "
-                "more, or keep less."
+                f"The parts to keep last {kept:g} s, but the summary may last only {self.seconds(duration):g} s: "
+                "raise the budget or keep less."
             )
 
 
-def _interval(part: Any, wish: str) -> Interval:
-    """An interval from an interval or a pair of numbers."""
+def _interval(part: Any, name: str) -> Interval:
     if isinstance(part, Interval):
         return part
     try:
         start, end = map(float, part)
     except (TypeError, ValueError) as error:
-        raise UsageError(f"A part to {wish} is a pair of seconds such as (80, 105), not {part!r}.") from error
+        raise UsageError(f"A part to {name} is a pair of seconds such as (80, 105), not {part!r}.") from error
     return Interval(start, end)

@@ -1,4 +1,4 @@
-"""The one place where the steps meet: video -> features -> importance scores -> shots -> selection -> Summary."""
+"""The only place where the steps meet: video -> features -> importance scores -> shots -> selection -> Summary."""
 
 from __future__ import annotations
 
@@ -22,31 +22,29 @@ from summdiff.features.cache import FeatureCache
 from summdiff.features.files import VideoFeatures
 from summdiff.features.store import FeatureStore
 from summdiff.options import DEFAULT_BACKBONE, DEFAULT_MODEL, Options, OptionValues
+from summdiff.reselection import choose_shots, constraint_settings
 from summdiff.scoring import load_model
 from summdiff.segmentation import kts
-from summdiff.selection import Shots, alternatives
-from summdiff.summary import Alternative, Interval, Scores, Shot, Summary, merge
+from summdiff.summary import Scores, Summary
 from summdiff.video import file_version
 
 if TYPE_CHECKING:
     from summdiff.scoring.model import Model
 
-Stage = Literal["look", "score", "cut"]
-
-_SPARSE = 6.0  # seconds between key frames up to which the fast mode looks at nothing else
-_KEPT, _DROPPED = 0.95, 0.05  # scores of what is wished: near the top and the bottom of the video
+_MAX_KEY_FRAME_GAP = 6.0  # seconds; the fast mode decodes all frames where key frames are farther apart
+_KEPT_SCORE, _DROPPED_SCORE = 0.95, 0.05  # near the highest and lowest scores of a video
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a stage is: `done` of `total`. Seconds of video while looking and cutting, a share of 1 while scoring."""
+class StageProgress:
+    """Progress of a stage: `done` of `total`, in seconds of video for "look", in [0, 1] for "score"."""
 
-    stage: Stage
+    stage: Literal["look", "score"]
     done: float
     total: float
 
 
-OnProgress = Callable[[Progress], None]
+OnProgress = Callable[[StageProgress], None]
 
 
 def summarize(
@@ -59,13 +57,13 @@ def summarize(
     on_progress: OnProgress | None = None,
     **options: Unpack[OptionValues],
 ) -> Summary:
-    """Summarise one video. For many, make one `Summarizer` and call it for each: the models then load once.
+    """Summarize one video. For several, call one `Summarizer` for each of them: it loads the models once.
 
     Args:
         path: a video file.
         model, backbone, cache, fast: as for `Summarizer`.
-        on_progress: called now and then, from this thread.
-        **options: the fields of `summdiff.options.Options`: `budget`, `duration`, `samples`, `steps`, `seed`, `value`,
+        on_progress: called from this thread while work goes on.
+        **options: fields of `summdiff.options.Options`: `budget`, `duration`, `samples`, `steps`, `seed`, `value`,
             `min_shot`, `max_shot`, `keep`, `drop`, `alternatives`, `loss`.
     """
     return Summarizer(model=model, backbone=backbone, cache=cache, fast=fast).summarize(
@@ -74,17 +72,17 @@ def summarize(
 
 
 class Summarizer:
-    """Summarises videos with one model and one backbone, both loaded when first needed.
+    """Summarizes videos with one model and one backbone, which are loaded at first use.
 
     Args:
         model: "default", or a folder that `summdiff train` wrote.
         backbone: id of the feature extractor, see `summdiff.features.backbone_ids()`.
-        rate: steps looked at per second of video, from 0.25 to 8.
-        cache: keep features between runs, so that the same video is decoded only once: in the user's cache, in the one
-            given, or not at all. A store that `summdiff extract` wrote is read and not added to.
-        fast: look at key frames only, wherever they lie no more than 6 seconds apart: several times faster, and nearly
-            the same scores (`benchmarks/fast.py`).
-        device: where backbone and model compute: "cpu", "cuda", "cuda:1", …, or "auto". Scores of another device differ
+        rate: steps per second of video, from 0.25 to 8.
+        cache: where features are kept between runs, so that a video is decoded only once: True for the user's cache,
+            False for nowhere, or a cache. A store that `summdiff extract` wrote is read, but nothing is added to it.
+        fast: use key frames only, wherever they are at most 6 seconds apart: several times faster, with nearly the same
+            scores (`benchmarks/fast.py`).
+        device: where backbone and model compute: "cpu", "cuda", "cuda:1", …, or "auto". Scores differ between devices
             by rounding.
 
     Raises:
@@ -113,7 +111,7 @@ class Summarizer:
 
         Raises:
             ModelError: it is unknown or damaged.
-            UsageError: there is no such device.
+            UsageError: the device does not exist.
         """
         return load_model(self._model_id, device=self.device)
 
@@ -127,7 +125,7 @@ class Summarizer:
         return load_backbone(self._backbone_id, device=self.device)
 
     def load(self) -> tuple[Model, Backbone]:
-        """Load model and backbone now, so that what is missing is said before any work is done."""
+        """Load model and backbone, so that an error in either is raised before any work is done."""
         return self.model, self.backbone
 
     def summarize(
@@ -138,62 +136,51 @@ class Summarizer:
         on_progress: OnProgress | None = None,
         **changes: Unpack[OptionValues],
     ) -> Summary:
-        """Summarise one video.
+        """Summarize one video.
 
         Args:
             path: a video file.
-            options: what is asked of the summary.
-            on_progress: called now and then, from this thread.
-            **changes: fields of `Options` that take the place of those in `options`.
+            options: options of the summary; the defaults where None.
+            on_progress: called from this thread while work goes on.
+            **changes: fields of `Options` that replace those in `options`.
 
         Returns:
-            The summary. Same file, options and versions: same summary, apart from `timings`.
+            The summary. The same file, options and versions give the same summary, except for `timings`.
 
         Raises:
-            UsageError: an option is out of its range.
-            VideoError: the file cannot be read as a video, or changed in the meantime.
+            UsageError: an option is out of range.
+            VideoError: the file cannot be read as a video, or changed during the work.
             ModelError, BackboneError: the model or the backbone cannot be loaded, or they do not fit each other.
         """
-        asked = replace(options or Options(), **changes)
+        options = replace(options or Options(), **changes)
         report = on_progress or (lambda progress: None)
         timings: dict[str, float] = {}
         version = file_version(path)
         with _timed(timings, "load"):
             model, backbone = self.load()
         with _timed(timings, "look"):
-            seen = self._look(Path(path), report)
-        video = seen.video
-        asked.check_wishes(video.duration)
+            extracted = self._extract(Path(path), report)
+        video = extracted.video
+        options.check_constraints(video.duration)
         with _timed(timings, "score"), _one_thread():
-            known = wished(seen.times, asked)
-            features = seen.features.astype(np.float32)
+            known = known_scores(extracted.times, options)
             curves = model.score(
-                features,
+                extracted.features.astype(np.float32),
                 rate=self.rate,
-                samples=asked.samples,
-                steps=asked.steps,
-                seed=asked.seed,
+                samples=options.samples,
+                steps=options.steps,
+                seed=options.seed,
                 known=known if model.conditions_on_known else None,
-                on_progress=lambda share: report(Progress("score", share, 1.0)),
+                on_progress=lambda share: report(StageProgress("score", share, 1.0)),
             )
-        allowed = asked.seconds(video.duration)
+        scores = Scores(
+            tuple(map(float, extracted.times)), tuple(map(float, curves.mean)), tuple(map(float, curves.spread))
+        )
         with _timed(timings, "select"):
-            shots = Shots(
-                *(self._shot_edges(seen, asked), seen.times),
-                budget=allowed,
-                fps=video.fps,
-                value=asked.value,
-                keep=asked.keep,
-                drop=asked.drop,
-                shortest=asked.min_shot,
-            )
-            choice = shots.choose(curves.mean)
-            likely = shots.probability(curves.samples)
-            others = alternatives(shots, choice, curves.mean, curves.samples, count=asked.alternatives, loss=asked.loss)
+            edges = _shot_edges(extracted, options)
+            chosen = choose_shots(edges, scores, video, options, samples=curves.samples)
         if file_version(path) != version:
-            raise VideoError(
-                f"'{path}' was changed while it was being summarised: try again when it is whole, and left alone."
-            )
+            raise VideoError(f"'{path}' changed while it was being summarized: try again when nothing writes to it.")
         return Summary(
             video=video,
             model={
@@ -205,75 +192,56 @@ class Summarizer:
             settings={
                 "rate": self.rate,
                 "fast": self.fast,
-                "samples": asked.samples,
-                "steps": asked.steps,
-                "value": asked.value,
-                "min_shot": asked.min_shot,
-                "max_shot": asked.max_shot,
-                "keep": _within(asked.keep, video.duration),
-                "drop": _within(asked.drop, video.duration),
-                "loss": asked.loss,
+                "samples": options.samples,
+                "steps": options.steps,
+                "value": options.value,
+                "min_shot": options.min_shot,
+                "max_shot": options.max_shot,
+                **constraint_settings(options, video.duration),
+                "loss": options.loss,
             },
-            budget=allowed / video.duration,
-            seed=asked.seed,
-            scores=Scores(
-                tuple(map(float, seen.times)), tuple(map(float, curves.mean)), tuple(map(float, curves.spread))
+            budget=options.seconds(video.duration) / video.duration,
+            seed=options.seed,
+            scores=scores,
+            shots=chosen.shots,
+            selection=chosen.selection,
+            alternatives=chosen.alternatives,
+            warnings=_warnings(
+                options,
+                corrupt_frames=extracted.corrupt_frames,
+                alternatives=len(chosen.alternatives),
+                conditioned=known is None or model.conditions_on_known,
             ),
-            shots=tuple(
-                Shot(float(start), float(end), float(score), bool(chosen), float(probability))
-                for start, end, score, chosen, probability in zip(
-                    shots.edges[:-1], shots.edges[1:], choice.shot_scores, choice.chosen, likely, strict=True
-                )
-            ),
-            selection=_parts(choice.parts),
-            alternatives=tuple(
-                Alternative(
-                    selection=_parts(other.choice.parts),
-                    shots=tuple(map(int, np.flatnonzero(other.choice.chosen))),
-                    expected=other.expected,
-                    overlap=other.overlap,
-                )
-                for other in others
-            ),
-            warnings=_warnings(seen, asked, found=len(others), follows=known is None or model.conditions_on_known),
             timings=timings,
         )
 
-    def _look(self, path: Path, report: OnProgress) -> VideoFeatures:
-        """Features of the video at our rate, from the cache or from one pass over the file."""
-        sparse = _SPARSE if self.fast else 0.0
+    def _extract(self, path: Path, report: OnProgress) -> VideoFeatures:
+        """Return the features of the video, from the cache or from one pass over the file."""
+        sparse = _MAX_KEY_FRAME_GAP if self.fast else 0.0
         if self._cache is not None:
-            known = self._cache.get(path, self.backbone.id, self.rate, sparse=sparse)
-            if known is not None:
-                report(Progress("look", known.video.duration, known.video.duration))
-                return known
+            cached = self._cache.get(path, self.backbone.id, self.rate, sparse=sparse)
+            if cached is not None:
+                report(StageProgress("look", cached.video.duration, cached.video.duration))
+                return cached
         extracted = extract(
             path,
             self.backbone,
             rate=self.rate,
             sparse=sparse,
-            report=lambda done, total: report(Progress("look", done, total)),
+            report=lambda done, total: report(StageProgress("look", done, total)),
         )
         if self._cache is not None:
             self._cache.put(path, self.backbone.id, self.rate, extracted, sparse=sparse)
         return extracted
 
-    def _shot_edges(self, seen: VideoFeatures, asked: Options) -> NDArray[np.float64]:
-        """(S + 1,) seconds: where shots begin, and the end of the video."""
-        edges = np.append(seen.boundaries, seen.video.duration)
-        change_points = kts(
-            seen.features, min_length=asked.min_shot, max_length=asked.max_shot, edges=edges, center=True
-        )
-        return edges[np.concatenate(([0], change_points, [len(seen.times)]))]
 
+def known_scores(times: NDArray[np.float64], options: Options) -> NDArray[np.float32] | None:
+    """Return the scores (N,) that constraints fix at steps at these times (seconds): high for keep, low for drop.
 
-def wished(times: NDArray[np.float64], asked: Options) -> NDArray[np.float32] | None:
-    """What is known of the curve (N,) at steps looked at at these times: high where to keep, low where to drop.
-
-    NaN where nothing is wished; None where nothing is at all. A part without a step speaks for the one nearest to it.
+    NaN where nothing is constrained; None without constraints. A part that contains no step fixes the nearest one.
     """
     known = np.full(len(times), np.nan, dtype=np.float32)
-    for parts, score in ((asked.drop, _DROPPED), (asked.keep, _KEPT)):
+    for parts, score in ((options.drop, _DROPPED_SCORE), (options.keep, _KEPT_SCORE)):
         for part in parts:
             inside = (times >= part.start) & (times < part.end)
             if not inside.any():
@@ -282,32 +250,42 @@ def wished(times: NDArray[np.float64], asked: Options) -> NDArray[np.float32] | 
     return None if np.isnan(known).all() else known
 
 
-def _within(parts: tuple[Interval, ...], duration: float) -> list[dict[str, float]]:
-    """Wishes as they are written down."""
-    return [{"start": part.start, "end": min(part.end, duration)} for part in parts]
+def _shot_edges(extracted: VideoFeatures, options: Options) -> NDArray[np.float64]:
+    """Return (S + 1,) seconds: the start of each shot and the end of the video."""
+    edges = np.append(extracted.boundaries, extracted.video.duration)
+    change_points = kts(
+        extracted.features, min_length=options.min_shot, max_length=options.max_shot, edges=edges, center=True
+    )
+    return edges[np.concatenate(([0], change_points, [len(extracted.times)]))]
 
 
-def _parts(chosen: NDArray[np.float64]) -> tuple[Interval, ...]:
-    return merge(Interval(float(start), float(end)) for start, end in chosen)
+def _warnings(options: Options, *, corrupt_frames: int, alternatives: int, conditioned: bool) -> tuple[str, ...]:
+    """Return the sentences of `Summary.warnings`.
 
-
-def _warnings(seen: VideoFeatures, asked: Options, *, found: int, follows: bool) -> tuple[str, ...]:
-    said = []
-    if seen.corrupt_frames:
-        said.append(f"{seen.corrupt_frames} damaged frames of the video were skipped.")
-    if found < asked.alternatives:
-        said.append(
-            f"Only {found} of {asked.alternatives} alternatives differ within a loss of {asked.loss:.0%}: allow more "
-            "loss, or draw more samples."
+    Args:
+        options: the options of the summary.
+        corrupt_frames: damaged frames that were skipped.
+        alternatives: alternatives that were found.
+        conditioned: whether the model's scores took the constraints into account.
+    """
+    warnings = []
+    if corrupt_frames:
+        warnings.append(f"{corrupt_frames} damaged frames of the video were skipped.")
+    if alternatives < options.alternatives:
+        warnings.append(
+            f"Only {alternatives} of {options.alternatives} alternatives differ within a loss of {options.loss:.0%}: "
+            "allow more loss, or draw more samples."
         )
-    if not follows:
-        said.append("This model cannot score the rest by what was kept or dropped: wishes shaped the selection only.")
-    return tuple(said)
+    if not conditioned:
+        warnings.append(
+            "This model cannot condition its scores on what is kept or dropped: only the selection follows it."
+        )
+    return tuple(warnings)
 
 
 @contextmanager
 def _one_thread() -> Iterator[None]:
-    """Compute with one thread: with small matrices on a busy machine, several wait for each other ten times longer."""
+    """Limit BLAS to one thread: on small matrices, several threads take up to ten times as long on a busy machine."""
     from threadpoolctl import threadpool_limits
 
     with threadpool_limits(1):

@@ -215,7 +215,7 @@ def test_a_missing_extra_is_said_before_the_work(films, summdiff, monkeypatch):
     assert not (films / "none").exists()
 
 
-def test_wishes_and_alternatives(films, summdiff):
+def test_constraints_and_alternatives(films, summdiff):
     code, _, err = summdiff(
         *("summarize", films / "b.mp4", "--budget", "0.5", "--keep", "0:01-3s", "--drop", "9-", "--alternatives", "1"),
         *("--loss", "0.9", "--samples", "16", "--formats", "mp4,json"),
@@ -245,26 +245,26 @@ def test_an_alternative_that_is_there_already_is_found_before_the_work(films, su
 
 
 @pytest.mark.parametrize(
-    ("wish", "said"),
+    ("constraint", "message"),
     [
         (("--keep", "0-13"), "parts to keep last 13 s, but the summary may last only 1.95 s"),
         (("--drop", "20-30"), "part to drop begins at 20 s, but the video ends at 13 s"),
-        (("--drop", "0-"), "everything is to be dropped"),
-        (("--keep", "0-2", "--drop", "1-3"), "1 s to 2 s is both to be kept and to be dropped"),
+        (("--drop", "0-"), "Everything is dropped"),
+        (("--keep", "0-2", "--drop", "1-3"), "1 s to 2 s is both kept and dropped"),
         (("--keep", "1:20"), "'1:20' is not a part of a video"),
         (("--drop", "5-3"), "The part '5-3' ends before it begins"),
         (("--alternatives", "-1"), "between 0 and 100, not -1"),
     ],
 )
-def test_wishes_that_cannot_be_granted_take_no_time(films, summdiff, wish, said):
-    code, _, err = summdiff("summarize", films / "b.mp4", *wish)
+def test_constraints_that_cannot_be_met_take_no_time(films, summdiff, constraint, message):
+    code, _, err = summdiff("summarize", films / "b.mp4", *constraint)
     assert code != 0
-    assert said in err
+    assert message in err
     assert "Traceback" not in err
     assert sorted(path.name for path in films.iterdir()) == ["-dash & “ü” 100%.mp4", "b.mp4", "broken.mp4"]
 
 
-def test_wishes_are_for_one_video(films, summdiff):
+def test_constraints_are_for_one_video(films, summdiff):
     code, _, err = summdiff("summarize", films, "--keep", "0-1")
     assert code != 0
     assert "--keep and --drop are times of one video, but there are 3" in err

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from summdiff.selection import Shots, alternatives, shared
+from summdiff.selection import ShotKnapsack, alternatives, overlap
 
 EDGES = np.arange(0.0, 101.0, 5.0)  # twenty shots
 TIMES = np.arange(0.0, 100.0, 1.0)
 
 
-def views(count=16, seed=0):
+def viewer_curves(count=16, seed=0):
     """Curves of people who each like three shots of their own; all like the first two a little."""
     rng = np.random.default_rng(seed)
     curves = np.full((count, 20), 0.5) + rng.normal(0, 0.02, (count, 20))
@@ -21,12 +21,12 @@ def views(count=16, seed=0):
 
 @pytest.fixture
 def shots():
-    return Shots(EDGES, TIMES, budget=15.0, fps=25.0)
+    return ShotKnapsack(EDGES, TIMES, budget=15.0, fps=25.0)
 
 
 @pytest.mark.parametrize("loss", [0.02, 0.1, 0.4])
 def test_none_loses_more_than_is_allowed(shots, loss):
-    curves = views()
+    curves = viewer_curves()
     mean = curves.mean(axis=0)
     best = shots.choose(mean)
     for other in alternatives(shots, best, curves.mean(axis=0), curves, count=5, loss=loss):
@@ -36,31 +36,31 @@ def test_none_loses_more_than_is_allowed(shots, loss):
 
 
 def test_they_differ_from_the_best_and_from_each_other(shots):
-    curves = views()
+    curves = viewer_curves()
     best = shots.choose(curves.mean(axis=0))
     found = alternatives(shots, best, curves.mean(axis=0), curves, count=4, loss=0.4)
     assert len(found) == 4
     everything = [best, *(other.choice for other in found)]
-    overlaps = [shared(a.parts, b.parts) for i, a in enumerate(everything) for b in everything[:i]]
+    overlaps = [overlap(a.parts, b.parts) for i, a in enumerate(everything) for b in everything[:i]]
     assert max(overlaps) <= 0.9
     assert np.mean(overlaps) < 0.4
-    assert [other.overlap for other in found] == [shared(other.choice.parts, best.parts) for other in found]
+    assert [other.overlap for other in found] == [overlap(other.choice.parts, best.parts) for other in found]
 
 
 def test_more_loss_gives_more_difference(shots):
-    curves = views()
+    curves = viewer_curves()
     best = shots.choose(curves.mean(axis=0))
     strict, free = (alternatives(shots, best, curves.mean(axis=0), curves, count=3, loss=loss) for loss in (0.03, 0.5))
     assert np.mean([other.overlap for other in free]) < np.mean([other.overlap for other in strict])
 
 
 def test_samples_that_all_agree_have_no_alternative(shots):
-    curves = np.repeat(views(1), 8, axis=0)
+    curves = np.repeat(viewer_curves(1), 8, axis=0)
     assert alternatives(shots, shots.choose(curves[0]), curves[0], curves, count=3, loss=0.5) == []
 
 
 def test_shared_is_the_intersection_over_the_union():
     a, b = np.array([[0.0, 10.0], [20.0, 24.0]]), np.array([[5.0, 12.0], [20.0, 22.0]])
-    assert shared(a, b) == pytest.approx(7 / 16)
-    assert shared(a, a) == 1
-    assert shared(a, np.array([[30.0, 31.0]])) == 0
+    assert overlap(a, b) == pytest.approx(7 / 16)
+    assert overlap(a, a) == 1
+    assert overlap(a, np.array([[30.0, 31.0]])) == 0

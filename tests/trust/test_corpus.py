@@ -132,5 +132,5 @@ def test_a_video_that_changes_while_it_is_summarised(tmp_path):
             with film.open("ab") as file:
                 file.write((tmp_path / "copy.mkv").read_bytes())
 
-    with pytest.raises(VideoError, match="was changed while it was being summarised"):
+    with pytest.raises(VideoError, match="changed while it was being summarized"):
         Summarizer(cache=False).summarize(film, on_progress=grow, samples=2, steps=2)

@@ -17,8 +17,9 @@ import numpy as np
 
 from summdiff.options import Options
 from summdiff.pipeline import Summarizer
+from summdiff.reselection import reselect
 from summdiff.summary import Scores, Shot, Summary, VideoInfo
-from summdiff.web.takes import Take, reselect
+from summdiff.web.sessions import Take
 
 TOKEN = "a-token-that-only-this-test-knows"  # noqa: S105
 HOURS = 2.0

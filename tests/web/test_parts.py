@@ -1,6 +1,5 @@
 """The studio's parts by themselves."""
 
-import dataclasses
 import sys
 
 import numpy as np
@@ -10,12 +9,10 @@ from PIL import Image
 from summdiff.cli import app
 from summdiff.cli.serve import size
 from summdiff.errors import UsageError, VideoError
-from summdiff.summary import Interval
 from summdiff.web import server
 from summdiff.web.intake import clean_title, describe, file_name, local_file
 from summdiff.web.security import Access
 from summdiff.web.strip import draw
-from summdiff.web.takes import reselect
 
 
 @pytest.mark.parametrize(
@@ -87,18 +84,6 @@ def test_a_missing_file_is_said_in_a_sentence(tmp_path):
     for text in (str(tmp_path / "none.mp4"), "", "\x00", "~nobody-here/x.mp4"):
         with pytest.raises(VideoError, match=r"There is no file|cannot"):
             local_file(text)
-
-
-def test_reselecting_keeps_scores_and_shots(summarizer, film):
-    summary = summarizer.summarize(film.path)
-    again = reselect(summary, budget=summary.budget)
-    assert again.selection == summary.selection
-    assert again.shots == summary.shots
-    other = reselect(summary, budget=0.5, keep=[Interval(0.0, 1.0)])
-    assert other.scores == summary.scores
-    assert other.selection[0].start == 0
-    assert other.settings["keep"] == [{"start": 0.0, "end": 1.0}]
-    assert dataclasses.replace(other, settings=summary.settings).to_json()
 
 
 def test_what_means_this_machine_only():

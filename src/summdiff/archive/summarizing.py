@@ -64,7 +64,7 @@ def check_job(job: Job, options: Options, formats: Sequence[str], *, overwrite: 
     info = probe(job.video)
     check_outputs(job, options, formats, overwrite=overwrite)
     if info.duration > 0:
-        options.check_wishes(info.duration)
+        options.check_constraints(info.duration)
     if "mp4" in formats and info.duration > 0:
         share = (1 + options.alternatives) * options.seconds(info.duration) / info.duration
         # What is written anew can come out larger than the source; twice its rate is a safe guess.

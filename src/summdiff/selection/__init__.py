@@ -1,7 +1,24 @@
-"""Choosing shots under a time budget."""
+"""Choosing the parts of a video under a time budget.
 
-from summdiff.selection.alternatives import Other, alternatives, shared
-from summdiff.selection.budget import Choice, Shots, Value, best_window, choose
+One file per method; each method has the interface of `ShotKnapsack`: `choose`, `worth`, `probability` and `coarse`.
+
+- `shot_knapsack`: whole shots, chosen as a 0/1 knapsack.
+- `knapsack`: the knapsack itself, also for many problems at once, as evaluation needs it.
+- `constraints`: shots divided where the user wants something kept or dropped.
+- `alternatives`: further good selections.
+"""
+
+from summdiff.selection.alternatives import AlternativeChoice, alternatives, overlap
 from summdiff.selection.knapsack import knapsack
+from summdiff.selection.shot_knapsack import Choice, ShotKnapsack, ShotValue, best_window
 
-__all__ = ["Choice", "Other", "Shots", "Value", "alternatives", "best_window", "choose", "knapsack", "shared"]
+__all__ = [
+    "AlternativeChoice",
+    "Choice",
+    "ShotKnapsack",
+    "ShotValue",
+    "alternatives",
+    "best_window",
+    "knapsack",
+    "overlap",
+]

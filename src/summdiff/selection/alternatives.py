@@ -1,4 +1,4 @@
-"""Several good summaries of one video: nearly as good as the best by the mean curve, as different as can be."""
+"""Several good selections for one video: nearly as good as the best by the mean curve, and as different as possible."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from summdiff.selection.budget import Choice, Shots
+from summdiff.selection.shot_knapsack import Choice, ShotKnapsack
 
-_TOWARDS = (1.0, 0.7, 0.5, 0.35, 0.25, 0.15, 0.1)  # how far from the mean curve towards a sample
-_DIFFERENT = 0.1  # of what two summaries show together must be in but one of them
+_WEIGHTS = (1.0, 0.7, 0.5, 0.35, 0.25, 0.15, 0.1)  # of a sample against the mean curve, tried in this order
+_MIN_DIFFERENCE = 0.1  # share of the seconds in either selection that are in only one of them
 
 
 @dataclass(frozen=True, slots=True)
-class Other:
-    """A further choice.
+class AlternativeChoice:
+    """A choice that differs from the best one.
 
     Attributes:
-        choice: what is in it.
-        expected: its worth by the mean curve, relative to the best choice's.
-        overlap: seconds that it shares with the best choice, relative to those in either, in [0, 1].
+        choice: the choice.
+        expected: its worth by the mean curve, relative to that of the best choice.
+        overlap: overlap with the best choice, in [0, 1]; see `overlap`.
     """
 
     choice: Choice
@@ -29,54 +29,54 @@ class Other:
 
 
 def alternatives(
-    shots: Shots, best: Choice, mean: ArrayLike, curves: ArrayLike, *, count: int, loss: float
-) -> list[Other]:
-    """Choices that differ from the best one and from each other.
+    shots: ShotKnapsack, best: Choice, mean: ArrayLike, samples: ArrayLike, *, count: int, loss: float
+) -> list[AlternativeChoice]:
+    """Find choices that differ from the best one and from each other.
 
-    Each sample of the curve is a view of the video that somebody may hold. Going from the mean curve towards it as far
-    as the loss allows gives a choice that this view likes and the mean does not mind. Of these the ones farthest from
-    all chosen before are taken, one after the other.
+    Each sample is a curve that one viewer may hold. A mixture of it and the mean curve, with the largest weight of the
+    sample that the loss allows, gives a choice that this viewer prefers and that the mean curve still rates well. Of
+    these choices the one that overlaps least with everything taken so far is taken, one after the other.
 
     Args:
-        shots: what there is to choose from.
+        shots: the shots to choose from.
         best: the choice by the mean curve.
-        mean: (N,) the mean curve.
-        curves: (M, N) samples.
-        count: how many at most.
+        mean: (N,) mean curve.
+        samples: (M, N) sampled curves.
+        count: largest number of alternatives.
         loss: share of the best choice's worth by the mean curve that each may lose, in [0, 1).
 
     Returns:
-        At most `count`, in the order of choosing; fewer where no more differ within the loss.
+        At most `count` choices, in the order in which they were taken; fewer where no more differ within the loss.
     """
     if not count:
         return []
-    samples, middle = np.asarray(curves, dtype=np.float64), np.asarray(mean, dtype=np.float64)
-    quick = shots.coarse()
-    whole = shots.worth(best.parts, middle)
-    pool: list[Other] = []
-    for sample in samples:
-        for towards in _TOWARDS:
-            choice = quick.choose(np.maximum(middle + towards * (sample - middle), 0))
-            expected = shots.worth(choice.parts, middle) / whole if whole > 0 else 1.0
+    curves, mean_curve = np.asarray(samples, dtype=np.float64), np.asarray(mean, dtype=np.float64)
+    coarse = shots.coarse()
+    best_worth = shots.worth(best.parts, mean_curve)
+    pool: list[AlternativeChoice] = []
+    for curve in curves:
+        for weight in _WEIGHTS:
+            choice = coarse.choose(np.maximum(mean_curve + weight * (curve - mean_curve), 0))
+            expected = shots.worth(choice.parts, mean_curve) / best_worth if best_worth > 0 else 1.0
             if expected >= 1 - loss:
-                pool.append(Other(choice, expected, shared(choice.parts, best.parts)))
+                pool.append(AlternativeChoice(choice, expected, overlap(choice.parts, best.parts)))
                 break
-    found: list[Other] = []
-    nearest = np.array([other.overlap for other in pool])  # to anything taken so far
-    while pool and len(found) < count:
-        farthest = int(nearest.argmin())
-        if nearest[farthest] > 1 - _DIFFERENT:
+    taken: list[AlternativeChoice] = []
+    largest_overlap = np.array([candidate.overlap for candidate in pool])  # with anything taken so far
+    while pool and len(taken) < count:
+        farthest = int(largest_overlap.argmin())
+        if largest_overlap[farthest] > 1 - _MIN_DIFFERENCE:
             break
-        found.append(pool[farthest])
-        again = [shared(other.choice.parts, pool[farthest].choice.parts) for other in pool]
-        nearest = np.maximum(nearest, again)
-    return found
+        taken.append(pool[farthest])
+        overlaps = [overlap(candidate.choice.parts, pool[farthest].choice.parts) for candidate in pool]
+        largest_overlap = np.maximum(largest_overlap, overlaps)
+    return taken
 
 
-def shared(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
-    """Seconds that are in both (P, 2) and (Q, 2) parts, relative to those in either: their intersection over union."""
-    ends = np.unique(np.concatenate([one.ravel(), other.ravel()]))
+def overlap(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
+    """Return the intersection over union, in seconds, of two selections with parts (P, 2) and (Q, 2)."""
+    ends = np.unique(np.concatenate([a.ravel(), b.ravel()]))
     middle, length = (ends[:-1] + ends[1:]) / 2, np.diff(ends)
-    first, second = (((parts[:, :1] <= middle) & (middle < parts[:, 1:])).any(axis=0) for parts in (one, other))  # (E,)
-    either = float(length[first | second].sum())
-    return float(length[first & second].sum()) / either if either > 0 else 1.0
+    in_a, in_b = (((parts[:, :1] <= middle) & (middle < parts[:, 1:])).any(axis=0) for parts in (a, b))  # (E,)
+    union = float(length[in_a | in_b].sum())
+    return float(length[in_a & in_b].sum()) / union if union > 0 else 1.0

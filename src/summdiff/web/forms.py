@@ -11,8 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from summdiff.export.names import plain
 from summdiff.summary import Interval, Shot, Summary
 from summdiff.web.jobs import Job
-from summdiff.web.sessions import Film
-from summdiff.web.takes import Take
+from summdiff.web.sessions import Film, Take
 
 Span = Annotated[tuple[float, float], Field(description="[start, end) in seconds")]
 _MOST_WISHES = 2000
@@ -37,12 +36,12 @@ class Wishes(_Asked):
     drop: list[Span] = Field(default=[], max_length=_MOST_WISHES)
 
     def parts(self) -> tuple[tuple[Interval, ...], tuple[Interval, ...]]:
-        """The wishes as intervals: to keep, to drop."""
+        """Return the parts to keep and the parts to drop."""
         return tuple(Interval(*span) for span in self.keep), tuple(Interval(*span) for span in self.drop)
 
 
 class SelectionAsked(Wishes):
-    """What would be chosen under these wishes, with the scores of one take."""
+    """Choose under these constraints, with the scores of one take."""
 
     take: int = Field(ge=0)
 
@@ -55,7 +54,7 @@ class ExportAsked(SelectionAsked):
 
 
 class TakeAsked(Wishes):
-    """Ask the model again: it samples curves under these wishes."""
+    """Ask the model again, conditioned on these constraints."""
 
     seed: int = Field(default=0, ge=0, lt=2**53)
 

@@ -18,6 +18,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
 from summdiff.atomic import written_whole
+from summdiff.reselection import reselect
 from summdiff.web.forms import (
     ExportAsked,
     JobView,
@@ -34,8 +35,7 @@ from summdiff.web.forms import (
     view_video,
 )
 from summdiff.web.intake import clean_title, describe, file_name, local_file, receive
-from summdiff.web.sessions import Film, Session
-from summdiff.web.takes import Take, reselect
+from summdiff.web.sessions import Film, Session, Take
 from summdiff.web.work import Studio
 
 _LOOK_SECONDS = 0.1  # between looks whether something changed; a progress display needs no more
@@ -190,7 +190,7 @@ def take_view(film: TheFilm, take: int) -> TakeView:
 
 @router.post("/videos/{video}/takes", status_code=202)
 def ask_again(film: TheFilm, asked: TakeAsked, studio: TheStudio, session: Mine) -> JobView:
-    """Ask the model again, under wishes. When the job is done, the video has one take more."""
+    """Ask the model again, conditioned on the constraints. When the job is done, the video has one more take."""
     keep, drop = asked.parts()
     options = replace(studio.settings.options, budget=asked.budget, keep=keep, drop=drop, seed=asked.seed)
     return view_job(studio.ask_again(session, film, options), studio.ahead)
@@ -198,7 +198,7 @@ def ask_again(film: TheFilm, asked: TakeAsked, studio: TheStudio, session: Mine)
 
 @router.post("/videos/{video}/selection")
 def selection(film: TheFilm, asked: SelectionAsked) -> SelectionView:
-    """What a take would choose under another budget and other wishes. Quick: only the knapsack is solved."""
+    """Choose again within a take, under another budget and other constraints. Milliseconds: the model is not asked."""
     keep, drop = asked.parts()
     summary = _take(film, asked.take).summary
     return view_selection(reselect(summary, budget=asked.budget, keep=keep, drop=drop), summary.shots)
@@ -206,7 +206,7 @@ def selection(film: TheFilm, asked: SelectionAsked) -> SelectionView:
 
 @router.post("/videos/{video}/exports", status_code=202)
 def export(film: TheFilm, asked: ExportAsked, studio: TheStudio, session: Mine) -> JobView:
-    """Write files of what a take chooses under these wishes, or of one of its alternatives."""
+    """Write files of a take's selection under these constraints, or of one of its alternatives."""
     summary = _take(film, asked.take).summary
     if asked.alternative is None:
         keep, drop = asked.parts()

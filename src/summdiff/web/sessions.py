@@ -11,12 +11,21 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from summdiff.options import Options
+from summdiff.summary import Summary
 from summdiff.web.intake import Source
 from summdiff.web.jobs import Job
 from summdiff.web.strip import Strip
-from summdiff.web.takes import Take
 
 _MOST_SESSIONS = 64  # the one unused for longest makes room
+
+
+@dataclass(frozen=True)
+class Take:
+    """One version of a film's summary: the options the model was asked with, and its answer."""
+
+    options: Options
+    summary: Summary
 
 
 @dataclass(eq=False)

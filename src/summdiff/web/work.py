@@ -1,4 +1,4 @@
-"""What the studio's jobs do: look at a film, ask the model again under wishes, write files."""
+"""The studio's jobs: analyze a film, ask the model again under constraints, write files."""
 
 from __future__ import annotations
 
@@ -17,12 +17,11 @@ from summdiff.options import Options
 from summdiff.summary import Summary
 from summdiff.web.intake import Source, clean_title, describe, file_name
 from summdiff.web.jobs import Job, Lane
-from summdiff.web.sessions import Film, Session, Sessions
+from summdiff.web.sessions import Film, Session, Sessions, Take
 from summdiff.web.strip import draw
-from summdiff.web.takes import Take
 
 if TYPE_CHECKING:
-    from summdiff.pipeline import Progress, Summarizer
+    from summdiff.pipeline import StageProgress, Summarizer
 
 _MOST_FILMS, _MOST_TAKES, _MOST_EXPORTS = 30, 100, 30  # of a session, of a film
 _SWEEP_SECONDS = 60.0
@@ -206,7 +205,7 @@ class Studio:
         return film.source.path.is_relative_to(self.settings.folder)
 
     def _ask(self, film: Film, options: Options, job: Job) -> Take:
-        def report(at: Progress) -> None:
+        def report(at: StageProgress) -> None:
             job.report(at.stage, at.done, at.total)
 
         try:

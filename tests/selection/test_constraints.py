@@ -1,4 +1,4 @@
-"""What users want kept or dropped is honoured to the second, whatever else is worth more."""
+"""Parts to keep and to drop are honored to the frame, whatever else is worth more."""
 
 import numpy as np
 import pytest
@@ -6,10 +6,14 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from summdiff.errors import UsageError
-from summdiff.selection import Shots, choose
+from summdiff.selection import ShotKnapsack
 from summdiff.summary import Interval
 
 FPS = 25.0
+
+
+def choose(edges, times, scores, **options):
+    return ShotKnapsack(edges, times, **options).choose(scores)
 
 
 def steps(duration):
@@ -17,22 +21,22 @@ def steps(duration):
 
 
 def seconds_of(parts, duration, resolution=100):
-    """For each hundredth of a second whether it is in the parts."""
+    """Return for each hundredth of a second whether it is in the parts."""
     at = (np.arange(round(duration * resolution)) + 0.5) / resolution
     return ((parts[:, :1] <= at) & (at < parts[:, 1:])).any(axis=0), at
 
 
 @given(
     lengths=st.lists(st.integers(2, 12), min_size=3, max_size=12),
-    wishes=st.lists(st.tuples(st.floats(0, 1), st.floats(0.005, 0.1), st.booleans()), min_size=1, max_size=4),
+    constraints=st.lists(st.tuples(st.floats(0, 1), st.floats(0.005, 0.1), st.booleans()), min_size=1, max_size=4),
     budget=st.floats(0.4, 0.9),
     value=st.sampled_from(["sum", "mean"]),
     seed=st.integers(0, 1000),
 )
-def test_kept_is_in_and_dropped_is_out_and_the_budget_holds(lengths, wishes, budget, value, seed):
+def test_kept_parts_are_in_dropped_parts_are_out_and_the_budget_holds(lengths, constraints, budget, value, seed):
     edges = np.concatenate(([0.0], np.cumsum(lengths).astype(float)))
     duration = edges[-1]
-    parts = [(Interval(start * duration, (start + share) * duration), kept) for start, share, kept in wishes]
+    parts = [(Interval(start * duration, (start + share) * duration), kept) for start, share, kept in constraints]
     keep = [part for part, kept in parts if kept and part.start < duration]
     drop = [part for part, kept in parts if not kept]
     assume(not any(k.start < d.end + 0.1 and d.start < k.end + 0.1 for k in keep for d in drop))
@@ -53,7 +57,7 @@ def test_kept_is_in_and_dropped_is_out_and_the_budget_holds(lengths, wishes, bud
     assert set(edges) <= set(choice.edges)
 
 
-def test_shots_are_divided_where_wishes_begin_and_end():
+def test_shots_are_divided_where_constraints_begin_and_end():
     times, scores = steps(30.0), np.linspace(0, 1, 30)
     choice = choose(
         [0.0, 10.0, 20.0, 30.0],
@@ -71,14 +75,14 @@ def test_shots_are_divided_where_wishes_begin_and_end():
     assert choice.parts.tolist() == [[3.2, 9.0], [10.0, 20.0]]
 
 
-def test_what_a_wish_leaves_is_offered_only_if_it_is_long_enough_or_beside_what_is_kept():
+def test_a_left_over_piece_is_offered_only_if_it_is_long_enough_or_next_to_a_kept_part():
     times = steps(20.0)
     scores = np.full(20, 0.1)
     scores[9] = scores[12] = 1.0
     dropped = choose(
         [0, 10, 20], times, scores, budget=6.0, fps=FPS, drop=[Interval(0, 9), Interval(14, 20)], shortest=2.0
     )
-    assert dropped.parts.tolist() == [[10.0, 14.0]], "a second of the first shot is left, but nobody wants a flash"
+    assert dropped.parts.tolist() == [[10.0, 14.0]], "the second left of the first shot is too short"
     kept = choose(
         *([0, 10, 20], times, scores),
         budget=6.0,
@@ -90,18 +94,18 @@ def test_what_a_wish_leaves_is_offered_only_if_it_is_long_enough_or_beside_what_
     assert kept.parts.tolist() == [[4.0, 9.0], [9.0, 10.0]]
 
 
-def test_ends_that_are_all_but_on_an_edge_are_on_it():
+def test_an_end_within_half_a_frame_of_an_edge_moves_to_it():
     choice = choose([0, 10, 20], steps(20.0), np.ones(20), budget=10.0, fps=FPS, keep=[Interval(0.01, 9.99)])
     assert choice.edges.tolist() == [0, 10, 20]
     assert choice.parts.tolist() == [[0, 10]]
 
 
-def test_wishes_reach_up_to_the_end_and_not_beyond():
+def test_constraints_end_with_the_video():
     choice = choose([0, 10, 20], steps(20.0), np.ones(20), budget=12.0, fps=FPS, keep=[Interval(15, float("inf"))])
     assert choice.parts[-1].tolist() == [15, 20]
 
 
-def test_a_wish_shorter_than_a_step_has_the_score_that_holds_there():
+def test_a_piece_without_a_step_has_the_score_of_the_step_before():
     choice = choose(
         [0, 10, 20], steps(20.0), np.arange(20.0), budget=10.0, fps=FPS, drop=[Interval(3.25, 3.75)], shortest=2.0
     )
@@ -109,28 +113,13 @@ def test_a_wish_shorter_than_a_step_has_the_score_that_holds_there():
 
 
 @pytest.mark.parametrize(
-    ("keep", "drop", "said"),
+    ("keep", "drop", "message"),
     [
         ([Interval(0, 12)], [], "parts to keep last 12 s, but the summary may last only 10 s"),
-        ([Interval(0, 8)], [Interval(5, 9)], "5 s to 8 s is both to be kept and to be dropped"),
-        ([], [Interval(0, 30)], "everything is to be dropped"),
+        ([Interval(0, 8)], [Interval(5, 9)], "5 s to 8 s is both kept and dropped"),
+        ([], [Interval(0, 30)], "Everything is dropped"),
     ],
 )
-def test_what_cannot_be_done_is_said(keep, drop, said):
-    with pytest.raises(UsageError, match=said):
+def test_constraints_that_cannot_be_met_are_refused(keep, drop, message):
+    with pytest.raises(UsageError, match=message):
         choose([0, 10, 20, 30], steps(30.0), np.ones(30), budget=10.0, fps=FPS, keep=keep, drop=drop)
-
-
-def test_probability_is_the_share_of_curves_that_choose_a_shot():
-    shots = Shots([0, 5, 10, 15], steps(15.0), budget=5.0, fps=FPS)
-    curves = np.repeat([[0.9, 0.1, 0.1], [0.9, 0.1, 0.1], [0.1, 0.1, 0.9], [0.9, 0.1, 0.1]], 5, axis=1)
-    assert shots.probability(curves).tolist() == [0.75, 0, 0.25]
-    kept = Shots([0, 5, 10, 15], steps(15.0), budget=5.0, fps=FPS, keep=[Interval(5, 10)])
-    assert kept.probability(curves).tolist() == [0, 1, 0]
-
-
-def test_worth_is_what_is_gained_over_the_seconds():
-    shots = Shots([0, 5, 10], steps(10.0), budget=5.0, fps=FPS)
-    assert shots.worth(np.array([[1.0, 3.0], [4.5, 5.0]]), np.arange(10.0)) == pytest.approx(1 + 2 + 0.5 * 4)
-    by_mean = Shots([0, 5, 10], steps(10.0), budget=5.0, fps=FPS, value="mean")
-    assert by_mean.worth(np.array([[1.0, 3.0], [4.5, 5.0]]), np.arange(10.0)) == pytest.approx(1.5 + 4)

@@ -1,9 +1,16 @@
+"""The choice fills the budget with the best shots, never exceeds it and is never empty."""
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from summdiff.selection import best_window, choose
+from summdiff.selection import ShotKnapsack, best_window
+from summdiff.summary import Interval
+
+
+def choose(edges, times, scores, **options):
+    return ShotKnapsack(edges, times, **options).choose(scores)
 
 
 def steps_of(edges, shot_scores):
@@ -18,7 +25,7 @@ def steps_of(edges, shot_scores):
     value=st.sampled_from(["mean", "sum"]),
     seed=st.integers(0, 1000),
 )
-def test_never_empty_and_never_over_the_budget_by_more_than_a_frame(lengths, share, value, seed):
+def test_a_choice_is_never_empty_and_exceeds_the_budget_by_less_than_a_frame(lengths, share, value, seed):
     edges = np.concatenate(([0], np.cumsum(lengths))) / 25.0
     times, scores = steps_of(edges, np.random.default_rng(seed).random(len(lengths)))
     budget = share * edges[-1]
@@ -48,7 +55,7 @@ def test_constant_scores_fill_the_budget(score, value):
     assert choice.chosen.sum() == 3
 
 
-def test_where_no_shot_fits_the_best_window_of_the_best_shot_is_taken():
+def test_the_best_window_of_the_best_shot_is_taken_if_no_shot_fits():
     times = np.arange(40.0)
     scores = np.full(40, 0.1)
     scores[27:30] = 0.9
@@ -57,7 +64,7 @@ def test_where_no_shot_fits_the_best_window_of_the_best_shot_is_taken():
     assert choice.parts.tolist() == [[27.0, 30.0]]
 
 
-def test_a_dull_shot_that_fits_does_not_win_over_the_best_part_of_a_long_one():
+def test_the_best_part_of_a_long_shot_wins_over_a_dull_shot_that_fits():
     times = np.arange(40.0)
     scores = np.where(times < 36, 0.2, 0.1)
     scores[10:14] = 1.0
@@ -65,7 +72,7 @@ def test_a_dull_shot_that_fits_does_not_win_over_the_best_part_of_a_long_one():
     assert choice.parts.tolist() == [[10.0, 14.0]]
 
 
-def test_less_than_a_frame_gives_a_frame():
+def test_a_budget_below_one_frame_gives_one_frame():
     choice = choose([0.0, 0.04], [0.0], [0.5], budget=0.006, fps=25.0)
     assert choice.parts.tolist() == [[0.0, 0.04]]
 
@@ -83,7 +90,7 @@ def test_long_videos_are_counted_in_coarser_ticks_and_stay_within_the_budget():
     assert 0.99 * budget < np.diff(choice.parts, axis=1).sum() <= budget
 
 
-def test_best_window_holds_the_peak():
+def test_best_window_contains_the_peak():
     times = np.arange(20.0)
     scores = np.zeros(20)
     scores[12:15] = 1.0
@@ -94,5 +101,20 @@ def test_best_window_holds_the_peak():
     assert mean == pytest.approx(0.5)
 
 
-def test_best_window_of_equals_is_the_first():
+def test_best_window_is_the_first_of_equally_good_ones():
     assert best_window(3.3, 17.1, np.arange(20.0), np.ones(20), length=4.0)[:2] == pytest.approx((3.3, 7.3))
+
+
+def test_probability_is_the_share_of_curves_that_choose_a_shot():
+    shots = ShotKnapsack([0, 5, 10, 15], np.arange(15.0), budget=5.0, fps=25.0)
+    curves = np.repeat([[0.9, 0.1, 0.1], [0.9, 0.1, 0.1], [0.1, 0.1, 0.9], [0.9, 0.1, 0.1]], 5, axis=1)
+    assert shots.probability(curves).tolist() == [0.75, 0, 0.25]
+    kept = ShotKnapsack([0, 5, 10, 15], np.arange(15.0), budget=5.0, fps=25.0, keep=[Interval(5, 10)])
+    assert kept.probability(curves).tolist() == [0, 1, 0]
+
+
+def test_worth_is_the_integral_of_the_scores():
+    shots = ShotKnapsack([0, 5, 10], np.arange(10.0), budget=5.0, fps=25.0)
+    assert shots.worth(np.array([[1.0, 3.0], [4.5, 5.0]]), np.arange(10.0)) == pytest.approx(1 + 2 + 0.5 * 4)
+    by_mean = ShotKnapsack([0, 5, 10], np.arange(10.0), budget=5.0, fps=25.0, value="mean")
+    assert by_mean.worth(np.array([[1.0, 3.0], [4.5, 5.0]]), np.arange(10.0)) == pytest.approx(1.5 + 4)
