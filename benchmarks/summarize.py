@@ -158,7 +158,7 @@ def profiled(video: Path, target: Path) -> str:
     stopped.set()
     watcher.join()
     target.unlink()
-    lines = ["| thread | what it does | share of the time |", "|---|---|---|"]
+    lines = ["| thread | activity | share of the time |", "|---|---|---|"]
     whole = sum(count for (name, _), count in seen.items() if name == "MainThread")
     for (name, what), count in sorted(seen.items(), key=lambda item: (item[0][0] != "MainThread", -item[1])):
         if count >= 0.005 * whole:
