@@ -1,12 +1,12 @@
-"""What a CUDA device brings over this processor, in turns; rows without a ratio where there is none.
+"""Compare a CUDA device with this CPU, in turns; without a device the rows have no ratio.
 
     python benchmarks/accelerator.py [--accelerator cuda] [--rounds 3] [--threads 2] [--videos 256] [--json FILE]
 
-- Sampling: 8 samples of 10 DDIM steps for 300 steps of video, guidance on, SummDiff in the paper's form, float32.
-- Training: seconds an epoch on videos of Mr.HiSum's size, 32 in a batch; the processor in float32, four videos at a
-  time, the accelerator in bfloat16 by autocast with pinned batches.
+- Sampling: 8 samples of 10 DDIM steps for 300 steps of video, with guidance, the paper's SummDiff in float32.
+- Training: seconds per epoch on videos of Mr.HiSum's size in batches of 32; the CPU in float32, four videos at a time,
+  the accelerator in bfloat16 (autocast) with pinned batches.
 
-The rows name the device. `--accelerator cpu` compares the processor with itself: whether it runs.
+Each row names the device. `--accelerator cpu` compares the CPU with itself, to test the script.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ AGAINST = "this processor"
 
 
 def sampled(device: str) -> Callable[[], object]:
-    """Draws curves on a device."""
+    """Return a function that draws curves on a device."""
     torch.manual_seed(0)
     network = SummDiff(NetworkConfig.preset("paper", inputs=1024)).requires_grad_(False)
     config = SamplingConfig(id="paper", conditioning="features", window=300)
@@ -48,7 +48,7 @@ def sampled(device: str) -> Callable[[], object]:
 
 
 def trained(path: Path, device: str, *, threads: int) -> Callable[[], object]:
-    """Trains an epoch on a device."""
+    """Return a function that trains one epoch on a device."""
     changes = [f"data={path}", f"output={path.parent / 'out'}", "select=last", "hold_out=0", "videos_per_batch=32"]
     changes += ["in_memory=true", f"threads={threads}", f"accelerator={device}"]
     changes += ["micro_batch=4"] if device == "cpu" else ["precision=bf16-mixed"]

@@ -1,16 +1,16 @@
-"""What an archive would take: hours of video that a core gets through in an hour, and bytes that an hour leaves behind.
+"""Estimate an archive's cost: hours of video per core hour, and bytes stored per hour of video.
 
     python benchmarks/archive.py VIDEO [--workers 2] [--copies 4] [--rounds 2] [--hours 1000000] [--cores 1000]
                                        [--price-core-hour 0.04] [--price-gb-month 0.02] [--json FILE]
 
-Rates are hours of video by hours of processor time (user and system, all threads), each step in one process limited to
-one thread. So other work on the machine changes them little. The whole is what a core gets through that does all steps
+Rates are hours of video per hour of CPU time (user and system, all threads), with each step in a process of its own
+limited to one thread, so that other load on the machine matters little. The total assumes one core that does all steps
 one after the other.
 
-Then `summdiff extract` looks at some copies of the video, with one worker that has all cores, and with --workers that
-share them, in turns, and by wall-clock time: this is what sharing out is worth on this machine.
+Then `summdiff extract` processes copies of the video with one worker that has all cores and with --workers that share
+them, in turns, by wall-clock time. This shows what parallel workers gain on this machine.
 
-Prices are yours to give: those that stand here are no offer of anybody.
+The default prices are placeholders, not offers.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ GB, TB = 1e9, 1e12
 
 
 def rates(video: Path, folder: Path, rounds: int) -> tuple[float, dict[str, float], float]:
-    """Seconds of the video, its seconds by those of processor time for each step, and bytes an hour in a store."""
+    """Return the video's seconds, its seconds per second of CPU time for each step, and stored bytes per hour."""
     backbone = load_backbone(threads=1)
     spent: dict[str, list[float]] = {"decode": [], "features": [], "score and choose": [], "write the mp4": []}
     store = folder / "store"
@@ -81,7 +81,7 @@ def rates(video: Path, folder: Path, rounds: int) -> tuple[float, dict[str, floa
 
 
 def packing(folder: Path) -> float:
-    """Hours of video that one process packs into shards in a second."""
+    """Return the hours of video that one process packs into shards per second."""
     store, hours = folder / "packing", 20
     writer = StoreWriter(store, backbone="benchmark", rate=1.0, shard_bytes=10**12)
     features = np.random.default_rng(0).random((3600, 1280)).astype(np.float16)
@@ -96,7 +96,7 @@ def packing(folder: Path) -> float:
 
 
 def side_by_side(video: Path, folder: Path, *, workers: int, copies: int, rounds: int) -> dict[int, float]:
-    """Median seconds of `summdiff extract` over copies, by workers."""
+    """Return the median seconds of `summdiff extract` over the copies, by number of workers."""
     films = folder / "films"
     films.mkdir()
     for number in range(copies):

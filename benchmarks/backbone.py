@@ -1,11 +1,10 @@
-"""Ways to run EfficientNet-Lite0 on a CPU: speed, behaviour beside a decoder, and time to the first features.
+"""Compare ways to run EfficientNet-Lite0 on a CPU: speed, speed beside a decoder, and time to the first features.
 
     python benchmarks/backbone.py [--video VIDEO] [--pictures 48] [--rounds 7] [--threads 2] [--json FILE]
 
-All ways run in turns in one process, in a new order each round, and medians over the rounds are shown, so that other
-work on the machine hits them alike. Every way must give the features of the plain PyTorch network, or nothing is
-printed. With --video, the file is decoded in another thread meanwhile, as in the product. The time to the first
-features is that of new processes, from their start.
+All ways run in turns in one process, in a new order each round; the table has medians over the rounds. Every way must
+give the features of the plain PyTorch network, otherwise nothing is printed. With --video, another thread decodes the
+file at the same time, as in the product. The time to the first features is measured from the start of a new process.
 """
 
 from __future__ import annotations
@@ -63,7 +62,7 @@ def torch_way(network: Callable[[torch.Tensor], torch.Tensor]) -> Extractor:
 
 
 def fold(network: TorchEfficientNetLite0) -> TorchEfficientNetLite0:
-    """Put each batch normalisation into the convolution before it."""
+    """Fold each batch normalization into the preceding convolution."""
     for part in network.modules():
         for convolution, norm in (
             ("_conv_stem", "_bn0"),
@@ -93,7 +92,7 @@ def onnx_way(graph: bytes, *, threads: int, spinning: bool) -> Extractor:
 
 
 def without_pixels(graph: bytes) -> bytes:
-    """The graph from behind border, conversion and transposition: (B, 3, 225, 225) float32 in [0, 255]."""
+    """Return the graph without its input border, conversion and transposition: (B, 3, 225, 225) float32 in [0, 255]."""
     model = onnx.load_from_string(graph)
     pixels = model.graph.node[2].output[0]
     assert [node.op_type for node in model.graph.node[:3]] == ["Pad", "Cast", "Transpose"]
@@ -112,7 +111,7 @@ def with_numpy_pixels(extract: Extractor) -> Extractor:
 
 
 def ways(threads: int) -> dict[str, tuple[Extractor, int]]:
-    """Name -> (how to get features of a batch, batch size)."""
+    """Return by name a function that computes features of a batch, and the batch size."""
     path = str(weights_path())
     graph = build_graph(read_weights())
     eager = published(path)
@@ -146,7 +145,7 @@ def seconds(work: Callable[[], object]) -> float:
 
 
 def spent(work: Callable[[], object]) -> tuple[float, float]:
-    """Seconds on the clock, and seconds of all cores."""
+    """Return wall-clock seconds, and CPU seconds of all cores."""
     began, used = time.perf_counter(), time.process_time()
     work()
     return time.perf_counter() - began, time.process_time() - used
@@ -174,7 +173,7 @@ def first_features(code: str, threads: int) -> float:
 
 
 def in_turns(works: dict[str, Callable[[], object]], rounds: int) -> dict[str, np.ndarray]:
-    """Median of the number or numbers that each returns, over rounds that go through them in a new order."""
+    """Return the median of each function's numbers over rounds that run them in a new order."""
     results: dict[str, list[object]] = {name: [] for name in works}
     generator = np.random.default_rng(0)
     for _ in range(rounds):

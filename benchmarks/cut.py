@@ -1,10 +1,10 @@
-"""Writing parts of a film with whole groups of pictures copied, against encoding everything, in turns.
+"""Compare writing parts of a film by copying whole groups of pictures with encoding everything, in turns.
 
     python benchmarks/cut.py VIDEO [--rounds 3] [--seconds 3] [--json FILE]
 
-Two choices of parts: ten of 9 s and three of 30 s, evenly placed; of the video, and of the same encoded anew with a key
-frame every so many seconds. The ratio is the median over rounds. What cuts go through cannot be copied: beside the
-ratio, how many seconds had to be encoded, which bounds it.
+Two selections, evenly placed: ten parts of 9 s and three of 30 s, from the video and from a copy with a key frame every
+`--seconds`. The ratio is the median over rounds. Groups of pictures that a cut divides cannot be copied, so each row
+also says how many seconds had to be encoded, which limits the ratio.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from summdiff.video._index import _index_frames
 
 
 def encoded(path: Path, parts: list[Interval]) -> float:
-    """Seconds of these parts that are not in whole groups of pictures."""
+    """Return the seconds of these parts that lie in divided groups of pictures."""
     index = index_frames(path)
     with SeekingDecoder(path, index) as decoder:
         plan = CopyPlan.of(index, decoder.first)
@@ -39,7 +39,7 @@ def encoded(path: Path, parts: list[Interval]) -> float:
 
 
 def anew(path: Path, parts: list[Interval], target: Path, method: Literal["encode", "auto"]) -> None:
-    """Write it as if the film had not been looked at before."""
+    """Write the parts without reusing any knowledge of the film."""
     _index_frames.cache_clear()
     write_cut(path, parts, target, method=method)
 

@@ -1,12 +1,12 @@
-"""Evaluating many videos: ours against the same protocol in plain Python and as usual scripts do it, in turns.
+"""Compare evaluating many videos with the same protocol in plain Python and in typical research code, in turns.
 
     python benchmarks/evaluation.py [--rounds 3] [--tvsum 50] [--mr-hisum 2000] [--json FILE]
 
-Videos are made up, in the sizes of the real ones. TVSum: about 470 steps and 7,050 frames, 50 segments, 20 annotators;
-F1, tau and rho with each annotator, MAP50 and MAP15. Mr.HiSum: 120 to 300 steps of a second, about 35 segments, one
-reference. "plain" is plain_evaluation.py, loops over lists; "usual" is NumPy over frames, a knapsack table in Python,
-and SciPy once for each annotator, as research code has it. All three start from the same annotations, prepare what they
-need, and must give the same numbers.
+Videos are synthetic, in the sizes of the real data sets. TVSum: about 470 steps and 7,050 frames, 50 segments, 20
+annotators; F1, tau and rho with each annotator, MAP50 and MAP15. Mr.HiSum: 120 to 300 steps of one second, about 35
+segments, one reference. "plain" is plain_evaluation.py, with loops over lists; "usual" is NumPy over frames, a knapsack
+table in Python, and SciPy once per annotator, as in research code. All three start from the same annotations, prepare
+what they need, and must give the same numbers.
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ def usual_video(video: AnnotatedVideo, scores: np.ndarray, convention: str) -> d
 
 
 def as_lists(video: AnnotatedVideo, scores: np.ndarray, convention: str) -> dict[str, Any]:
-    """What plain Python works on."""
+    """Convert arrays to the lists that plain Python works on."""
     return {
         "scores": scores.tolist(),
         "gtscore": video.gtscore.astype(np.float64).tolist(),

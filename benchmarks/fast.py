@@ -1,10 +1,10 @@
-"""The fast mode against the normal one, in turns: how much sooner, and how much the same.
+"""Compare the fast mode with the normal one, in turns: speed, and similarity of the results.
 
     python benchmarks/fast.py VIDEO [--seconds 3] [--rounds 3] [--json FILE]
 
-The video is encoded anew first, with a key frame every so many seconds and nowhere else, which is the hard case:
-encoders put them at cuts as well. Both modes run without the feature cache and write nothing. Beside the ratio: the
-rank correlation of their importance scores, and how much of the normal mode's summary the fast one's shares.
+The video is first encoded with a key frame every `--seconds` and nowhere else, which is the hard case, because encoders
+also place key frames at cuts. Both modes run without the feature cache and write nothing. The table also has the rank
+correlation of their importance scores and the share of the normal mode's summary that the fast one contains.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from summdiff.summary import Interval, Summary
 
 
 def shared(one: tuple[Interval, ...], other: tuple[Interval, ...]) -> float:
-    """Share of `one` that is also in `other`."""
+    """Return the share of `one` that is also in `other`."""
     both = sum(max(0.0, min(a.end, b.end) - max(a.start, b.start)) for a in one for b in other)
     return both / sum(part.duration for part in one)
 
 
 def anew(mode: Summarizer, film: Path) -> Summary:
-    """A summary as of a film that was not seen before."""
+    """Summarize the film without a cache."""
     mode.model._last = None
     return mode.summarize(film)
 

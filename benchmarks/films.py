@@ -1,4 +1,4 @@
-"""Films made for benchmarks from one that is there."""
+"""Derive benchmark films from an existing one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from av.video.frame import PictureType
 
 
 def with_key_frames(source: Path, target: Path, *, every: float) -> Path:
-    """The same pictures as H.264 with a key frame so often in seconds and nowhere else; the sound as it is."""
+    """Encode the same pictures as H.264 with a key frame every so many seconds and nowhere else; copy the sound."""
     with av.open(str(source)) as given, av.open(str(target), "w") as made:
         pictures, sound = given.streams.video[0], given.streams.audio[:1]
         pictures.thread_type = "AUTO"

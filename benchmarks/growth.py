@@ -1,13 +1,12 @@
-"""How time and memory grow with length, steps, samples, shots and annotators: exponents in a table, and a plot.
+"""Measure how time and memory grow with length, steps, samples, shots and annotators: a table of exponents and a plot.
 
     python benchmarks/growth.py [--rounds 3] [--only STAGE ...] [--output results/growth] [--quick]
 
-Each stage runs at five or more sizes, in turns, in one process; those on films of hours once, in processes of their
-own. Memory is by how much the work raises the resident set of a process of its own at most, its input being there
-already (Linux tells). The exponent is the slope of a line through the larger half of the sizes in logarithms: 1 is
-linear. Of memory there is none where the largest size takes less than 4 MB more than nothing.
-Writes growth.csv, growth.md, growth.png and growth.svg, and puts the table into docs/speed.md where those are in
-results/growth.
+Each stage runs at five or more sizes, in turns, in one process; stages on films of hours run once, in separate
+processes. Memory is the increase of the peak resident set of a separate process in which the input already exists
+(Linux only). The exponent is the slope of a line through the larger half of the sizes in logarithms: 1 is linear. A
+stage whose largest size takes less than 4 MB has no memory exponent. Writes growth.csv, growth.md, growth.png and
+growth.svg, and, if the output is results/growth, the table in docs/speed.md.
 """
 
 from __future__ import annotations
@@ -54,14 +53,14 @@ LEAST_MB = 4.0  # below that, memory is the libraries' own affair
 
 @dataclass(frozen=True)
 class Stage:
-    """One thing that grows.
+    """One quantity that grows.
 
     Attributes:
-        name, unit: what, and what its sizes count.
+        name, unit: the stage, and what its sizes count.
         sizes: increasing.
-        make: from a size to the work to be timed.
-        remark: what explains more than linear growth, or what is special.
-        once: whether one run of each size has to do.
+        make: maps a size to the function to time.
+        remark: explains growth above linear, or names what is special.
+        once: whether each size runs only once.
     """
 
     name: str
@@ -74,7 +73,7 @@ class Stage:
 
 @dataclass(frozen=True)
 class Measured:
-    """One size of a stage."""
+    """One size of a stage, as measured."""
 
     stage: str
     size: int
@@ -83,7 +82,7 @@ class Measured:
 
 
 def film(folder: Path, minutes: int) -> Path:
-    """A small film of five pictures a second: what is measured is what comes with every second of video."""
+    """Make a small film of five pictures per second, so that the cost per second of video dominates."""
     path = folder / f"{minutes}.mp4"
     if path.exists():
         return path
@@ -154,7 +153,7 @@ def stages(folder: Path, *, quick: bool) -> list[Stage]:
 
 
 def exponent(sizes: tuple[int, ...], values: list[float]) -> float:
-    """Slope in logarithms over the larger half; NaN where a value is not above 0."""
+    """Return the slope in logarithms over the larger half of the sizes; NaN where a value is not above 0."""
     half = len(sizes) // 2
     if min(values[half:]) <= 0:
         return math.nan
@@ -162,7 +161,7 @@ def exponent(sizes: tuple[int, ...], values: list[float]) -> float:
 
 
 def alone(stage: Stage, size: int, folder: Path, *, quick: bool) -> tuple[float, float]:
-    """Seconds of one run in a new process, and MB by which it raises that process's highest resident set."""
+    """Run once in a new process; return seconds and the increase of its peak resident set in MB."""
     options = ["--alone", stage.name, str(size), str(folder), *(["--quick"] if quick else [])]
     told = subprocess.run([sys.executable, __file__, *options], check=True, capture_output=True, text=True)
     seconds, mb = map(float, told.stdout.split())
@@ -170,7 +169,7 @@ def alone(stage: Stage, size: int, folder: Path, *, quick: bool) -> tuple[float,
 
 
 def run_alone(stage: Stage, size: int) -> None:
-    """What such a process does."""
+    """Run inside such a process."""
     stage.make(stage.sizes[0])()  # what is loaded at first use
     work, seconds = stage.make(size), []
     gc.collect()
@@ -180,7 +179,7 @@ def run_alone(stage: Stage, size: int) -> None:
 
 
 def measured(stage: Stage, folder: Path, rounds: int, *, quick: bool) -> list[Measured]:
-    """Every size of a stage."""
+    """Measure every size of a stage."""
     apart = [alone(stage, size, folder, quick=quick) for size in stage.sizes]
     seconds = [second for second, _ in apart]
     if not stage.once:
@@ -193,7 +192,7 @@ def measured(stage: Stage, folder: Path, rounds: int, *, quick: bool) -> list[Me
 
 
 def write(folder: Path, stages: list[Stage], found: list[Measured]) -> str:
-    """The table and the figure, of stages that were measured; returns the table."""
+    """Write the table and the figure of the measured stages; return the table."""
     lines = [
         "| stage | sizes | seconds at the largest | exponent of time | MB at the largest | exponent of memory | |",
         "|---|---|---|---|---|---|---|",
@@ -231,7 +230,7 @@ def write(folder: Path, stages: list[Stage], found: list[Measured]) -> str:
 
 
 def read(path: Path) -> list[Measured]:
-    """What was measured before."""
+    """Read earlier measurements."""
     if not path.exists():
         return []
     with path.open(newline="", encoding="utf-8") as file:

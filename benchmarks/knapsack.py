@@ -1,12 +1,12 @@
-"""Filling the budget exactly, against OR-tools' branch and bound and its dynamic programme, in turns.
+"""Compare filling the budget exactly with OR-tools' branch and bound and dynamic programming, in turns.
 
     python benchmarks/knapsack.py [--shots 500] [--capacity 20000] [--rounds 9] [--json FILE]
 
-Shots of 2 to 30 seconds in frames of 25 a second, the capacity in frames. What they are worth: `any` score times their
-length, as `summarize` has it; `alike`, the same with scores between 0.5 and 0.6, as a model's mean curve has them;
-`five levels`, a score of 1 to 5, as an annotator gives in the literature's convention. OR-tools takes integers, so
-values are scaled by a million. All must reach the same total value; branch and bound is given five seconds, and is left
-out of that check where it needs more. The ratio is to the faster of OR-tools' two.
+Shots of 2 to 30 seconds in frames at 25 per second, the capacity in frames. Their values: `any`, a score times the
+length, as in `summarize`; `alike`, the same with scores between 0.5 and 0.6, as in a model's mean curve; `five levels`,
+a score of 1 to 5, as given by annotators in the literature. OR-tools takes integers, so values are scaled by a million.
+All must reach the same total value; branch and bound gets five seconds and is left out of that check if it needs more.
+The ratio is to the faster of OR-tools' two solvers.
 """
 
 from __future__ import annotations

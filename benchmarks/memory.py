@@ -1,9 +1,9 @@
-"""Memory, time and shots of `summarize` on a video and on the same video looped to several hours.
+"""Measure memory, time and shots of `summarize` on a video and on the same video looped to several hours.
 
     python benchmarks/memory.py VIDEO [--hours 3]
 
-Each is summarised by the command line in a process of its own, without the cache; the peak is the resident set that
-the kernel reports for it. The long file is made by copying packets, so that it costs no encoding.
+The command line summarizes each in a separate process without the cache; the peak is the resident set reported by the
+kernel. The long file is made by copying packets, without encoding.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def loop(source: Path, target: Path, hours: float) -> None:
 
 
 def measured(video: Path, folder: Path) -> dict[str, float]:
-    """One summary: peak resident memory in MB, seconds, the video's duration, shots, and how many are chosen."""
+    """Summarize once; return peak resident memory in MB, seconds, the video's duration, shots, and chosen shots."""
     code = (
         "import resource, sys; from summdiff.cli.app import app\n"
         "try: app(sys.argv[1:])\n"

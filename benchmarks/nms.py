@@ -1,10 +1,10 @@
-"""Non-maximum suppression of one video's segments, against plain Python, in turns.
+"""Compare non-maximum suppression of one video's segments with plain Python, in turns.
 
     python benchmarks/nms.py [--steps 1300] [--rounds 7]
 
-Boxes are as DSNet with four anchors a step has them: `random` around each step with random scores, `apart` the worst
-case, in which none overlaps another and all are kept. Both ways must keep the same. Times are medians over rounds, the
-ratio the median of each round's ratio.
+Boxes are those of DSNet with four anchors per step: `random` around each step with random scores; `apart`, the worst
+case, in which no box overlaps another and all are kept. Both ways must keep the same boxes. Times are medians over
+rounds, the ratio the median of each round's ratio.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ WIDTHS, THRESHOLD = (4.0, 8.0, 16.0, 32.0), 0.5
 
 
 def plain(boxes: NDArray[np.float64], scores: NDArray[np.float64]) -> list[int]:
-    """The best box that is left, then the next that overlaps none of those kept."""
+    """Repeatedly take the best remaining box that overlaps no kept box."""
     found, values = boxes.tolist(), scores.tolist()
     kept: list[int] = []
     for i in sorted(range(len(values)), key=lambda i: -values[i]):
@@ -37,7 +37,7 @@ def plain(boxes: NDArray[np.float64], scores: NDArray[np.float64]) -> list[int]:
 
 
 def cases(steps: int) -> dict[str, NDArray[np.float64]]:
-    """Boxes (4 * steps, 2) by name."""
+    """Return boxes (4 * steps, 2) by name."""
     rng = np.random.default_rng(0)
     centres = np.arange(steps)[:, None] + rng.standard_normal((steps, 4))
     widths = np.array(WIDTHS) * np.exp(0.3 * rng.standard_normal((steps, 4)))

@@ -1,8 +1,8 @@
-"""The evaluation protocol in plain Python, as one would write it down from its description: lists and loops, no NumPy.
+"""The evaluation protocol in plain Python, written from its description: lists and loops, no NumPy.
 
-What `summdiff.metrics` is compared with, for its results (tests/metrics/test_plain_evaluation.py) and its time
-(benchmarks/evaluation.py). Nothing here is made slow on purpose: built-in functions where they help, one pass where one
-is enough, two nested loops over steps only where pairs are what is counted.
+A reference for the results of `summdiff.metrics` (tests/metrics/test_plain_evaluation.py) and for its speed
+(benchmarks/evaluation.py). Nothing is slow on purpose: built-in functions where they help, one pass where one is
+enough, nested loops over steps only where pairs are counted.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ Numbers = Sequence[float]
 
 
 def hold_scores(scores: Numbers, picks: Sequence[int], n_frames: int) -> list[float]:
-    """Every frame's score: that of the last step at or before it, 0 before the first."""
+    """Return every frame's score: that of the last step at or before it, 0 before the first."""
     frames = [0.0] * picks[0]
     for step, score in enumerate(scores):
         end = picks[step + 1] if step + 1 < len(picks) else n_frames
@@ -24,7 +24,7 @@ def hold_scores(scores: Numbers, picks: Sequence[int], n_frames: int) -> list[fl
 
 
 def knapsack(values: Numbers, weights: Sequence[int], capacity: int) -> list[bool]:
-    """Which items to take: a table of the best value of the first items within each capacity, then back through it."""
+    """Return the items to take, by a table of the best value of the first items within each capacity."""
     table = [[0.0] * (capacity + 1)]
     for value, weight in zip(values, weights, strict=True):
         before = table[-1]
@@ -50,7 +50,7 @@ def summarize(
     change_points: Sequence[Sequence[int]],
     convention: Literal["eccv16", "mr_hisum"],
 ) -> list[int]:
-    """The summary, 0/1 for each frame, that scores give on segments under 15 % of the frames."""
+    """Return the summary, 0/1 for each frame, of scores on segments under 15% of the frames."""
     frames = hold_scores(scores, picks, n_frames)
     after_end = 1 if convention == "eccv16" else 0  # Mr.HiSum's rows do not hold their end, save for the mean
     means, lengths = [], []
@@ -67,7 +67,7 @@ def summarize(
 
 
 def f1(summary: Sequence[int], reference: Sequence[int]) -> float:
-    """F1 of the frames in both."""
+    """Return F1 of two frame selections."""
     shared = sum(1 for ours, theirs in zip(summary, reference, strict=True) if ours and theirs)
     if shared == 0:
         return 0.0
@@ -76,7 +76,7 @@ def f1(summary: Sequence[int], reference: Sequence[int]) -> float:
 
 
 def kendall_tau(x: Numbers, y: Numbers) -> float:
-    """Tau-b over all pairs of steps; 0 where undefined."""
+    """Return tau-b over all pairs of steps; 0 where undefined."""
     concordance = untied_x = untied_y = 0
     for i in range(len(x)):
         x_i, y_i = x[i], y[i]
@@ -94,7 +94,7 @@ def kendall_tau(x: Numbers, y: Numbers) -> float:
 
 
 def average_ranks(values: Numbers) -> list[float]:
-    """Ranks from 1; equal values share the mean of theirs."""
+    """Return ranks from 1; equal values share the mean of theirs."""
     order = sorted(range(len(values)), key=values.__getitem__)
     ranks = [0.0] * len(values)
     first = 1
@@ -107,7 +107,7 @@ def average_ranks(values: Numbers) -> list[float]:
 
 
 def spearman_rho(x: Numbers, y: Numbers) -> float:
-    """Pearson's correlation of the ranks; 0 where undefined."""
+    """Return Pearson's correlation of the ranks; 0 where undefined."""
     centre = (len(x) + 1) / 2
     ranks_x = [rank - centre for rank in average_ranks(x)]
     ranks_y = [rank - centre for rank in average_ranks(y)]
@@ -118,13 +118,13 @@ def spearman_rho(x: Numbers, y: Numbers) -> float:
 
 
 def shot_means(scores: Numbers, size: int) -> list[float]:
-    """Means of shots of `size` steps; the last may be shorter."""
+    """Return the means of shots of `size` steps; the last may be shorter."""
     shots = [scores[start : start + size] for start in range(0, len(scores), size)]
     return [sum(shot) / len(shot) for shot in shots]
 
 
 def average_precision(labels: Sequence[bool], scores: Numbers) -> float:
-    """Mean over positives of the precision down to them, equal scores coming in together; 0 without positives."""
+    """Return the mean precision at each positive, with equal scores taken together; 0 without positives."""
     order = sorted(range(len(scores)), key=scores.__getitem__, reverse=True)
     total, hits, seen = 0.0, 0, 0
     for _, group in groupby(order, key=scores.__getitem__):
@@ -137,7 +137,7 @@ def average_precision(labels: Sequence[bool], scores: Numbers) -> float:
 
 
 def highlight_map(scores: Numbers, gtscore: Numbers, share: float, rate: float) -> float:
-    """Average precision of 5-second shots, the best `share` of which by gtscore are positive."""
+    """Return the average precision over 5-second shots, the best `share` of which by gtscore are positive."""
     size = max(1, int(5 * rate + 0.5))
     predicted, true = shot_means(scores, size), shot_means(gtscore, size)
     best = sorted(range(len(true)), key=lambda shot: -true[shot])[: int(share * len(true))]

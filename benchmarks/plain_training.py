@@ -1,8 +1,8 @@
-"""Training as it is usually written, to compare with: see `benchmarks/training.py`.
+"""Training as it is usually written, for comparison; see `benchmarks/training.py`.
 
-Every batch is padded to its longest video, or to the longest of the whole set, and attention is written out: the matrix
-of all products, a softmax over it, and its product with the values, each kept for the gradient. The network's weights,
-its other layers and the loss are those of the package.
+Every batch is padded to its longest video, or to the longest of the whole set. Attention is explicit: the matrix of all
+products, a softmax over it, and its product with the values, each kept for the gradient. The weights, other layers and
+the loss are the package's.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from summdiff.research.training.recipe import Recipe
 
 
 class PlainAttention(layers.Attention):
-    """The package's attention, with explicit matrices."""
+    """The package's attention with explicit matrices."""
 
     def forward(self, x: Tensor, steps: layers.Steps, memory: tuple[Tensor, Tensor] | None = None) -> Tensor:
         """See `summdiff.research.networks.summdiff.layers.Attention.forward`."""
@@ -40,10 +40,10 @@ class PlainAttention(layers.Attention):
 
 
 class PlainRun:
-    """A run's weights, and what one update does to them."""
+    """A run's weights and optimizer, with a plain update."""
 
     def __init__(self, recipe: Recipe, examples: Examples, *, longest: int) -> None:
-        """Start from the same weights as `summdiff.research.training.state.Run`; pad to so many steps, if any."""
+        """Start from the same weights as `summdiff.research.training.state.Run`; pad to a number of steps, if given."""
         torch.manual_seed(recipe.seed)
         self.network = new_network(recipe, examples.look(), examples)
         self.learner = objective(recipe, self.network, examples)
@@ -55,7 +55,7 @@ class PlainRun:
         self.clip_norm, self.longest = recipe.clip_norm, longest
 
     def update(self, batch: Batch) -> float:
-        """One update. Returns the loss."""
+        """Update the weights once and return the loss."""
         if self.longest:
             batch = padded(batch, self.longest)
         losses = self.learner(batch.inputs, batch.targets, batch.seconds, batch.mask, batch.seeds, batch.means)
@@ -68,13 +68,13 @@ class PlainRun:
         return float(loss.detach())
 
     def epoch(self, batches: Batches, number: int) -> list[float]:
-        """One epoch. Returns the losses."""
+        """Train one epoch and return the losses."""
         self.learner.train()
         return [self.update(part.batch) for step in batches.of(number) for part in step]
 
 
 def padded(batch: Batch, steps: int) -> Batch:
-    """A batch with padding up to so many steps."""
+    """Pad a batch to a number of steps."""
     more = steps - batch.mask.shape[1]
     second = batch.seconds[:, 1:2] - batch.seconds[:, :1]
     after = batch.seconds[:, -1:] + second * torch.arange(1, more + 1)

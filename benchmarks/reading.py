@@ -1,11 +1,11 @@
-"""Training on features that are larger than the memory it takes: Mr.HiSum's form, read by other processes.
+"""Measure training on features larger than its memory: Mr.HiSum's format, read by worker processes.
 
     python benchmarks/reading.py [--videos 500 4000] [--workers 2] [--devices 1] [--json FILE]
 
-For each number of made-up videos (`summdiff data make-synthetic`, 1024 numbers a second in half precision) one epoch of
-`summdiff_paper_mr_hisum` with a small network and batches of 64, in processes of its own. Memory is what all of its
-processes take together at the worst moment, shared pages counted once (PSS); pages of the file that the system keeps
-are no part of it. It must stay below the size of the largest file.
+For each number of synthetic videos (`summdiff data make-synthetic`, 1024 features per second in half precision), train
+one epoch of `summdiff_paper_mr_hisum` with a small network and batches of 64 in separate processes. Memory is the peak
+of all its processes together, shared pages counted once (PSS), without the system's page cache. It must stay below the
+size of the largest file.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ SHARE = 1.0  # of the largest file, that memory stays below
 
 
 def family(process: int) -> list[int]:
-    """A process and all that come of it."""
+    """Return a process and all its descendants."""
     try:
         tasks = list(Path(f"/proc/{process}/task").iterdir())
         children = [int(child) for task in tasks for child in (task / "children").read_text().split()]
@@ -38,7 +38,7 @@ def family(process: int) -> list[int]:
 
 
 def taken(process: int) -> float:
-    """MiB that a process holds, its share of what it shares with others."""
+    """Return the MiB a process holds, with its share of shared pages."""
     try:
         lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()
     except OSError:
@@ -47,7 +47,7 @@ def taken(process: int) -> float:
 
 
 def one(videos: int, workers: int, devices: int) -> dict[str, Any]:
-    """Write a file, train on it, watch."""
+    """Write a file, train on it and measure."""
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         make_synthetic(folder / "large.h5", videos=videos)

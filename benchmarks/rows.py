@@ -1,4 +1,4 @@
-"""What the benchmarks share: ways timed in turns, and rows that say whether a target is met.
+"""Shared by the benchmarks: functions timed in turns, and rows that compare a ratio with a target.
 
 A row compares ours with a named alternative in the same run. `benchmarks/suite.py` joins the rows of all scripts into
 `benchmarks/results.json`.
@@ -20,16 +20,16 @@ MODEL_OF_CPU = Path("/proc/cpuinfo")
 
 @dataclass(frozen=True)
 class Row:
-    """A measured ratio beside what it should reach.
+    """A measured ratio and its target.
 
     Attributes:
-        name: of what is measured.
-        against: the alternative, in words.
-        ratio: of the two, the median of each round's; None where it could not be measured here, as `bound` says.
-        target: what to reach; None where there is none.
-        at_most: whether the ratio should be no more than the target; else it should be no less.
-        bound: where the target is missed, what bounds it; may be said in any case.
-        numbers: what else was measured, by name with unit.
+        name: what was measured.
+        against: the alternative.
+        ratio: the median of each round's ratio; None if it could not be measured here, as `bound` says.
+        target: the value to reach; None without a target.
+        at_most: whether the ratio should be at most the target instead of at least.
+        bound: what limits the ratio, required where the target is missed.
+        numbers: further measurements, by name with unit.
     """
 
     name: str
@@ -48,9 +48,9 @@ class Row:
 
 
 def turns(ways: Mapping[str, Callable[[], object]], rounds: int, *, warm: bool = False) -> dict[str, list[float]]:
-    """Seconds of each way in each round; other work on the machine hits all of them alike.
+    """Return the seconds of each way in each round, so that other load on the machine affects all of them.
 
-    Every second round goes backwards, or the same one would always find the caches that a slow one left.
+    Every second round runs backwards; otherwise the same way would always find the caches that a slow one left.
     """
     seconds: dict[str, list[float]] = {name: [] for name in ways}
     for number in range(rounds + warm):
@@ -63,14 +63,14 @@ def turns(ways: Mapping[str, Callable[[], object]], rounds: int, *, warm: bool =
 
 
 def ratio(above: list[float], below: list[float]) -> float:
-    """The median over rounds of `above` by `below`."""
+    """Return the median over rounds of `above` by `below`."""
     return statistics.median(a / b for a, b in zip(above, below, strict=True))
 
 
 def peak_of(work: Callable[[], object]) -> tuple[float, float]:
-    """MiB that this process has at most while it works, and how much more that is than just before; on Linux.
+    """Return the peak MiB of this process during the work, and its increase over the start; on Linux.
 
-    (`ru_maxrss` would begin with that of the process which started this one.)
+    (`ru_maxrss` would include the process that started this one.)
     """
     before = _resident("VmRSS")
     Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # the peak counts from here
@@ -85,7 +85,7 @@ def _resident(key: str) -> float:
 
 
 def machine() -> dict[str, object]:
-    """What the numbers were measured on."""
+    """Describe the machine of the measurements."""
     model = platform.machine()
     if MODEL_OF_CPU.exists():
         names = [line for line in MODEL_OF_CPU.read_text().splitlines() if line.startswith("model name")]
@@ -94,7 +94,7 @@ def machine() -> dict[str, object]:
 
 
 def write(path: Path | None, rows: list[Row]) -> None:
-    """Show the rows, and write them as JSON where asked to."""
+    """Print the rows, and write them as JSON if asked."""
     for row in rows:
         if row.ratio is None:
             print(f"{row.name}: unmeasured: {row.bound}")

@@ -1,15 +1,14 @@
-"""Drawing importance curves of one video, against the plain way, in turns.
+"""Compare sampling importance curves of one video with the plain way, in turns.
 
     python benchmarks/sampling.py [--steps 300] [--denoising-steps 10] [--rounds 5] [--threads 2] [--json FILE]
 
-The plain way encodes the video again at every denoising step, and goes through samples, and through guidance's
-predictions with and without the video, one after the other. Both ways compute with torch, start from the same noise and
-must end with the same curves. For each preset with random weights, and for the shipped model: one sample and eight,
-guidance on. Times are medians over rounds, the ratio the median of each round's ratio; it is of 8 samples that the
-target is set.
+The plain way encodes the video at every denoising step, and computes samples, and guidance's predictions with and
+without the video, one after the other. Both use torch, start from the same noise and must give the same curves. For
+each preset with random weights, and for the shipped model: one sample and eight, with guidance. Times are medians over
+rounds, the ratio the median of each round's ratio; the target is for 8 samples.
 
-What can be shared at all is said by the last column: multiplications and additions in products of matrices and in
-attention that the plain way needs, as a multiple of ours. A ratio above it comes of larger products and fewer calls.
+The last column limits what sharing can gain: the multiplications and additions in matrix products and attention of the
+plain way, as a multiple of ours. A larger ratio comes from larger products and fewer calls.
 """
 
 from __future__ import annotations
@@ -49,7 +48,7 @@ EQUAL, FLIPPED = 1e-4, 0.1
 def plain(
     model: SamplingModel, inputs: NDArray[np.float32], noise: NDArray[np.float32], *, steps: int
 ) -> NDArray[np.float32]:
-    """Curves (M, N) from noise (M, N)."""
+    """Return curves (M, N) from noise (M, N), the plain way."""
     network, rate = module_of(model), 1 / (model.config.step_seconds or 1 / RATE)
     space = network.config.space
     curves = []
@@ -102,7 +101,7 @@ def beside_tokens(
 
 
 def models(steps: int) -> dict[str, tuple[SamplingModel, NDArray[np.float32]]]:
-    """Models and features of as many of their own steps, in one window, since the plain way knows none."""
+    """Return models and features of as many of their own steps, in one window, since the plain way has no windows."""
     rng = np.random.default_rng(0)
     features = rng.normal(size=(steps, INPUTS)).astype(np.float32)
     found = {}
@@ -121,7 +120,7 @@ def models(steps: int) -> dict[str, tuple[SamplingModel, NDArray[np.float32]]]:
 
 
 def flops(run: Any) -> int:
-    """Multiplications and additions of what is run."""
+    """Count the multiplications and additions of a call."""
     with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:  # fused attention is not counted
         run()
     return int(counter.get_total_flops())

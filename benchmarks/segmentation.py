@@ -1,11 +1,11 @@
-"""KTS against ruptures' exact kernel change point detection, in turns, on features with planted changes.
+"""Compare KTS with ruptures' exact kernel change point detection, in turns, on features with planted changes.
 
     python benchmarks/segmentation.py [--steps 600 3600 10800] [--rounds 3] [--json FILE]
 
-Both use the linear kernel on (n, 1280) features of unit length. ruptures is given the number of cuts that ours found
-and the same shortest segment; it has no longest one, and does not choose the number of cuts. Memory is the peak that
-Python allocated for ours. At 600 steps ours, without limits on lengths, must also be what an exact dynamic programme
-over every number of cuts finds, written down plainly here.
+Both use the linear kernel on (n, 1280) features of unit length. ruptures gets the number of cuts that ours found and
+the same shortest segment; it has no longest segment and does not choose the number of cuts. Memory is the peak that
+Python allocated for ours. At 600 steps ours, without limits on lengths, must also equal an exact dynamic program over
+every number of cuts, written plainly here.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def ruptures_cuts(x: np.ndarray, cuts: int) -> list[int]:
 
 
 def exact_cuts(x: np.ndarray) -> list[int]:
-    """The best cuts by tabulating the least scatter for every number of them, as the paper has it."""
+    """Return the best cuts by tabulating the least scatter for every number of cuts, as in the paper."""
     n = len(x)
     products = x.astype(np.float64) @ x.T.astype(np.float64)
     block = np.zeros((n + 1, n + 1))

@@ -1,14 +1,13 @@
-"""How long until something is to be seen, and what it takes: new processes, from their start to their end.
+"""Measure new processes from start to end: time to the first result, and memory.
 
     python benchmarks/start.py VIDEO [--film FILM] [--against PYTHON] [--rounds 5] [--json FILE]
 
-In turns, each in a process of its own: a Python that does nothing; one that imports NumPy, ONNX Runtime and PyAV;
-`import summdiff` and `summdiff --help`; the JSON of the first seconds of the video; summary and JSON of all of it, and
-of a longer film, with nothing in the feature cache; scoring of 600 and 3,600 steps, 16 samples of 10 denoising steps,
-as the product computes and on one thread, loading left out. Printed are median seconds, and the median of the largest
-memory of each process.
+In turns, each in a separate process: a Python that does nothing; one that imports NumPy, ONNX Runtime and PyAV; `import
+summdiff` and `summdiff --help`; the JSON of the first seconds of the video; mp4 and JSON of the whole video, and of a
+longer film, with an empty feature cache; scoring of 600 and 3,600 steps, 16 samples of 10 denoising steps, with default
+threads and with one, without loading. The output has median seconds and the median peak memory of each process.
 
-`--against` names the Python of another environment with another summdiff: both are measured in turns, and ratios are
+`--against` names the Python of another environment with another summdiff. Both are measured in turns, and ratios are
 medians of each round's ratio.
 """
 
@@ -64,7 +63,7 @@ class Taken:
 
 
 def run(command: list[str], *, prints_seconds: bool, one_thread: bool) -> tuple[float, float]:
-    """Run a process; seconds (its own where it prints them) and MiB that it took at most, its own children left out."""
+    """Run a process; return its seconds (its own measurement if it prints one) and peak MiB without its children."""
     began = time.perf_counter()
     env = os.environ | ({"SUMMDIFF_THREADS": "1"} if one_thread else {})
     with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
@@ -102,7 +101,7 @@ def ways_of(python: str, clip: Path, video: Path, film: Path | None, out: Path) 
 
 
 def size_of(python: str) -> float:
-    """Return MB of the environment of a Python, hard links counted once."""
+    """Return the MB of a Python's environment, hard links counted once."""
     prefix = subprocess.run([python, "-c", "import sys; print(sys.prefix)"], capture_output=True, text=True, check=True)
     seen: dict[tuple[int, int], int] = {}
     for folder, _, names in os.walk(prefix.stdout.strip()):

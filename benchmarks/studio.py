@@ -1,10 +1,10 @@
-"""How soon the selection follows while the budget of a two-hour film is dragged, measured in a real Chromium.
+"""Measure in a real Chromium how quickly the selection follows while the budget of a two-hour film is dragged.
 
     python benchmarks/studio.py [--moves 200]
 
 The session is synthetic: 7,200 steps, 240 shots. The mouse drags the slider through its whole range. `follows` is the
-time from each change of the slider to the drawn selection: request, knapsack, answer, drawing. `frames` are the
-distances between the frames that the browser shows meanwhile. Needs the extras `web` and `browser` and a Chromium.
+time from each change of the slider to the drawn selection: request, selection, answer, drawing. `frames` are the
+intervals between the frames the browser shows meanwhile. Needs the extras `web` and `browser` and a Chromium.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ requestAnimationFrame(tick); performance.clearMeasures(); }"""
 
 
 def told(name: str, times: list[float]) -> None:
-    """One line: median, 95th percentile and greatest of times in milliseconds."""
+    """Return one line: median, 95th percentile and maximum of times in milliseconds."""
     ordered = sorted(times)
     late = ordered[min(len(ordered) - 1, round(0.95 * len(ordered)))]
     print(f"{name:<34}{len(times):>6}{statistics.median(times):>9.1f}{late:>9.1f}{ordered[-1]:>9.1f}", flush=True)

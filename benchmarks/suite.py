@@ -1,10 +1,10 @@
-"""All comparisons with their targets: what `make bench` runs. Writes benchmarks/results.json and docs/speed.md.
+"""Run all comparisons with their targets, as `make bench` does. Writes benchmarks/results.json and docs/speed.md.
 
     python benchmarks/suite.py VIDEO [--only NAME ...] [--output FILE]
 
-Each script runs in a process of its own, one after the other; on a machine that does nothing else, within an hour.
-With --only, rows of other scripts stay as they were. A row says its script, what it is compared with, the ratio, the
-target, whether it is met, and what bounds it where it is not; the ratio is null where it could not be measured here.
+The scripts run one after the other, each in a separate process; an idle machine needs less than an hour. With --only,
+the rows of other scripts stay. A row has its script, the alternative, the ratio, the target, whether it is met, and
+what limits it if not; the ratio is null if it could not be measured here.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ SCRIPTS: dict[str, list[str]] = {
 
 
 def measured(name: str, video: Path) -> list[dict[str, Any]] | None:
-    """The rows of one script; None where it failed, which it says itself."""
+    """Return the rows of one script; None if it failed, after it printed why."""
     with tempfile.TemporaryDirectory() as folder:
         told = Path(folder) / "rows.json"
         options = [option.format(video=video) for option in SCRIPTS[name]]
@@ -50,7 +50,7 @@ def measured(name: str, video: Path) -> list[dict[str, Any]] | None:
 
 
 def table(rows: list[dict[str, Any]]) -> str:
-    """Markdown."""
+    """Return the rows as Markdown."""
     lines = ["| | against | ratio | target | |", "|---|---|---|---|---|"]
     for row in rows:
         ratio = "" if row["ratio"] is None else f"{row['ratio']:.2f}"

@@ -1,11 +1,11 @@
-"""Where the time of `summarize` goes, as shares of one plain decoding pass over the same file.
+"""Measure where the time of `summarize` goes, relative to one plain decoding pass over the same file.
 
     python benchmarks/summarize.py VIDEO [--rounds 3] [--profile PAGE] [--json FILE]
 
-Each round runs one plain pass (PyAV, threads on, every frame decoded, one frame a second scaled to 256 px and turned
-into an array, nothing else) and one summary without the feature cache, in turns. The ratio is the median over rounds.
-`--profile` puts a table of what each thread does, sampled a hundred times a second in one more summary, between the
-page's marks for it.
+Each round runs one plain pass (PyAV, threads on, every frame decoded, one frame per second scaled to 256 px and
+converted to an array, nothing else) and one summary without the feature cache, in turns. The ratio is the median over
+rounds. `--profile` writes a table of each thread's activity, sampled a hundred times per second during one more
+summary, between the page's marks for it.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from summdiff.video._index import _index_frames
 
 
 def plain_pass(path: Path) -> float:
-    """Seconds of the plain pass."""
+    """Return the seconds of the plain pass."""
     began = time.perf_counter()
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
@@ -48,7 +48,7 @@ def plain_pass(path: Path) -> float:
 
 
 def one_round(path: Path, target: Path) -> tuple[float, float, float, Summary]:
-    """Seconds of the plain pass, of a summary by a summarizer that has seen nothing yet, and of writing it."""
+    """Return the seconds of the plain pass, of a summary by a fresh summarizer, and of writing it."""
     plain = plain_pass(path)
     summarizer = summdiff.Summarizer(cache=False)
     summarizer.load()
@@ -136,7 +136,7 @@ PARTS = (
 
 
 def profiled(video: Path, target: Path) -> str:
-    """In Markdown, where the threads of one summary are, by samples of their stacks."""
+    """Return a Markdown table of the threads' activity during one summary, from samples of their stacks."""
     summarizer = summdiff.Summarizer(cache=False)  # one that has seen no video yet, as a user's
     summarizer.load()
     seen: Counter[tuple[str, str]] = Counter()
@@ -171,7 +171,7 @@ def profiled(video: Path, target: Path) -> str:
 
 
 def doing(frame: FrameType | None) -> str:
-    """What the innermost known function of a stack does, in words; those of `WHOLE` include what they need."""
+    """Describe the innermost known function of a stack; those in `WHOLE` include what they call."""
     found = []
     while frame is not None:
         code = frame.f_code

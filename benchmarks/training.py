@@ -1,21 +1,22 @@
-"""Training, against a plain padded loop with unfused attention, in turns: seconds an epoch, and peak memory.
+"""Compare training with a plain padded loop with unfused attention, in turns: seconds per epoch, and peak memory.
 
     python benchmarks/training.py [--rounds 5] [--threads 2] [--json FILE] [--only tvsum|mr_hisum|processes]
 
-The plain loop (`benchmarks/plain_training.py`) draws batches at random, pads each to its longest video and writes
-attention out. Beside it one that pads to the longest video of the set, on our batches, whose losses must be ours. Ours
-works a batch off two or four videos at a time (`micro_batch`), which recipes do only where told to. All have the same
-weights and number of updates. The paper's form of SummDiff (`summdiff_paper_tvsum`, `summdiff_paper_mr_hisum`, dropout
+The plain loop (`benchmarks/plain_training.py`) draws random batches, pads each to its longest video and computes
+attention explicitly. A second one pads to the longest video of the set and uses our batches; its losses must equal
+ours. Ours processes a batch two or four videos at a time (`micro_batch`), which recipes do only if told to. All have
+the same weights and number of updates. The paper's SummDiff (`summdiff_paper_tvsum`, `summdiff_paper_mr_hisum`, dropout
 0) learns from
 
-- TVSum's size: 40 videos of TVSum where $SUMMDIFF_DATA has them, else as many made-up ones of its lengths;
-- Mr.HiSum's: 256 made-up videos of 120 to 300 s (`summdiff data make-synthetic`), 32 in a batch.
+- TVSum's size: 40 videos of TVSum if $SUMMDIFF_DATA has them, otherwise as many synthetic videos of its lengths;
+- Mr.HiSum's size: 256 synthetic videos of 120 to 300 s (`summdiff data make-synthetic`), 32 in a batch.
 
-Times are medians over rounds, the ratio the median of each round's ratio. Memory is measured in processes of their own,
-which train one epoch: the highest that is resident, and by how much that is more than just before the first update
-(weights, data and libraries being there already), which is what an update takes.
+Times are medians over rounds, the ratio the median of each round's ratio. Memory is measured in separate processes that
+train one epoch: the peak resident set, and its increase over the moment before the first update, when weights, data and
+libraries are loaded.
 
-Scaling: videos a second of two processes (DDP, gloo), one thread each, against one process with one thread, in turns.
+Scaling: videos per second of two processes (DDP, gloo) with one thread each, against one process with one thread, in
+turns.
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ EQUAL, EPOCHS_ALIKE = 1e-4, 2
 
 
 def recipe_of(name: str, way: str, folder: Path, *, threads: int) -> Recipe:
-    """The recipe of a set and way."""
+    """Return the recipe of a set and way."""
     changes = [f"data={folder / f'{name}.h5'}", f"output={folder / 'out'}", "network.dropout=0", f"threads={threads}"]
     changes += ["in_memory=true", "warmup_epochs=0", "learning_rate_schedule=constant"]
     if name == "mr_hisum":
@@ -71,7 +72,7 @@ def recipe_of(name: str, way: str, folder: Path, *, threads: int) -> Recipe:
 
 
 def write_data(name: str, folder: Path) -> None:
-    """The videos of a set."""
+    """Write the videos of a set."""
     path = folder / f"{name}.h5"
     if name == "mr_hisum":
         make_synthetic(path, videos=256, seed=0)
@@ -93,7 +94,7 @@ def write_data(name: str, folder: Path) -> None:
 
 
 def epochs(name: str, way: str, folder: Path, threads: int) -> tuple[Callable[[int], list[float]], Examples]:
-    """A function that trains an epoch and gives its losses."""
+    """Return a function that trains an epoch and returns its losses."""
     recipe = recipe_of(name, way, folder, threads=threads)
     data = open_dataset(recipe.data_path(), recipe.kind)
     names = data.names[:40] if name == "tvsum" else data.names
@@ -109,7 +110,7 @@ def epochs(name: str, way: str, folder: Path, threads: int) -> tuple[Callable[[i
 
 
 def memory(name: str, way: str, folder: Path, threads: int) -> tuple[float, float]:
-    """MiB at most and above what was there before the first update, in a process of its own."""
+    """Return the peak MiB, and its increase over the moment before the first update, of a separate process."""
     command = [sys.executable, __file__, "--measure", name, way, str(folder), "--threads", str(threads)]
     told = subprocess.run(command, check=True, capture_output=True, text=True)
     peak, more = json.loads(told.stdout.splitlines()[-1])
@@ -117,7 +118,7 @@ def memory(name: str, way: str, folder: Path, threads: int) -> tuple[float, floa
 
 
 def measure(name: str, way: str, folder: Path, threads: int) -> None:
-    """What such a process does."""
+    """Run inside such a process."""
     epoch, examples = epochs(name, way, folder, threads)
     for video in range(len(examples)):
         examples.view(video, 0)
@@ -125,7 +126,7 @@ def measure(name: str, way: str, folder: Path, threads: int) -> None:
 
 
 def padding(name: str, folder: Path) -> dict[str, float]:
-    """How many steps a video has, and for how many each way computes, on average."""
+    """Return the average number of steps per video, and of steps each way computes."""
     found = {}
     for way in WAYS:
         recipe = recipe_of(name, way, folder, threads=1)
@@ -143,7 +144,7 @@ def padding(name: str, folder: Path) -> dict[str, float]:
 
 
 def compare(name: str, folder: Path, rounds: int, threads: int) -> list[Row]:
-    """Rows of the table for one set."""
+    """Return the rows of the table for one set."""
     ways = {way: epochs(name, way, folder, threads)[0] for way in WAYS}
     times: list[list[float]] = []
     for number in range(rounds + 1):
@@ -196,7 +197,7 @@ def compare(name: str, folder: Path, rounds: int, threads: int) -> list[Row]:
 
 
 def scaling(folder: Path, rounds: int) -> list[Row]:
-    """Two processes against one, from the speed that a run itself measures, without its start."""
+    """Compare two processes with one, by the speed that a run measures itself, without its start."""
     times = []
     for number in range(rounds):
         spent = {}

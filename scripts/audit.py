@@ -1,10 +1,10 @@
-"""Known weaknesses of our code (bandit) and of the pinned dependencies (pip-audit): results/trust/audit.json and .md.
+"""Check our code (bandit) and the pinned dependencies (pip-audit) for known weaknesses: results/trust/audit.json and
+.md.
 
     python scripts/audit.py
 
-Fails where bandit finds what is not explained here, where an explanation has nothing to explain any more, or where
-pip-audit names a weakness. A vulnerability service that cannot be reached is said, and is no failure: it is no result
-either.
+Fails if bandit finds something that is not explained here, if an explanation no longer applies, or if pip-audit reports
+a weakness. A vulnerability service that cannot be reached is reported but is not a failure.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ EXPLAINED: dict[tuple[str, str | None], str] = {
 
 
 def bandit() -> list[dict[str, Any]]:
-    """Each finding with its explanation, None where there is none."""
+    """Return each finding with its explanation, None without one."""
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / "bandit.json"
         command = [sys.executable, "-m", "bandit", "-q", "-r", "src", "scripts", "-f", "json", "-o", str(target)]
@@ -63,7 +63,7 @@ def bandit() -> list[dict[str, Any]]:
 
 
 def pip_audit(service: str) -> dict[str, Any]:
-    """What pip-audit says of constraints.txt, asking one vulnerability service."""
+    """Return pip-audit's report on constraints.txt from one vulnerability service."""
     command = [sys.executable, "-m", "pip_audit", "-r", "constraints.txt", "--no-deps", "--disable-pip"]
     command += ["--progress-spinner", "off", "--format", "json", "--vulnerability-service", service]
     try:
@@ -88,7 +88,7 @@ def pip_audit(service: str) -> dict[str, Any]:
 
 
 def table(result: dict[str, Any]) -> str:
-    """The same as Markdown."""
+    """Return the report as Markdown."""
     lines = ["# Audits", "", "Written by `make audit`.", "", f"## bandit {result['versions']['bandit']}", ""]
     lines += ["| finding | severity | where | why it is no weakness |", "|---|---|---|---|"]
     for f in result["bandit"]:

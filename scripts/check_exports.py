@@ -1,9 +1,9 @@
-"""Summarise videos in every format, open each file with a reader that is not ours, and print what it found as a table.
+"""Summarize videos in every format, open each file with an independent reader, and print a table of the findings.
 
     python scripts/check_exports.py VIDEO... [-o FOLDER]
 
-Timelines are compared frame by frame with the cut that the mp4 is made of; the mp4 is decoded and its frames counted.
-The exit code is 1 where a reader found something else than was meant.
+Timelines are compared frame by frame with the cut of the mp4; the mp4 is decoded and its frames are counted. The exit
+code is 1 if a reader finds something unexpected.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Build the release and use it as strangers would: results/trust/release.json and .md.
+"""Build the release and use it as a stranger would: results/trust/release.json and .md.
 
     python scripts/check_release.py [--only wheel,sdist,lowest,image,clone]
 
@@ -6,11 +6,11 @@
 - wheel: the wheel in an empty environment with the newest allowed versions; without extras, then with each alone.
 - sdist: a wheel built from the sdist, in the same environment.
 - lowest: the lowest allowed version of each direct dependency.
-- image: what the Dockerfile does, without Docker: installed from the files that .dockerignore lets in, pip removed,
-  used by somebody who is not root.
+- image: the Dockerfile's steps without Docker: installed from the files that .dockerignore lets in, pip removed, used
+  by an unprivileged user.
 
 Everything happens in a temporary folder, one environment at a time, and is removed. Extras that need torch get the
-version of constraints.txt, whose CPU build is known to be there. Parts that were not asked for keep their last result.
+version in constraints.txt, whose CPU build is available. Parts that were not asked for keep their last result.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def torch_pin() -> str:
 
 
 def run(*words: object, cwd: Path, user: int | None = None) -> str:
-    """Output of a command, without what would lead it back to this repository or its environment."""
+    """Return the output of a command, run without variables that lead back to this repository or its environment."""
     strange = {"PYTHONPATH", "VIRTUAL_ENV", "SUMMDIFF_DATA", "SUMMDIFF_CACHE", "MAKEFLAGS", "MFLAGS", "MAKELEVEL"}
     environment = {name: value for name, value in os.environ.items() if name not in strange}
     result = subprocess.run(
@@ -90,7 +90,7 @@ def size(folder: Path) -> int:
 
 
 def check_clone(place: Path) -> dict[str, Any]:
-    """From nothing to the first summary, in the words of README."""
+    """Time the way from the clone to the first summary, by the README's commands."""
     clip = place / "clip.mp4"
     run(sys.executable, "-c", f"import sys; sys.path.insert(0, {str(SMOKE.parent)!r}); import smoke, pathlib; "
         f"smoke.make_clip(pathlib.Path({str(clip)!r}))", cwd=place)  # fmt: skip
@@ -111,7 +111,7 @@ def check_clone(place: Path) -> dict[str, Any]:
 
 
 def check_wheel(place: Path, wheel: Path) -> tuple[dict[str, Any], Environment]:
-    """The wheel alone, then with each extra alone: what an extra brought is removed before the next."""
+    """Check the wheel alone, then with each extra alone; an extra's packages are removed before the next."""
     environment = Environment(place / "newest")
     empty = size(environment.folder)
     environment.pip("install", wheel)
@@ -144,12 +144,12 @@ def check_wheel(place: Path, wheel: Path) -> tuple[dict[str, Any], Environment]:
 
 
 def _name(line: str) -> str:
-    """Of a package, from a line of `pip freeze`."""
+    """Return a package's name from a line of `pip freeze`."""
     return re.split("==| @ ", line, maxsplit=1)[0]
 
 
 def lowest() -> dict[str, dict[str, str]]:
-    """The lowest allowed version of each direct dependency, by extra ("" is none); torch is left out."""
+    """Return the lowest allowed version of each direct dependency, by extra ("" is none), without torch."""
     from packaging.requirements import Requirement
 
     groups = {"": PROJECT["dependencies"], **{e: PROJECT["optional-dependencies"][e] for e in USERS_EXTRAS}}
@@ -176,7 +176,7 @@ def check_lowest(place: Path, wheel: Path) -> dict[str, Any]:
 
 
 def unprivileged() -> tuple[str, int | None]:
-    """A Python that everybody may run, and a user who is not root to run it as; None: whoever runs this."""
+    """Return a Python that everybody may run and a user without privileges; None for the current user."""
     if os.geteuid():
         return sys.executable, None
     for python in (sys.executable, "/usr/bin/python3"):
@@ -187,7 +187,7 @@ def unprivileged() -> tuple[str, int | None]:
 
 
 def check_image(place: Path) -> dict[str, Any]:
-    """The steps of the Dockerfile in an environment of their own."""
+    """Run the Dockerfile's steps in a separate environment."""
     source = place / "source"
     source.mkdir()
     for line in (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines():
@@ -208,14 +208,14 @@ def check_image(place: Path) -> dict[str, Any]:
 
 
 def build(place: Path) -> tuple[Path, Path]:
-    """A wheel from an sdist from the working tree, as `python -m build` makes them: (wheel, sdist)."""
+    """Build an sdist and a wheel from it, as `python -m build` does; return (wheel, sdist)."""
     run(sys.executable, "-m", "build", "--outdir", place / "dist", ROOT, cwd=place)
     (wheel,), (sdist,) = (place / "dist").glob("*.whl"), (place / "dist").glob("*.tar.gz")
     return wheel, sdist
 
 
 def table(result: dict[str, Any]) -> str:
-    """The same as Markdown."""
+    """Return the results as Markdown."""
     lines = ["# The release, as strangers meet it", "", "Written by `make check-release`.", "", "| | |", "|---|---|"]
 
     def row(label: str, value: object) -> None:

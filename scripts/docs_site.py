@@ -1,7 +1,7 @@
-"""What mkdocs.yml needs beside its plugins: equations without a script, and links out of docs/.
+"""MkDocs hooks: equations without a script, and links out of docs/.
 
-Equations, marked by pymdownx.arithmatex, become MathML while the site is built; browsers show it by themselves. Pages
-link to results and sources of the repository as they do when read there: such files are put beside the pages.
+Equations, marked by pymdownx.arithmatex, become MathML at build time, which browsers display natively. Pages link to
+results and sources in the repository; these files are copied beside the pages.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _EQUATION = re.compile(r'<(span|div) class="arithmatex">\\([\[(])(.*?)\\[\])]</\
 
 
 def on_files(files: Any, config: Any) -> Any:
-    """Put the files of the repository that pages link to beside the pages."""
+    """Copy the files of the repository that pages link to."""
     from mkdocs.structure.files import File
 
     linked = {
@@ -34,7 +34,7 @@ def on_files(files: Any, config: Any) -> Any:
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
-    """Let links out of docs/ lead to these copies."""
+    """Point links out of docs/ to these copies."""
 
     def beside(found: re.Match[str]) -> str:
         name, anchor = found[1], found[2] or ""
@@ -44,7 +44,7 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
 
 
 def _served(name: str) -> str:
-    """A Markdown file would become a page of the site."""
+    """Rename a Markdown file, which would become a page of the site."""
     return f"{name}.txt" if name.endswith(".md") else name
 
 

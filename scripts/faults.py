@@ -1,14 +1,14 @@
-"""Kill commands at random moments, fill disks, change files while they are read, and see that nothing is lost.
+"""Kill commands at random moments, fill disks, change files while they are read, and check that nothing is lost.
 
     python scripts/faults.py                            # all faults, and 50 kills of each verb
     python scripts/faults.py --kills 5 --verbs train    # fewer
     python scripts/faults.py --only-faults
 
-Kills go to `summdiff` commands at moments drawn from the seed, evenly over the time of an undisturbed run. After each,
-every file with a final name must be whole and the inputs unchanged; the same command is then run again, and killed
-again, until it comes to its end: its results must be those of the undisturbed run, and nothing hidden may be left.
-What was found is kept in results/trust/faults.json and, as tables, in results/trust/faults.md. The exit code is 1
-where anything was lost. Full disks and read-only folders need root, and are left out without it.
+`summdiff` commands are killed at moments drawn from the seed, evenly over the time of an undisturbed run. After each
+kill every file with a final name must be complete and the inputs unchanged. The same command is run and killed again
+until it finishes: its results must equal those of the undisturbed run, and no hidden file may remain. Results are kept
+in results/trust/faults.json and, as tables, in results/trust/faults.md. The exit code is 1 if anything was lost. Full
+disks and read-only folders need root and are skipped without it.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ PAGE = REPOSITORY / "docs" / "trust.md"
 
 
 def faults(seconds: float) -> dict[str, Any]:
-    """Every case of `fault_targets`."""
+    """Run every case of `fault_targets`."""
     began = time.monotonic()
     each = []
     for outcome in run("fuzzing.fault_targets", "Faults", seed=0, cases=list(CASES), seconds=seconds):
@@ -59,7 +59,7 @@ def _form(sentence: str) -> str:
 
 
 def kills_table(found: dict[str, Any]) -> str:
-    """One line for each verb."""
+    """Return one line per verb."""
     lines: list[str] = []
     kills = found.get("kills", {})
     if kills:
@@ -82,7 +82,7 @@ def kills_table(found: dict[str, Any]) -> str:
 
 
 def tables(found: dict[str, Any]) -> str:
-    """All that is kept, as Markdown."""
+    """Return all stored results as Markdown."""
     lines = [kills_table(found)]
     if "faults" in found:
         lines += ["| fault | came out as | |", "|---|---|---|"]

@@ -1,4 +1,4 @@
-"""Fetch the film of `make demo`: Big Buck Bunny, from the source distribution of moviepy, through pip alone."""
+"""Fetch the film of `make demo`, Big Buck Bunny, from moviepy's source distribution, using only pip."""
 
 from __future__ import annotations
 

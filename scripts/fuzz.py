@@ -1,15 +1,15 @@
-"""Give broken and changed files to the product, many of them, and see that each ends well.
+"""Feed many broken and changed files to the product, and check that each case ends well.
 
     python scripts/fuzz.py --what corpus                # the videos of fuzzing/nasty_videos.py, from Python
     python scripts/fuzz.py --what command               # the same through `summdiff summarize`
     python scripts/fuzz.py --what video --cases 5000    # changed films through probe, sampling, summary, mp4 and JSON
     python scripts/fuzz.py --what h5 json recipe model cache --cases 1000
 
-Case n of a seed is always the same file. Each case runs in a process of its own kind that is watched: a crash, a hang
-or too much memory is put down to its case, and the process is started anew. Good is what is done or refused in one
-sentence; the exit code is 1 where anything else came out. What was found is kept in results/trust/fuzz.json, one
-entry for each kind of file, and as a table in results/trust/fuzz.md. Two runs with the same digest had the same outcome
-in every case: the same sentence, or a summary of the same length.
+Case n of a seed is always the same file. Each case runs in a supervised process: a crash, a hang or a memory overflow
+is attributed to its case, and the process is restarted. A case ends well if it is done or refused in one sentence; the
+exit code is 1 if any case ends otherwise. Results are kept in results/trust/fuzz.json, one entry per kind of file, and
+as a table in results/trust/fuzz.md. Two runs with the same digest had the same outcome in every case: the same
+sentence, or a summary of the same length.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ ABOUT = {
 
 
 def as_expected(outcome: Outcome) -> bool:
-    """Whether a video of the corpus ended as its table says."""
+    """Tell whether a video of the corpus ended as its table says."""
     expected = CASES[str(outcome.case)].expected
     if expected == "either":
         return outcome.kind in GOOD
@@ -69,7 +69,7 @@ def as_expected(outcome: Outcome) -> bool:
 
 
 def fuzz(what: str, *, seed: int, first: int, cases: int, workers: int, seconds: float) -> Iterator[dict[str, Any]]:
-    """What is kept of all cases of a kind of file: now and then so far, and at the end."""
+    """Store the results of all cases of a kind of file: regularly, and at the end."""
     corpus = what in ("corpus", "command")
     asked = list(CASES) if corpus else list(range(first, first + cases))
     began = time.monotonic()
@@ -117,7 +117,7 @@ def _summed_up(outcomes: Sequence[Outcome], *, corpus: bool) -> dict[str, Any]:
 
 
 def _digest(outcomes: Sequence[Outcome]) -> str:
-    """Of what came of each case, whatever the order in which they ended and the folder that a sentence names."""
+    """Return a digest of the outcomes, independent of the order of the cases and of temporary folders."""
     each = sorted((str(o.case), o.kind, re.sub(r"/\S*summdif[^\s']*", "", o.said)) for o in outcomes)
     return hashlib.sha256(repr(each).encode()).hexdigest()[:12]
 
@@ -127,7 +127,7 @@ def _mean(outcomes: list[Outcome], name: str) -> float:
 
 
 def _form(sentence: str) -> str:
-    """A sentence without the folder that it names."""
+    """Return a sentence without the folder it names."""
     return re.sub(r"/\S*?summdiff-trust-\w+/case/?", "", sentence)
 
 
@@ -138,7 +138,7 @@ def _versions() -> dict[str, str]:
 
 
 def summary_table(found: dict[str, Any]) -> str:
-    """One line for each kind of file."""
+    """Return one line per kind of file."""
     lines = [
         "| what | cases | done | refused in a sentence | anything else | seconds | slowest case "
         "| MiB, first and last tenth | open files | digest | command |",
@@ -159,7 +159,7 @@ def summary_table(found: dict[str, Any]) -> str:
 
 
 def table(found: dict[str, Any]) -> str:
-    """All that is kept, as Markdown."""
+    """Return all stored results as Markdown."""
     lines = [summary_table(found)]
     bad = [(what, case) for what in TARGETS for case in found.get(what, {}).get("bad", ())]
     if bad:

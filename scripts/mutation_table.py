@@ -1,4 +1,4 @@
-"""What `mutmut run` found, as results/trust/mutation.json and .md.
+"""Tabulate the results of `mutmut run`: results/trust/mutation.json and .md.
 
     python scripts/mutation_table.py [FOLDER]
 
@@ -20,7 +20,7 @@ KILLED, SURVIVED, UNTESTED = 1, 0, 33
 
 
 def counts(folder: Path) -> dict[str, dict[str, int]]:
-    """By module: mutants `killed` (a test failed), `stopped` (endless), `survived`, `untested`, `not_run`."""
+    """Count by module the mutants `killed` (a test failed), `stopped` (endless), `survived`, `untested`, `not_run`."""
     found = {}
     for path in sorted((folder / PACKAGE).rglob("*.py.meta")):
         codes = list(json.loads(path.read_text(encoding="utf-8"))["exit_code_by_key"].values())
@@ -42,7 +42,7 @@ def share(row: dict[str, int]) -> str:
 
 
 def table(found: dict[str, dict[str, int]]) -> str:
-    """The same as Markdown."""
+    """Return the counts as Markdown."""
     lines = ["# Mutation testing", "", f"Written by `make mutants` (mutmut {version('mutmut')}).", ""]
     lines += ["| module | mutants | noticed | killed | stopped | survived | untested | not run |"]
     lines += ["|---|---|---|---|---|---|---|---|"]

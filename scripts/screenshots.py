@@ -1,8 +1,9 @@
-"""Photograph the studio in every state: desktop, phone, dark, light, empty, working, error, long video, dialogs.
+"""Take screenshots of the studio in every state: desktop, phone, dark, light, empty, working, error, long video,
+dialogs.
 
     python scripts/screenshots.py OUT [--video FILE] [--only NAME]
 
-FILE is the film in the pictures; without one a film is generated. Needs the extras `dev` and `browser` and a Chromium.
+FILE is the film in the pictures; without it a film is generated. Needs the extras `dev` and `browser` and a Chromium.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ def main() -> None:
 
 
 class Slow(Summarizer):
-    """Takes its time, for a picture of the page while it looks at a film."""
+    """A summarizer that is slow enough to photograph the page while it works."""
 
     def summarize(self, *args: Any, on_progress: Any = None, **options: Any) -> Any:
         def report(at: Any) -> None:
@@ -57,7 +58,7 @@ class Slow(Summarizer):
 def photograph(
     shown: Any, out: Path, folder: Path, film: Path, viewport: dict[str, int], scheme: str, state: str
 ) -> None:
-    """One state, in a studio and a browser window of its own."""
+    """Photograph one state in its own studio and browser window."""
     summarizer = Slow(cache=False) if state == "working" else None
     with running_studio(folder / "studio", summarizer=summarizer) as studio:
         phone = viewport is PHONE
@@ -83,7 +84,7 @@ def photograph(
 
 
 class States:
-    """What is done to reach each state."""
+    """The actions that lead to each state."""
 
     @staticmethod
     def empty(page: Any, studio: Any, film: Path, folder: Path) -> None:
@@ -171,7 +172,7 @@ STATES = {
 
 
 def generated(path: Path, **options: Any) -> Path:
-    """A film like those of the tests."""
+    """Generate a film like those of the tests."""
     from conftest import write_video
 
     looks = ["forest", "street", "beach", "forest", "night", "market", "street", "harbour", "beach", "dusk"]

@@ -1,9 +1,9 @@
-"""Use an installed summdiff as a stranger would, and stop at the first thing that is not as it should be.
+"""Use an installed summdiff as a stranger would, and stop at the first failure.
 
     path/to/environment/bin/python scripts/smoke.py FOLDER [EXTRA ...]
 
-Makes a clip of 30 seconds in FOLDER, summarises it with all formats that need no extra, and uses what each named extra
-brings. Extras that are not named must not be there. Needs nothing but the package; `scripts/check_release.py` runs it.
+Makes a 30-second clip in FOLDER, summarizes it in all formats that need no extra, and uses what each named extra adds.
+Extras that are not named must be absent. Needs only the package; `scripts/check_release.py` runs it.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ COMMAND = [sys.executable, "-I", "-m", "summdiff"]
 
 
 def make_clip(path: Path) -> None:
-    """Five scenes of six seconds, 320x180, with a tone."""
+    """Make five scenes of six seconds, 320 × 180, with a tone."""
     from fractions import Fraction
 
     import av
@@ -65,7 +65,7 @@ def make_clip(path: Path) -> None:
 
 
 def run(*words: object, fails: bool = False) -> str:
-    """What a `summdiff` command prints; its exit code must be as expected, and nothing a traceback."""
+    """Return the output of a `summdiff` command; its exit code must be as expected, and nothing may be a traceback."""
     result = subprocess.run([*COMMAND, *map(str, words)], capture_output=True, text=True, check=False)
     said = result.stdout + result.stderr
     if bool(result.returncode) != fails or "Traceback" in said:
