@@ -25,7 +25,7 @@ from scipy import stats
 from sklearn.metrics import average_precision_score
 
 from summdiff.data.video import AnnotatedVideo
-from summdiff.evaluation.measures import Judged, judge
+from summdiff.evaluation import judge, prepare
 from summdiff.metrics.segments import summary_from_scores
 
 MEASURES = ("f1", "tau", "rho", "map50", "map15")
@@ -64,7 +64,7 @@ def mr_hisum_like(rng: np.random.Generator) -> AnnotatedVideo:
 
 
 def ours(videos: list[AnnotatedVideo], scores: list[np.ndarray], convention: Any) -> dict[str, np.ndarray]:
-    return judge(Judged.many(videos, convention=convention), [curve[None] for curve in scores])
+    return judge(prepare(videos, convention=convention), [curve[None] for curve in scores])
 
 
 def plain(lists: list[dict[str, Any]]) -> Rows:

@@ -33,7 +33,7 @@ from rows import peak_of, turns
 
 from segmentation import scenes
 from summdiff.documents import put_table
-from summdiff.evaluation.measures import Judged, judge
+from summdiff.evaluation import judge, prepare
 from summdiff.extraction import extract
 from summdiff.features import load_backbone
 from summdiff.pipeline import Summarizer
@@ -117,7 +117,7 @@ def stages(folder: Path, *, quick: bool) -> list[Stage]:
         object.__setattr__(video, "user_scores", video.user_scores[again])
         object.__setattr__(video, "user_summary", video.user_summary[again])
         scores = rng.random(len(video.gtscore))
-        return lambda: judge(Judged.many([video], convention="eccv16"), [scores[None]])
+        return lambda: judge(prepare([video], convention="eccv16"), [scores[None]])
 
     def looked(length: int) -> Callable[[], object]:
         path = film(folder, length)

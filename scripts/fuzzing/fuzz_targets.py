@@ -213,7 +213,7 @@ class H5(Fuzzer):
     def use(self, rng: np.random.Generator, folder: Path) -> str:
         from summdiff.data.check.file import check
         from summdiff.data.registry import open_dataset
-        from summdiff.evaluation.predictions import read_predictions
+        from summdiff.evaluation import read_predictions
 
         path = folder / "data.h5"
         if rng.random() < 0.2:
@@ -271,7 +271,7 @@ class Json(Fuzzer):
 
     def use(self, rng: np.random.Generator, folder: Path) -> str:
         from summdiff.data.splits import read_splits
-        from summdiff.evaluation.predictions import read_predictions
+        from summdiff.evaluation import read_predictions
         from summdiff.summary import Summary
 
         kind, path = rng.random(), folder / "file.json"

@@ -162,7 +162,7 @@ class Train(Verb):
     def check(self, path: Path) -> None:
         from safetensors.numpy import load_file
 
-        from summdiff.evaluation.predictions import read_predictions
+        from summdiff.evaluation import read_predictions
         from summdiff.research.training.checkpoint import read
 
         if path.suffix == ".safetensors":
@@ -190,7 +190,7 @@ class CrossVal(Train):
         return ["crossval", str(self.folder / "small.yaml"), *self.changes]
 
     def results(self) -> dict[str, Any]:
-        from summdiff.evaluation.predictions import read_predictions
+        from summdiff.evaluation import read_predictions
 
         metrics = json.loads((self.out / "crossval" / "metrics.json").read_text(encoding="utf-8"))
         curves = read_predictions(self.out / "crossval" / "predictions.h5").curves

@@ -10,7 +10,7 @@ from small_data import write_data, write_scores
 from summdiff.data.h5_guard import open_h5
 from summdiff.data.registry import open_dataset
 from summdiff.errors import DataError
-from summdiff.evaluation.predictions import read_predictions
+from summdiff.evaluation import read_predictions
 
 
 def objects(content):

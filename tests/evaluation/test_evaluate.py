@@ -8,8 +8,7 @@ import pytest
 from summdiff.data.registry import open_dataset
 from summdiff.data.synthetic import make_synthetic
 from summdiff.errors import DataError, UsageError
-from summdiff.evaluation.evaluate import evaluate
-from summdiff.evaluation.predictions import Predictions, read_predictions
+from summdiff.evaluation import Predictions, evaluate, read_predictions
 from summdiff.metrics.rank import kendall_tau
 
 
@@ -53,7 +52,7 @@ def test_samples_are_judged_by_their_mean_and_their_variety_apart(tvsum_file):
     variety = result.variety["ours"]
     assert 0 < variety["diversity"] < 1
     assert variety["coverage"] > variety["coverage_of_mean"]
-    assert any("would reach about 60 % of 5 samples" in note for note in result.notes)
+    assert any("reach about 60% with 5 samples" in note for note in result.notes)
     same = Predictions("ours", {name: np.repeat(curve[:1], 3, axis=0) for name, curve in system.curves.items()})
     none = evaluate(data, [same], resamples=200).variety["ours"]
     assert none["diversity"] == 0
@@ -81,7 +80,7 @@ def test_a_chosen_part_is_all_that_counts(tvsum_file):
     assert part.names == ("video_5", "video_2")
     both = [whole.systems[0].values["tau"][i] for i in (4, 1)]
     assert part.systems[0].values["tau"].tolist() == pytest.approx(both)
-    assert "2 distinct videos were tested, of 6 in the file." in part.notes
+    assert "2 of the 6 videos in the file were tested." in part.notes
 
 
 def test_domains_count_the_same(highlights_file):
@@ -90,7 +89,7 @@ def test_domains_count_the_same(highlights_file):
     values = result.systems[0].values["map"]
     assert result.means["ours"]["map"].value == pytest.approx((values[:2].mean() + values[2:].mean()) / 2)
     assert result.domains()["dog"]["ours"]["map"] == pytest.approx(values[:2].mean())
-    assert any("1 videos have no clip that matches" in note for note in result.notes)
+    assert any("1 videos have no matching clip" in note for note in result.notes)
 
 
 def test_what_was_seen_in_training_is_said(tvsum_file):
@@ -153,7 +152,7 @@ def test_mistakes_are_said(tvsum_file):
         evaluate(data, [ours], budget=1.5)
     with pytest.raises(UsageError, match="same name"):
         evaluate(data, [ours, ours])
-    with pytest.raises(UsageError, match="'random' is the name of a reference row"):
+    with pytest.raises(UsageError, match="'random' is the name of a reference"):
         evaluate(data, [replace(ours, name="random")], resamples=200)
     with pytest.raises(DataError, match="no scores for video_4"):
         evaluate(data, [replace(ours, curves={k: v for k, v in ours.curves.items() if k != "video_4"})])

@@ -6,7 +6,7 @@ import pytest
 
 from summdiff.data.video import AnnotatedVideo
 from summdiff.errors import DataError, OutputError, UsageError
-from summdiff.evaluation.predictions import read_predictions, write_predictions
+from summdiff.evaluation import read_predictions, write_predictions
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def test_simple_files_of_other_tools_are_read(tmp_path, video):
 def test_scores_of_another_length_are_refused(tmp_path, video):
     (tmp_path / "a.json").write_text(json.dumps({"video_1": [1, 2, 3], "video_2": [1]}))
     read = read_predictions(tmp_path / "a.json")
-    with pytest.raises(DataError, match=r"'a.json', video_1: 3 scores, where the data has 4 steps and 60 frames"):
+    with pytest.raises(DataError, match=r"'a.json', video_1: 3 scores, but the video has 4 steps and 60 frames"):
         read.at_steps(video)
     with pytest.raises(DataError, match="no scores for video_9"):
         read.at_steps(AnnotatedVideo("tvsum", "video_9", n_frames=1, picks=np.zeros(1, int), gtscore=np.zeros(1)))

@@ -6,8 +6,7 @@ import pytest
 from summdiff.data.registry import open_dataset
 from summdiff.data.summe import SumMe
 from summdiff.data.tvsum import TVSum
-from summdiff.evaluation.measures import Judged, judge
-from summdiff.evaluation.references import reference_rows
+from summdiff.evaluation import judge, judge_steps_of, prepare, reference_results
 from summdiff.metrics.fscore import f1_score
 from summdiff.metrics.highlight_map import highlight_map
 from summdiff.metrics.rank import kendall_tau, kendall_tau_rows, rank_correlation, spearman_rho, spearman_rho_rows
@@ -16,8 +15,8 @@ from summdiff.metrics.segments import summary_from_scores
 
 def rows_of(path, convention="eccv16", **options):
     data = open_dataset(path)
-    videos = [Judged(data.annotations(name), convention=convention) for name in data.names]
-    return videos, {row.name: row for row in reference_rows(videos, **options)}
+    videos = prepare([data.annotations(name) for name in data.names], convention=convention)
+    return videos, {row.name: row for row in reference_results(videos, **options)}
 
 
 def test_tvsum_by_the_plain_functions(tvsum_file):
@@ -127,7 +126,7 @@ def test_leaving_out_is_leaving_out(tvsum_file, summe_file):
 
 def test_published_and_documented_values_on_tvsum(data_dir):
     data = TVSum(data_dir / "tvsum_i3d.h5")
-    rows = {row.name: row for row in reference_rows([Judged(data.annotations(name)) for name in data.names])}
+    rows = {row.name: row for row in reference_results(prepare([data.annotations(name) for name in data.names]))}
     mean = {name: {key: value.mean() for key, value in row.values.items()} for name, row in rows.items()}
     people = mean["annotator with another"]
     assert [people["tau"], people["rho"]] == pytest.approx([0.1774, 0.2042], abs=1e-4)
@@ -157,7 +156,7 @@ def test_published_agreement_on_frames(data_dir):
 
 def test_people_on_the_summe_videos_that_are_there(data_dir):
     data = SumMe(data_dir / "summe_annotations.h5")
-    rows = {row.name: row for row in reference_rows([Judged(data.annotations(name)) for name in data.names])}
+    rows = {row.name: row for row in reference_results(prepare([data.annotations(name) for name in data.names]))}
     people = {key: value.mean() for key, value in rows["annotator with another"].values.items()}
     assert people["tau_a"] == people["rho_a"]
     assert people["tau_a"] == pytest.approx(0.2115, abs=0.01)  # published 0.212, on 25 videos; these are 23
@@ -172,7 +171,7 @@ def test_chance_on_summe_is_nought_on_equal_segments_only(data_dir):
     published = [data.annotations(name) for name in data.names]
     tau = {}
     for kind, videos in (("published", published), ("equal", [with_equal_segments(video) for video in published])):
-        random = next(reference_rows(Judged.many(videos)))
+        random = next(reference_results(prepare(videos)))
         tau[kind] = random.values["tau_b"].mean()
     assert tau["published"] == pytest.approx(0.087, abs=0.01)
     assert tau["equal"] == pytest.approx(0, abs=0.01)
@@ -181,3 +180,14 @@ def test_chance_on_summe_is_nought_on_equal_segments_only(data_dir):
 def with_equal_segments(video, length=60):
     edges = np.append(np.arange(0, video.n_frames, length), video.n_frames)
     return replace(video, change_points=np.stack([edges[:-1], edges[1:] - 1], axis=1))
+
+
+@pytest.mark.parametrize("file", ["tvsum_file", "summe_file", "mr_hisum_file", "highlights_file"])
+def test_gtscore_agrees_better_with_the_annotators_than_random_scores(file, request):
+    data = open_dataset(request.getfixturevalue(file))
+    video = data.annotations(data.names[0])
+    rng = np.random.default_rng(1)
+    truth = judge_steps_of(video, video.gtscore)
+    for _ in range(10):
+        random = judge_steps_of(video, rng.random(len(video.picks)))
+        assert all(random[name] < truth[name] for name in truth)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from summdiff.evaluation.resampling import differences, intervals, mean_over
+from summdiff.evaluation import differences, intervals, mean_over
 
 
 def test_the_interval_is_that_of_a_plain_bootstrap():
@@ -35,7 +35,7 @@ def test_groups_count_the_same_whatever_their_size():
 def test_blocks_hold_memory_but_keep_the_means(monkeypatch):
     values = np.random.default_rng(3).normal(size=(30, 1))
     (whole,) = intervals(values, resamples=3000)
-    monkeypatch.setattr("summdiff.evaluation.resampling._CELLS", 500)
+    monkeypatch.setattr("summdiff.evaluation._resampling._CELLS", 500)
     (parts,) = intervals(values, resamples=3000)
     assert [parts.low, parts.high] == pytest.approx([whole.low, whole.high], abs=0.05)
 

@@ -3,7 +3,14 @@ import pytest
 
 from summdiff.errors import DataError
 from summdiff.metrics.fscore import f1_score
-from summdiff.metrics.variety import coverage, coverage_of_annotators, diversity, spread_coverage, spread_ratio
+from summdiff.metrics.variety import (
+    coverage,
+    coverage_of_annotators,
+    diversity,
+    spread_and_coherence,
+    spread_coverage,
+    spread_ratio,
+)
 
 
 def test_diversity_by_hand():
@@ -80,3 +87,18 @@ def test_few_samples_that_vary_as_annotators_do_span_less_than_the_level(samples
     rng = np.random.default_rng(0)
     found = [spread_coverage(rng.normal(size=(samples, 60)), rng.normal(size=(20, 60))) for _ in range(50)]
     assert np.mean(found) == pytest.approx(0.9 * (samples - 1) / (samples + 1), abs=0.02)
+
+
+def test_coherence_tells_noise_from_lasting_differences():
+    rng = np.random.default_rng(0)
+    mean = np.sin(np.arange(400) / 20)
+    noise = spread_and_coherence((mean + 0.1 * rng.normal(size=(50, 400))).astype(np.float32))
+    assert noise == pytest.approx((0.1 / mean.std(), 0.0), abs=0.03)
+    slow = np.repeat(rng.normal(size=(50, 40)), 10, axis=1)
+    lasting = spread_and_coherence((mean + 0.1 * slow).astype(np.float32))
+    assert lasting == pytest.approx((0.1 / mean.std(), 0.9), abs=0.05)
+
+
+def test_spread_and_coherence_of_a_single_sample_or_step_are_zero():
+    assert spread_and_coherence(np.ones((1, 5), dtype=np.float32)) == (0.0, 0.0)
+    assert spread_and_coherence(np.ones((2, 1), dtype=np.float32)) == (0.0, 0.0)

@@ -15,7 +15,7 @@ from summdiff.errors import OutputError, UsageError
 
 if TYPE_CHECKING:
     from summdiff.data.h5 import AnnotatedFile
-    from summdiff.evaluation.predictions import Predictions
+    from summdiff.evaluation import Predictions
 
 
 def evaluate(
@@ -84,8 +84,8 @@ def evaluate(
     {"video_1": [0.1, 0.7, ...], ...}. It may come from any tool. Intervals are 95 % bootstrap intervals over videos.
     """
     from summdiff.data.registry import open_dataset
-    from summdiff.evaluation.evaluate import evaluate as run
-    from summdiff.evaluation.predictions import is_predictions, read_predictions
+    from summdiff.evaluation import evaluate as run
+    from summdiff.evaluation import is_predictions, read_predictions
 
     known = _checked_convention(convention)
     for target in (json_file, save_predictions):
@@ -110,7 +110,7 @@ def evaluate(
             else:
                 system = _predict(name, dataset, names, samples, steps, seed, seen_too=seen_too)
                 if save_predictions is not None:
-                    from summdiff.evaluation.predictions import write_predictions
+                    from summdiff.evaluation import write_predictions
 
                     write_predictions(save_predictions, system.curves, about=system.about, means=system.means)
             _refuse_seen(system.name, system.about, dataset, names, seen_too=seen_too)
@@ -205,7 +205,7 @@ def _predict(
     from rich.console import Console
     from rich.progress import Progress
 
-    from summdiff.evaluation.from_model import predict
+    from summdiff.evaluation import predict
     from summdiff.scoring import load_model
 
     model = load_model(name)
@@ -224,7 +224,7 @@ def _predict(
 
 
 def _refuse_seen(name: str, about: Any, data: AnnotatedFile, names: Sequence[str], *, seen_too: bool) -> None:
-    from summdiff.evaluation.from_model import seen_in_training
+    from summdiff.evaluation import seen_in_training
 
     seen = seen_in_training(about, data, names)
     if seen and not seen_too:

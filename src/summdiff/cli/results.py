@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from summdiff.evaluation.evaluate import Comparison, Evaluation
-    from summdiff.evaluation.measures import Measure
-    from summdiff.evaluation.resampling import Mean
+    from summdiff.evaluation import Comparison, Estimate, Evaluation, Measure
 
 _WIDTH = 200  # of text that goes to a file
 _WIDEST = 10_000  # of tables, wherever they go
@@ -97,7 +95,7 @@ def _domains_table(result: Evaluation) -> Table:
 
 
 def _variety_table(result: Evaluation) -> Table:
-    from summdiff.evaluation.evaluate import VARIETY
+    from summdiff.evaluation import VARIETY
 
     there = [m for m in VARIETY if any(m.name in values for values in result.variety.values())]
     table = _table("samples of", *(m.label for m in there))
@@ -145,6 +143,6 @@ def _number(value: float, measure: Measure, *, sign: str = "") -> str:
     return f"{100 * value:{sign}.2f}" if measure.percent else f"{value:{sign}.4f}"
 
 
-def _mean(mean: Mean, measure: Measure) -> str:
+def _mean(mean: Estimate, measure: Measure) -> str:
     half = (mean.high - mean.low) / 2
     return f"{_number(mean.value, measure)} ±{100 * half:.1f}" if measure.percent else f"{mean.value:.4f} ±{half:.3f}"

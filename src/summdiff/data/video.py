@@ -127,6 +127,17 @@ class AnnotatedVideo:
             raise self._lacks("segments", "its group needs a key 'change_points'")
         return self.change_points
 
+    def annotator_curves(self) -> NDArray[np.float32]:
+        """Return each annotator's scores (U, N) in [0, 1]; `gtscore` (1, N) if single annotators are unknown.
+
+        SumMe: 1 at the steps whose first frame the annotator chose.
+        """
+        if self.kind == "summe" and self.user_summary is not None:
+            return self.user_summary[:, self.picks].astype(np.float32)
+        if self.user_scores is not None:
+            return ((self.user_scores - 1) / 4).astype(np.float32)
+        return self.gtscore[None].astype(np.float32)
+
     def _lacks(self, what: str, remedy: str) -> DataError:
         where = f"'{self.file}', {self.name}" if self.file else self.name
         return DataError(f"{where} has no {what}: {remedy}.")

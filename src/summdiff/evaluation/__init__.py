@@ -1,5 +1,63 @@
-"""Scoring predictions against people, always beside what chance, an oracle and other people reach.
+"""Judging importance scores against annotations, beside random scores, an oracle and the annotators themselves.
 
-The measures themselves are in `summdiff.metrics`; here is which of them a data set is judged by, on which videos, with
-which references, and how sure the mean over videos is.
+`summdiff.metrics` computes single measures on arrays. This package says which measures a data set is judged by, reads
+and makes predictions, and gives means over videos with confidence intervals.
+
+    from summdiff.data import open_dataset
+    from summdiff.evaluation import evaluate, read_predictions
+
+    result = evaluate(open_dataset("tvsum.h5"), [read_predictions("scores.json")])
+    print(result.means["scores.json"]["tau"])
 """
+
+from summdiff.evaluation._evaluate import VARIETY, Comparison, Evaluation, evaluate
+from summdiff.evaluation._judging import (
+    KNAPSACK_AWARE,
+    MAIN_MEASURE,
+    Measure,
+    PreparedVideo,
+    judge,
+    judge_steps_of,
+    measures_of,
+    prepare,
+)
+from summdiff.evaluation._predictions import (
+    Predictions,
+    at_judged_steps,
+    is_predictions,
+    predict,
+    read_predictions,
+    seen_in_training,
+    write_predictions,
+)
+from summdiff.evaluation._references import SystemResult, reference_results
+from summdiff.evaluation._resampling import Estimate, PairedDifference, differences, intervals, mean_over
+
+__all__ = [
+    "KNAPSACK_AWARE",
+    "MAIN_MEASURE",
+    "VARIETY",
+    "Comparison",
+    "Estimate",
+    "Evaluation",
+    "Measure",
+    "PairedDifference",
+    "Predictions",
+    "PreparedVideo",
+    "SystemResult",
+    "at_judged_steps",
+    "differences",
+    "evaluate",
+    "intervals",
+    "is_predictions",
+    "judge",
+    "judge_steps_of",
+    "mean_over",
+    "measures_of",
+    "predict",
+    "prepare",
+    "read_predictions",
+    "reference_results",
+    "seen_in_training",
+    "write_predictions",
+]

@@ -95,6 +95,25 @@ def spread_ratio(samples: ArrayLike, user_scores: ArrayLike) -> float:
     return float(ours.std(axis=0).mean()) / apart
 
 
+def spread_and_coherence(samples: NDArray[np.floating]) -> tuple[float, float]:
+    """Compare samples with their own mean curve.
+
+    Args:
+        samples: (M, N) importance curves.
+
+    Returns:
+        Spread: deviation over the samples, relative to the mean curve's deviation over time. Coherence: correlation of
+        a sample's residuals at neighboring steps, near 0 if samples differ by noise only, higher if they differ for
+        longer stretches. Both are 0 where undefined.
+    """
+    mean = samples.mean(axis=0)
+    residuals = samples - mean
+    spread = samples.std(axis=0).mean() / max(float(mean.std()), 1e-6)
+    left, right = residuals[:, :-1], residuals[:, 1:]
+    products, sizes = (left * right).sum(), np.sqrt((left**2).sum() * (right**2).sum())
+    return float(spread), float(products / sizes) if sizes > 0 else 0.0
+
+
 def _ranks(samples: ArrayLike, user_scores: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     ours, theirs = _matrix(samples, "Samples"), _matrix(user_scores, "Annotators' scores")
     n = theirs.shape[1]

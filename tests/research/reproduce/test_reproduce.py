@@ -15,7 +15,7 @@ from summdiff.cli.app import main
 from summdiff.data.mr_hisum import MrHiSum
 from summdiff.data.synthetic import make_synthetic
 from summdiff.errors import DataError, UsageError
-from summdiff.evaluation.resampling import Difference, Mean
+from summdiff.evaluation import Estimate, PairedDifference
 from summdiff.research.reproduce import cells as cells_module
 from summdiff.research.reproduce import figure3, filing, pages, reports, table1, table3, table5, table6, table7
 from summdiff.research.reproduce import reproduce as module
@@ -402,13 +402,13 @@ def test_a_star_is_only_where_the_interval_leaves_zero_out(grounds):
 
 def test_the_worst_of_several_statuses_counts():
     def apart(value, low, high):
-        return Difference(mean=Mean(value, low, high), p=0.5, better=0, worse=0, equal=0)
+        return PairedDifference(mean=Estimate(value, low, high), p=0.5, better=0, worse=0, equal=0)
 
     above, around, below = apart(1, 0.5, 2), apart(0.1, -1, 1), apart(-1, -2, -0.5)
     assert [ahead(x) for x in ([above], [above, around], [above, below], [])] == [
         *("confirmed", "not confirmed", "contrary", "not confirmed")
     ]
-    within = replace(around, mean=Mean(-0.001, -0.009, 0.005))
+    within = replace(around, mean=Estimate(-0.001, -0.009, 0.005))
     assert [not_behind([x]) for x in (above, within, around, below)] == [
         *("confirmed", "confirmed", "not confirmed", "contrary")
     ]

@@ -7,8 +7,7 @@ import pytest
 
 from summdiff.data.tvsum import TVSum
 from summdiff.errors import UsageError
-from summdiff.evaluation.evaluate import evaluate
-from summdiff.evaluation.predictions import read_predictions
+from summdiff.evaluation import evaluate, read_predictions
 from summdiff.research.reproduce import ddim_steps, f1_offset, paired, systems
 from summdiff.research.training.recipe_files import read_recipe
 

@@ -14,8 +14,7 @@ from scipy import stats
 from summdiff.data.splits import read_splits
 from summdiff.data.tvsum import TVSum
 from summdiff.errors import UsageError
-from summdiff.evaluation.evaluate import evaluate
-from summdiff.evaluation.predictions import read_predictions
+from summdiff.evaluation import evaluate, read_predictions
 from summdiff.research.networks.folder import load_network
 from summdiff.research.training import folds
 from summdiff.research.training.crossval import cross_validate, cross_validate_seeds

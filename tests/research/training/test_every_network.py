@@ -9,8 +9,7 @@ import pytest
 import torch
 
 from summdiff.data.tvsum import TVSum
-from summdiff.evaluation.evaluate import evaluate
-from summdiff.evaluation.predictions import read_predictions
+from summdiff.evaluation import evaluate, read_predictions
 from summdiff.pipeline import summarize
 from summdiff.research.networks.registry import ARCHITECTURES
 from summdiff.research.reproduce import systems

@@ -12,7 +12,7 @@ from summdiff.data.registry import open_dataset
 from summdiff.data.video import AnnotatedVideo
 from summdiff.errors import DataError
 from summdiff.research.training.recipe import TargetRecipe
-from summdiff.research.training.targets import count_noised, curves, draw, one_curve, panels, ranks, smooth, targets
+from summdiff.research.training.targets import count_noised, draw, one_curve, panels, ranks, smooth, targets
 
 RNG = np.random.default_rng
 
@@ -82,7 +82,7 @@ def test_every_kind_gives_curves_from_0_to_1(any_file):
     data = open_dataset(path, kind)
     for name in data.names:
         video = data.annotations(name)
-        found = curves(video)
+        found = video.annotator_curves()
         people = {"tvsum": 20, "summe": 15}.get(kind, 1)
         assert found.shape == (people, len(video.picks))
         assert found.min() >= 0

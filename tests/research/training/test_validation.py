@@ -4,7 +4,8 @@ from scipy import stats
 from sklearn.metrics import average_precision_score
 
 from summdiff.data.registry import open_dataset
-from summdiff.research.training.validation import MAIN, agreement, quality, variety
+from summdiff.evaluation import MAIN_MEASURE
+from summdiff.research.training.validation import quality
 
 
 def test_every_kind_is_judged_by_its_own_measure(any_file):
@@ -16,7 +17,7 @@ def test_every_kind_is_judged_by_its_own_measure(any_file):
         samples = rng.random((3, len(video.picks)))
         predicted.append((samples.mean(axis=0), samples, video))
     found = quality(predicted)
-    assert found.main == found.values[MAIN[kind]]
+    assert found.main == found.values[MAIN_MEASURE[kind]]
     known, precisions = [], []
     for mean, _, video in predicted:
         said = {
@@ -42,25 +43,3 @@ def test_flat_scores_are_no_accident(any_file):
     found = quality([(flat[0], flat, video)])
     assert all(np.isfinite(value) for value in found.values.values())
     assert found.values["tau"] == found.values["rho"] == 0
-
-
-def test_the_truth_agrees_best(any_file):
-    kind, path = any_file
-    data = open_dataset(path, kind)
-    video = data.annotations(data.names[-1])
-    rng = np.random.default_rng(1)
-    true = agreement(video.gtscore, video)
-    for _ in range(10):
-        drawn = agreement(rng.random(len(video.picks)), video)
-        assert all(drawn[name] < true[name] for name in true)
-
-
-def test_variety_tells_noise_from_views():
-    rng = np.random.default_rng(0)
-    mean = np.sin(np.arange(400) / 20)
-    noise = variety((mean + 0.1 * rng.normal(size=(50, 400))).astype(np.float32))
-    assert noise == pytest.approx((0.1 / mean.std(), 0.0), abs=0.03)
-    slow = np.repeat(rng.normal(size=(50, 40)), 10, axis=1)
-    assert variety((mean + 0.1 * slow).astype(np.float32)) == pytest.approx((0.1 / mean.std(), 0.9), abs=0.05)
-    assert variety(np.ones((1, 5), dtype=np.float32)) == (0.0, 0.0)
-    assert variety(np.ones((2, 1), dtype=np.float32)) == (0.0, 0.0)

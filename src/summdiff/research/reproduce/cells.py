@@ -25,9 +25,7 @@ from summdiff.data.h5 import AnnotatedFile
 from summdiff.data.registry import open_dataset
 from summdiff.data.video import Kind
 from summdiff.errors import DataError
-from summdiff.evaluation.evaluate import Evaluation, evaluate
-from summdiff.evaluation.from_model import predict
-from summdiff.evaluation.predictions import Predictions
+from summdiff.evaluation import MAIN_MEASURE, Evaluation, Predictions, evaluate, predict
 from summdiff.research.training.crossval import cross_validate, system_name
 from summdiff.research.training.folds import RESULT
 from summdiff.research.training.logs import LOG, Watcher
@@ -35,7 +33,6 @@ from summdiff.research.training.loop import make_folder
 from summdiff.research.training.recipe import Recipe
 from summdiff.research.training.recipe_files import read_recipe
 from summdiff.research.training.run import train, validated
-from summdiff.research.training.validation import MAIN
 from summdiff.research.training.videos import to_cross_validate
 from summdiff.scoring import load_model
 
@@ -248,7 +245,7 @@ class Cells:
                 "selection": result.evaluation.about[recipe.name]["selection"],
                 "epochs": recipe.epochs,
                 "chosen": [fold["epoch"] + 1 for fold in folds],
-                "curve": _curve(folders, MAIN[cell.ground.kind]),
+                "curve": _curve(folders, MAIN_MEASURE[cell.ground.kind]),
                 "folds": len(folds),
                 "trained_on": [len(fold["split"]["train"]) for fold in folds],
                 "validated_on": [validated(recipe, len(fold["split"]["validation"])) for fold in folds],

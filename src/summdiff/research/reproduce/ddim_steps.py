@@ -19,9 +19,7 @@ from numpy.typing import NDArray
 
 from summdiff.atomic import written_whole
 from summdiff.errors import SummdiffError
-from summdiff.evaluation.evaluate import evaluate
-from summdiff.evaluation.from_model import predict
-from summdiff.evaluation.predictions import Predictions
+from summdiff.evaluation import Predictions, evaluate, predict
 from summdiff.research.reproduce.systems import Row, System, parser, print_table, run, whole_numbers, write_csv
 from summdiff.research.training.videos import to_cross_validate
 from summdiff.scoring import load_model

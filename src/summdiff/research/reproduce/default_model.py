@@ -25,7 +25,7 @@ from summdiff.atomic import written_whole
 from summdiff.data.h5 import AnnotatedFile
 from summdiff.data.summe import SumMe
 from summdiff.errors import SummdiffError
-from summdiff.evaluation.resampling import intervals
+from summdiff.evaluation import intervals
 from summdiff.research.reproduce import claims
 from summdiff.research.reproduce.claims import Drawn
 from summdiff.research.reproduce.summe import one_video, zero_shot

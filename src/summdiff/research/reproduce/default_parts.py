@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from summdiff.data.registry import open_dataset
 from summdiff.data.video import AnnotatedVideo
 from summdiff.errors import SummdiffError
+from summdiff.evaluation import judge_steps_of
 from summdiff.features.relational import PLACES
 from summdiff.research.networks.folder import load_network
 from summdiff.research.networks.inference import TorchDenoiser
@@ -39,7 +40,6 @@ from summdiff.research.training.recipe import Recipe
 from summdiff.research.training.recipe_files import read_recipe
 from summdiff.research.training.targets import ranks
 from summdiff.research.training.transfer import other_spaces
-from summdiff.research.training.validation import agreement
 from summdiff.research.training.videos import Videos, to_cross_validate, to_train
 from summdiff.scoring.gaussian import ScorePosterior
 from summdiff.scoring.inputs import condition_inputs
@@ -111,7 +111,7 @@ def _tau(
     values = []
     for video in videos:
         mean = model.score(change(video.need_features()), rate=video.rate, samples=2, steps=1).mean
-        values.append(agreement(mean, video)["tau"])
+        values.append(judge_steps_of(video, mean)["tau"])
     return float(np.mean(values))
 
 

@@ -14,8 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from summdiff.evaluation.evaluate import evaluate
-from summdiff.evaluation.predictions import Predictions, read_predictions
+from summdiff.evaluation import Predictions, evaluate, read_predictions
 from summdiff.research.reproduce.systems import Row, System, parser, print_table, run, write_csv
 from summdiff.research.training.folds import predictions_file
 from summdiff.research.training.videos import to_cross_validate

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from summdiff.atomic import written_whole
 from summdiff.data.splits import Split
-from summdiff.evaluation.from_model import predict
+from summdiff.evaluation import predict
 from summdiff.research.reproduce.cells import Cell, Cells, Found, Measurement
 from summdiff.research.training.loop import fit, make_folder
 from summdiff.research.training.recipe import Recipe

@@ -4,7 +4,7 @@
         [--output results/tvsum_paired.csv]
 
 What `systems` has trained is used again. Of each video the mean over seeds is taken; the interval
-is of a bootstrap over videos, 95 %, and `p` that of a permutation test (`summdiff.evaluation.resampling`): both ask
+is of a bootstrap over videos, 95 %, and `p` that of a permutation test (`summdiff.evaluation`): both ask
 what other videos would give these models; what other training videos would give is not in them. Ridge regression on the
 first system's own input is compared too. F1 and MAP are in per cent.
 """
@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from summdiff.evaluation.resampling import differences
+from summdiff.evaluation import differences
 from summdiff.research.reproduce.systems import Row, System, parser, print_table, run, write_csv
 from summdiff.research.training.crossval import system_name
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from summdiff.errors import UsageError
-from summdiff.evaluation.resampling import Difference
+from summdiff.evaluation import PairedDifference
 from summdiff.research.reproduce.cells import Ground, Measurement
 from summdiff.research.reproduce.lineup import OURS, SYSTEMS, Scale, cell
 from summdiff.research.reproduce.tables import Experiment, Part, Row, ruled
@@ -56,7 +56,7 @@ def rule(part: Part) -> Ruling:
     numbers = f"{part.shown(zero)}: {part.shown_difference(zero, scratch)}; {part.shown_difference(zero, best)}"
     against = [(zero, i) for i in others]
 
-    def judge(found: Mapping[tuple[int, int], Difference]) -> Status:
+    def judge(found: Mapping[tuple[int, int], PairedDifference]) -> Status:
         return both([not_behind([found[zero, scratch]]), ahead([found[pair] for pair in against])])
 
     return ruled(part, judge, [(zero, scratch), *against], numbers)

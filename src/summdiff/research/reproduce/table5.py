@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from summdiff.evaluation.resampling import Difference
+from summdiff.evaluation import PairedDifference
 from summdiff.research.reproduce.cells import Ground, Measurement
 from summdiff.research.reproduce.lineup import BINS, Scale, cell, main_system
 from summdiff.research.reproduce.tables import Experiment, Part, Row, ruled
@@ -40,7 +40,7 @@ def rule(part: Part) -> Ruling:
     best = part.best(range(len(part.rows)))
     numbers = f"{part.shown(at)}: {part.shown_difference(at, fewest)}; the best is {part.shown(best)}"
 
-    def judge(found: Mapping[tuple[int, int], Difference]) -> Status:
+    def judge(found: Mapping[tuple[int, int], PairedDifference]) -> Status:
         above = any(found[at, i].mean.high < 0 for i in more)
         return both([ahead([found[at, fewest]]), "contrary" if above else "confirmed"])
 

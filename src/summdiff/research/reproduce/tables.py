@@ -10,12 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from summdiff.evaluation.measures import Measure, measures_of
-from summdiff.evaluation.resampling import Difference, differences, mean_over
+from summdiff.evaluation import MAIN_MEASURE, Measure, PairedDifference, differences, mean_over, measures_of
 from summdiff.research.reproduce.cells import Found, Ground, Measurement
 from summdiff.research.reproduce.lineup import Scale
 from summdiff.research.reproduce.verdicts import Ruling, Status
-from summdiff.research.training.validation import MAIN
 
 REFERENCES = ("random", "constant", "annotator with another", "mean of the others", "oracle")
 
@@ -54,7 +52,9 @@ class Part:
     ground: Ground
     rows: Sequence[Row]
     found: Sequence[Sequence[Found]]
-    _differences: dict[tuple[int, int], dict[str, Difference]] = field(default_factory=dict, repr=False, compare=False)
+    _differences: dict[tuple[int, int], dict[str, PairedDifference]] = field(
+        default_factory=dict, repr=False, compare=False
+    )
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -74,7 +74,7 @@ class Part:
     @property
     def main(self) -> str:
         """The measure that the data set goes by."""
-        return MAIN[self.ground.kind]
+        return MAIN_MEASURE[self.ground.kind]
 
     @cached_property
     def measures(self) -> tuple[Measure, ...]:
@@ -95,7 +95,7 @@ class Part:
             )
         return np.stack(each)
 
-    def difference(self, row: int, other: int) -> dict[str, Difference]:
+    def difference(self, row: int, other: int) -> dict[str, PairedDifference]:
         """A row less another by measure, of each video the mean over seeds."""
         if (row, other) not in self._differences:
             ours, theirs = (self.values(i).mean(axis=0) for i in (row, other))
@@ -170,7 +170,7 @@ Pairs = Sequence[tuple[int, int]]
 
 def ruled(
     part: Part,
-    judge: Callable[[Mapping[tuple[int, int], Difference]], Status],
+    judge: Callable[[Mapping[tuple[int, int], PairedDifference]], Status],
     pairs: Pairs | Callable[[str], Pairs],
     numbers: str,
 ) -> Ruling:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from summdiff.evaluation.resampling import Difference
+from summdiff.evaluation import PairedDifference
 
 MARGIN = 0.01  # of tau; one point of F1, MAP or mAP in per cent
 
@@ -32,7 +32,7 @@ class Ruling:
     by_measure: Mapping[str, Status]
 
 
-def ahead(differences: Sequence[Difference]) -> Status:
+def ahead(differences: Sequence[PairedDifference]) -> Status:
     """Of "it is better than each of these": the first less the other, one difference for each.
 
     Confirmed: all intervals above 0. Contrary: one below.
@@ -44,7 +44,7 @@ def ahead(differences: Sequence[Difference]) -> Status:
     return "confirmed" if all(difference.mean.low > 0 for difference in differences) else "not confirmed"
 
 
-def not_behind(differences: Sequence[Difference]) -> Status:
+def not_behind(differences: Sequence[PairedDifference]) -> Status:
     """Of "it is no worse than each of these", by more than `MARGIN`.
 
     Confirmed: all intervals above -MARGIN. Contrary: one below 0.

@@ -16,19 +16,16 @@ from numpy.typing import NDArray
 from summdiff import __version__
 from summdiff.atomic import written_whole
 from summdiff.data.splits import Split, describe_splits, write_splits
-from summdiff.data.video import AnnotatedVideo
 from summdiff.errors import DataError, UsageError
-from summdiff.evaluation.evaluate import Evaluation
-from summdiff.evaluation.evaluate import evaluate as judge_systems
-from summdiff.evaluation.predictions import Predictions, write_predictions
-from summdiff.metrics.segments import frame_scores
+from summdiff.evaluation import Evaluation, Predictions, at_judged_steps, write_predictions
+from summdiff.evaluation import evaluate as judge_systems
+from summdiff.metrics.variety import spread_and_coherence
 from summdiff.research.training.folds import Fold, FoldJob, predictions_file, run_folds
 from summdiff.research.training.logs import Watcher
 from summdiff.research.training.loop import make_folder
 from summdiff.research.training.recipe import Recipe
 from summdiff.research.training.ridge import ridge_curves
 from summdiff.research.training.targets import ONE_CURVE, panels, targets
-from summdiff.research.training.validation import variety
 from summdiff.research.training.videos import Videos, to_cross_validate
 
 _RIDGE = 4 * 2**30  # bytes of features up to which ridge regression, which takes all at once, is set beside the model
@@ -147,15 +144,9 @@ def _ridge(recipe: Recipe, folds: Sequence[Videos], watcher: Watcher) -> dict[st
     videos = {name: data[name] for name in sorted(names)}
     # A video that several splits test counts as its first one predicts it.
     curves = ridge_curves(recipe, videos, [fold.split for fold in reversed(folds)])
-    return {name: _at_judged_steps(scores, videos[name], data.annotations(name)) for name, scores in curves.items()}
-
-
-def _at_judged_steps(scores: NDArray[np.float64], seen: AnnotatedVideo, judged: AnnotatedVideo) -> NDArray[np.float64]:
-    """Scores of a video's own steps at the steps that it is judged at, where its features have a grid of their own."""
-    if np.array_equal(seen.picks, judged.picks):
-        return scores
-    every: NDArray[np.float64] = frame_scores(scores, seen.picks, seen.n_frames)[judged.picks]
-    return every
+    return {
+        name: at_judged_steps(scores[None], videos[name], data.annotations(name))[0] for name, scores in curves.items()
+    }
 
 
 def _bytes(videos: Videos) -> int:
@@ -218,7 +209,7 @@ def _summed_up(
         "summdiff": __version__,
         "recipe": recipe.stated(),
         "evaluation": evaluation.to_dict(),
-        "variety": _variety([variety(curves[name]) for name in names]),
+        "variety": _variety([spread_and_coherence(curves[name]) for name in names]),
         "variety of the targets": _variety_of_targets(recipe, folds[0], names),
         "other feature spaces": {
             space: _mean([fold["other feature spaces"][space] for fold in each])
@@ -264,7 +255,9 @@ def _variety_of_targets(recipe: Recipe, videos: Videos, names: Sequence[str]) ->
     size = how.panel if how.people == "panels" else 1
     return _variety(
         [
-            variety(panels(targets(videos.data[name], how), size=size, count=1000, rng=np.random.default_rng(0)))
+            spread_and_coherence(
+                panels(targets(videos.data[name], how), size=size, count=1000, rng=np.random.default_rng(0))
+            )
             for name in names
         ]
     )

@@ -17,8 +17,7 @@ from typing import Any
 
 from summdiff.atomic import written_whole
 from summdiff.errors import DataError
-from summdiff.evaluation.from_model import predict
-from summdiff.evaluation.predictions import Predictions, read_predictions, write_predictions
+from summdiff.evaluation import Predictions, predict, read_predictions, write_predictions
 from summdiff.research.networks.folder import write_model
 from summdiff.research.networks.inference import module_of
 from summdiff.research.training.checkpoint import Checkpoints

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from summdiff.data.splits import Split
 from summdiff.data.video import AnnotatedVideo
+from summdiff.evaluation import MAIN_MEASURE, judge_steps_of
 from summdiff.features.relational import PLACES
 from summdiff.research.networks.ridge import Ridge, RidgeConfig
 from summdiff.research.training.recipe import Recipe
 from summdiff.research.training.targets import targets
-from summdiff.research.training.validation import MAIN, agreement
 from summdiff.scoring.inputs import condition_inputs, count_relations
 
 _PENALTIES = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)  # for each video
@@ -88,7 +88,7 @@ def _fit(config: RidgeConfig, seen: Sequence[_Seen]) -> Ridge:
         for i, penalty in enumerate(_PENALTIES):
             ridge.fit(rest, penalty=penalty, level=_level(seen))
             values[i] += sum(
-                agreement(_predict(ridge, each.inputs), each.video)[MAIN[each.video.kind]] for each in part
+                judge_steps_of(each.video, _predict(ridge, each.inputs))[MAIN_MEASURE[each.video.kind]] for each in part
             )
     ridge.fit(reduce(add, moments), penalty=_PENALTIES[int(values.argmax())], level=_level(seen))
     return ridge

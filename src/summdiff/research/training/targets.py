@@ -16,18 +16,6 @@ from summdiff.research.training.recipe import TargetRecipe
 ONE_CURVE = frozenset({"mr_hisum", "youtube_highlights"})  # kinds without single annotators
 
 
-def curves(video: AnnotatedVideo) -> NDArray[np.float32]:
-    """What each annotator said of each step, (U, N) in [0, 1]; `gtscore` where no annotator is known.
-
-    SumMe: 1 at the steps whose first frame the annotator chose.
-    """
-    if video.kind == "summe" and video.user_summary is not None:
-        return video.user_summary[:, video.picks].astype(np.float32)
-    if video.user_scores is not None:
-        return ((video.user_scores - 1) / 4).astype(np.float32)
-    return video.gtscore[None].astype(np.float32)
-
-
 def targets(video: AnnotatedVideo, how: TargetRecipe) -> NDArray[np.float32]:
     """The annotators' curves (U, N) in [0, 1] as the recipe wants them; of `gtscore` and `keyshots` there is one.
 
@@ -35,7 +23,7 @@ def targets(video: AnnotatedVideo, how: TargetRecipe) -> NDArray[np.float32]:
         DataError: key-shots of a video without segments.
     """
     one = how.people in ("gtscore", "keyshots")
-    wanted = video.gtscore[None].astype(np.float32) if one else curves(video)
+    wanted = video.gtscore[None].astype(np.float32) if one else video.annotator_curves()
     if how.scale == "minmax":
         wanted = stretched(wanted)
     if how.people == "keyshots":

@@ -1,9 +1,9 @@
-"""Files of predicted scores: one curve, or several samples, for each video, from any tool.
+"""Predicted scores of a data set's videos, of a model or from a file of any tool: one curve or samples per video.
 
 JSON: `{"video_1": [0.1, …], …}`, or `{"about": {…}, "scores": {"video_1": …}}`. HDF5: a data set `video_1`, or a group
-`video_1` with `scores` (`importance_scores` will do). A curve is (N,), samples are (M, N); N is the number of steps of
-the data set's file, or its number of frames. Samples are judged by their mean, unless the file has a curve of its own
-for that: in JSON `{"means": {"video_1": [0.1, …]}}` beside `scores`, in HDF5 a data set `mean` in the group.
+`video_1` with `scores` (or `importance_scores`). A curve is (N,), samples are (M, N); N is the number of steps of the
+data set's file, or its number of frames. Samples are judged by their mean, unless the file has a separate mean curve:
+in JSON `{"means": {"video_1": [0.1, …]}}` beside `scores`, in HDF5 a data set `mean` in the group.
 """
 
 from __future__ import annotations
@@ -11,19 +11,24 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from summdiff import __version__
 from summdiff.atomic import written_whole
-from summdiff.data.h5 import natural
+from summdiff.data.h5 import AnnotatedFile, natural
 from summdiff.data.h5_guard import attribute, most_bytes, open_h5
 from summdiff.data.video import AnnotatedVideo
 from summdiff.errors import DataError, UsageError
+from summdiff.metrics.segments import frame_scores
+
+if TYPE_CHECKING:
+    from summdiff.scoring.model import Model
 
 SUFFIXES = (".json", ".h5", ".hdf5")
 FORMAT = "summdiff.predictions/1"
@@ -33,15 +38,15 @@ _SCORES = ("scores", "importance_scores")
 
 @dataclass(frozen=True, slots=True)
 class Predictions:
-    """What a system says of videos.
+    """Scores that a system predicts for videos.
 
     Attributes:
-        name: what to call it.
-        curves: name of a video to its scores (M, N) float64; M = 1 where there is one curve.
-        means: name of a video to the curve (N,) that it is judged by; where there is none, the mean of its `curves`.
-        about: what the file says of itself: `model`, `selection` (by what rule it was chosen), `trained_on` (identities
-            of videos, as `tvsum/video_1`), whatever else.
-        sha256: of the file; "" where there is none.
+        name: name of the system.
+        curves: scores (M, N) float64 by video; M = 1 for a single curve.
+        about: metadata of the file: `model`, `selection` (the rule by which it was chosen), `trained_on` (identities of
+            videos such as `tvsum/video_1`), and anything else.
+        sha256: checksum of the file; "" without a file.
+        means: curve (N,) to judge by, by video; if missing, the mean of the video's `curves`.
     """
 
     name: str
@@ -51,15 +56,15 @@ class Predictions:
     means: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
 
     def at_steps(self, video: AnnotatedVideo) -> NDArray[np.float64]:
-        """The scores (M, N) of a video's N steps; of scores for every frame those at the steps' first frames.
+        """Return the scores (M, N) of a video's N steps: of scores per frame those at the steps' first frames.
 
         Raises:
-            DataError: there are none, or they are neither one a step nor one a frame.
+            DataError: there are none, or their number is neither that of steps nor that of frames.
         """
         return self._at_steps(self.curves, video)
 
     def mean_at_steps(self, video: AnnotatedVideo) -> NDArray[np.float64]:
-        """Return the curve (N,) that a video is judged by; as `at_steps`."""
+        """Return the curve (N,) that a video is judged by; see `at_steps`."""
         if video.name in self.means:
             return self._at_steps({video.name: self.means[video.name][None]}, video).reshape(-1)
         mean: NDArray[np.float64] = self.at_steps(video).mean(axis=0)
@@ -74,13 +79,98 @@ class Predictions:
         if scores.shape[1] == video.n_frames:
             return scores[:, video.picks]
         raise DataError(
-            f"'{self.name}', {video.name}: {scores.shape[1]} scores, where the data has {len(video.picks)} steps "
-            f"and {video.n_frames} frames."
+            f"'{self.name}', {video.name}: {scores.shape[1]} scores, but the video has {len(video.picks)} steps and "
+            f"{video.n_frames} frames."
         )
 
 
+def predict(
+    model: Model,
+    data: AnnotatedFile,
+    names: Sequence[str],
+    *,
+    samples: int = 8,
+    steps: int = 10,
+    seed: int = 0,
+    readout: str = "scores",
+    guidance_scale: float | None = None,
+    on_video: Callable[[int], None] = lambda done: None,
+) -> Predictions:
+    """Sample curves of a model for videos of a data set, at the steps that the data set is judged at.
+
+    Args:
+        model: the model.
+        data: the data set.
+        names: the videos.
+        samples, steps, seed, readout, guidance_scale: as for `Model.score`.
+        on_video: called after each video with the number of videos done.
+
+    Raises:
+        DataError: a video has no features.
+        ModelError: the features do not fit the model.
+    """
+    curves, means = {}, {}
+    for done, name in enumerate(names, start=1):
+        video = data[name]
+        scores = model.score(
+            video.need_features(),
+            rate=video.rate,
+            samples=samples,
+            steps=steps,
+            seed=seed,
+            readout=readout,
+            guidance_scale=guidance_scale,
+        )
+        rows = at_judged_steps(np.concatenate([scores.samples, scores.mean[None]]), video, data.annotations(name))
+        curves[name], means[name] = rows[:-1].astype(np.float64), rows[-1].astype(np.float64)
+        on_video(done)
+    about: dict[str, Any] = {
+        "summdiff": __version__,
+        "model": model.id,
+        "sampling": {"samples": samples, "steps": steps, "seed": seed}
+        | ({} if guidance_scale is None else {"guidance_scale": guidance_scale}),
+        "data": {"file": data.path.name, "sha256": data.fingerprint()},
+    }
+    about |= {key: model.provenance[key] for key in ("selection", "trained_on") if key in model.provenance}
+    return Predictions(name=model.id, curves=curves, about=about, means=means)
+
+
+def at_judged_steps(curves: NDArray[Any], video: AnnotatedVideo, judged: AnnotatedVideo) -> NDArray[Any]:
+    """Return curves (M, N) at the steps at which a video is judged, if its features have other steps.
+
+    Args:
+        curves: (M, N) at the steps of `video`.
+        video: the video with its features.
+        judged: the same video as `AnnotatedFile.annotations` gives it.
+    """
+    if np.array_equal(video.picks, judged.picks):
+        return curves
+    return np.stack([frame_scores(curve, video.picks, video.n_frames)[judged.picks] for curve in curves])
+
+
+def seen_in_training(about: Mapping[str, Any], data: AnnotatedFile, names: Sequence[str]) -> list[str] | None:
+    """Return the videos that a system was trained on according to its metadata; None if that is not stated.
+
+    Entries that are not identities count as not stated: both TVSum and SumMe have a `video_1`.
+    """
+    trained_on = about.get("trained_on")
+    if not isinstance(trained_on, list):
+        return None
+    known = {_lower_data_set(entry) for entry in trained_on if isinstance(entry, str)}
+    seen = [name for name in names if _lower_data_set(data.identity(name)) in known]
+    if not seen and not all(isinstance(entry, str) and "/" in entry for entry in trained_on):
+        return None
+    return seen
+
+
+def _lower_data_set(identity: str) -> str:
+    """Return `tvsum/video_1` for `TVSum/video_1`. The case of a YouTube id is significant."""
+    data_set, slash, name = identity.partition("/")
+    return data_set.lower() + slash + name
+
+
 def is_predictions(path: str | os.PathLike[str]) -> bool:
-    """Whether a path is that of a predictions file, by its suffix."""
+    """Return whether a path has the suffix of a predictions file."""
     return Path(path).suffix.lower() in SUFFIXES
 
 
@@ -88,14 +178,14 @@ def read_predictions(path: str | os.PathLike[str]) -> Predictions:
     """Read a predictions file.
 
     Raises:
-        DataError: no such file, damaged, not of the form above, or scores that are not finite numbers.
+        DataError: the file is missing or damaged, has another form, or scores that are not finite numbers.
     """
     file = Path(path)
     if not file.is_file():
         raise DataError(f"There is no predictions file '{file}'.")
     about, raw, raw_means = _read_json(file) if file.suffix.lower() == ".json" else _read_h5(file)
     if not raw:
-        raise DataError(f"'{file}' has no scores: expected one entry for each video.")
+        raise DataError(f"'{file}' has no scores: one entry per video is needed.")
     curves = {name: _checked(raw[name], file, name) for name in sorted(raw, key=natural)}
     means = {name: _checked(raw_means[name], file, name)[0] for name in curves if raw_means.get(name) is not None}
     with file.open("rb") as content:
@@ -110,20 +200,20 @@ def write_predictions(
     about: Mapping[str, Any],
     means: Mapping[str, ArrayLike] | None = None,
 ) -> Path:
-    """Write a predictions file; the suffix chooses JSON or HDF5.
+    """Write a predictions file, JSON or HDF5 by its suffix.
 
     Args:
-        path: the file, replaced if it is there.
-        curves: name of a video to its scores, (N,) or (M, N).
+        path: the file; replaced if it exists.
+        curves: scores (N,) or (M, N) by video.
         about, means: see `Predictions`.
 
     Raises:
-        UsageError: another suffix than .json, .h5 or .hdf5.
+        UsageError: the suffix is not .json, .h5 or .hdf5.
         OutputError: the file cannot be written.
     """
     file = Path(path)
     if not is_predictions(file):
-        raise UsageError(f"'{file}' must end in {', '.join(SUFFIXES)}, the formats that are written.")
+        raise UsageError(f"'{file}' must end in {', '.join(SUFFIXES)}.")
     about = {"format": FORMAT} | dict(about)
     with written_whole(file) as partial:
         if file.suffix.lower() == ".json":
@@ -145,7 +235,7 @@ def write_predictions(
 
 
 def _read_json(file: Path) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
-    """Return what the file says of itself, and of each video its scores and its mean."""
+    """Return metadata, scores and means of a JSON file, unchecked."""
     try:
         document = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
@@ -163,7 +253,7 @@ def _read_json(file: Path) -> tuple[dict[str, Any], dict[str, Any], dict[str, An
 
 
 def _read_h5(file: Path) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
-    """Return the same of an HDF5 file."""
+    """Return metadata, scores and means of an HDF5 file, unchecked."""
     raw: dict[str, Any] = {}
     means: dict[str, Any] = {}
     name = ""
@@ -181,7 +271,7 @@ def _read_h5(file: Path) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]
 
 
 def _stored(name: Any, entry: Any, keys: tuple[str, ...]) -> Any:
-    """What an HDF5 file holds of one video under one of the keys, None without; raises what h5py would."""
+    """Return the array of a video under the first of the keys that it has, or None; raises any error of h5py."""
     import h5py
 
     if not isinstance(name, str):

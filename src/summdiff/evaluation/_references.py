@@ -1,17 +1,16 @@
-"""What any result is to be read beside: chance, an oracle, and people, judged by the same code on the same videos."""
+"""Reference results for every evaluation: random scores, an oracle, and annotators, judged by the same code."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from summdiff.evaluation.measures import (
-    Curves,
-    Judged,
-    Values,
+from summdiff.evaluation._judging import (
+    PreparedVideo,
+    ValuesByMeasure,
     choices,
     joined,
     judge,
@@ -27,68 +26,70 @@ _MOST_DRAWS, _LEAST_DRAWS, _ROWS = 100, 5, 5000
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """One system, or one reference, on V videos.
+class SystemResult:
+    """Values of a system, or of a reference, on V videos.
 
     Attributes:
-        name: what to call it.
-        values: for each measure (V,); a measure that does not apply is missing.
-        note: what has to be known to read it.
+        name: name of the system.
+        values: (V,) for each measure that applies.
+        note: remark for the reader.
     """
 
     name: str
-    values: Values
+    values: ValuesByMeasure
     note: str = ""
 
 
-def system_row(name: str, videos: Sequence[Judged], curves: Sequence[Curves], *, knapsack_aware: bool = False) -> Row:
-    """A system with one curve (1, N) for each video."""
-    return Row(name, judge(videos, curves, knapsack_aware=knapsack_aware))
+def system_result(
+    name: str, videos: Sequence[PreparedVideo], curves: Sequence[NDArray[np.floating]], *, knapsack_aware: bool = False
+) -> SystemResult:
+    """Judge a system by one curve (1, N) for each video."""
+    return SystemResult(name, judge(videos, curves, knapsack_aware=knapsack_aware))
 
 
-def reference_rows(
-    videos: Sequence[Judged], *, seed: int = 0, draws: int | None = None, knapsack_aware: bool = False
-) -> Iterator[Row]:
-    """Random, constant, uniform and oracle rows, and people's where a data set has several annotators.
+def reference_results(
+    videos: Sequence[PreparedVideo], *, seed: int = 0, draws: int | None = None, knapsack_aware: bool = False
+) -> Iterator[SystemResult]:
+    """Yield the results of random, constant and uniform scores, of annotators if there are several, and of the oracle.
 
     Args:
-        videos: of one data set.
-        seed: of the random scores.
-        draws: of random scores for each video; None for as many as make sense, from 5 for thousands of videos to 100.
-        knapsack_aware: with the knapsack-aware errors too.
+        videos: videos of one data set.
+        seed: seed of the random scores.
+        draws: random curves per video; None for 5 (thousands of videos) to 100 (few videos).
+        knapsack_aware: also compute the knapsack-aware errors.
     """
     count = draws or int(np.clip(_ROWS // len(videos), _LEAST_DRAWS, _MOST_DRAWS))
     steps = [len(v.video.picks) for v in videos]
     rng = np.random.default_rng(seed)
     random = [rng.random((count, n)) for n in steps]
-    drawn = judge(videos, random, knapsack_aware=knapsack_aware)
-    yield Row("random", _means(drawn, [count] * len(videos)), f"mean of {count} draws a video")
-    yield system_row("constant", videos, [np.full((1, n), 0.5) for n in steps], knapsack_aware=knapsack_aware)
-    yield system_row("uniform", videos, [_evenly(n)[None] for n in steps], knapsack_aware=knapsack_aware)
-    yield from _people(videos)
+    random_values = judge(videos, random, knapsack_aware=knapsack_aware)
+    yield SystemResult("random", _means(random_values, [count] * len(videos)), f"mean of {count} draws per video")
+    yield system_result("constant", videos, [np.full((1, n), 0.5) for n in steps], knapsack_aware=knapsack_aware)
+    yield system_result("uniform", videos, [_evenly(n)[None] for n in steps], knapsack_aware=knapsack_aware)
+    yield from _annotator_results(videos)
     oracle = [v.video.gtscore[None].astype(np.float64) for v in videos]
-    row = system_row("oracle", videos, oracle, knapsack_aware=knapsack_aware)
-    yield Row(row.name, row.values, "gtscore itself as the prediction: the most that can be reached")
+    result = system_result("oracle", videos, oracle, knapsack_aware=knapsack_aware)
+    yield replace(result, note="gtscore itself as the prediction: the upper bound")
 
 
-def _people(videos: Sequence[Judged]) -> Iterator[Row]:
+def _annotator_results(videos: Sequence[PreparedVideo]) -> Iterator[SystemResult]:
     kind = videos[0].video.kind
     pairs, left_out = "annotator with another", "mean of the others"
-    without = "with the annotator left out"
+    left_out_note = "with the annotator left out"
     if kind == "tvsum" and videos[0].has_ranks:
-        people = [len(v.user_scores) for v in videos]
-        how = "pairwise mean (Otani et al. 2019); MAP: with the mean of the others"
-        yield Row(pairs, _means(_tvsum_pairwise(videos), people), how)
-        yield Row(left_out, _means(_tvsum_left_out(videos), people), without)
+        counts = [len(v.user_scores) for v in videos]
+        note = "pairwise mean (Otani et al. 2019); MAP: with the mean of the others"
+        yield SystemResult(pairs, _means(_tvsum_pairwise(videos), counts), note)
+        yield SystemResult(left_out, _means(_tvsum_left_out(videos), counts), left_out_note)
     elif kind == "summe":
-        people = [len(v.user_summary) for v in videos]
-        how = "F1: best and mean other; A: pairwise mean; B: with the mean of the others"
-        yield Row(pairs, _means(_summe_pairwise(videos), people), how)
-        yield Row(left_out, _means(_summe_left_out(videos), people), without)
+        counts = [len(v.user_summary) for v in videos]
+        note = "F1: best and mean other; A: pairwise mean; B: with the mean of the others"
+        yield SystemResult(pairs, _means(_summe_pairwise(videos), counts), note)
+        yield SystemResult(left_out, _means(_summe_left_out(videos), counts), left_out_note)
 
 
 def _evenly(n: int, share: float = 0.15) -> NDArray[np.float64]:
-    """1 at evenly spread steps, 0 elsewhere."""
+    """Return scores (N,): 1 at evenly spread steps, 0 elsewhere."""
     count = max(1, round(share * n))
     scores = np.zeros(n)
     scores[((np.arange(count) + 0.5) * n / count).astype(int)] = 1.0
@@ -96,25 +97,25 @@ def _evenly(n: int, share: float = 0.15) -> NDArray[np.float64]:
 
 
 def _others(values: NDArray[np.number]) -> NDArray[np.float64]:
-    """For each of U annotators (U, n) the mean of the others."""
+    """Return for each annotator's values (U, n) the mean of the others' values."""
     wide = values.astype(np.float64)
     means: NDArray[np.float64] = (wide.sum(axis=0) - wide) / max(1, len(wide) - 1)
     return means
 
 
 def _off_diagonal(table: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(U, U) without what each has with itself: (U, U - 1)."""
+    """Drop the diagonal of a table (U, U): (U, U - 1)."""
     return table[~np.eye(len(table), dtype=bool)].reshape(len(table), -1)
 
 
-def _overlap(video: Judged) -> NDArray[np.float64]:
-    """F1 of each annotator's summary with each other's, (U, U - 1)."""
+def _overlap(video: PreparedVideo) -> NDArray[np.float64]:
+    """Return F1 of each annotator's summary with each other's, (U, U - 1)."""
     users = (video.user_summary > 0).astype(np.float32)
     sizes = video.totals[:, None] + video.totals
     return _off_diagonal(2.0 * (users @ users.T) / np.maximum(sizes, 1))
 
 
-def _tvsum_pairwise(videos: Sequence[Judged]) -> Values:
+def _tvsum_pairwise(videos: Sequence[PreparedVideo]) -> ValuesByMeasure:
     scores = [v.user_scores for v in videos]
     tables = [rank_correlation_table(own, own) for own in scores]
     values = {
@@ -126,7 +127,7 @@ def _tvsum_pairwise(videos: Sequence[Judged]) -> Values:
     return values | judge_steps(videos, scores, [_others(own) for own in scores], ranks=False)
 
 
-def _tvsum_left_out(videos: Sequence[Judged]) -> Values:
+def _tvsum_left_out(videos: Sequence[PreparedVideo]) -> ValuesByMeasure:
     others = [_others(v.user_scores) for v in videos]
     tables = [rank_correlation_table(o, v.user_scores) for v, o in zip(videos, others, strict=True)]
     values = {
@@ -139,7 +140,7 @@ def _tvsum_left_out(videos: Sequence[Judged]) -> Values:
     return values
 
 
-def _summe_pairwise(videos: Sequence[Judged]) -> Values:
+def _summe_pairwise(videos: Sequence[PreparedVideo]) -> ValuesByMeasure:
     results = []
     for video in videos:
         users, totals, n = video.user_summary, video.totals, video.video.n_frames
@@ -154,7 +155,7 @@ def _summe_pairwise(videos: Sequence[Judged]) -> Values:
     return joined(results)
 
 
-def _summe_left_out(videos: Sequence[Judged]) -> Values:
+def _summe_left_out(videos: Sequence[PreparedVideo]) -> ValuesByMeasure:
     chosen = choices(videos, [_others(v.user_summary[:, v.video.picks]) for v in videos])
     f1 = np.concatenate([_left_out_f1(v, c) for v, c in zip(videos, chosen, strict=True)])
     pairs = np.concatenate(
@@ -166,12 +167,12 @@ def _summe_left_out(videos: Sequence[Judged]) -> Values:
     return {"f1": f1, "f1_mean": f1, "tau_a": pairs, "rho_a": pairs}
 
 
-def _left_out_f1(video: Judged, chosen: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """F1 (U,) of the u-th summary with the u-th annotator."""
+def _left_out_f1(video: PreparedVideo, chosen: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return F1 (U,) of the u-th summary with the u-th annotator."""
     return np.diagonal(f1_of_choices(chosen, video.lengths, video.counts, video.totals))
 
 
-def _means(values: Values, counts: Sequence[int]) -> Values:
-    """For each measure the mean over each video's curves, (V,)."""
+def _means(values: ValuesByMeasure, counts: Sequence[int]) -> ValuesByMeasure:
+    """Return for each measure the mean over each video's curves, (V,)."""
     starts = np.concatenate(([0], np.cumsum(counts)[:-1]))
     return {name: np.add.reduceat(value, starts) / counts for name, value in values.items()}

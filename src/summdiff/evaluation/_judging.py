@@ -1,4 +1,4 @@
-"""Which measures a data set is judged by, for many curves of many videos at once."""
+"""The measures of each data set, computed for many curves of many videos at once."""
 
 from __future__ import annotations
 
@@ -8,34 +8,33 @@ from functools import cached_property
 from typing import Any, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from summdiff.data.video import AnnotatedVideo, Kind
 from summdiff.errors import DataError
 from summdiff.metrics.fscore import f1_of_choices
-from summdiff.metrics.highlight_map import average_precision_rows, highlight_map_rows
+from summdiff.metrics.highlight_map import average_precision, average_precision_rows, highlight_map_rows
 from summdiff.metrics.knapsack_aware import knapsack_aware_errors
-from summdiff.metrics.rank import rank_correlation_rows, rank_correlation_table
+from summdiff.metrics.rank import kendall_tau, rank_correlation_rows, rank_correlation_table, spearman_rho
 from summdiff.metrics.segments import ConventionName, Segments
 from summdiff.metrics.summary_correlation import RankedReference, phi
 from summdiff.selection.knapsack import choose_many
 
-Curves = NDArray[np.floating]
-Values = dict[str, NDArray[np.float64]]
+ValuesByMeasure = dict[str, NDArray[np.float64]]
 _T = TypeVar("_T")
 
-_CELLS = 2_000_000  # of the padded arrays that are worked on at a time; bounds memory
+_CELLS = 2_000_000  # of padded arrays at a time; bounds memory
 
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """One column of a result.
+    """A column of a result.
 
     Attributes:
-        name: its key in results.
-        label: its heading.
-        percent: shown times 100, as the literature does; results hold it as it is, from 0 to 1.
-        about: what it is, in a line.
+        name: key in results.
+        label: heading in tables.
+        percent: whether tables show it times 100, as the literature does; results hold values from 0 to 1.
+        about: definition in one line.
     """
 
     name: str
@@ -51,8 +50,8 @@ _MEASURES: Mapping[Kind, tuple[Measure, ...]] = {
         Measure("f1", "F1", True, f"{_F1}, mean over annotators"),
         Measure("tau", "tau", False, "Kendall's tau-b of the scores with each annotator's, mean over annotators"),
         Measure("rho", "rho", False, "Spearman's rho of the scores with each annotator's, mean over annotators"),
-        Measure("map50", "MAP50", True, _MAP.format("50 %")),
-        Measure("map15", "MAP15", True, _MAP.format("15 %")),
+        Measure("map50", "MAP50", True, _MAP.format("50%")),
+        Measure("map15", "MAP15", True, _MAP.format("15%")),
     ),
     "summe": (
         Measure("f1", "F1", True, f"{_F1}, largest over annotators"),
@@ -64,8 +63,8 @@ _MEASURES: Mapping[Kind, tuple[Measure, ...]] = {
     ),
     "mr_hisum": (
         Measure("f1", "F1", True, "F1 of the knapsack summary with gt_summary"),
-        Measure("map50", "MAP50", True, _MAP.format("50 %")),
-        Measure("map15", "MAP15", True, _MAP.format("15 %")),
+        Measure("map50", "MAP50", True, _MAP.format("50%")),
+        Measure("map15", "MAP15", True, _MAP.format("15%")),
         Measure("tau", "tau", False, "Kendall's tau-b of the scores with gtscore"),
         Measure("rho", "rho", False, "Spearman's rho of the scores with gtscore"),
     ),
@@ -76,54 +75,32 @@ _MEASURES: Mapping[Kind, tuple[Measure, ...]] = {
 }
 KNAPSACK_AWARE = (
     Measure("wse", "WSE", False, "frames times harmful error of the segments' values, summed"),
-    Measure("cis", "CIS", False, "harmful errors less the loss of the dearest decision that they could turn round"),
+    Measure("cis", "CIS", False, "harmful errors minus the loss of the most costly decision that they could reverse"),
     Measure("wir", "WIR", True, "share of frames in segments whose error cannot change the best selection"),
     Measure("ir", "IR", True, "share of segments whose error cannot change the best selection"),
 )
 
 
 def measures_of(kind: Kind) -> tuple[Measure, ...]:
-    """The columns for a data set."""
+    """Return the measures of a data set, in the order of its columns."""
     return _MEASURES[kind]
 
 
 @dataclass(frozen=True)
-class Judged:
-    """A video prepared to judge curves by: what does not depend on a curve is worked out once, when first needed.
+class PreparedVideo:
+    """A video prepared for judging many curves: what does not depend on a curve is computed once.
 
     Attributes:
         video: its annotations; features are not needed.
-        budget: share of the frames that a summary may have.
-        convention: how its segments become a summary.
+        segments: its segments; None if the file has none.
     """
 
     video: AnnotatedVideo
-    budget: float = 0.15
-    convention: ConventionName = "eccv16"
+    segments: Segments | None
 
-    @classmethod
-    def many(
-        cls, videos: Sequence[AnnotatedVideo], budget: float = 0.15, convention: ConventionName = "eccv16"
-    ) -> list[Judged]:
-        """Videos of one data set, their segments prepared together, which is quicker where they are short and many."""
-        judged = [cls(video, budget, convention) for video in videos]
-        described = [(v.picks, v.n_frames, v.change_points) for v in videos if v.change_points is not None]
-        if len(described) == len(videos):
-            for each, segments in zip(judged, Segments.of_many(described, budget, convention), strict=True):
-                each.__dict__["segments"] = segments  # where cached_property looks
-        return judged
-
-    @cached_property
-    def segments(self) -> Segments:
-        """Its segments.
-
-        Raises:
-            DataError: the file has none, or they do not fit the video.
-        """
-        video = self.video
-        return Segments.of(
-            video.picks, video.n_frames, self._need(video.change_points, "change_points"), self.budget, self.convention
-        )
+    def need_segments(self) -> Segments:
+        """Return the segments; raises DataError if there are none."""
+        return self._need(self.segments, "change_points")
 
     @cached_property
     def user_summary(self) -> NDArray[np.uint8]:
@@ -133,7 +110,7 @@ class Judged:
     @cached_property
     def counts(self) -> NDArray[np.int64]:
         """(U, S) frames that each annotator chose in each segment."""
-        return np.asarray(self.segments.counts(self.user_summary))
+        return np.asarray(self.need_segments().counts(self.user_summary))
 
     @cached_property
     def totals(self) -> NDArray[np.int64]:
@@ -143,7 +120,8 @@ class Judged:
     @cached_property
     def lengths(self) -> NDArray[np.int64]:
         """(S,) frames of each segment in a summary."""
-        return np.asarray(self.segments.ends - self.segments.starts)
+        segments = self.need_segments()
+        return np.asarray(segments.ends - segments.starts)
 
     @cached_property
     def crowd(self) -> RankedReference:
@@ -153,24 +131,24 @@ class Judged:
     @cached_property
     def crowd_sums(self) -> NDArray[np.float64]:
         """(S,) sum of the ranks of `crowd` over each segment."""
-        area = np.concatenate(([0.0], np.cumsum(self.crowd.ranks)))
-        return area[self.segments.ends] - area[self.segments.starts]
+        area, segments = np.concatenate(([0.0], np.cumsum(self.crowd.ranks))), self.need_segments()
+        return area[segments.ends] - area[segments.starts]
 
     @cached_property
     def user_scores(self) -> NDArray[Any]:
-        """(U, N); as small integers where they are such, which need no sorting to be ranked."""
+        """(U, N), as uint8 if they are small integers, which can be ranked without sorting."""
         scores = self._need(self.video.user_scores, "user_scores")
-        whole = scores.astype(np.uint8)
-        return whole if (whole == scores).all() else scores
+        integers = scores.astype(np.uint8)
+        return integers if (integers == scores).all() else scores
 
     @property
     def has_segments(self) -> bool:
         """Whether summaries can be made and judged."""
-        return self.video.change_points is not None and self.video.user_summary is not None
+        return self.segments is not None and self.video.user_summary is not None
 
     @property
     def has_ranks(self) -> bool:
-        """Whether rank correlation can be measured: TVSum's usual file is without the annotators' scores."""
+        """Whether rank correlation can be measured: the usual file of TVSum lacks the annotators' scores."""
         return self.video.kind != "tvsum" or self.video.user_scores is not None
 
     @property
@@ -184,25 +162,45 @@ class Judged:
         return value
 
 
-def judge(videos: Sequence[Judged], curves: Sequence[Curves], *, knapsack_aware: bool = False) -> Values:
-    """Every measure of its data set for every curve.
+def prepare(
+    videos: Sequence[AnnotatedVideo], budget: float = 0.15, convention: ConventionName = "eccv16"
+) -> list[PreparedVideo]:
+    """Prepare videos of one data set.
+
+    Args:
+        videos: the videos; features are not needed.
+        budget: share of the frames that a summary may have.
+        convention: how segments become a summary.
+
+    Raises:
+        DataError: segments do not fit a video.
+    """
+    described = [(v.picks, v.n_frames, v.change_points) for v in videos if v.change_points is not None]
+    segments = iter(Segments.of_many(described, budget, convention))
+    return [PreparedVideo(video, None if video.change_points is None else next(segments)) for video in videos]
+
+
+def judge(
+    videos: Sequence[PreparedVideo], curves: Sequence[NDArray[np.floating]], *, knapsack_aware: bool = False
+) -> ValuesByMeasure:
+    """Compute every measure of the data set for every curve.
 
     Args:
         videos: V videos of one data set.
-        curves: for each video (K, N) scores of its N steps; K may differ between videos.
-        knapsack_aware: with `KNAPSACK_AWARE` as well.
+        curves: for each video scores (K, N) of its N steps; K may differ between videos.
+        knapsack_aware: also compute `KNAPSACK_AWARE`.
 
     Returns:
-        For each measure (R,), the R curves of all videos in order. A measure that the data does not allow is missing.
+        For each measure (R,), the R curves of all videos in order. Measures that the data does not allow are missing.
     """
     first, kind = videos[0], videos[0].video.kind
     if kind == "youtube_highlights":
         return joined([_judge_clips(v, c) for v, c in zip(videos, curves, strict=True)])
-    values: Values = {}
+    values: ValuesByMeasure = {}
     if first.has_segments:
-        values |= _judge_choices(videos, curves)
+        values |= _judge_summaries(videos, curves)
         if knapsack_aware:
-            values |= joined([_judge_values(v, c) for v, c in zip(videos, curves, strict=True)])
+            values |= joined([_judge_segment_values(v, c) for v, c in zip(videos, curves, strict=True)])
     if kind == "tvsum" and first.has_ranks:
         tables = [rank_correlation_table(c, v.user_scores) for v, c in zip(videos, curves, strict=True)]
         values["tau"] = np.concatenate([tau.mean(axis=1) for tau, _ in tables])
@@ -212,15 +210,33 @@ def judge(videos: Sequence[Judged], curves: Sequence[Curves], *, knapsack_aware:
     return values
 
 
-def choices(videos: Sequence[Judged], curves: Sequence[Curves]) -> list[NDArray[np.bool_]]:
-    """For each video (K, S) segments that the knapsack takes for its curves (K, N)."""
-    return choose_many(
-        [(v.segments.values(c), v.segments.weights, v.segments.capacity) for v, c in zip(videos, curves, strict=True)]
-    )
+MAIN_MEASURE: Mapping[Kind, str] = {"tvsum": "tau", "summe": "tau", "mr_hisum": "tau", "youtube_highlights": "map"}
+"""The measure of `judge_steps_of` that training validates by."""
 
 
-def _judge_choices(videos: Sequence[Judged], curves: Sequence[Curves]) -> Values:
-    """What the knapsack's choices are judged by: F1, and on SumMe the summary's correlations."""
+def judge_steps_of(video: AnnotatedVideo, scores: ArrayLike) -> dict[str, float]:
+    """Judge one curve (N,) step by step, without summaries: fast, and the same for every data set.
+
+    Returns:
+        `tau` and `rho`, mean over annotators, with each annotator's curve (TVSum: scores; SumMe: the chosen steps;
+        Mr.HiSum: `gtscore`; YouTube Highlights: `match`), 0 where a curve is flat. YouTube Highlights also `map`, the
+        average precision of the clips that match.
+    """
+    references = video.annotator_curves() if video.match is None else video.match[None]
+    values = {"tau": kendall_tau(scores, references), "rho": spearman_rho(scores, references)}
+    if video.match is not None:
+        values = {"map": average_precision(video.match > 0, scores)} | values
+    return values
+
+
+def choices(videos: Sequence[PreparedVideo], curves: Sequence[NDArray[np.floating]]) -> list[NDArray[np.bool_]]:
+    """Return for each video the segments (K, S) that the knapsack takes for its curves (K, N)."""
+    segments = [video.need_segments() for video in videos]
+    return choose_many([(s.values(c), s.weights, s.capacity) for s, c in zip(segments, curves, strict=True)])
+
+
+def _judge_summaries(videos: Sequence[PreparedVideo], curves: Sequence[NDArray[np.floating]]) -> ValuesByMeasure:
+    """Judge knapsack summaries: F1, and on SumMe the correlations of the summary."""
     chosen = choices(videos, curves)
     f1 = [
         f1_of_choices(choice, v.lengths, v.counts, v.totals) for v, choice in zip(videos, chosen, strict=True)
@@ -236,43 +252,54 @@ def _judge_choices(videos: Sequence[Judged], curves: Sequence[Curves]) -> Values
     return joined(results)
 
 
-def summe_overlap(f1: NDArray[np.float64]) -> Values:
-    """SumMe's F1 measures (K,) from F1 with each annotator (K, U)."""
+def summe_overlap(f1: NDArray[np.float64]) -> ValuesByMeasure:
+    """Return SumMe's F1 measures (K,) for F1 with each annotator (K, U)."""
     return {"f1": f1.max(axis=1), "f1_mean": f1.mean(axis=1)}
 
 
-def summe_correlation(pairs: NDArray[np.float64], tau: NDArray[np.float64], rho: NDArray[np.float64]) -> Values:
-    """Both SumMe protocols: correlation with each annotator's summary (K, U), tau and rho with their mean (K,)."""
+def summe_correlation(
+    pairs: NDArray[np.float64], tau: NDArray[np.float64], rho: NDArray[np.float64]
+) -> ValuesByMeasure:
+    """Return the measures of both SumMe protocols.
+
+    Args:
+        pairs: (K, U) correlation with each annotator's summary.
+        tau, rho: (K,) correlation with the mean of the annotators' summaries.
+    """
     return {"tau_a": pairs.mean(axis=1), "rho_a": pairs.mean(axis=1), "tau_b": tau, "rho_b": rho}
 
 
 def judge_steps(
-    videos: Sequence[Judged], curves: Sequence[Curves], truths: Sequence[NDArray[np.floating]], *, ranks: bool
-) -> Values:
-    """MAP, if the frame rate is known, and if asked for tau and rho: curves (K, N) against truths (N,) or (K, N)."""
+    videos: Sequence[PreparedVideo],
+    curves: Sequence[NDArray[np.floating]],
+    truths: Sequence[NDArray[np.floating]],
+    *,
+    ranks: bool,
+) -> ValuesByMeasure:
+    """Compare curves (K, N) with truths (N,) or (K, N): MAP if the frame rate is known, tau and rho with `ranks`."""
     counts = np.array([len(c) for c in curves])
     starts = np.cumsum(counts) - counts
     shots = videos[0].has_rate
     names = ["map50", "map15"] * shots + ["tau", "rho"] * ranks
     values = {name: np.empty(int(counts.sum())) for name in names}
-    for part in _parts(counts, np.array([c.shape[1] for c in curves])):
-        ours, lengths = _padded([curves[i] for i in part])
-        theirs, _ = _padded([np.broadcast_to(truths[i], curves[i].shape) for i in part])
-        many = counts[part]
-        rows = np.repeat(starts[part] - np.cumsum(many) + many, many) + np.arange(len(lengths))
-        found: list[NDArray[np.float64]] = []
+    for batch in _batches(counts, np.array([c.shape[1] for c in curves])):
+        ours, lengths = _padded([curves[i] for i in batch])
+        theirs, _ = _padded([np.broadcast_to(truths[i], curves[i].shape) for i in batch])
+        many = counts[batch]
+        rows = np.repeat(starts[batch] - np.cumsum(many) + many, many) + np.arange(len(lengths))
+        columns: list[NDArray[np.float64]] = []
         if shots:
-            rate = np.repeat([videos[i].video.rate for i in part], many)
-            found.extend(highlight_map_rows(ours, theirs, lengths, rho=(0.5, 0.15), rate=rate))
+            rate = np.repeat([videos[i].video.rate for i in batch], many)
+            columns.extend(highlight_map_rows(ours, theirs, lengths, rho=(0.5, 0.15), rate=rate))
         if ranks:
-            found.extend(rank_correlation_rows(ours, theirs, lengths))
-        for name, measured in zip(names, found, strict=True):
+            columns.extend(rank_correlation_rows(ours, theirs, lengths))
+        for name, measured in zip(names, columns, strict=True):
             values[name][rows] = measured
     return values
 
 
-def _judge_clips(video: Judged, curves: Curves) -> Values:
-    """YouTube Highlights: average precision of the clips that match."""
+def _judge_clips(video: PreparedVideo, curves: NDArray[np.floating]) -> ValuesByMeasure:
+    """Compute the average precision of the clips that match (YouTube Highlights)."""
     if video.video.match is None:
         raise DataError(f"{video.video.name} has no 'match', which youtube_highlights is judged by.")
     labels = np.broadcast_to(video.video.match > 0, curves.shape)
@@ -282,9 +309,9 @@ def _judge_clips(video: Judged, curves: Curves) -> Values:
     }
 
 
-def _judge_values(video: Judged, curves: Curves) -> Values:
-    """The knapsack-aware errors of each curve."""
-    segments = video.segments
+def _judge_segment_values(video: PreparedVideo, curves: NDArray[np.floating]) -> ValuesByMeasure:
+    """Compute the knapsack-aware errors of each curve."""
+    segments = video.need_segments()
     true = segments.values(video.video.gtscore.astype(np.float64)[None])[0]
     errors = [
         knapsack_aware_errors(values, true, segments.weights, segments.capacity)
@@ -293,21 +320,21 @@ def _judge_values(video: Judged, curves: Curves) -> Values:
     return {name: np.array([getattr(error, name) for error in errors]) for name in ("wse", "cis", "wir", "ir")}
 
 
-def joined(results: Sequence[Values]) -> Values:
-    """The values of one video after those of another."""
+def joined(results: Sequence[ValuesByMeasure]) -> ValuesByMeasure:
+    """Concatenate the values of videos."""
     return {name: np.concatenate([result[name] for result in results]) for name in results[0]}
 
 
 def _padded(tables: Sequence[NDArray[np.floating]]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Tables (r, n) of different n below each other, filled up with 0 to the widest: (R, n), and each row's n (R,)."""
+    """Stack tables (r, n) of different n, padded with 0 to the widest: (R, n), and the n of each row (R,)."""
     widths = np.repeat([table.shape[1] for table in tables], [len(table) for table in tables])
     values = np.zeros((len(widths), widths.max()))
     values[np.arange(values.shape[1]) < widths[:, None]] = np.concatenate([table.ravel() for table in tables])
     return values, widths
 
 
-def _parts(rows: NDArray[np.int64], lengths: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
-    """Videos of similar length together, few enough that their padded rows stay within `_CELLS` (one at least)."""
+def _batches(rows: NDArray[np.int64], lengths: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
+    """Yield videos of similar length in batches whose padded rows stay within `_CELLS` (one video at least)."""
     order = np.argsort(lengths, kind="stable")
     start = 0
     while start < len(order):

@@ -1,4 +1,4 @@
-"""One evaluation: systems and references on the same videos of a data set, with intervals and comparisons."""
+"""Evaluation of systems and references on the same videos of a data set, with intervals and comparisons."""
 
 from __future__ import annotations
 
@@ -12,61 +12,62 @@ from numpy.typing import NDArray
 from summdiff import __version__
 from summdiff.data.h5 import AnnotatedFile
 from summdiff.errors import UsageError
-from summdiff.evaluation.from_model import seen_in_training
-from summdiff.evaluation.measures import KNAPSACK_AWARE, Judged, Measure, measures_of
-from summdiff.evaluation.predictions import Predictions
-from summdiff.evaluation.references import Row, reference_rows, system_row
-from summdiff.evaluation.resampling import Difference, Mean, differences, intervals
+from summdiff.evaluation._judging import KNAPSACK_AWARE, Measure, PreparedVideo, measures_of, prepare
+from summdiff.evaluation._predictions import Predictions, seen_in_training
+from summdiff.evaluation._references import SystemResult, reference_results, system_result
+from summdiff.evaluation._resampling import Estimate, PairedDifference, differences, intervals
 from summdiff.metrics.fscore import f1_scores
 from summdiff.metrics.segments import ConventionName
 from summdiff.metrics.variety import diversity, spread_coverage, spread_ratio
 
 FORMAT = "summdiff.evaluation/1"
-_FEW = 10  # videos; below, a percentile bootstrap covers clearly less than it says
+_Samples = Mapping[str, Sequence[NDArray[np.float64]]]  # by system, (M, N) for each video
+
+_FEW = 10  # videos; with fewer, a percentile bootstrap covers clearly less than 95%
 
 VARIETY = (
     Measure("diversity", "diversity", False, "1 - mean pairwise IoU of the samples' summaries"),
-    Measure("coverage", "coverage", True, "F1 of each annotator's summary with the best of the samples'"),
-    Measure("coverage_of_mean", "of the mean", True, "the same for the one summary of the samples' mean"),
-    Measure("spread_coverage", "within 90 %", True, "annotators' ranks within the samples' central 90 % interval"),
-    Measure("spread_ratio", "spread", False, "deviation of the samples' ranks over that of the annotators' ranks"),
+    Measure("coverage", "coverage", True, "F1 of each annotator's summary with the best of the samples' summaries"),
+    Measure("coverage_of_mean", "of the mean", True, "F1 of each annotator's summary with that of the samples' mean"),
+    Measure("spread_coverage", "within 90%", True, "annotators' ranks within the samples' central 90% interval"),
+    Measure("spread_ratio", "spread", False, "deviation of the samples' ranks / that of the annotators' ranks"),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The first system less another, measure by measure."""
+    """Differences of the first system minus the second, by measure."""
 
     first: str
     second: str
-    differences: dict[str, Difference]
+    differences: dict[str, PairedDifference]
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """What an evaluation found.
+    """Result of an evaluation.
 
     Attributes:
-        data: file, kind, SHA-256, videos in the file.
-        names: the videos judged, in the order of the rows' values.
-        groups: (V,) domain of each where the mean is one over domains, else None.
+        data: file name, kind, SHA-256 and number of videos of the data set.
+        names: (V,) the videos judged, in the order of the systems' values.
+        groups: (V,) domain of each video if the mean is taken over domains, else None.
         measures: the columns.
         systems, references: the rows.
-        means: for each row its mean and interval by measure.
-        variety: for each system with several samples its measures of `VARIETY` as means over videos.
+        means: mean and interval by row and measure.
+        variety: measures of `VARIETY`, means over videos, for each system with several samples.
         comparisons: the first system with each of the others, and with random scores.
         protocol: convention, budget, draws, seeds, resamples.
-        notes: what has to be said beside the numbers.
-        about: what each system says of itself.
+        notes: remarks to print with the numbers.
+        about: metadata of each system's predictions.
     """
 
     data: dict[str, Any]
     names: tuple[str, ...]
     groups: tuple[str, ...] | None
     measures: tuple[Measure, ...]
-    systems: tuple[Row, ...]
-    references: tuple[Row, ...]
-    means: dict[str, dict[str, Mean]]
+    systems: tuple[SystemResult, ...]
+    references: tuple[SystemResult, ...]
+    means: dict[str, dict[str, Estimate]]
     variety: dict[str, dict[str, float]]
     comparisons: tuple[Comparison, ...]
     protocol: dict[str, Any]
@@ -74,7 +75,7 @@ class Evaluation:
     about: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything, as JSON holds it: values as they are (F1 and MAP from 0 to 1), by video and as means."""
+        """Return everything for JSON: values by video and means, F1 and MAP from 0 to 1."""
         rows = (*self.systems, *self.references)
         return {
             "format": FORMAT,
@@ -98,7 +99,7 @@ class Evaluation:
         }
 
     def domains(self) -> dict[str, dict[str, dict[str, float]]]:
-        """For each domain, row and measure the mean over the domain's videos; empty where there are no domains."""
+        """Return the mean over each domain's videos, by domain, row and measure; empty without domains."""
         groups = np.array(self.groups or ())
         return {
             group: {
@@ -108,7 +109,7 @@ class Evaluation:
             for group in sorted(set(self.groups or ()))
         }
 
-    def _row(self, row: Row) -> dict[str, Any]:
+    def _row(self, row: SystemResult) -> dict[str, Any]:
         means = {name: asdict(mean) for name, mean in self.means[row.name].items()}
         return {"means": means, "note": row.note} | (
             {"variety": self.variety[row.name]} if row.name in self.variety else {}
@@ -127,40 +128,40 @@ def evaluate(
     resamples: int = 10_000,
     seed: int = 0,
 ) -> Evaluation:
-    """Judge systems on the videos of a data set, beside the references.
+    """Judge systems and references on the videos of a data set.
 
-    A system with several samples of a video is judged by their mean; its samples' variety is measured apart.
+    A system with several samples per video is judged by their mean; the variety of the samples is measured separately.
 
     Args:
         data: the data set.
-        systems: predictions with different names; the first is compared with each of the others and with chance.
-        names: videos to judge, each once; None for all of the file.
+        systems: predictions with different names; the first is compared with each of the others and with random scores.
+        names: videos to judge, each once; None for all videos of the file.
         convention: how segments become a summary; None for the data set's own.
         budget: share of the frames that a summary may have, in (0, 1].
-        knapsack_aware: with WSE, CIS, WIR and IR too.
-        draws: of random scores for each video; see `reference_rows`.
-        resamples: of the videos, for intervals and tests.
-        seed: of the random scores and of the resampling.
+        knapsack_aware: also compute WSE, CIS, WIR and IR.
+        draws: random curves per video; see `reference_results`.
+        resamples: resamples of the videos for intervals and tests.
+        seed: seed of the random scores and of the resampling.
 
     Raises:
         UsageError: no video, a video or a system's name given twice, or a budget out of range.
-        DataError: a system has no scores for one of the videos, or the data lacks what it is judged by.
+        DataError: a system has no scores for one of the videos, or the data lacks annotations.
     """
     chosen = tuple(data.names if names is None else names)
     if not chosen:
-        raise UsageError("There is no video to evaluate.")
+        raise UsageError("There are no videos to evaluate.")
     if len(set(chosen)) < len(chosen):
-        raise UsageError("A video is given more than once; each counts once in a mean over videos.")
+        raise UsageError("A video is given more than once: name each video once.")
     if not 0 < budget <= 1:
         raise UsageError(f"The budget must be a share of the video in (0, 1], got {budget:g}.")
     if len({system.name for system in systems}) < len(systems):
-        raise UsageError("Two systems have the same name; give their files different names.")
+        raise UsageError("Two systems have the same name: give their files different names.")
     rule = convention or cast(ConventionName, data.convention or "eccv16")
-    videos = Judged.many([data.annotations(name) for name in chosen], budget, rule)
-    curves = {system.name: [system.at_steps(v.video) for v in videos] for system in systems}
+    videos = prepare([data.annotations(name) for name in chosen], budget, rule)
+    samples = {system.name: [system.at_steps(v.video) for v in videos] for system in systems}
 
     rows = tuple(
-        system_row(
+        system_result(
             system.name,
             videos,
             [system.mean_at_steps(v.video)[None] for v in videos],
@@ -168,12 +169,11 @@ def evaluate(
         )
         for system in systems
     )
-    references = tuple(reference_rows(videos, seed=seed, draws=draws, knapsack_aware=knapsack_aware))
+    references = tuple(reference_results(videos, seed=seed, draws=draws, knapsack_aware=knapsack_aware))
     if taken := {row.name for row in rows} & {row.name for row in references}:
-        raise UsageError(f"'{taken.pop()}' is the name of a reference row: give the system another.")
+        raise UsageError(f"'{taken.pop()}' is the name of a reference: give the system another name.")
     groups = tuple(v.video.category for v in videos) if data.kind == "youtube_highlights" else None
-    there = {*references[0].values}
-    measures = tuple(m for m in (*measures_of(data.kind), *KNAPSACK_AWARE) if m.name in there)
+    measures = tuple(m for m in (*measures_of(data.kind), *KNAPSACK_AWARE) if m.name in references[0].values)
     return Evaluation(
         data={"file": data.path.name, "kind": data.kind, "sha256": data.fingerprint(), "videos": len(data)},
         names=chosen,
@@ -183,43 +183,49 @@ def evaluate(
         references=references,
         means=_means((*rows, *references), groups, resamples, seed),
         variety={
-            name: _variety(videos, samples)
-            for name, samples in curves.items()
-            if videos[0].has_segments and max(map(len, samples)) > 1
+            name: _variety(videos, curves)
+            for name, curves in samples.items()
+            if videos[0].has_segments and max(map(len, curves)) > 1
         },
         comparisons=tuple(_compare(rows[0], other, groups, resamples, seed) for other in (*rows[1:], references[0])),
         protocol={
             "mean": "over domains of the mean over their videos" if groups else "over videos",
             "convention": rule if data.kind != "youtube_highlights" else None,
             "budget": budget,
-            "samples": "a system with several samples of a video is judged by their mean, or by its own mean curve",
-            "interval": f"95 %, percentile bootstrap over videos, {resamples} resamples",
+            "samples": "a system with several samples per video is judged by their mean, or by its own mean curve",
+            "interval": f"95%, percentile bootstrap over videos, {resamples} resamples",
             "seed": seed,
             "random": references[0].note,
         },
-        notes=_notes(data, videos, systems, chosen) + _below_zero(videos, curves) + _of_spread(videos, curves),
+        notes=_notes(data, videos, systems, chosen)
+        + _notes_on_zero(videos, samples)
+        + _notes_on_spread(videos, samples),
         about={system.name: dict(system.about) | {"sha256": system.sha256} for system in systems},
     )
 
 
-def _means(rows: Sequence[Row], groups: Sequence[str] | None, resamples: int, seed: int) -> dict[str, dict[str, Mean]]:
-    """Mean and interval of each row and measure; the same videos are drawn for all."""
+def _means(
+    rows: Sequence[SystemResult], groups: Sequence[str] | None, resamples: int, seed: int
+) -> dict[str, dict[str, Estimate]]:
+    """Return mean and interval by row and measure; the same videos are drawn for all."""
     table = np.stack([values for row in rows for values in row.values.values()], axis=1)
-    found = iter(intervals(table, groups, resamples=resamples, seed=seed))
-    return {row.name: {name: next(found) for name in row.values} for row in rows}
+    estimates = iter(intervals(table, groups, resamples=resamples, seed=seed))
+    return {row.name: {name: next(estimates) for name in row.values} for row in rows}
 
 
-def _compare(first: Row, second: Row, groups: Sequence[str] | None, resamples: int, seed: int) -> Comparison:
+def _compare(
+    first: SystemResult, second: SystemResult, groups: Sequence[str] | None, resamples: int, seed: int
+) -> Comparison:
     ours, theirs = (np.stack(list(row.values.values()), axis=1) for row in (first, second))
-    found = differences(ours, theirs, groups, resamples=resamples, seed=seed)
-    return Comparison(first.name, second.name, dict(zip(first.values, found, strict=True)))
+    by_measure = differences(ours, theirs, groups, resamples=resamples, seed=seed)
+    return Comparison(first.name, second.name, dict(zip(first.values, by_measure, strict=True)))
 
 
-def _variety(videos: Sequence[Judged], samples: Sequence[NDArray[np.float64]]) -> dict[str, float]:
-    """Measures of `VARIETY` that apply, means over videos."""
+def _variety(videos: Sequence[PreparedVideo], samples: Sequence[NDArray[np.float64]]) -> dict[str, float]:
+    """Return the measures of `VARIETY` that apply, means over videos."""
     rows = []
     for video, curves in zip(videos, samples, strict=True):
-        segments = video.segments
+        segments = video.need_segments()
         summaries = segments.summary(segments.choose(curves))
         of_mean = segments.summary(segments.choose(curves.mean(axis=0, keepdims=True)))
         row = {
@@ -235,55 +241,57 @@ def _variety(videos: Sequence[Judged], samples: Sequence[NDArray[np.float64]]) -
 
 
 def _notes(
-    data: AnnotatedFile, videos: Sequence[Judged], systems: Sequence[Predictions], names: Sequence[str]
+    data: AnnotatedFile, videos: Sequence[PreparedVideo], systems: Sequence[Predictions], names: Sequence[str]
 ) -> tuple[str, ...]:
-    notes = [f"{len(names)} distinct videos were tested, of {len(data)} in the file."]
+    notes = [f"{len(names)} of the {len(data)} videos in the file were tested."]
     if len(names) < _FEW:
-        notes.append(
-            "So few videos give intervals that are too narrow (of one video none at all): do not rely on them."
-        )
+        notes.append("With so few videos the intervals are too narrow (with one video there is none): do not use them.")
     if data.attribute("synthetic"):
-        notes.append("THE DATA IS SYNTHETIC: these numbers say nothing of real videos.")
+        notes.append("THE DATA IS SYNTHETIC: these numbers say nothing about real videos.")
     for system in systems:
         seen = seen_in_training(system.about, data, names)
         if seen:
             notes.append(
-                f"{system.name} WAS TRAINED ON {len(seen)} of these videos: its numbers say nothing of new videos."
+                f"{system.name} WAS TRAINED ON {len(seen)} of these videos: its numbers say nothing about new videos."
             )
         elif seen is None and "cross-validation" not in system.about:
-            unclear = ", as 'tvsum/video_1' would" if system.about.get("trained_on") else ""
-            notes.append(f"{system.name} does not say which videos it was trained on{unclear}.")
+            form = " in the form 'tvsum/video_1'" if system.about.get("trained_on") else ""
+            notes.append(f"{system.name} does not say which videos it was trained on{form}.")
         notes.append(f"{system.name} was selected by: {system.about.get('selection', 'not stated')}.")
     if not videos[0].has_segments and data.kind != "youtube_highlights":
         notes.append("No F1: the file has no 'change_points' or no 'user_summary'.")
     if not videos[0].has_ranks:
-        notes.append("No tau and rho: the file has no annotators' scores; give them with --annotations.")
+        notes.append("No tau and rho: the file lacks the annotators' scores; give them with --annotations.")
     if not videos[0].has_rate and data.kind != "summe":
-        notes.append("No MAP: the file does not say the frame rate, and its shots last five seconds.")
+        notes.append("No MAP: its shots last five seconds, and the file does not state the frame rate.")
     if data.kind == "youtube_highlights":
         empty = sum(bool(v.video.match is not None and not (v.video.match > 0).any()) for v in videos)
         if empty:
-            notes.append(f"{empty} videos have no clip that matches; their average precision counts as 0.")
+            notes.append(f"{empty} videos have no matching clip; their average precision counts as 0.")
     return tuple(notes)
 
 
-def _below_zero(videos: Sequence[Judged], curves: Mapping[str, Sequence[NDArray[np.float64]]]) -> tuple[str, ...]:
-    """F1 is not free of the scores' zero, as rank correlation is: say where that matters."""
+def _notes_on_zero(
+    videos: Sequence[PreparedVideo], samples: Mapping[str, Sequence[NDArray[np.float64]]]
+) -> tuple[str, ...]:
+    """Warn of negative scores: unlike rank correlation, F1 depends on where the scores have their zero."""
     if not videos[0].has_segments:
         return ()
-    counts = {name: sum(bool((samples.mean(axis=0) < 0).any()) for samples in each) for name, each in curves.items()}
+    counts = {name: sum(bool((c.mean(axis=0) < 0).any()) for c in curves) for name, curves in samples.items()}
     return tuple(
         f"{name} has scores below 0 in {count} videos: the knapsack takes no segment worth 0 or less, so F1 depends on "
-        "where a tool puts its 0; scores from 0 up compare."
+        "where the tool puts 0. Use scores from 0 up."
         for name, count in counts.items()
         if count
     )
 
 
-def _of_spread(videos: Sequence[Judged], curves: Mapping[str, Sequence[NDArray[np.float64]]]) -> tuple[str, ...]:
-    """What `spread_coverage` is to be read against: few samples cannot span what all annotators do."""
-    counts = sorted({len(samples) for each in curves.values() for samples in each} - {1})
+def _notes_on_spread(
+    videos: Sequence[PreparedVideo], samples: Mapping[str, Sequence[NDArray[np.float64]]]
+) -> tuple[str, ...]:
+    """State the largest `spread_coverage` to expect: few samples cannot span the range of all annotators."""
+    counts = sorted({len(c) for curves in samples.values() for c in curves} - {1})
     if not counts or not videos[0].has_segments or videos[0].video.user_scores is None:
         return ()
-    reached = ", ".join(f"{90 * (count - 1) / (count + 1):.0f} % of {count}" for count in counts)
-    return (f"Within 90 %: samples that vary just as the annotators do would reach about {reached} samples.",)
+    reached = ", ".join(f"{90 * (count - 1) / (count + 1):.0f}% with {count}" for count in counts)
+    return (f"Within 90%: samples that vary exactly as the annotators do reach about {reached} samples.",)
