@@ -1,20 +1,18 @@
 """The verbs of `summdiff data`, by the command itself."""
 
 import json
-import subprocess
-import sys
 
 import h5py
 import numpy as np
 import pytest
 
+from command import run_summdiff
 from summdiff.data.splits import read_splits
 from summdiff.data.synthetic import make_synthetic
 
 
 def run(*arguments, cwd=None):
-    command = [sys.executable, "-m", "summdiff", "data", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, check=False)
+    return run_summdiff("data", *arguments, cwd=cwd)
 
 
 @pytest.fixture

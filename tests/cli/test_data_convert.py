@@ -1,8 +1,5 @@
 """`summdiff data convert`, as it is called."""
 
-import subprocess
-import sys
-
 import h5py
 import numpy as np
 import pytest
@@ -10,6 +7,7 @@ import typer
 from typer.testing import CliRunner
 
 from annotation_files import write_tvsum_tsv
+from command import run_summdiff
 from summdiff.cli.data.convert import convert
 from summdiff.data.tvsum import TVSum
 from summdiff.errors import UsageError
@@ -80,8 +78,7 @@ def test_what_is_missing_is_said_at_the_end(folder, tmp_path):
     ],
 )
 def test_mistakes_end_in_one_sentence(folder, arguments, code, said):
-    program = [sys.executable, "-m", "summdiff", "data", "convert", *arguments]
-    result = subprocess.run(program, cwd=folder, capture_output=True, text=True, check=False)
+    result = run_summdiff("data", "convert", *arguments, cwd=folder)
     assert (result.returncode, result.stdout) == (code, "")
     (line,) = result.stderr.splitlines()
     assert line.startswith(f"summdiff: {said}")
