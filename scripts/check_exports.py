@@ -28,7 +28,7 @@ import opentimelineio as otio
 from PIL import Image
 
 from summdiff import Summarizer, Summary
-from summdiff.export import FORMATS, save, targets
+from summdiff.export import built_in_formats, save, targets
 from summdiff.video import CutList, cut_list, index_frames
 
 Check = Callable[[Sequence[Path], Summary, CutList], str]
@@ -200,13 +200,14 @@ def main() -> None:
     failures = 0
     with tempfile.TemporaryDirectory() as temporary:
         folder = arguments.output or Path(temporary)
-        results: dict[str, list[str]] = {fmt: [] for fmt in FORMATS}
+        formats = tuple(built_in_formats())
+        results: dict[str, list[str]] = {fmt: [] for fmt in formats}
         for video in arguments.videos:
             # Many short parts: more to go wrong.
             summary = summarizer.summarize(video, budget=0.3, value="mean")
-            save(summary, folder, formats=FORMATS, overwrite=True)
+            save(summary, folder, formats=formats, overwrite=True)
             cut = cut_list(summary.video.path, summary.selection)
-            for fmt in FORMATS:
+            for fmt in formats:
                 try:
                     said = CHECKS[fmt][1](targets(folder, video.stem, [fmt]), summary, cut)
                 except Exception as error:  # whatever a reader says goes into the table

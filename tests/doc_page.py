@@ -33,6 +33,7 @@ def follow(page: Path, package: Path | None = None) -> int:
             if language == "diff":
                 changed(target, text)
             else:
+                target.parent.mkdir(parents=True, exist_ok=True)
                 target.write_text(text, encoding="utf-8")
         elif language == "python":
             exec(compile(text, page.name, "exec"), names)  # noqa: S102 - our own documentation

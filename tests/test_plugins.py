@@ -1,28 +1,17 @@
 """Entry points of other packages: found, loaded, and refused in a sentence."""
 
-import sys
+from functools import partial
 
 import pytest
 
+from plugin_packages import install_plugin
 from summdiff._plugins import load_plugin, plugin_names
 from summdiff.errors import UsageError
 
 
 @pytest.fixture
 def install(tmp_path, monkeypatch):
-    """Make a package importable as pip would install it: a module, and its entry points."""
-
-    def make(package, entries, source):
-        folder = tmp_path / package
-        info = folder / f"{package}-1.0.dist-info"
-        info.mkdir(parents=True)
-        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.0\n")
-        (info / "entry_points.txt").write_text(entries)
-        (folder / f"{package}_module.py").write_text(source)
-        monkeypatch.syspath_prepend(folder)
-        monkeypatch.delitem(sys.modules, f"{package}_module", raising=False)
-
-    return make
+    return partial(install_plugin, monkeypatch, tmp_path)
 
 
 def test_what_a_package_registers_is_found_and_loaded(install):

@@ -84,7 +84,7 @@ class Verb:
 class Summarize(Verb):
     """A film of eight seconds, in the formats that take longest to write."""
 
-    preload = ("summdiff.pipeline", "summdiff.export.html", "summdiff.export.png", "summdiff.video")
+    preload = ("summdiff.pipeline", "summdiff.export.html", "summdiff.export.pictures", "summdiff.video")
     formats = "mp4,json,html,csv,png"
     times = 0
 

@@ -1,4 +1,7 @@
-"""Write beside, then rename: a file is there whole or not at all, and what a killed process left behind is removed."""
+"""Files that exist complete or not at all: written under a temporary name, then renamed.
+
+Temporary files that killed processes left behind are removed.
+"""
 
 from __future__ import annotations
 
@@ -17,17 +20,17 @@ from pathlib import Path
 
 from summdiff.errors import OutputError
 
-# .summdiff-<where>-<process>-<any>.tmp
-_TEMPORARY = re.compile(r"\.summdiff-(?P<where>[0-9a-f]{8})-(?P<process>\d{1,10})-[0-9a-f]{8}\.tmp")
+# .summdiff-<host>-<process>-<random>.tmp
+_TEMPORARY = re.compile(r"\.summdiff-(?P<host>[0-9a-f]{8})-(?P<process>\d{1,10})-[0-9a-f]{8}\.tmp")
 _next_sweep: dict[Path, float] = {}
-_LONG_AGO = 24 * 3600.0  # seconds; what another machine began to write and did not touch for so long is left over
+_ABANDONED_SECONDS = 24 * 3600.0  # age at which a temporary file of another host counts as left over
 
 
 @contextmanager
 def written_whole(path: Path) -> Iterator[Path]:
-    """Give a temporary path in the same folder; rename it to `path` at the end, or remove it if anything is raised.
+    """Yield a temporary path in the same folder; rename it to `path` at the end, or remove it if an error is raised.
 
-    Temporary files of processes that were killed are removed first.
+    Temporary files of killed processes are removed first.
 
     Raises:
         OutputError: the file cannot be written.
@@ -38,43 +41,58 @@ def written_whole(path: Path) -> Iterator[Path]:
         temporary = temporary_path(path.parent)
         os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
         yield temporary
-        to_disk(temporary)  # or a crash of the machine may leave an empty file under the final name
+        to_disk(temporary)  # without this, a crash of the machine may leave an empty file under the final name
         temporary.chmod(_mode_of(path))
         temporary.replace(path)
     except OSError as error:
         raise OutputError(f"'{path}' cannot be written: {error.strerror or error}.") from error
     finally:
         if temporary is not None:
-            with suppress(OSError):  # a folder that vanished, or was made read-only, is said already
+            with suppress(OSError):  # the first error is already on its way
                 temporary.unlink(missing_ok=True)
 
 
+def write_file(path: Path, content: str | bytes, *, errors: str = "strict") -> None:
+    """Write a file that exists complete or not at all.
+
+    Args:
+        path: the file; replaced if it exists.
+        content: bytes, or text to be encoded as UTF-8.
+        errors: treatment of text that cannot be encoded, as in `str.encode`.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    with written_whole(path) as temporary:
+        temporary.write_bytes(content if isinstance(content, bytes) else content.encode("utf-8", errors))
+
+
 def temporary_path(folder: Path) -> Path:
-    """A new name in a folder for a file that this process writes, which `sweep` leaves alone while it lives."""
-    return folder / f".summdiff-{_where()}-{os.getpid()}-{secrets.token_hex(4)}.tmp"
+    """Return a new name for a file in a folder; `sweep` leaves it alone while this process lives."""
+    return folder / f".summdiff-{_host()}-{os.getpid()}-{secrets.token_hex(4)}.tmp"
 
 
 def sweep(folder: Path) -> None:
-    """Remove the temporary files and folders in a folder whose processes are gone. Never raises."""
+    """Remove the temporary files and folders in a folder whose processes have ended. Never raises."""
     with suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
-            named = _TEMPORARY.fullmatch(entry.name)
-            if named is None:
+            name = _TEMPORARY.fullmatch(entry.name)
+            if name is None:
                 continue
             with suppress(OSError):
                 is_folder = entry.is_dir(follow_symlinks=False)
-                if named["where"] == _where():
-                    left = not _lives(int(named["process"]))
-                else:  # a folder's own time does not tell whether somebody works in it
-                    left = not is_folder and entry.stat().st_mtime < time.time() - _LONG_AGO
-                if left and is_folder:
+                if name["host"] == _host():
+                    left_over = not _is_running(int(name["process"]))
+                else:  # a folder's modification time does not show whether files in it are being written
+                    left_over = not is_folder and entry.stat().st_mtime < time.time() - _ABANDONED_SECONDS
+                if left_over and is_folder:
                     shutil.rmtree(entry.path)
-                elif left:
+                elif left_over:
                     Path(entry.path).unlink()
 
 
 def sweep_now_and_then(folder: Path) -> None:
-    """`sweep`, but in a folder of very many files not before every write: it may take a hundredth of the time."""
+    """`sweep` a folder unless that would take more than a hundredth of the time, as in a folder of very many files."""
     now = time.monotonic()
     if now >= _next_sweep.get(folder, 0.0):
         sweep(folder)
@@ -83,30 +101,30 @@ def sweep_now_and_then(folder: Path) -> None:
 
 
 @cache
-def _where() -> str:
-    """The machine since it was started, and the container: where a process number means one process."""
+def _host() -> str:
+    """Return a digest of machine, boot and container, within which a process number is unique."""
     parts = [socket.gethostname()]
-    for told in ("/proc/sys/kernel/random/boot_id", "/proc/self/ns/pid"):
+    for source in ("/proc/sys/kernel/random/boot_id", "/proc/self/ns/pid"):
         with suppress(OSError):
-            file = Path(told)
+            file = Path(source)
             parts.append(str(file.readlink()) if file.is_symlink() else file.read_text(encoding="ascii"))
     return hashlib.sha256("\n".join(parts).encode("utf-8", "replace")).hexdigest()[:8]
 
 
-def _lives(process: int) -> bool:
-    if os.name == "nt":  # where what somebody writes cannot be removed in the first place
+def _is_running(process: int) -> bool:
+    if os.name == "nt":  # Windows does not remove a file that is open
         return False
     try:
         os.kill(process, 0)
     except ProcessLookupError:
         return False
-    except (OSError, OverflowError):  # somebody else's
+    except (OSError, OverflowError):  # a process of another user
         return True
     return True
 
 
 def _mode_of(path: Path) -> int:
-    """The permissions of the file that is replaced, or those that a new one gets."""
+    """Return the permissions of the file that is replaced, or those of a new file."""
     try:
         return stat.S_IMODE(path.stat().st_mode)
     except FileNotFoundError:
@@ -114,7 +132,7 @@ def _mode_of(path: Path) -> int:
 
 
 def to_disk(path: Path) -> None:
-    """Wait until what was written to a file cannot be lost any more."""
+    """Wait until a file is on the disk."""
     with path.open("rb+") as written:
         os.fsync(written.fileno())
 
@@ -125,4 +143,4 @@ def _umask() -> int:
     return mask
 
 
-_UMASK = _umask()  # once: it can only be read by changing it for a moment, which other threads would feel
+_UMASK = _umask()  # at import, since reading it changes it for a moment, for all threads

@@ -1,23 +1,28 @@
-"""Summaries of generated videos with names that break what is not escaped."""
+"""Summaries of generated videos whose names contain every character that a format must escape."""
 
 from __future__ import annotations
 
 import itertools
+from pathlib import Path
 
 import pytest
 
+from caption_files import add_captions
 from summdiff.summary import Interval, Scores, Shot, Summary, merge
 from summdiff.video import probe
 
+CHOSEN = [(0.4, 1.2), (2.0, 3.0)]
+CUES = [(0.1, 0.3, "Gone"), (0.6, 0.9, "One & <two> --> 日本"), (1.0, 2.4, r"Over\Nthe gap")]
+CHAPTERS = [(0.0, 0.8, "A = b; #1 \\ & <x>"), (0.8, 1.5, "日本"), (1.5, 1.9, "Lost"), (1.9, 4.0, "End")]
 NASTY = "a & b \"q\" 's' <x> 100% #1 日本;=.mp4"
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def summary_of():
-    """A function that makes a summary of a video from the shots that were chosen."""
+    """Return a function that makes a summary of a video from its chosen parts."""
 
     def make(path, chosen, *, shots=None, **changes):
-        """`chosen` are (start, end) in seconds; `shots` all edges, by default those of the chosen ones."""
+        """Make a summary; `chosen` are (start, end) in seconds, `shots` the edges of all shots."""
         video = probe(path)
         edges = shots or sorted({0.0, video.duration, *(edge for part in chosen for edge in part)})
         times = [float(second) for second in range(max(1, int(video.duration)))]
@@ -51,14 +56,29 @@ def summary_of():
     return make
 
 
-@pytest.fixture
-def nasty(make_video, tmp_path):
-    """A function that makes a video in a folder of its own, under a name with everything in it."""
+@pytest.fixture(scope="session")
+def nasty(make_video, tmp_path_factory):
+    """Return a function that makes a video in a folder of its own, with special characters in its path."""
 
     def make(name=NASTY, **options):
-        folder = tmp_path / "films & <more>"
-        folder.mkdir(exist_ok=True)
-        film = make_video(folder / name, **{"scenes": [(2.0, "forest"), (2.0, "street")], "sound": True, **options})
-        return film.path, film
+        folder = tmp_path_factory.mktemp("films & <more>")
+        video = make_video(folder / name, **{"scenes": [(2.0, "forest"), (2.0, "street")], "sound": True, **options})
+        return video.path, video
 
     return make
+
+
+@pytest.fixture(scope="session")
+def film(nasty, summary_of):
+    """Return a summary of two parts and five shots; its video must not be changed."""
+    path, _ = nasty()
+    return summary_of(path, CHOSEN)
+
+
+@pytest.fixture(scope="session")
+def captioned(nasty, summary_of):
+    """Return a summary like `film` of a video with subtitles and chapters."""
+    path, _ = nasty("plain.mkv")
+    target = Path(path).with_name("captioned.mkv")
+    source = add_captions(path, target, tracks=[("eng", CUES)], chapters=CHAPTERS, codec="ass")
+    return summary_of(source, CHOSEN)

@@ -1,4 +1,4 @@
-"""The report and the page of all reports: whole in one file, and nothing from outside gets to run or to load."""
+"""The report and the index page: one file each that runs and loads nothing from outside."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ import pytest
 from caption_files import add_captions
 from summdiff.errors import OutputError
 from summdiff.export import save
-from summdiff.export.index import check_index, write_index
+from summdiff.export.html import check_index, write_index
 from summdiff.summary import Alternative, Interval
 
 EVIL = "<img src=x onerror=\"document.title='owned'\">'&{{7*7}}.mp4"
 
 
 class Page(HTMLParser):
-    """Tags with their attributes, and the text of each script and style."""
+    """The tags of a page with their attributes, and its text by tag."""
 
     def __init__(self, text):
         super().__init__()
@@ -50,11 +50,11 @@ def references(page):
     return [value for _, attrs in page.tags for name, value in attrs.items() if name in LOADS]
 
 
-@pytest.fixture
-def evil(nasty, summary_of, tmp_path):
+@pytest.fixture(scope="module")
+def evil(nasty, summary_of):
     path, _ = nasty(EVIL)
     cues = [(0.5, 1.0, "</script><script>document.title='owned'</script>")]
-    source = add_captions(path, tmp_path / EVIL.replace(".mp4", ".mkv"), tracks=[("eng", cues)], codec="ass")
+    source = add_captions(path, Path(path).with_suffix(".mkv"), tracks=[("eng", cues)], codec="ass")
     return replace(
         summary_of(source, [(0.4, 1.2), (2.0, 3.0)]),
         warnings=("<script>document.title='owned'</script> & \"quotes\"",),
@@ -91,7 +91,7 @@ def test_hostile_names_stay_text(evil, tmp_path):
     assert "unsafe-inline" not in policy.split("script-src")[1].split(";")[0]
 
 
-def test_it_shows_what_was_decided(nasty, summary_of, tmp_path):
+def test_the_report_shows_scores_settings_alternatives_and_warnings(nasty, summary_of, tmp_path):
     path, _ = nasty()
     summary = replace(
         summary_of(path, [(0.4, 1.2), (2.0, 3.0)]),
@@ -107,7 +107,7 @@ def test_it_shows_what_was_decided(nasty, summary_of, tmp_path):
     assert len(page.all("img")) == 5
     assert len(list(page.all("rect"))) == 2
     assert {attrs["class"] for attrs in page.all("path")} == {"band", "mean"}
-    for said in (
+    for text_shown in (
         "2 damaged frames were skipped.",
         "efficientnet_lite0",
         "samples",
@@ -118,7 +118,7 @@ def test_it_shows_what_was_decided(nasty, summary_of, tmp_path):
         "expected score 93%",
         "0:00 – 0:02",
     ):
-        assert said in text
+        assert text_shown in text
 
 
 @pytest.mark.skipif(not shutil.which("chromium"), reason="Chromium is not installed")
@@ -136,7 +136,7 @@ def test_a_browser_runs_our_script_and_no_other(evil, tmp_path):
     )
     page = Page(result.stdout)
     assert "".join(page.text["title"]) == f"{Path(evil.video.path).name} – summary"
-    # The mp4 is not there: our script has seen that.
+    # Our script noticed that the mp4 is missing.
     assert "hidden" in page.all("video")[0]
     assert "hidden" not in next(attrs for attrs in page.all("p") if attrs.get("id") == "missing")
 
@@ -158,7 +158,6 @@ def test_the_index_leads_to_every_report(evil, nasty, summary_of, tmp_path):
     assert not [attrs for attrs in page.all("img") if not attrs["src"].startswith("data:image/jpeg;base64,")]
     assert not [name for _, attrs in page.tags for name in attrs if name.startswith("on")]
     assert not page.all("script")
-    # Written again it stays ours; what is not ours stays.
     check_index(out, overwrite=False)
     (out / "index.html").write_text("<h1>My site</h1>")
     with pytest.raises(OutputError, match="not from summdiff"):

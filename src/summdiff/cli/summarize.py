@@ -34,7 +34,7 @@ from summdiff.cli.device import DeviceOption
 from summdiff.cli.inputs import interval, jobs, listed, seconds
 from summdiff.cli.progress import Reporter, reporter
 from summdiff.errors import SummdiffError, UsageError
-from summdiff.export import DEFAULT_FORMATS, FORMATS, check_formats
+from summdiff.export import DEFAULT_FORMATS, built_in_formats, check_formats
 from summdiff.options import DEFAULT_BACKBONE, DEFAULT_MODEL, Options
 
 if TYPE_CHECKING:
@@ -108,7 +108,11 @@ def summarize(
         ),
     ] = False,
     formats: Annotated[
-        str, typer.Option(metavar="LIST", help=f"What to write, separated by commas: {', '.join(FORMATS)}; or all.")
+        str,
+        typer.Option(
+            metavar="LIST",
+            help=f"Formats, separated by commas: {', '.join(built_in_formats())}, or those of plug-ins; or all.",
+        ),
     ] = ",".join(DEFAULT_FORMATS),
     from_file: FromFile = None,
     recursive: Annotated[bool, typer.Option("-r", "--recursive", help="Also look into sub-folders.")] = False,
@@ -182,7 +186,7 @@ def summarize(
         raise UsageError("Name a folder for the results with -o, or a file for the manifest with --manifest.")
     pages = _index_folders(sources, output, work) if "html" in wanted else []
     if pages:
-        from summdiff.export.index import check_index
+        from summdiff.export.html import check_index
 
         for folder in pages:
             check_index(folder, overwrite=overwrite)
@@ -208,7 +212,7 @@ def summarize(
                 tell=show,
             )
             if pages:
-                from summdiff.export.index import write_index
+                from summdiff.export.html import write_index
 
                 for folder in pages:
                     show.index(write_index(folder))
@@ -260,7 +264,7 @@ def _run(
             failed.append((job.video, str(error)))
             tell.failed(job.video, str(error))
     if done and pages:
-        from summdiff.export.index import write_index
+        from summdiff.export.html import write_index
 
         for folder in pages:
             tell.index(write_index(folder))

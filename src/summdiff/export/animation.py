@@ -1,64 +1,100 @@
-"""Moving previews that fit into a message: at most 5 MB, whatever the video."""
+"""Moving previews under 5 MB, whatever the length of the video."""
 
 from __future__ import annotations
 
+from fractions import Fraction
 from io import BytesIO
 from pathlib import Path
 from typing import Any, Literal
 
-from summdiff.atomic import written_whole
-from summdiff.export.moments import preview, preview_milliseconds
+from summdiff.atomic import write_file
+from summdiff.export._formats import Format, OnProgress
+from summdiff.export._sources import cut_of, pictures_at
 from summdiff.summary import Summary
 
-LARGEST = 5_000_000  # bytes; the file is smaller
-_SHORT_SIDE = 180  # pixels
-_SMALLEST = 16
+_MAX_BYTES = 5_000_000
+_SHORT_SIDE, _MIN_SIDE = 180, 16  # pixels
+_RATE = 8  # pictures per second
+_EXCERPTS, _EXCERPT_SECONDS = 10, Fraction(6, 5)
 _OPTIONS: dict[str, dict[str, Any]] = {
     "gif": {"optimize": False, "disposal": 1},
     "webp": {"quality": 60, "method": 2, "minimize_size": False},
 }
 
 
-def write_animation(summary: Summary, path: Path, kind: Literal["gif", "webp"]) -> None:
-    """Write a preview that repeats for ever, 180 pixels on its short side or less where that is too many bytes."""
+def write_gif(summary: Summary, path: Path, on_progress: OnProgress) -> None:
+    """Write a preview that repeats forever, as GIF."""
+    write_file(path, _animation(summary, "gif"))
+
+
+def write_webp(summary: Summary, path: Path, on_progress: OnProgress) -> None:
+    """Write a preview that repeats forever, as WebP."""
+    write_file(path, _animation(summary, "webp"))
+
+
+def _animation(summary: Summary, form: Literal["gif", "webp"]) -> bytes:
+    """Encode the preview, 180 pixels on its short side or less where that would be too many bytes."""
     from PIL import Image
 
-    pictures = [Image.fromarray(picture) for picture in preview(summary, short_side=_SHORT_SIDE)]
+    pictures = [Image.fromarray(p) for p in pictures_at(summary, _preview_times(summary), short_side=_SHORT_SIDE)]
     width, height = pictures[0].size
-    with written_whole(path) as temporary:
-        while True:
-            frames = _ready([picture.resize((width, height)) for picture in pictures], kind)
-            buffer = BytesIO()
-            frames[0].save(
-                buffer,
-                format=kind.upper(),
-                save_all=True,
-                append_images=frames[1:],
-                duration=preview_milliseconds(),
-                loop=0,
-                **_OPTIONS[kind],
-            )
-            if buffer.tell() < LARGEST or min(width, height) <= _SMALLEST:
-                break
-            # Bytes go with the area; somewhat more is taken off, for noise does not shrink along.
-            factor = min(0.85, 0.95 * (LARGEST / buffer.tell()) ** 0.5)
-            width, height = max(_SMALLEST, int(width * factor)), max(_SMALLEST, int(height * factor))
-        temporary.write_bytes(buffer.getvalue())
+    while True:
+        resized = [picture.resize((width, height)) for picture in pictures]
+        frames = _with_one_palette(resized) if form == "gif" else resized
+        buffer = BytesIO()
+        frames[0].save(
+            buffer,
+            format=form.upper(),
+            save_all=True,
+            append_images=frames[1:],
+            duration=1000 // _RATE,
+            loop=0,
+            **_OPTIONS[form],
+        )
+        if buffer.tell() < _MAX_BYTES or min(width, height) <= _MIN_SIDE:
+            return buffer.getvalue()
+        # The size grows with the area; noise shrinks less than that, hence the margin.
+        factor = min(0.85, 0.95 * (_MAX_BYTES / buffer.tell()) ** 0.5)
+        width, height = max(_MIN_SIDE, int(width * factor)), max(_MIN_SIDE, int(height * factor))
 
 
-def _ready(pictures: list[Any], kind: Literal["gif", "webp"]) -> list[Any]:
-    """Pictures in the colours that the format has: for GIF, 256 that are the same for all of them.
+def _preview_times(summary: Summary) -> list[float]:
+    """Return the times of the preview's pictures, in seconds of the source.
 
-    They are taken from every sixth picture. Without dithering, what stands still stays the same and costs nothing.
+    A summary of up to 12 s is shown whole, a longer one as ten excerpts of 1.2 s spread evenly over it, so that neither
+    time nor size grow with the video.
+    """
+    cut = cut_of(summary)
+    step = Fraction(1, _RATE)
+    if cut.duration <= _EXCERPTS * _EXCERPT_SECONDS:
+        times = [n * step for n in range(max(1, int(cut.duration * _RATE)))]
+    else:
+        spacing = cut.duration / _EXCERPTS
+        times = [
+            spacing * n + (spacing - _EXCERPT_SECONDS) / 2 + k * step
+            for n in range(_EXCERPTS)
+            for k in range(int(_EXCERPT_SECONDS * _RATE))
+        ]
+    return [float(cut.source_time(time)) for time in times]
+
+
+def _with_one_palette(pictures: list[Any]) -> list[Any]:
+    """Reduce pictures to one palette of 256 colors, taken from every sixth picture.
+
+    Without dithering, pixels that do not change cost no bytes.
     """
     from PIL import Image
 
-    if kind == "webp":
-        return pictures
-    some = pictures[::6]
-    width, height = (max(1, side // 2) for side in some[0].size)
-    column = Image.new("RGB", (width, height * len(some)))
-    for place, picture in enumerate(some):
+    sample = pictures[::6]
+    width, height = (max(1, side // 2) for side in sample[0].size)
+    column = Image.new("RGB", (width, height * len(sample)))
+    for place, picture in enumerate(sample):
         column.paste(picture.resize((width, height)), (0, height * place))
     palette = column.quantize(256, method=Image.Quantize.MEDIANCUT)
     return [picture.quantize(palette=palette, dither=Image.Dither.NONE) for picture in pictures]
+
+
+FORMATS = (
+    Format("gif", {"gif": write_gif}, "moving preview, always under 5 MB", opens_in="chats, pages"),
+    Format("webp", {"webp": write_webp}, "moving preview, always under 5 MB", opens_in="chats, pages"),
+)

@@ -1,38 +1,41 @@
 """Final Cut Pro XML 1.9, for Final Cut Pro 10.4.9 and later and for Resolve.
 
-Written here and not by OpenTimelineIO's adapter: that one turns rates into whole numbers, so 29.97 frames a second
-come out as 29 and every cut is off; and it writes sound as clips of its own below the pictures, where `asset-clip`
-holds both. Times are fractions of seconds and multiples of a frame, as Final Cut asks for.
+OpenTimelineIO's adapter is not used: it rounds 29.97 frames per second to 29, so that every cut is off, and it writes
+sound as separate clips, where `asset-clip` holds both. Times are fractions of seconds and multiples of a frame, as
+Final Cut Pro requires.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
+from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
-from summdiff.atomic import written_whole
-from summdiff.export.names import file_url, plain
-from summdiff.export.timeline import cut_of, timeline_name
+from summdiff.atomic import write_file
+from summdiff.export._formats import Format, OnProgress
+from summdiff.export._sources import cut_of
+from summdiff.export._strings import file_url, printable
 from summdiff.summary import Summary
-from summdiff.video import CutList
+
+if TYPE_CHECKING:
+    from summdiff.video import CutList
 
 _RATES = {32000: "32k", 44100: "44.1k", 48000: "48k", 88200: "88.2k", 96000: "96k", 176400: "176.4k", 192000: "192k"}
 
 
-def write(summary: Summary, path: Path, *, on_progress: Callable[[float], None] | None = None) -> None:
-    """Write one project whose storyline holds the parts, sound included."""
+def write_fcpxml(summary: Summary, path: Path, on_progress: OnProgress) -> None:
+    """Write one project whose storyline holds the parts with their sound."""
     cut = cut_of(summary)
     root = _document(cut)
     ET.indent(root, "  ")
     body = ET.tostring(root, encoding="unicode")
-    with written_whole(path) as temporary:
-        temporary.write_text(f'<?xml version="1.0" encoding="UTF-8"?>\n<!DOCTYPE fcpxml>\n{body}\n', encoding="utf-8")
+    write_file(path, f'<?xml version="1.0" encoding="UTF-8"?>\n<!DOCTYPE fcpxml>\n{body}\n')
 
 
 def _document(cut: CutList) -> ET.Element:
-    name, code = plain(cut.path.name), {"tcFormat": "DF" if cut.drop_frame else "NDF"}
+    title = f"{printable(cut.path.stem)} summary"
+    name, code = printable(cut.path.name), {"tcFormat": "DF" if cut.drop_frame else "NDF"}
     root = ET.Element("fcpxml", version="1.9")
     resources = ET.SubElement(root, "resources")
     ET.SubElement(
@@ -67,8 +70,8 @@ def _document(cut: CutList) -> ET.Element:
         clip |= {"audioRole": "dialogue"}
     media = ET.SubElement(resources, "asset", asset)
     ET.SubElement(media, "media-rep", {"kind": "original-media", "src": file_url(cut.path)})
-    event = ET.SubElement(ET.SubElement(root, "library"), "event", {"name": timeline_name(cut)})
-    project = ET.SubElement(event, "project", {"name": timeline_name(cut)})
+    event = ET.SubElement(ET.SubElement(root, "library"), "event", {"name": title})
+    project = ET.SubElement(event, "project", {"name": title})
     spine = ET.SubElement(ET.SubElement(project, "sequence", sequence), "spine")
     for part in cut.parts:
         ET.SubElement(
@@ -90,3 +93,13 @@ def _frames(count: int, cut: CutList) -> str:
 
 def _seconds(time: Fraction) -> str:
     return f"{time.numerator}s" if time.denominator == 1 else f"{time.numerator}/{time.denominator}s"
+
+
+FORMATS = (
+    Format(
+        "fcpxml",
+        {"fcpxml": write_fcpxml},
+        "Final Cut Pro XML 1.9",
+        opens_in="Final Cut Pro 10.4.9 and later, Resolve",
+    ),
+)

@@ -1,4 +1,7 @@
-"""A report that opens in any browser: one file that loads nothing but the summary's mp4 beside it."""
+"""A report that opens in any browser, and the index page of all reports in a folder.
+
+A report is one file. It loads nothing but the summary's mp4 from its own folder.
+"""
 
 from __future__ import annotations
 
@@ -6,53 +9,59 @@ import base64
 import hashlib
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from fractions import Fraction
 from functools import lru_cache
+from html.parser import HTMLParser
 from importlib.resources import files
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-import numpy as np
-
-from summdiff.atomic import written_whole
-from summdiff.export.captions import subtitles_of
-from summdiff.export.moments import chosen_moments, thinned
-from summdiff.export.names import plain
-from summdiff.export.times import clock
+from summdiff.atomic import write_file
+from summdiff.errors import OutputError
+from summdiff.export._formats import Format, OnProgress
+from summdiff.export._sources import cut_of, evenly_spread, key_moments, pictures_at, subtitles_of
+from summdiff.export._strings import clock, printable
 from summdiff.summary import Interval, Shot, Summary
-from summdiff.video import CutList, cut_list, stills
 
 if TYPE_CHECKING:
+    import numpy as np
     from jinja2 import Template
     from numpy.typing import NDArray
 
-MARK = "summdiff-report"  # name of the meta element by which the index page knows a report
-_MOST_PICTURES = 400
-_MANY = 150  # shots from which on pictures get smaller
-_MOST_STEPS = 1000  # of the curve: as many as there are pixels
-_WIDTH, _HEIGHT = 1000, 160  # of the drawing, in its own units
-_TICKS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200)
+    from summdiff.video import CutList
+
+_MAX_PICTURES = 400
+_MANY_PICTURES = 150  # more than this are smaller
+_MAX_STEPS = 1000  # of the curve: about one per pixel
+_WIDTH, _HEIGHT = 1000, 160  # of the curve, in its own units
+_TICKS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200)  # seconds between labels
 _CARD = (
-    "The default model is SummDiff, a diffusion model: from noise it denoises one importance score for every moment of "
-    "the video, conditioned on how that moment relates to the rest of it. Several curves are drawn; their mean decides "
-    "and their spread is shown as the band. It learned from 50 web videos (TVSum) that twenty people each rated: news, "
-    "how-to, sports, pets. It sees pictures, not words or sounds, so a talk filmed with one camera gives it little to "
-    "go by, and films and lectures are further from what it knows. What is important remains a matter of taste: people "
-    "agree on it only in part, and so do people and this model."
+    "The default model is SummDiff, a diffusion model. Starting from noise, it denoises one importance score for every "
+    "moment of the video, conditioned on how that moment relates to the rest of the video. Several curves are drawn; "
+    "their mean decides and their spread is shown as the band. The model was trained on 50 web videos (TVSum), each "
+    "rated by twenty people: news, how-to, sports, pets. It uses pictures only, not words or sound, so a talk filmed "
+    "with one camera gives it little to go by. Films and lectures differ most from the videos of its training. People "
+    "agree on importance only in part, with each other and with this model."
 )
 
+_INDEX_NAME = "index.html"
+_REPORT_ENDING = ".summary.html"
+_REPORT_MARK, _INDEX_MARK = "summdiff-report", "summdiff-index"  # names of the meta elements that identify our pages
+_JPEG_URL = "data:image/jpeg;base64,"
+_MARK_RANGE = 200_000  # characters at the start of a page in which its mark is searched
 
-def write(summary: Summary, path: Path, *, on_progress: Callable[[float], None] | None = None) -> None:
-    """Write curve, shots with pictures, player, settings, what the model is, and warnings.
 
-    The player takes `<name>.summary.mp4` in the same folder. Everything that comes from outside is escaped, and a
-    content security policy lets nothing run but the script of this page.
+def write_report(summary: Summary, path: Path, on_progress: OnProgress) -> None:
+    """Write the curve, the shots with pictures, a player, the settings, a description of the model, and warnings.
+
+    The player loads `<name>.summary.mp4` from the same folder. All text from outside is escaped, and a content security
+    policy allows no script but that of the page.
     """
-    cut = cut_list(summary.video.path, summary.selection)
-    title = plain(Path(summary.video.path).name)
+    cut = cut_of(summary)
+    title = printable(Path(summary.video.path).name)
     shots = _shots(summary, cut)
     poster = next((shot["picture"] for shot in shots if shot["selected"] and shot["picture"]), "")
     facts = {
@@ -63,13 +72,13 @@ def write(summary: Summary, path: Path, *, on_progress: Callable[[float], None] 
         "shots": len(summary.shots),
         "chosen": sum(shot.selected for shot in summary.shots),
     }
-    script = source("report.js")
-    page = template("report.html.j2").render(
+    script = _page_file("report.js")
+    page = _template("report.html.j2").render(
         **facts,
-        mark=MARK,
+        mark=_REPORT_MARK,
         about=json.dumps({**facts, "poster": poster}, ensure_ascii=False),
-        policy=policy(script),
-        style=source("pages.css"),
+        policy=_security_policy(script),
+        style=_page_file("pages.css"),
         script=script,
         movie=quote(os.fsencode(path.name.removesuffix(".html") + ".mp4")),
         large=_poster(summary),
@@ -96,27 +105,55 @@ def write(summary: Summary, path: Path, *, on_progress: Callable[[float], None] 
             ("Video", _video_rows(summary, cut)),
         ],
     )
-    with written_whole(path) as temporary:
-        temporary.write_text(page, encoding="utf-8", errors="replace")
+    write_file(path, page, errors="replace")
 
 
-def source(name: str) -> str:
-    """The text of a file of this folder."""
+def check_index(folder: Path, *, overwrite: bool) -> None:
+    """Raise an OutputError if the folder has an `index.html` that summdiff did not write and must not replace."""
+    path = folder / _INDEX_NAME
+    if path.is_dir() or (path.exists() and not overwrite and _meta_content(path, _INDEX_MARK) is None):
+        raise OutputError(
+            f"'{path}' is there already and not from summdiff: use --overwrite or another folder with -o."
+        )
+
+
+def write_index(folder: Path) -> Path:
+    """Write `index.html` with a link to every report in a folder and its sub-folders, also those of earlier runs.
+
+    Raises:
+        OutputError: the page cannot be written.
+    """
+    reports = [
+        report
+        for path in sorted(folder.rglob(f"*{_REPORT_ENDING}"), key=lambda path: (path.parent, _report_name(path)))
+        if not any(part.startswith(".") for part in path.relative_to(folder).parts)
+        and (report := _report_facts(path, folder)) is not None
+    ]
+    title = printable(Path(os.path.abspath(folder)).name) or "Summaries"  # noqa: PTH100
+    page = _template("index.html.j2").render(
+        title=title, mark=_INDEX_MARK, policy=_security_policy(""), style=_page_file("pages.css"), reports=reports
+    )
+    write_file(folder / _INDEX_NAME, page, errors="replace")
+    return folder / _INDEX_NAME
+
+
+def _page_file(name: str) -> str:
+    """Read a file of the folder `pages`."""
     return (files("summdiff.export") / "pages" / name).read_text(encoding="utf-8")
 
 
 @lru_cache
-def template(name: str) -> Template:
-    """A page's template; everything that is filled in is escaped."""
+def _template(name: str) -> Template:
+    """Load the template of a page; all values are escaped when they are filled in."""
     from jinja2 import Environment, StrictUndefined
 
     return Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True).from_string(
-        source(name)
+        _page_file(name)
     )
 
 
-def policy(script: str) -> str:
-    """The content security policy: one script, known by its hash, own styles, pictures inside, the mp4 beside."""
+def _security_policy(script: str) -> str:
+    """Return a content security policy that allows this script, inline styles and pictures, and media in its folder."""
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return (
         f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; img-src data:; "
@@ -125,7 +162,7 @@ def policy(script: str) -> str:
 
 
 def _shots(summary: Summary, cut: CutList) -> list[dict[str, Any]]:
-    """What the page shows of each shot; `at` is the second of the mp4 at which it begins, None where it is not in."""
+    """Return what the page shows of each shot; `at` is its start in seconds of the mp4, None if it is not chosen."""
     pictures = _pictures(summary)
     top = max((shot.score for shot in summary.shots), default=0.0) or 1.0
     return [
@@ -153,22 +190,20 @@ def _place_in_summary(shot: Shot, cut: CutList) -> float | None:
 
 
 def _pictures(summary: Summary) -> dict[int, str]:
-    """Data URLs of one picture a shot, by its number; of the chosen ones only where there are very many."""
-    chosen = {moment.number: moment.time for moment in thinned(chosen_moments(summary), _MOST_PICTURES)}
+    """Return pictures as data URLs by the number of their shot; if there are very many, of chosen shots only."""
+    chosen = {moment.number: moment.time for moment in evenly_spread(key_moments(summary), _MAX_PICTURES)}
     times = dict(sorted(chosen.items()))
-    if len(summary.shots) <= _MOST_PICTURES:
+    if len(summary.shots) <= _MAX_PICTURES:
         times = {n: chosen.get(n, (shot.start + shot.end) / 2) for n, shot in enumerate(summary.shots, start=1)}
-    side = 108 if len(times) <= _MANY else 72
-    urls = {}
-    for number, picture in zip(times, stills(summary.video.path, list(times.values()), short_side=side), strict=True):
-        urls[number] = _data_url(picture)
-    return urls
+    side = 108 if len(times) <= _MANY_PICTURES else 72
+    pictures = pictures_at(summary, list(times.values()), short_side=side)
+    return {number: _data_url(picture) for number, picture in zip(times, pictures, strict=True)}
 
 
 def _poster(summary: Summary) -> str:
-    """What the player shows before it plays: the most important of the chosen shots."""
-    best = max(chosen_moments(summary), key=lambda moment: summary.shots[moment.number - 1].score)
-    return _data_url(next(stills(summary.video.path, [best.time], short_side=360)))
+    """Return the picture that the player shows before it plays: that of the chosen shot with the highest score."""
+    best = max(key_moments(summary), key=lambda moment: summary.shots[moment.number - 1].score)
+    return _data_url(next(pictures_at(summary, [best.time], short_side=360)))
 
 
 def _data_url(picture: NDArray[np.uint8]) -> str:
@@ -176,16 +211,18 @@ def _data_url(picture: NDArray[np.uint8]) -> str:
 
     buffer = BytesIO()
     Image.fromarray(picture).save(buffer, format="JPEG", quality=72)
-    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
+    return _JPEG_URL + base64.b64encode(buffer.getvalue()).decode()
 
 
 def _curve(summary: Summary) -> dict[str, Any]:
-    """The paths of the drawing, in a box of 1000 by 160, and its marks of time in per cent."""
+    """Return the SVG paths of the curve, in a box of 1000 × 160 units, and its time labels with places in percent."""
+    import numpy as np
+
     duration = summary.video.duration
     mean, std = np.array(summary.scores.mean), np.array(summary.scores.std)
     edges = np.append(summary.scores.times, duration)
-    if len(mean) > _MOST_STEPS:
-        first = np.arange(_MOST_STEPS) * len(mean) // _MOST_STEPS
+    if len(mean) > _MAX_STEPS:
+        first = np.arange(_MAX_STEPS) * len(mean) // _MAX_STEPS
         counts = np.diff(np.append(first, len(mean)))
         mean, std = np.add.reduceat(mean, first) / counts, np.add.reduceat(std, first) / counts
         edges = np.append(edges[first], duration)
@@ -222,18 +259,18 @@ def _curve(summary: Summary) -> dict[str, Any]:
 
 
 def _rows(values: dict[str, Any]) -> list[tuple[str, str]]:
-    return [(key.replace("_", " "), _told(value)) for key, value in values.items() if value is not None]
+    return [(key.replace("_", " "), _setting(value)) for key, value in values.items() if value is not None]
 
 
-def _told(value: Any) -> str:
-    """A value of the settings as a person reads it; spans of time, such as those to keep, as times."""
+def _setting(value: Any) -> str:
+    """Return a setting as text for people; a list of intervals, such as the parts to keep, as times."""
     if isinstance(value, str):
         return value
     if isinstance(value, list | tuple):
         if not value:
             return "none"
-        if all(isinstance(each, dict) and each.keys() == {"start", "end"} for each in value):
-            return _spans([Interval(float(each["start"]), float(each["end"])) for each in value])
+        if all(isinstance(part, dict) and part.keys() == {"start", "end"} for part in value):
+            return _spans([Interval(float(part["start"]), float(part["end"])) for part in value])
     return json.dumps(value, ensure_ascii=False, default=str)
 
 
@@ -245,9 +282,69 @@ def _video_rows(summary: Summary, cut: CutList) -> list[tuple[str, str]]:
     sound = f"{cut.sound.rate} Hz, {cut.sound.channels} channels" if cut.sound else "none"
     rate = f"{float(cut.source_rate):.3f}".rstrip("0").rstrip(".")
     return [
-        ("file", plain(str(cut.path))),
+        ("file", printable(str(cut.path))),
         ("duration", f"{summary.video.duration:.3f} s"),
         ("picture", f"{cut.width} × {cut.height}"),
         ("frames per second", rate if cut.steady else f"{rate} on average, varying"),
         ("sound", sound),
     ]
+
+
+def _report_name(path: Path) -> str:
+    return path.name.removesuffix(_REPORT_ENDING)
+
+
+def _report_facts(path: Path, folder: Path) -> dict[str, Any] | None:
+    """Return the facts for the index that a report stores about itself; None if the file is not one of our reports."""
+    about = _meta_content(path, _REPORT_MARK)
+    try:
+        facts = json.loads(about) if about else None
+    except (json.JSONDecodeError, RecursionError):
+        return None
+    texts, counts = ("title", "duration", "selected", "share"), ("shots", "chosen")
+    if not isinstance(facts, dict):
+        return None
+    if not all(isinstance(facts.get(key), str) for key in texts):
+        return None
+    if not all(isinstance(facts.get(key), int) for key in counts):
+        return None
+    poster = facts.get("poster")
+    return {
+        **{key: facts[key] for key in (*texts, *counts)},
+        "name": printable(_report_name(path)),  # reports of alternatives have the same title
+        "poster": poster if isinstance(poster, str) and poster.startswith(_JPEG_URL) else "",
+        "href": "/".join(quote(os.fsencode(part)) for part in path.relative_to(folder).parts),
+    }
+
+
+def _meta_content(path: Path, name: str) -> str | None:
+    """Return the content of a page's meta element of this name; None if it has none."""
+    reader = _MetaReader(name)
+    try:
+        with path.open(encoding="utf-8", errors="replace") as file:
+            reader.feed(file.read(_MARK_RANGE))
+    except OSError:
+        return None
+    return reader.content
+
+
+class _MetaReader(HTMLParser):
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self._name = name
+        self.content: str | None = None
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        attributes = dict(attrs)
+        if tag == "meta" and attributes.get("name") == self._name and self.content is None:
+            self.content = attributes.get("content") or ""
+
+
+FORMATS = (
+    Format(
+        "html",
+        {"html": write_report},
+        "report: player, curve, all shots with pictures, settings, model, warnings",
+        opens_in="browsers",
+    ),
+)

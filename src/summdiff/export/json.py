@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
-from summdiff.atomic import written_whole
+from summdiff.atomic import write_file
+from summdiff.export._formats import Format, OnProgress
 from summdiff.summary import Summary
-from summdiff.summary_json import to_json
 
 
-def write(summary: Summary, path: Path, *, on_progress: Callable[[float], None] | None = None) -> None:
-    """Write the summary as JSON text; read it back with `Summary.from_json(path)`."""
-    with written_whole(path) as temporary:
-        temporary.write_text(to_json(summary), encoding="utf-8")
+def write_json(summary: Summary, path: Path, on_progress: OnProgress) -> None:
+    """Write the summary as JSON text, which `Summary.from_json(path)` reads back."""
+    write_file(path, summary.to_json())
+
+
+FORMATS = (
+    Format(
+        "json",
+        {"json": write_json},
+        "all scores, shots and settings ([schema](summary.schema.json))",
+        opens_in="programs; `Summary.from_json`",
+    ),
+)

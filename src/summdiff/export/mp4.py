@@ -1,14 +1,25 @@
-"""The chosen parts as an mp4 with sound."""
+"""The short video."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
+from summdiff.export._formats import Format, OnProgress
 from summdiff.summary import Summary
-from summdiff.video import write_cut
 
 
-def write(summary: Summary, path: Path, *, on_progress: Callable[[float], None] | None = None) -> None:
-    """Cut the chosen parts out of the video that the summary was made of, which has to be where it was."""
+def write_mp4(summary: Summary, path: Path, on_progress: OnProgress) -> None:
+    """Cut the chosen parts out of the video, with sound, subtitles and chapters."""
+    from summdiff.video import write_cut
+
     write_cut(Path(summary.video.path), summary.selection, path, on_progress=on_progress)
+
+
+FORMATS = (
+    Format(
+        "mp4",
+        {"mp4": write_mp4},
+        "the summary: H.264, AAC, the source's text subtitles and chapters",
+        opens_in="every player and browser",
+    ),
+)

@@ -13,7 +13,7 @@ from fastapi.staticfiles import StaticFiles
 
 from summdiff import __version__
 from summdiff.errors import SummdiffError
-from summdiff.export.names import plain
+from summdiff.export import printable
 from summdiff.web.intake import TooLargeError
 from summdiff.web.routes import router
 from summdiff.web.security import Access, Guard
@@ -52,7 +52,7 @@ def create_app(studio: Studio, access: Access) -> FastAPI:
 
     @app.exception_handler(SummdiffError)
     def known(request: Request, error: Exception) -> JSONResponse:
-        return JSONResponse({"detail": plain(str(error))}, 413 if isinstance(error, TooLargeError) else 422)
+        return JSONResponse({"detail": printable(str(error))}, 413 if isinstance(error, TooLargeError) else 422)
 
     @app.exception_handler(RequestValidationError)
     def invalid(request: Request, error: Exception) -> JSONResponse:

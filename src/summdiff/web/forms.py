@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from summdiff.export.names import plain
+from summdiff.export import printable
 from summdiff.summary import Interval, Shot, Summary
 from summdiff.web.jobs import Job
 from summdiff.web.sessions import Film, Take
@@ -170,7 +170,7 @@ def view_job(job: Job, ahead: Callable[[Job], int]) -> JobView:
         done=job.done,
         total=job.total,
         ahead=ahead(job) if job.state == "waiting" else 0,
-        error=plain(job.error),
+        error=printable(job.error),
         files=job.files,
     )
 

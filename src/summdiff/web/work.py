@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from summdiff.errors import SummdiffError, UsageError
-from summdiff.export import FORMATS, check_formats, save
+from summdiff.export import check_formats, format_names, save
 from summdiff.options import Options
 from summdiff.summary import Summary
 from summdiff.web.intake import Source, clean_title, describe, file_name
@@ -180,14 +180,14 @@ class Studio:
 
     @cached_property
     def formats(self) -> dict[str, bool]:
-        """All formats, and whether the libraries that each needs are there."""
+        """All formats, and whether the libraries that each needs are installed."""
 
         def can_write(name: str) -> bool:
             with suppress(UsageError):
                 return bool(check_formats([name]))
             return False
 
-        return {name: can_write(name) for name in FORMATS}
+        return {name: can_write(name) for name in format_names()}
 
     def ahead(self, job: Job) -> int:
         """How many jobs are done before this one."""

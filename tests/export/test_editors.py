@@ -16,7 +16,7 @@ import opentimelineio as otio
 import pytest
 
 from summdiff.export import save
-from summdiff.export.edl import reel
+from summdiff.export.editors import reel_name
 from summdiff.summary import Summary
 from summdiff.video import Clock, FrameIndex
 from summdiff.video._cut import grid_rate
@@ -217,7 +217,7 @@ def test_timecode_of_the_source(fps, timecode, mode, first, record, nasty, summa
     text = edl.read_text(encoding="utf-8")
     assert f"FCM: {mode}\n" in text
     (event,) = re.findall(r"^001.*$", text, flags=re.M)
-    assert event.split()[1:4] == [reel(Path(path).stem), "AA/V", "C"]
+    assert event.split()[1:4] == [reel_name(Path(path).stem), "AA/V", "C"]
     assert event.split()[4] == first
     assert event.split()[6] == record
     rate = Fraction(fps)
@@ -334,7 +334,7 @@ def test_final_cut_xml_is_read_by_its_adapter(nasty, summary_of, tmp_path):
     [("my talk (final)", "MYTALKFI"), ("日本", "AX"), ("a", "A"), ("Ünïcode-7", "NCODE7")],
 )
 def test_reels_fit_the_format(stem, name):
-    assert reel(stem) == name
+    assert reel_name(stem) == name
 
 
 def test_a_thousand_parts(nasty, summary_of, tmp_path):
