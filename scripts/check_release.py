@@ -276,7 +276,7 @@ def main() -> None:
     }
 
     def keep(said: str) -> None:
-        """What is found is kept at once: a later part may fail."""
+        """Store the results after each part, since a later part may fail."""
         target.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
         target.with_suffix(".md").write_text(table(result), encoding="utf-8")
         print(said, flush=True)
