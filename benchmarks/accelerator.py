@@ -27,9 +27,9 @@ from summdiff.data.synthetic import make_synthetic
 from summdiff.research.networks.inference import in_torch
 from summdiff.research.networks.summdiff import NetworkConfig, SummDiff
 from summdiff.research.training.examples import Batches, Examples
-from summdiff.research.training.loop import launch
+from summdiff.research.training.processes import launch
 from summdiff.research.training.recipe_files import read_recipe
-from summdiff.research.training.state import Run
+from summdiff.research.training.state import TrainingState
 from summdiff.research.training.videos import Videos
 from summdiff.scoring.sampling import SamplingConfig, SamplingModel
 
@@ -55,7 +55,7 @@ def trained(path: Path, device: str, *, threads: int) -> Callable[[], object]:
     recipe = read_recipe("summdiff_paper_mr_hisum", changes)
     data = open_dataset(recipe.data_path(), recipe.kind)
     examples = Examples(Videos(data, Split(train=data.names, validation=(), test=())), recipe)
-    run = Run(recipe, examples, launch(recipe))
+    run = TrainingState(recipe, examples, launch(recipe))
     batches = Batches(examples, recipe, pinned=device == "cuda")
     return lambda: [float(run.update(step)) for step in batches.of(0)]
 

@@ -43,7 +43,7 @@ class PlainRun:
     """A run's weights and optimizer, with a plain update."""
 
     def __init__(self, recipe: Recipe, examples: Examples, *, longest: int) -> None:
-        """Start from the same weights as `summdiff.research.training.state.Run`; pad to a number of steps, if given."""
+        """Start from the weights of `summdiff.research.training.state.TrainingState`; pad to `longest` steps."""
         torch.manual_seed(recipe.seed)
         self.network = new_network(recipe, examples.look(), examples)
         self.learner = objective(recipe, self.network, examples)

@@ -43,10 +43,10 @@ from summdiff.data.splits import Split
 from summdiff.data.synthetic import make_synthetic
 from summdiff.research.training.checkpoint import read
 from summdiff.research.training.examples import Batches, Examples
-from summdiff.research.training.loop import launch
+from summdiff.research.training.processes import launch
 from summdiff.research.training.recipe import Recipe
 from summdiff.research.training.recipe_files import read_recipe
-from summdiff.research.training.state import Run
+from summdiff.research.training.state import TrainingState
 from summdiff.research.training.videos import Videos
 
 SETS = ("tvsum", "mr_hisum")
@@ -105,7 +105,7 @@ def epochs(name: str, way: str, folder: Path, threads: int) -> tuple[Callable[[i
         torch.set_num_threads(threads)
         plain = PlainRun(recipe, examples, longest=int(examples.lengths.max()) if way == "padded" else 0)
         return lambda number: plain.epoch(batches, number), examples
-    run = Run(recipe, examples, launch(recipe))
+    run = TrainingState(recipe, examples, launch(recipe))
     return lambda number: [float(run.update(step)) for step in batches.of(number)], examples
 
 

@@ -152,8 +152,8 @@ def full_disk_for_the_cache(faults: Faults, folder: Path) -> str:
 
 def full_disk_for_training(faults: Faults, folder: Path, *, kilobytes: int) -> str:
     from fuzzing.kills import Train
+    from summdiff.research.training.loop import train
     from summdiff.research.training.recipe_files import read_recipe
-    from summdiff.research.training.run import train
 
     (folder / "training").mkdir()
     verb = Train(folder / "training")
@@ -190,8 +190,8 @@ def read_only_cache(faults: Faults, folder: Path) -> str:
 
 def training_into_a_read_only_folder(faults: Faults, folder: Path) -> str:
     from fuzzing.kills import Train
+    from summdiff.research.training.loop import train
     from summdiff.research.training.recipe_files import read_recipe
-    from summdiff.research.training.run import train
 
     (folder / "training").mkdir()
     Train(folder / "training")

@@ -334,8 +334,8 @@ class Recipe(Fuzzer):
         self.shipped = [path.read_bytes() for path in recipe_files().values()]
 
     def use(self, rng: np.random.Generator, folder: Path) -> str:
+        from summdiff.research.training.loop import train
         from summdiff.research.training.recipe_files import read_recipe
-        from summdiff.research.training.run import train
 
         path = folder / "recipe.yaml"
         content = RECIPE.encode() if rng.random() < 0.7 else self.shipped[int(rng.integers(len(self.shipped)))]

@@ -136,7 +136,7 @@ class Summarize(Verb):
 class Train(Verb):
     """A small network that writes a checkpoint after every step."""
 
-    preload = ("summdiff.research.training.run", "summdiff.cli.train")
+    preload = ("summdiff.research.training.loop", "summdiff.cli.train")
     changes = ("epochs=6", "hold_out=0.2", "validate_every=3", "select=best", "checkpoint_minutes=1e-9")
 
     def prepare(self) -> None:

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from summdiff.cli.crossval import describe_seeds, read_seeds
-from summdiff.cli.epochs import Lines, clock, describe_row
+from summdiff.cli.training_display import Lines, clock, describe_row
 from summdiff.errors import UsageError
 
 
@@ -29,12 +29,12 @@ def test_rows():
 
 def test_lines_are_few(capsys):
     """Of 100 quick epochs: the first, those that were validated, and the last."""
-    lines = Lines(100).labelled("fold 2/5")
-    lines.begin(0, 200)
+    lines = Lines(100).with_label("fold 2/5")
+    lines.on_start(0, 200)
     for epoch in range(100):
         for step in (1, 2):
-            lines.step(2 * epoch + step, 200, 0.5)
-        lines.epoch({"epoch": epoch, "loss": 0.5} | ({"tau": 0.1} if epoch == 49 else {}))
+            lines.on_step(2 * epoch + step, 200, 0.5)
+        lines.on_epoch({"epoch": epoch, "loss": 0.5} | ({"tau": 0.1} if epoch == 49 else {}))
     shown = capsys.readouterr().err.splitlines()
     assert [line.split("  ")[0] for line in shown] == [f"fold 2/5: epoch {epoch}/100" for epoch in (1, 50, 100)]
     assert all("steps/s" in line for line in shown)
@@ -44,14 +44,14 @@ def test_lines_are_few(capsys):
 def test_a_terminal_gets_a_bar_that_is_taken_away(tmp_path):
     code = (
         "import time\n"
-        "from summdiff.cli.epochs import watcher\n"
-        "bar = watcher(2)\n"
-        "bar.begin(0, 4)\n"
+        "from summdiff.cli.training_display import training_display\n"
+        "bar = training_display(2)\n"
+        "bar.on_start(0, 4)\n"
         "for epoch in range(2):\n"
         "    for step in (1, 2):\n"
-        "        bar.step(2 * epoch + step, 4, 0.25)\n"
+        "        bar.on_step(2 * epoch + step, 4, 0.25)\n"
         "        time.sleep(0.15)\n"
-        "    bar.epoch({'epoch': epoch, 'loss': 0.25} | ({'tau': 0.125} if epoch == 0 else {}))\n"
+        "    bar.on_epoch({'epoch': epoch, 'loss': 0.25} | ({'tau': 0.125} if epoch == 0 else {}))\n"
         "bar.close()\n"
     )
     ours, theirs = pty.openpty()
@@ -79,7 +79,7 @@ def test_a_terminal_gets_a_bar_that_is_taken_away(tmp_path):
 def test_seeds():
     assert read_seeds(["0,1", "7"]) == [0, 1, 7]
     assert read_seeds([]) == []
-    with pytest.raises(UsageError, match="'x' is no seed: write whole numbers from 0"):
+    with pytest.raises(UsageError, match="'x' is not a seed: write whole numbers from 0"):
         read_seeds(["0,x"])
     with pytest.raises(UsageError, match="given twice"):
         read_seeds(["0,1", "1"])

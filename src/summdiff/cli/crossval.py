@@ -1,4 +1,4 @@
-"""`summdiff crossval`: how well a recipe does on videos that it was not trained on."""
+"""`summdiff crossval`: test a recipe on videos that it was not trained on."""
 
 from __future__ import annotations
 
@@ -27,29 +27,29 @@ def crossval(
         typer.Option(metavar="0,1,2", help="Run with each seed, and print mean ± deviation.", show_default=False),
     ] = None,
 ) -> None:
-    """Cross-validate a recipe: every video is predicted once, by a model that never saw it.
+    """Cross-validate a recipe: every video is predicted once, by a model that was not trained on it.
 
     Writes metrics.json, predictions.h5 (for `summdiff evaluate`), splits.json, recipe.yaml and each fold's model to
-    `crossval` in the recipe's output folder, with --seeds to a folder in it for each seed; and prints the agreement
-    with annotators beside that of ridge regression on the same inputs, random scores, and the annotators among
-    themselves. Folds that are finished are not trained again.
+    `crossval` in the recipe's output folder; with --seeds, to one folder per seed. Prints the agreement with
+    annotators, next to that of ridge regression on the same inputs, of random scores, and of the annotators with each
+    other. Finished folds are not trained again.
     """
-    from summdiff.cli.epochs import watcher
     from summdiff.cli.results import print_evaluation
+    from summdiff.cli.training_display import training_display
     from summdiff.research.training.crossval import cross_validate, cross_validate_seeds, over_seeds
+    from summdiff.research.training.processes import Interrupted
     from summdiff.research.training.recipe_files import read_recipe
-    from summdiff.research.training.signals import Interrupted
 
     numbers = read_seeds(seeds or ())
     checked = read_recipe(recipe, overrides or ())
-    display = watcher(checked.epochs, bar=False)
+    display = training_display(checked.epochs, bar=False)
     try:
         if not numbers:
-            result = cross_validate(checked, processes=processes, watcher=display)
+            result = cross_validate(checked, processes=processes, callbacks=display)
             print_evaluation(result.evaluation)
             print(result.path)
             return
-        path, results = cross_validate_seeds(checked, numbers, processes=processes, watcher=display)
+        path, results = cross_validate_seeds(checked, numbers, processes=processes, callbacks=display)
     except Interrupted as stop:
         print(f"summdiff: {stop}", file=sys.stderr)
         raise typer.Exit(stop.exit_code) from stop
@@ -60,15 +60,15 @@ def crossval(
 
 
 def read_seeds(listed: list[str] | tuple[str, ...]) -> list[int]:
-    """Seeds from words such as "0,1,2" and "3".
+    """Parse seeds such as "0,1,2" and "3".
 
     Raises:
-        UsageError: one is no whole number from 0, or given twice.
+        UsageError: a seed is not a whole number from 0, or is given twice.
     """
     words = [word.strip() for text in listed for word in text.split(",")]
     wrong = [word for word in words if not (word.isascii() and word.isdigit())]
     if wrong:
-        raise UsageError(f"'{wrong[0]}' is no seed: write whole numbers from 0, for instance --seeds 0,1,2.")
+        raise UsageError(f"'{wrong[0]}' is not a seed: write whole numbers from 0, for instance --seeds 0,1,2.")
     numbers = [int(word) for word in words]
     if len(set(numbers)) < len(numbers):
         raise UsageError(f"A seed is given twice in --seeds {','.join(words)}.")
@@ -76,7 +76,7 @@ def read_seeds(listed: list[str] | tuple[str, ...]) -> list[int]:
 
 
 def describe_seeds(over: dict[str, Any], name: str) -> list[str]:
-    """Mean and deviation of each measure of the model, as lines to read; F1 and MAP from 0 to 1."""
+    """Format mean and deviation of each measure of a model, one line each; F1 and MAP from 0 to 1."""
     seeds = ", ".join(str(seed) for seed in over["seeds"])
     lines = [f"{name}, mean ± standard deviation over seeds {seeds}:"]
     for measure, row in over["rows"][name].items():

@@ -65,7 +65,7 @@ def reproduce(
     from summdiff.research.reproduce.progress import Progress
     from summdiff.research.reproduce.reproduce import Request, write_document
     from summdiff.research.reproduce.reproduce import reproduce as run
-    from summdiff.research.training.signals import Interrupted
+    from summdiff.research.training.processes import Interrupted
 
     if "docs" in names:
         if len(names) > 1:

@@ -1,4 +1,4 @@
-"""`summdiff train`: train a model as a recipe says."""
+"""`summdiff train`: train a model from a recipe."""
 
 from __future__ import annotations
 
@@ -27,32 +27,30 @@ def train(
         bool, typer.Option("--dry-run", help="Do everything once, on two batches, and leave nothing behind.")
     ] = False,
 ) -> None:
-    """Train a model on the videos of the recipe's data and write it to the recipe's output folder.
+    """Train a model on a recipe's data and write it to the recipe's output folder.
 
-    The data is the recipe's `data` file, or the usual one of its `kind` in the folder $SUMMDIFF_DATA. An interrupted
-    run goes on where it was: Ctrl-C or SIGTERM finish the step, save and leave, a second one leaves at once. Logs are
+    The data is the recipe's `data` file, or the usual file of its `kind` in the folder $SUMMDIFF_DATA. Ctrl-C or
+    SIGTERM finish the step, save and leave; a second one leaves at once. The same command goes on from there. Logs are
     log.csv and, for TensorBoard, tensorboard/. `summdiff summarize --model FOLDER` uses the result.
     """
-    from summdiff.cli.epochs import watcher
-    from summdiff.research.training.loop import LostProcess
+    from summdiff.cli.training_display import training_display
+    from summdiff.research.training.loop import train as run
+    from summdiff.research.training.processes import Interrupted, LostProcess, is_first_process
     from summdiff.research.training.recipe_files import read_recipe
-    from summdiff.research.training.run import is_first_process
-    from summdiff.research.training.run import train as run
-    from summdiff.research.training.signals import Interrupted
 
     checked = read_recipe(recipe, overrides or ())
-    display = watcher(checked.epochs)
+    display = training_display(checked.epochs)
     try:
-        folder = run(checked, watcher=display, dry_run=dry_run)
+        folder = run(checked, callbacks=display, dry_run=dry_run)
     except Interrupted as stop:
         display.close()
-        if not is_first_process():  # a launcher would kill the first process, which may still be saving
+        if not is_first_process():  # a launcher may kill the first process, which is saving
             raise typer.Exit(0) from stop
         print(f"summdiff: {stop}", file=sys.stderr)
         raise typer.Exit(stop.exit_code) from stop
     except LostProcess as loss:
         display.close()
-        if not loss.is_news:
+        if not loss.first_to_notice:
             raise typer.Exit(1) from None
         raise
     finally:

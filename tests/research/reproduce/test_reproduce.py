@@ -36,7 +36,7 @@ from summdiff.research.reproduce.reproduce import (
 from summdiff.research.reproduce.tables import Part
 from summdiff.research.reproduce.tiny_data import tiny_files
 from summdiff.research.reproduce.verdicts import ahead, both, not_behind
-from summdiff.research.training.signals import Interrupted
+from summdiff.research.training.processes import Interrupted
 
 ROOT = Path(__file__).parents[3]
 

@@ -52,7 +52,7 @@ def test_a_damaged_newest_is_passed_over_with_a_sentence(folder, damage):
 def test_none_and_another(tmp_path, folder):
     (tmp_path / "empty").mkdir()
     assert Checkpoints(tmp_path / "empty", "ours").newest() is None
-    with pytest.raises(UsageError, match="of another recipe or other data"):
+    with pytest.raises(UsageError, match="belongs to another recipe or other data"):
         Checkpoints(folder, "theirs").newest()
 
 

@@ -18,19 +18,19 @@ from summdiff.evaluation import evaluate, read_predictions
 from summdiff.research.networks.folder import load_network
 from summdiff.research.training import folds
 from summdiff.research.training.crossval import cross_validate, cross_validate_seeds
-from summdiff.research.training.logs import Watcher
+from summdiff.research.training.logs import Callbacks
 from summdiff.research.training.recipe import Recipe
 from summdiff.research.training.recipe_files import read_recipe
 from summdiff.scoring import load_model
 
 
-class Noted(Watcher):
+class Noted(Callbacks):
     """Notes what is said, also in other processes."""
 
     def __init__(self, path):
         self.path = path
 
-    def say(self, sentence):
+    def message(self, sentence):
         with self.path.open("a") as file:
             file.write(f"{sentence}\n")
 
@@ -44,9 +44,9 @@ def result(data_file, tmp_path_factory):
         "network: {width: 16, heads: 2, encoder_layers: 1, denoiser_layers: 1}\n"
         "diffusion: {samples: 2, steps: 2}\naugmentation: {views: 1}\n"
     )
-    watcher = Noted(folder / "said.txt")
-    found = cross_validate(read_recipe(folder / "recipe.yaml"), processes=2, watcher=watcher)
-    return found, watcher.path.read_text().splitlines()
+    callbacks = Noted(folder / "said.txt")
+    found = cross_validate(read_recipe(folder / "recipe.yaml"), processes=2, callbacks=callbacks)
+    return found, callbacks.path.read_text().splitlines()
 
 
 def test_every_video_is_predicted_once_by_a_model_that_never_saw_it(result, data_file):
@@ -196,14 +196,14 @@ def test_seeds(data_file, tmp_path, monkeypatch):
 def test_other_data_sets(kind, small_files, tmp_path):
     """With features on a grid of their own (SumMe), and with domains."""
     path = small_files(kind)
-    watcher = Noted(tmp_path / "said.txt")
-    found = cross_validate(small(path, tmp_path / "out", kind=kind, conditioning="features"), watcher=watcher)
+    callbacks = Noted(tmp_path / "said.txt")
+    found = cross_validate(small(path, tmp_path / "out", kind=kind, conditioning="features"), callbacks=callbacks)
     rows = found.evaluation.means
     assert {"small", "ridge", "random", "oracle"} <= set(rows)
     measure = {"summe": "tau_b", "youtube_highlights": "map", "mr_hisum": "tau"}[kind]
     assert rows["random"][measure].value < rows["oracle"][measure].value
     assert len(found.evaluation.names) == (5 if kind == "summe" else 6)
-    assert ("1 of 6 videos" in watcher.path.read_text()) == (kind == "summe")
+    assert ("1 of 6 videos" in callbacks.path.read_text()) == (kind == "summe")
     if kind == "youtube_highlights":
         assert {"map_dog", "map_surfing"} <= set(found.metrics["folds"][0]["test"])
 
@@ -224,12 +224,12 @@ def test_published_splits(data_file, tmp_path):
         for test in (names[:2], names[1:3])
     ]
     (tmp_path / "splits.json").write_text(json.dumps(splits))
-    watcher = Noted(tmp_path / "said.txt")
+    callbacks = Noted(tmp_path / "said.txt")
     recipe = small(data_file, tmp_path / "out", splits=tmp_path / "splits.json", validation=0.25)
-    found = cross_validate(recipe, watcher=watcher)
+    found = cross_validate(recipe, callbacks=callbacks)
     assert found.evaluation.names == names[:3]
     assert [len(fold["split"]["validation"]) for fold in found.metrics["folds"]] == [2, 2]
-    assert "1 videos of other files" in watcher.path.read_text()
+    assert "1 videos of other files" in callbacks.path.read_text()
     first = read_predictions(found.path.with_name("fold0") / "predictions.h5").curves["video_2"]
     assert np.array_equal(read_predictions(found.path.with_name("predictions.h5")).curves["video_2"], first)
 

@@ -14,10 +14,9 @@ from summdiff.pipeline import summarize
 from summdiff.research.networks.registry import ARCHITECTURES
 from summdiff.research.reproduce import systems
 from summdiff.research.training.crossval import cross_validate
-from summdiff.research.training.loop import fit
+from summdiff.research.training.loop import fit, train
 from summdiff.research.training.recipe import Recipe
 from summdiff.research.training.recipe_files import read_recipe
-from summdiff.research.training.run import train
 from summdiff.scoring import load_model
 
 SMALL = {

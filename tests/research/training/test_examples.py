@@ -6,12 +6,12 @@ from summdiff.data.mr_hisum import MrHiSum
 from summdiff.data.registry import open_dataset
 from summdiff.data.splits import Split
 from summdiff.data.synthetic import make_synthetic
-from summdiff.research.training import loop
 from summdiff.research.training.examples import Batches, Examples
 from summdiff.research.training.loop import fit
+from summdiff.research.training.processes import launch
 from summdiff.research.training.recipe import Recipe
 from summdiff.research.training.recipe_files import read_recipe
-from summdiff.research.training.state import Run
+from summdiff.research.training.state import TrainingState
 from summdiff.research.training.targets import count_noised
 from summdiff.research.training.videos import Videos
 
@@ -176,7 +176,7 @@ def test_what_is_known_of_the_data(synthetic):
         assert np.array_equal(inputs, videos.data[name].need_features())
         assert len(curve) == len(inputs)
     every = np.concatenate([inputs for inputs, _ in examples.inputs_and_means()]).astype(np.float64)
-    with_units = Run(recipe, examples, loop.launch(recipe)).network
+    with_units = TrainingState(recipe, examples, launch(recipe)).network
     assert np.allclose(with_units.input_mean, every.mean(axis=0), atol=1e-5)
     assert np.allclose(with_units.input_std, every.std(axis=0), atol=1e-5)
 

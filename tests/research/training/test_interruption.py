@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from summdiff.research.training.loop import train
+from summdiff.research.training.processes import Interrupted, Signals
 from summdiff.research.training.recipe_files import read_recipe
-from summdiff.research.training.run import train
-from summdiff.research.training.signals import Interrupted, Signals
 
 # A checkpoint after every step.
 OFTEN = ["epochs=12", "hold_out=0.2", "validate_every=3", "checkpoint_minutes=1e-9", "select=best"]
@@ -33,7 +33,7 @@ def run(recipe_file, overrides):
 
 
 def run_and_die(recipe_file, overrides, at):
-    """Dies in the `at`-th writing of a file, when half of it is written; the first six are of the rehearsal."""
+    """Dies in the `at`-th writing of a file, when half of it is written; the first six are of the sanity check."""
     written = 0
     sync = os.fsync
 
@@ -53,7 +53,7 @@ def run_and_die(recipe_file, overrides, at):
 def processes():
     """Starts processes that have torch already, within milliseconds."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["summdiff.research.training.run"])
+    context.set_forkserver_preload(["summdiff.research.training.loop"])
     return context
 
 
@@ -136,7 +136,7 @@ def test_killed_at_many_random_moments(processes, whole, recipe_file, tmp_path):
 
 
 def test_killed_while_saving(processes, whole, recipe_file, tmp_path):
-    """The first checkpoint is that of the rehearsal."""
+    """The first checkpoint is that of the sanity check."""
     known, _ = whole
     overrides = [*OFTEN, f"output={tmp_path / 'killed'}"]
     for at in (1, 2, 9, 3):
@@ -176,7 +176,7 @@ def test_a_signal_during_validation(recipe_file, tmp_path, held_out, monkeypatch
     def score_and_signal(self, *arguments, **options):
         if isinstance(self.network, TorchDenoiser):  # not the comparison with the graphs that are written
             calls.append(1)
-        if len(calls) == 4:  # two in the rehearsal, then the first of two
+        if len(calls) == 4:  # two in the sanity check, then the first of two
             signal.raise_signal(signal.SIGTERM)
         return score(self, *arguments, **options)
 
@@ -193,7 +193,7 @@ def test_a_signal_during_validation(recipe_file, tmp_path, held_out, monkeypatch
 
 def test_the_second_signal_is_not_caught():
     code = (
-        "import signal; from summdiff.research.training.signals import Signals\n"
+        "import signal; from summdiff.research.training.processes import Signals\n"
         "with Signals() as signals:\n"
         "    signal.raise_signal(signal.SIGINT)\n"
         "    print(signals.received, flush=True)\n"

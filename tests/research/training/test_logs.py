@@ -4,7 +4,7 @@ import pytest
 from tensorboardX.proto.event_pb2 import Event
 
 from summdiff.errors import OutputError
-from summdiff.research.training.logs import Watcher, write_table
+from summdiff.research.training.logs import Callbacks, write_table
 from summdiff.research.training.loop import fit
 from summdiff.research.training.recipe_files import read_recipe
 
@@ -25,8 +25,8 @@ def scalars(folder):
     return found, purged
 
 
-class Stopper(Watcher):
-    def epoch(self, row):
+class Stopper(Callbacks):
+    def on_epoch(self, row):
         if row["epoch"] == 2:
             raise InterruptedError
 
@@ -35,7 +35,7 @@ def test_what_is_logged(held_out, recipe_file, tmp_path):
     """Also after a break in the third epoch, from which the run goes on at the second."""
     recipe = read_recipe(recipe_file)
     with pytest.raises(InterruptedError):
-        fit(recipe, held_out, tmp_path, watcher=Stopper())
+        fit(recipe, held_out, tmp_path, callbacks=Stopper())
     fit(recipe, held_out, tmp_path)
     rows = list(csv.DictReader((tmp_path / "log.csv").read_text().splitlines()))
     assert [row["epoch"] for row in rows] == ["0", "1", "2", "3"]
@@ -59,21 +59,21 @@ def test_a_table_with_gaps(tmp_path):
 def test_the_watcher_is_told(held_out, recipe_file, tmp_path):
     told = []
 
-    class Told(Watcher):
-        def begin(self, done, total):
+    class Told(Callbacks):
+        def on_start(self, done, total):
             told.append(("begin", done, total))
 
-        def step(self, done, total, loss):
+        def on_step(self, done, total, loss):
             told.append(("step", done, total))
             assert 0 < loss < 1
 
-        def epoch(self, row):
+        def on_epoch(self, row):
             told.append(("epoch", row["epoch"], "tau" in row))
 
     recipe = read_recipe(recipe_file, ["epochs=2"])
-    fit(recipe, held_out, tmp_path, watcher=Told())
+    fit(recipe, held_out, tmp_path, callbacks=Told())
     steps = [("step", done, 4) for done in (1, 2, 3, 4)]
     assert told == [("begin", 0, 4), *steps[:2], ("epoch", 0, False), *steps[2:], ("epoch", 1, True)]
     del told[:]
-    fit(recipe, held_out, tmp_path, watcher=Told())
+    fit(recipe, held_out, tmp_path, callbacks=Told())
     assert told == [("begin", 4, 4)]

@@ -10,11 +10,10 @@ from summdiff.data.tvsum import TVSum
 from summdiff.errors import OutputError, UsageError
 from summdiff.research.networks.folder import write_model
 from summdiff.research.training import loop
-from summdiff.research.training.average import MovingAverage
-from summdiff.research.training.logs import Watcher
+from summdiff.research.training.logs import Callbacks
 from summdiff.research.training.loop import fit
 from summdiff.research.training.recipe_files import read_recipe
-from summdiff.research.training.state import learning_rate
+from summdiff.research.training.state import MovingAverage, learning_rate
 from summdiff.research.training.validation import Quality, validate
 from summdiff.research.training.videos import Videos
 
@@ -27,17 +26,17 @@ class StopError(Exception):
     """What a test breaks a run off with."""
 
 
-class Stopper(Watcher):
+class Stopper(Callbacks):
     """Breaks a run off after some epochs or steps, and keeps the rows that it saw."""
 
     def __init__(self, *, epochs=10**9, steps=10**9):
         self.epochs, self.steps, self.rows = epochs, steps, []
 
-    def step(self, done, total, loss):
+    def on_step(self, done, total, loss):
         if done == self.steps:
             raise StopError
 
-    def epoch(self, row):
+    def on_epoch(self, row):
         self.rows.append(row)
         if row["epoch"] + 1 == self.epochs:
             raise StopError
@@ -66,11 +65,11 @@ def test_interrupted_and_resumed_equals_uninterrupted(held_out, recipe_file, tmp
     recipe = read_recipe(recipe_file, ["epochs=6", "select=best"])
     whole = fit(recipe, held_out, tmp_path / "whole")
     with pytest.raises(StopError):
-        fit(recipe, held_out, tmp_path / "parts", watcher=Stopper(**stopper))
+        fit(recipe, held_out, tmp_path / "parts", callbacks=Stopper(**stopper))
     torch.rand(17)  # whatever happens between must not matter
-    watcher = Stopper()
-    resumed = fit(recipe, held_out, tmp_path / "parts", watcher=watcher)
-    assert watcher.rows[0]["epoch"] == (2 if stopper == {"epochs": 3} else 4)
+    callbacks = Stopper()
+    resumed = fit(recipe, held_out, tmp_path / "parts", callbacks=callbacks)
+    assert callbacks.rows[0]["epoch"] == (2 if stopper == {"epochs": 3} else 4)
     assert torch.equal(weights(whole), weights(resumed))
     assert whole.epoch == resumed.epoch
     logs = [(tmp_path / part / "log.csv").read_text() for part in ("whole", "parts")]
@@ -102,7 +101,7 @@ def test_places_that_cannot_be_used(all_train, recipe_file, tmp_path):
     with pytest.raises(OutputError, match="cannot be made"):
         fit(read_recipe(recipe_file), all_train, tmp_path / "file" / "folder")
     if not torch.backends.mps.is_available():
-        with pytest.raises(UsageError, match="Accelerator 'mps' cannot be used here"):
+        with pytest.raises(UsageError, match="Accelerator 'mps' is not available"):
             fit(read_recipe(recipe_file, ["accelerator=mps"]), all_train, tmp_path)
 
 

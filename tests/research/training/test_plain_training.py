@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from summdiff.research.training.examples import Batches, Examples
-from summdiff.research.training.loop import launch
+from summdiff.research.training.processes import launch
 from summdiff.research.training.recipe_files import read_recipe
-from summdiff.research.training.state import Run
+from summdiff.research.training.state import TrainingState
 
 PLAIN = Path(__file__).resolve().parents[3] / "benchmarks" / "plain_training.py"
 
@@ -31,7 +31,7 @@ def test_the_same_updates_as_a_padded_loop_with_written_out_attention(plain, all
     slow = plain.PlainRun(read_recipe(recipe_file, changes), examples, longest=int(examples.lengths.max()))
     losses = [slow.epoch(Batches(examples, read_recipe(recipe_file, changes)), epoch) for epoch in range(2)]
     recipe = read_recipe(recipe_file, [*changes, "micro_batch=1"])
-    run = Run(recipe, examples, launch(recipe))
+    run = TrainingState(recipe, examples, launch(recipe))
     for epoch in range(2):
         ours = [float(run.update(step)) for step in Batches(examples, recipe).of(epoch)]
         assert ours == pytest.approx(losses[epoch], abs=1e-5)

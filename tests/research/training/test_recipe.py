@@ -7,9 +7,9 @@ from summdiff.documents import with_table
 from summdiff.errors import DataError
 from summdiff.research.networks.summdiff import PRESETS, NetworkConfig
 from summdiff.research.training.fields import field_tables
+from summdiff.research.training.loop import train
 from summdiff.research.training.recipe import Recipe, TargetRecipe
 from summdiff.research.training.recipe_files import read_recipe, recipe_names
-from summdiff.research.training.run import train
 
 
 @pytest.mark.parametrize("name", recipe_names())

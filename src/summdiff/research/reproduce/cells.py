@@ -28,11 +28,10 @@ from summdiff.errors import DataError
 from summdiff.evaluation import MAIN_MEASURE, Evaluation, Predictions, evaluate, predict
 from summdiff.research.training.crossval import cross_validate, system_name
 from summdiff.research.training.folds import RESULT
-from summdiff.research.training.logs import LOG, Watcher
-from summdiff.research.training.loop import make_folder
+from summdiff.research.training.logs import LOG, Callbacks
+from summdiff.research.training.loop import make_folder, train, validation_count
 from summdiff.research.training.recipe import Recipe
 from summdiff.research.training.recipe_files import read_recipe
-from summdiff.research.training.run import train, validated
 from summdiff.research.training.videos import to_cross_validate
 from summdiff.scoring import load_model
 
@@ -195,11 +194,11 @@ class Cells:
         *,
         place: Mapping[str, Any] | None = None,
         processes: int = 1,
-        watcher: Watcher | None = None,
+        callbacks: Callbacks | None = None,
     ) -> None:
         """Nothing is made yet."""
         self.folder, self.place, self.processes = folder, dict(place or {}), processes
-        self.watcher = watcher or Watcher()
+        self.callbacks = callbacks or Callbacks()
 
     def has(self, wanted: Measurement, seed: int) -> bool:
         """Whether nothing needs to be done for it."""
@@ -236,7 +235,7 @@ class Cells:
 
     def _trained(self, cell: Cell, seed: int) -> dict[str, Any]:
         recipe = self.recipe(cell, seed)
-        result = cross_validate(recipe, processes=self.processes, watcher=self.watcher, ridge=False)
+        result = cross_validate(recipe, processes=self.processes, callbacks=self.callbacks, ridge=False)
         folds = result.metrics["folds"]
         names = {system_name(recipe, readout): readout for readout in folds[0]["readouts"]}
         folders = [result.path.parent / f"fold{number}" for number in range(len(folds))]
@@ -248,7 +247,7 @@ class Cells:
                 "curve": _curve(folders, MAIN_MEASURE[cell.ground.kind]),
                 "folds": len(folds),
                 "trained_on": [len(fold["split"]["train"]) for fold in folds],
-                "validated_on": [validated(recipe, len(fold["split"]["validation"])) for fold in folds],
+                "validated_on": [validation_count(recipe, len(fold["split"]["validation"])) for fold in folds],
                 "device": _device(recipe),
                 **result.metrics["cost"],
             }
@@ -268,7 +267,7 @@ class Cells:
         folds = to_cross_validate(recipe, lambda sentence: None)
         for number, fold in reversed(list(enumerate(folds))):  # a video that several test counts as the first says
             model = load_model(folder / f"fold{number}")
-            self.watcher.say(f"Sampling fold {number + 1}/{len(folds)} ({wanted.file.removesuffix('.json')}).")
+            self.callbacks.message(f"Sampling fold {number + 1}/{len(folds)} ({wanted.file.removesuffix('.json')}).")
             drawn = predict(
                 *(model, fold.data, fold.split.test),
                 samples=how.samples,
@@ -287,7 +286,7 @@ class Cells:
         folder = self._folder(cell, seed) / "whole"
         recipe = self.recipe(cell, seed, folder)
         if not (folder / RESULT).exists():
-            train(recipe, watcher=self.watcher)
+            train(recipe, callbacks=self.callbacks)
             with written_whole(folder / RESULT) as partial:
                 partial.write_text("{}\n", encoding="utf-8")
         how = recipe.diffusion

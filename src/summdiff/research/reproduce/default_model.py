@@ -31,8 +31,8 @@ from summdiff.research.reproduce.claims import Drawn
 from summdiff.research.reproduce.summe import one_video, zero_shot
 from summdiff.research.reproduce.systems import Row, Said, print_table, whole_numbers, write_csv
 from summdiff.research.training.crossval import CrossValidation, cross_validate_seeds
+from summdiff.research.training.processes import Interrupted
 from summdiff.research.training.recipe_files import read_recipe
-from summdiff.research.training.signals import Interrupted
 from summdiff.scoring import load_model
 
 COLUMNS = ("measure", "value", "low", "high", "alternative", "alternative_value")
@@ -55,7 +55,7 @@ def main() -> None:
         recipe = read_recipe(asked.recipe, asked.set)
         seeds = whole_numbers(asked.seeds)
         asked.output.parent.mkdir(parents=True, exist_ok=True)
-        _, results = cross_validate_seeds(recipe, seeds, processes=asked.processes, watcher=Said())
+        _, results = cross_validate_seeds(recipe, seeds, processes=asked.processes, callbacks=Said())
         rows = cross_validated(results)
         rows += three_claims(results, seeds, recipe.data_path())
         if asked.summe:

@@ -6,12 +6,12 @@ import sys
 import time
 from typing import Self
 
-from summdiff.research.training.logs import Row, Watcher
+from summdiff.research.training.logs import Callbacks, LogRow
 
 _EVERY = 30.0  # seconds between two lines of the same training
 
 
-class Progress(Watcher):
+class Progress(Callbacks):
     """Lines on the error stream. Can be pickled, for folds in other processes."""
 
     def __init__(self) -> None:
@@ -24,24 +24,24 @@ class Progress(Watcher):
         self._said = self._began
         self._print(f"{task}{self._time_left()}")
 
-    def labelled(self, label: str) -> Self:
+    def with_label(self, label: str) -> Self:
         """The same for a fold."""
         made = type(self)()
         made.__dict__ |= self.__dict__ | {"_label": f"{label}: "}
         return made
 
-    def say(self, sentence: str) -> None:
+    def message(self, sentence: str) -> None:
         """Print it."""
         self._print(f"  {self._label}{sentence}")
 
-    def step(self, done: int, total: int, loss: float) -> None:
+    def on_step(self, done: int, total: int, loss: float) -> None:
         """A line every half a minute."""
         now = time.monotonic()
         if now - self._said > _EVERY:
             self._said = now
             self._print(f"  {self._label}step {done}/{total}, loss {loss:.4f}{self._time_left()}")
 
-    def epoch(self, row: Row) -> None:
+    def on_epoch(self, row: LogRow) -> None:
         """Nothing: validation is in the logs."""
 
     def _time_left(self) -> str:

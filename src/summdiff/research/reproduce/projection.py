@@ -116,12 +116,12 @@ def _cost(name: str, path: Path, batch: int, threads: int) -> Cost:
 def _update(recipe: object, videos: Videos) -> None:
     """One update on all of these videos."""
     from summdiff.research.training.examples import Batches, Examples
-    from summdiff.research.training.loop import launch
+    from summdiff.research.training.processes import launch
     from summdiff.research.training.recipe import Recipe
-    from summdiff.research.training.state import Run
+    from summdiff.research.training.state import TrainingState
 
     assert isinstance(recipe, Recipe)  # noqa: S101
     examples = Examples(videos, recipe)
-    run = Run(recipe, examples, launch(recipe))
+    run = TrainingState(recipe, examples, launch(recipe))
     for step in Batches(examples, recipe).of(0):
         run.update(step)

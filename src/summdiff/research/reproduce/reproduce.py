@@ -97,7 +97,7 @@ def reproduce(asked: Request, *, dry_run: bool = False, progress: Progress | Non
         Interrupted: by SIGINT or SIGTERM; the same request goes on.
     """
     progress = progress or Progress()
-    say = progress.say
+    say = progress.message
     grounds, scale = grounds_of(asked), Scale(asked.quick, tuple(asked.overrides))
     for ground in grounds:
         systems_on(ground)  # refused before anything else is done
@@ -105,7 +105,7 @@ def reproduce(asked: Request, *, dry_run: bool = False, progress: Progress | Non
     if not dry_run:  # where nothing can be written is found before hours of training
         make_folder(asked.results)
         make_folder(asked.kept)
-    cells = Cells(asked.kept, place=asked.place, processes=asked.processes, watcher=progress)
+    cells = Cells(asked.kept, place=asked.place, processes=asked.processes, callbacks=progress)
     tasks = [task for task in tasks_of(planned, asked.seeds) if not cells.has(task.what, task.seed)]
     paces = None if asked.quick and not dry_run else Paces(cells, say)
     seconds = _estimated(tasks, paces) if paces else {}

@@ -31,10 +31,10 @@ from summdiff.atomic import written_whole
 from summdiff.errors import SummdiffError, UsageError
 from summdiff.research.networks.registry import ARCHITECTURES
 from summdiff.research.training.crossval import CrossValidation, cross_validate_seeds, system_name
-from summdiff.research.training.logs import Watcher
+from summdiff.research.training.logs import Callbacks
+from summdiff.research.training.processes import Interrupted
 from summdiff.research.training.recipe import Recipe
 from summdiff.research.training.recipe_files import read_recipe, recipe_names
-from summdiff.research.training.signals import Interrupted
 
 COLUMNS = (
     *("system", "variant", "seeds", "tau", "tau_sd", "rho", "rho_sd"),
@@ -65,7 +65,7 @@ class System:
 
 
 def run_systems(
-    recipes: Sequence[Recipe], seeds: Sequence[int], *, processes: int, watcher: Watcher | None = None
+    recipes: Sequence[Recipe], seeds: Sequence[int], *, processes: int, callbacks: Callbacks | None = None
 ) -> list[System]:
     """Cross-validate each recipe with each seed.
 
@@ -79,11 +79,11 @@ def run_systems(
     for what, values in (("name", [r.name for r in recipes]), ("output", [str(r.output) for r in recipes])):
         if len(set(values)) < len(values):
             raise UsageError(f"Two of the recipes have the same {what}: {', '.join(values)}.")
-    watcher = watcher or Watcher()
+    callbacks = callbacks or Callbacks()
     systems = []
     for recipe in recipes:
-        watcher.say(f"{recipe.name}:")
-        _, results = cross_validate_seeds(recipe, seeds, processes=processes, watcher=watcher)
+        callbacks.message(f"{recipe.name}:")
+        _, results = cross_validate_seeds(recipe, seeds, processes=processes, callbacks=callbacks)
         systems.append(System(recipe, results))
     return systems
 
@@ -196,10 +196,10 @@ def parser(about: str | None, output: Path) -> argparse.ArgumentParser:
     return made
 
 
-class Said(Watcher):
+class Said(Callbacks):
     """Prints what cross-validation says of its folds."""
 
-    def say(self, sentence: str) -> None:
+    def message(self, sentence: str) -> None:
         """Print it on the error stream."""
         print(sentence, file=sys.stderr, flush=True)
 
@@ -210,7 +210,7 @@ def run(asked: argparse.Namespace) -> tuple[list[System], list[int]]:
         seeds = whole_numbers(asked.seeds)
         recipes = [read_recipe(path, asked.set) for path in asked.recipes or every_recipe("tvsum")]
         asked.output.parent.mkdir(parents=True, exist_ok=True)
-        return run_systems(recipes, seeds, processes=asked.processes, watcher=Said()), seeds
+        return run_systems(recipes, seeds, processes=asked.processes, callbacks=Said()), seeds
     except Interrupted as stop:
         print(stop, file=sys.stderr)
         sys.exit(stop.exit_code)

@@ -1,4 +1,4 @@
-"""Checkpoints: whole files only, the last two of them, and the newest that is not damaged."""
+"""Checkpoint files: written atomically, the last two kept, the newest undamaged one read."""
 
 from __future__ import annotations
 
@@ -20,28 +20,28 @@ from summdiff.errors import UsageError
 
 _KEPT = 2
 _PREFIX, _SUFFIX = "checkpoint-", ".pt"
-_DIGEST = 32  # bytes at a file's end; torch reads a file with flipped bits without a word
+_DIGEST = 32  # bytes at a file's end; torch does not notice flipped bits
 
 
 class Checkpoints:
-    """The checkpoints in a folder, `checkpoint-00000012.pt` for twelve steps done.
+    """The checkpoints in a folder: `checkpoint-00000012.pt` after 12 steps.
 
-    Each holds what `save` is given, all random states, the versions that wrote it and `identity`; loading runs no code
-    from it.
+    Each holds the state given to `save`, the random states, the versions of the software and `identity`. Loading one
+    runs no code from it.
     """
 
     def __init__(self, directory: Path, identity: str, say: Callable[[str], None] = lambda sentence: None) -> None:
-        """Look at nothing yet.
+        """Read nothing yet.
 
         Args:
             directory: the folder.
-            identity: of recipe and data; a checkpoint of another is not used.
-            say: told where a damaged one was passed over.
+            identity: of recipe and data; a checkpoint with another one is not used.
+            say: called with a message if a damaged checkpoint is skipped.
         """
         self._directory, self._identity, self._say = directory, identity, say
 
     def save(self, state: dict[str, Any], step: int) -> Path:
-        """Write a checkpoint beside its final name, then rename it, then remove all but the last two.
+        """Write a checkpoint, then remove all but the last two.
 
         Raises:
             OutputError: it cannot be written.
@@ -53,10 +53,10 @@ class Checkpoints:
         return path
 
     def newest(self) -> dict[str, Any] | None:
-        """The newest whole checkpoint, None where there is none at all.
+        """Return the newest undamaged checkpoint, or None if there are no checkpoints.
 
         Raises:
-            UsageError: all are damaged, or it is of another recipe or data.
+            UsageError: all are damaged, or it belongs to another recipe or other data.
         """
         paths = self.paths()
         for path in reversed(paths):
@@ -65,44 +65,44 @@ class Checkpoints:
                 self._say(f"'{path}' is damaged; the run goes on from the checkpoint before.")
                 continue
             if state["identity"] != self._identity:
-                raise UsageError(f"'{path}' is of another recipe or other data: remove it or set resume=never.")
+                raise UsageError(f"'{path}' belongs to another recipe or other data: remove it or set resume=never.")
             return state
         if paths:
             raise UsageError(f"All checkpoints in '{self._directory}' are damaged: remove them or set resume=never.")
         return None
 
     def remove(self) -> None:
-        """Remove them all."""
+        """Remove all checkpoints."""
         for path in self.paths():
             path.unlink(missing_ok=True)
 
     def tidy(self) -> None:
-        """Remove what killed runs left half-written."""
+        """Remove half-written files of killed runs."""
         sweep(self._directory)
 
     def paths(self) -> list[Path]:
-        """The files, oldest first."""
+        """Return the files, oldest first."""
         return sorted(self._directory.glob(f"{_PREFIX}*{_SUFFIX}"))
 
 
 def write(path: Path, state: dict[str, Any]) -> None:
-    """Write a file that `read` takes, so that it is there whole or not at all, even where the power fails.
+    """Write a file for `read` atomically, safe against power loss.
 
     Raises:
         OutputError: it cannot be written.
     """
     content = io.BytesIO()
     torch.save(state, content)
-    whole = content.getbuffer()
+    buffer = content.getbuffer()
     with written_whole(path) as partial, partial.open("wb") as file:
-        file.write(whole)
-        file.write(hashlib.sha256(whole).digest())
+        file.write(buffer)
+        file.write(hashlib.sha256(buffer).digest())
         file.flush()
         os.fsync(file.fileno())
 
 
 def read(path: Path) -> dict[str, Any] | None:
-    """What such a file holds, on the processor; None if it is damaged."""
+    """Return the contents of a file from `write`, on the CPU; None if it is damaged."""
     try:
         whole = path.read_bytes()
         content, digest = whole[:-_DIGEST], whole[-_DIGEST:]
@@ -115,7 +115,7 @@ def read(path: Path) -> dict[str, Any] | None:
 
 
 def random_states() -> dict[str, Any]:
-    """The states of all global generators, in types that can be read without running code."""
+    """Return the states of all global random generators, in types that load without running code."""
     kind, keys, *rest = np.random.get_state()
     return {
         "torch": torch.get_rng_state(),
@@ -126,7 +126,7 @@ def random_states() -> dict[str, Any]:
 
 
 def set_random_states(states: dict[str, Any]) -> None:
-    """Set all global generators to such states; those of accelerators where there are as many."""
+    """Restore the global random generators; those of CUDA if the number of devices is the same."""
     torch.set_rng_state(states["torch"])
     if states["cuda"] and len(states["cuda"]) == torch.cuda.device_count():
         torch.cuda.set_rng_state_all(states["cuda"])
@@ -136,5 +136,5 @@ def set_random_states(states: dict[str, Any]) -> None:
 
 
 def versions() -> dict[str, str]:
-    """Of what decides the numbers."""
+    """Return the versions of the software that affects results."""
     return {"summdiff": __version__, "torch": str(torch.__version__), "numpy": np.__version__}

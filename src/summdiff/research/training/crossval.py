@@ -21,7 +21,7 @@ from summdiff.evaluation import Evaluation, Predictions, at_judged_steps, write_
 from summdiff.evaluation import evaluate as judge_systems
 from summdiff.metrics.variety import spread_and_coherence
 from summdiff.research.training.folds import Fold, FoldJob, predictions_file, run_folds
-from summdiff.research.training.logs import Watcher
+from summdiff.research.training.logs import Callbacks
 from summdiff.research.training.loop import make_folder
 from summdiff.research.training.recipe import Recipe
 from summdiff.research.training.ridge import ridge_curves
@@ -47,7 +47,7 @@ class CrossValidation:
 
 
 def cross_validate(
-    recipe: Recipe, *, processes: int = 1, watcher: Watcher | None = None, ridge: bool = True
+    recipe: Recipe, *, processes: int = 1, callbacks: Callbacks | None = None, ridge: bool = True
 ) -> CrossValidation:
     """Train and test a recipe on each fold and write metrics, predictions, splits, the recipe, and each fold's model.
 
@@ -57,18 +57,18 @@ def cross_validate(
         recipe: what to train; the files go to `crossval` in its output folder.
         processes: folds trained at the same time, with more than one each in a process of its own, all with
             `recipe.threads` threads.
-        watcher: told how it goes; with several processes it must be possible to pickle.
+        callbacks: told how it goes; with several processes it must be possible to pickle.
         ridge: whether ridge regression on the same inputs is set beside the model.
 
     Raises:
         DataError, UsageError, OutputError: as said in one sentence.
         Interrupted: by SIGINT or SIGTERM; the same call goes on.
     """
-    return _all([recipe], [recipe.output / "crossval"], processes, watcher or Watcher(), ridge=ridge)[0]
+    return _all([recipe], [recipe.output / "crossval"], processes, callbacks or Callbacks(), ridge=ridge)[0]
 
 
 def cross_validate_seeds(
-    recipe: Recipe, seeds: Sequence[int], *, processes: int = 1, watcher: Watcher | None = None
+    recipe: Recipe, seeds: Sequence[int], *, processes: int = 1, callbacks: Callbacks | None = None
 ) -> tuple[Path, list[CrossValidation]]:
     """Cross-validate with each seed, in `crossval/seed<n>`, and write mean and deviation to `crossval/seeds.json`.
 
@@ -76,7 +76,7 @@ def cross_validate_seeds(
     """
     directory = recipe.output / "crossval"
     recipes = [recipe.model_copy(update={"seed": seed}) for seed in seeds]
-    results = _all(recipes, [directory / f"seed{seed}" for seed in seeds], processes, watcher or Watcher())
+    results = _all(recipes, [directory / f"seed{seed}" for seed in seeds], processes, callbacks or Callbacks())
     path = directory / "seeds.json"
     with written_whole(path) as partial:
         partial.write_text(json.dumps(over_seeds(seeds, results), indent=1) + "\n", encoding="utf-8")
@@ -96,12 +96,12 @@ def over_seeds(seeds: Sequence[int], results: Sequence[CrossValidation]) -> dict
 
 
 def _all(
-    recipes: Sequence[Recipe], directories: Sequence[Path], processes: int, watcher: Watcher, *, ridge: bool = True
+    recipes: Sequence[Recipe], directories: Sequence[Path], processes: int, callbacks: Callbacks, *, ridge: bool = True
 ) -> list[CrossValidation]:
     """Cross-validations that share data and folds, their folds trained side by side."""
     if recipes[0].devices > 1:
         raise UsageError("Cross-validation shares out folds, not batches: set devices=1 and use --processes.")
-    folds = to_cross_validate(recipes[0], watcher.say)
+    folds = to_cross_validate(recipes[0], callbacks.message)
     for videos in folds:
         if not videos.split.test:
             raise DataError(f"'{recipes[0].splits}' has a split without test videos that have features.")
@@ -111,16 +111,16 @@ def _all(
             label = f"fold {number + 1}/{len(folds)}"
             if len(recipes) > 1:
                 label = f"seed {recipe.seed} {label}"
-            jobs.append(FoldJob(recipe, videos, directory / f"fold{number}", label, watcher.labelled(label)))
+            jobs.append(FoldJob(recipe, videos, directory / f"fold{number}", label, callbacks.with_label(label)))
     for directory in directories:
         make_folder(directory)
     found: list[Fold | None] = [None] * len(jobs)
-    for number, fold in run_folds(jobs, processes, watcher):
+    for number, fold in run_folds(jobs, processes, callbacks):
         found[number] = fold
         main = " ".join(f"{name} {value:.4f}" for name, value in fold.result["test"].items())
-        watcher.say(f"{jobs[number].label} is finished: {main}")
+        callbacks.message(f"{jobs[number].label} is finished: {main}")
     done = [fold for fold in found if fold is not None]
-    beside = _ridge(recipes[0], folds, watcher) if ridge else {}
+    beside = _ridge(recipes[0], folds, callbacks) if ridge else {}
     return [
         _summed_up(recipe, folds, done[i * len(folds) : (i + 1) * len(folds)], beside, directory)
         for i, (recipe, directory) in enumerate(zip(recipes, directories, strict=True))
@@ -132,10 +132,10 @@ def system_name(recipe: Recipe, readout: str) -> str:
     return recipe.name if readout == "scores" else f"{recipe.name} by {readout}"
 
 
-def _ridge(recipe: Recipe, folds: Sequence[Videos], watcher: Watcher) -> dict[str, NDArray[np.float64]]:
+def _ridge(recipe: Recipe, folds: Sequence[Videos], callbacks: Callbacks) -> dict[str, NDArray[np.float64]]:
     """Ridge regression's curves (N,), at the steps that are judged; none where there is too much data."""
     if _bytes(folds[0]) > _RIDGE:
-        watcher.say("The data is too large to set ridge regression beside the model.")
+        callbacks.message("The data is too large to set ridge regression beside the model.")
         return {}
     data = folds[0].data
     names = {

@@ -6,7 +6,6 @@ So a run that goes on needs no state of a loader, and several processes draw jus
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -18,6 +17,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from summdiff.data.video import AnnotatedVideo
 from summdiff.research.networks.summdiff.relational_fit import Annotated, Curve
 from summdiff.research.training.batches import Batch, Example, collate, length_buckets
+from summdiff.research.training.processes import ignore_signals
 from summdiff.research.training.recipe import Recipe, TargetRecipe
 from summdiff.research.training.targets import ONE_CURVE, draw, one_curve
 from summdiff.research.training.videos import Videos, further_data, names_with_features
@@ -202,7 +202,7 @@ class Batches:
             pin_memory=pinned,
             # Spawned, not forked: a forked torch may hang on locks of threads that the child does not have.
             multiprocessing_context="spawn" if workers else None,
-            worker_init_fn=_leave_signals_to_the_loop if workers else None,
+            worker_init_fn=ignore_signals if workers else None,
         )
 
     @property
@@ -251,9 +251,3 @@ class _Plan(Sampler[list[tuple[int, int]]]):
 
     def __len__(self) -> int:
         return len(self.batches)
-
-
-def _leave_signals_to_the_loop(worker: int) -> None:
-    """Ctrl-C reaches reading processes too; they must live until the loop has saved, and end with it."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)

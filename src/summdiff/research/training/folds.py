@@ -21,11 +21,10 @@ from summdiff.evaluation import Predictions, predict, read_predictions, write_pr
 from summdiff.research.networks.folder import write_model
 from summdiff.research.networks.inference import module_of
 from summdiff.research.training.checkpoint import Checkpoints
-from summdiff.research.training.logs import Watcher
-from summdiff.research.training.loop import fit, identity
+from summdiff.research.training.logs import Callbacks
+from summdiff.research.training.loop import fit, identity, provenance
+from summdiff.research.training.processes import Interrupted, Signals
 from summdiff.research.training.recipe import Recipe
-from summdiff.research.training.run import describe
-from summdiff.research.training.signals import Interrupted, Signals
 from summdiff.research.training.transfer import other_spaces
 from summdiff.research.training.validation import quality, validate
 from summdiff.research.training.videos import Videos
@@ -42,7 +41,7 @@ class FoldJob:
     videos: Videos
     directory: Path
     label: str
-    watcher: Watcher
+    callbacks: Callbacks
 
     @property
     def identity(self) -> str:
@@ -57,7 +56,7 @@ class Fold:
     predictions: Mapping[str, Predictions]
 
 
-def run_folds(jobs: Sequence[FoldJob], processes: int, watcher: Watcher) -> Iterator[tuple[int, Fold]]:
+def run_folds(jobs: Sequence[FoldJob], processes: int, callbacks: Callbacks) -> Iterator[tuple[int, Fold]]:
     """Number and result of each job, as they are finished; those that were before come first."""
     waiting = []
     for number, job in enumerate(jobs):
@@ -83,7 +82,7 @@ def run_folds(jobs: Sequence[FoldJob], processes: int, watcher: Watcher) -> Iter
                     number = waiting.pop(0)
                     running[pool.submit(run_fold, jobs[number])] = number
                 labels = ", ".join(jobs[number].label for number in running.values())
-                watcher.say(f"Running {labels}; {len(waiting)} more to come.")
+                callbacks.message(f"Running {labels}; {len(waiting)} more to come.")
                 for future in wait(running, return_when=FIRST_COMPLETED).done:
                     yield running.pop(future), future.result()
         except BaseException as error:
@@ -126,7 +125,7 @@ def run_fold(job: FoldJob) -> Fold:
     """Train on one fold; its quality on validation and test videos, and the curves of the latter."""
     recipe, videos, directory = job.recipe, job.videos, job.directory
     data, split = videos.data, videos.split
-    trained = fit(recipe, videos, directory, watcher=job.watcher)
+    trained = fit(recipe, videos, directory, callbacks=job.callbacks)
     assert trained is not None  # noqa: S101 (no dry run)
     model, how = trained.model, recipe.diffusion
     validation = validate(model, (data[name] for name in split.validation), recipe) if split.validation else None
@@ -156,7 +155,7 @@ def run_fold(job: FoldJob) -> Fold:
     for readout, predictions in found.items():
         path = directory / predictions_file(readout)
         write_predictions(path, predictions.curves, about=predictions.about, means=predictions.means)
-    write_model(model, directory, provenance=describe(recipe, videos))
+    write_model(model, directory, provenance=provenance(recipe, videos))
     with written_whole(directory / RESULT) as partial:
         partial.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     Checkpoints(directory, job.identity).remove()

@@ -1,4 +1,4 @@
-"""What a run says of itself: `log.csv`, TensorBoard, and whoever watches."""
+"""The log of a training run: `log.csv`, TensorBoard, and callbacks for progress."""
 
 from __future__ import annotations
 
@@ -14,37 +14,37 @@ from summdiff.atomic import written_whole
 
 LOG = "log.csv"
 BOARD = "tensorboard"
-Row = dict[str, float]
+LogRow = dict[str, float]
 
 
-class Watcher:
-    """Is told of a run as it goes; this one does nothing with it. Can be pickled, for runs in other processes."""
+class Callbacks:
+    """Training callbacks; the base class ignores every event. Must be picklable for runs in other processes."""
 
-    def labelled(self, label: str) -> Self:
-        """The same for one of several runs."""
+    def with_label(self, label: str) -> Self:
+        """Return callbacks for one of several runs."""
         return self
 
-    def say(self, sentence: str) -> None:
-        """Something that has to be known."""
+    def message(self, sentence: str) -> None:
+        """Report something that a user needs to know."""
 
     def close(self) -> None:
-        """The run is over, however it ended."""
+        """Clean up after the run, however it ended."""
 
-    def begin(self, done: int, total: int) -> None:
-        """`done` of `total` steps lie behind, after a resumption more than none."""
+    def on_start(self, done: int, total: int) -> None:
+        """Begin at step `done` of `total`; above 0 in a resumed run."""
 
-    def step(self, done: int, total: int, loss: float) -> None:
-        """One more step is done."""
+    def on_step(self, done: int, total: int, loss: float) -> None:
+        """Count one more step."""
 
-    def epoch(self, row: Row) -> None:
-        """An epoch is done, with a validation or without; `row` is that of the log."""
+    def on_epoch(self, row: LogRow) -> None:
+        """Take the log's row of an epoch, which may have been validated or not."""
 
 
 class Logs:
-    """The files of a run's logs. Used as a context manager around the loop."""
+    """Write a run's log files; a context manager around the loop."""
 
     def __init__(self, directory: Path, *, epochs_done: int, enabled: bool = True) -> None:
-        """Go on after so many epochs; TensorBoard drops what an interrupted run wrote beyond. Disabled writes nothing.
+        """Continue the logs after `epochs_done` epochs; TensorBoard drops later rows of an interrupted run.
 
         Raises:
             OutputError: the folder cannot be written.
@@ -53,9 +53,9 @@ class Logs:
         self._board = None
         if enabled:
             purge = {"purge_step": epochs_done} if epochs_done else {}
-            # Files are named by the second, and one that is there would be written over.
-            own = f".{os.getpid()}.{epochs_done}"
-            self._board = SummaryWriter(str(directory / BOARD), filename_suffix=own, **purge)
+            # Files are named by the second, and an existing one would be overwritten.
+            suffix = f".{os.getpid()}.{epochs_done}"
+            self._board = SummaryWriter(str(directory / BOARD), filename_suffix=suffix, **purge)
 
     def __enter__(self) -> Self:
         return self
@@ -64,8 +64,8 @@ class Logs:
         if self._board is not None:
             self._board.close()
 
-    def write(self, rows: Sequence[Row], measured: Mapping[str, float]) -> None:
-        """All rows so far, the last one new; `measured` goes to TensorBoard only, as it differs by machine."""
+    def write(self, rows: Sequence[LogRow], measured: Mapping[str, float]) -> None:
+        """Write all rows, of which the last is new; `measured` depends on the machine and goes to TensorBoard only."""
         if self._board is None:
             return
         write_table(self._path, rows)
@@ -76,8 +76,8 @@ class Logs:
         self._board.flush()
 
 
-def write_table(path: Path, rows: Sequence[Row]) -> None:
-    """Rows as CSV; a row without a value has an empty cell.
+def write_table(path: Path, rows: Sequence[LogRow]) -> None:
+    """Write rows as CSV; a missing value is an empty cell.
 
     Raises:
         OutputError: the file cannot be written.

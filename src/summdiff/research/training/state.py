@@ -1,7 +1,8 @@
-"""Everything that changes while a run trains: what a checkpoint holds, and what one update does to it."""
+"""The state of a training run: weights, moving average, optimizer and progress, all of which a checkpoint holds."""
 
 from __future__ import annotations
 
+import copy
 import math
 from functools import partial
 from typing import Any
@@ -12,31 +13,31 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from summdiff.errors import UsageError
+from summdiff.research.networks.base import Network
 from summdiff.research.networks.summdiff.layers import Layer
-from summdiff.research.training.average import MovingAverage
 from summdiff.research.training.build import as_model, look_again, new_network, objective
 from summdiff.research.training.examples import Examples, Step
-from summdiff.research.training.logs import Row
+from summdiff.research.training.logs import LogRow
 from summdiff.research.training.recipe import Recipe
 from summdiff.research.training.validation import Quality
 from summdiff.scoring.model import Model
 
 
-class Run:
-    """A run's weights and where it stands.
+class TrainingState:
+    """A run's weights and progress.
 
     Attributes:
-        network, average: the weights, and their moving average.
-        epoch, step: the next epoch or the present one, and steps done in it.
-        done: steps done in all.
-        losses: of the epoch's steps so far, each the mean over its whole batch.
-        rows: of the log, one for each epoch done.
+        network, average: the weights and their moving average.
+        epoch, step: the current epoch and the steps done in it.
+        done: steps done in all epochs.
+        losses: of the epoch's steps, each the mean over its whole batch.
+        rows: the log's, one for each finished epoch.
         best: value, epoch and weights of the best epoch on the validation videos.
-        seconds: that the epochs done have taken.
+        seconds: training time.
     """
 
     def __init__(self, recipe: Recipe, examples: Examples, fabric: Fabric, saved: dict[str, Any] | None = None) -> None:
-        """Start from random weights or those of `init_from`, or go on from what was saved.
+        """Start from random weights or those of `init_from`, or from a checkpoint.
 
         Raises:
             UsageError, DataError: the model or null video to start from does not fit.
@@ -46,7 +47,7 @@ class Run:
         self._look = examples.look() if saved is None else saved["look"]
         self.network = new_network(recipe, self._look, examples if saved is None else None)
         learner = objective(recipe, self.network, examples)
-        # One pass over all weights; the scaler of half precision cannot clip gradients with it.
+        # The gradient scaler of half precision cannot clip with fused optimizers.
         fused = recipe.precision != "16-mixed"
         kind: dict[str, Any] = {
             "adamw": partial(torch.optim.AdamW, fused=fused),
@@ -61,7 +62,7 @@ class Run:
         self.average = MovingAverage(self.network, recipe.ema_decay)
         self.epoch = self.step = self.done = 0
         self.losses: list[float] = []
-        self.rows: list[Row] = []
+        self.rows: list[LogRow] = []
         self.best: dict[str, Any] = {"value": -math.inf, "epoch": -1, "weights": {}}
         self.seconds = 0.0
         if saved is not None:
@@ -69,14 +70,14 @@ class Run:
             look_again(recipe, self.network, examples)
 
     def update(self, step: Step) -> Tensor:
-        """One step of the optimizer. Returns this process's part of the loss.
+        """Take one step of the optimizer and return this process's part of the loss.
 
         Raises:
-            UsageError: gradients that are to be clipped are not finite any more.
+            UsageError: the gradients' norm is not finite.
         """
         recipe, fabric = self._recipe, self._fabric
-        # Dropout is the only thing left to chance here; of each process and step its own.
-        torch.manual_seed(_number(recipe.seed, self.epoch, self.step, fabric.global_rank))
+        # For dropout: a seed of its own for each step and process.
+        torch.manual_seed(_seed(recipe.seed, self.epoch, self.step, fabric.global_rank))
         self._learner.train()
         for group in self._optimizer.param_groups:
             group["lr"] = self._learning_rate
@@ -84,7 +85,7 @@ class Run:
         total = torch.zeros((), device=fabric.device)
         for number, part in enumerate(step, start=1):
             batch = part.batch.to(fabric.device)
-            # Processes add up their gradients once, in the last part
+            # Processes exchange gradients once, after the last part.
             with fabric.no_backward_sync(self._learner, enabled=number < len(step)):
                 losses = self._learner(batch.inputs, batch.targets, batch.seconds, batch.mask, batch.seeds, batch.means)
                 loss: Tensor = part.share * losses.mean()
@@ -101,10 +102,10 @@ class Run:
         return total
 
     def count_step(self, loss: float) -> None:
-        """One more step of the epoch is done.
+        """Record a finished step.
 
         Raises:
-            UsageError: the loss is not finite any more.
+            UsageError: the loss is not finite.
         """
         if not math.isfinite(loss):
             raise self._diverged("loss", loss)
@@ -117,8 +118,8 @@ class Run:
         )
 
     def count_epoch(self, quality: Quality | None) -> None:
-        """The epoch is done, and was validated or not."""
-        row: Row = {
+        """Record a finished epoch, with its quality if it was validated."""
+        row: LogRow = {
             "epoch": self.epoch,
             "learning_rate": self._learning_rate,
             "loss": float(np.mean(self.losses)),
@@ -132,18 +133,18 @@ class Run:
         self.epoch, self.step, self.losses = self.epoch + 1, 0, []
 
     def model(self, **where: Any) -> Model:
-        """Return the moving average as a model that samples as the recipe says; `where` as for `as_model`."""
-        return as_model(self._recipe, self._look, self.average.copied(), **where)
+        """Return the moving average as a model with the recipe's sampling; `where` as for `as_model`."""
+        return as_model(self._recipe, self._look, self.average.to_network(), **where)
 
     def selected_model(self) -> Model:
-        """The same, or with `select: best` that of the best epoch."""
-        network = self.average.copied()
+        """Return the model of the last epoch, or with `select: best` of the best one."""
+        network = self.average.to_network()
         if self._recipe.select == "best":
             network.load_state_dict(self.best["weights"])
         return as_model(self._recipe, self._look, network)
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything that `load_state_dict` needs."""
+        """Return everything that `load_state_dict` needs."""
         return {
             "network": self.network.state_dict(),
             "average": self.average.state_dict(),
@@ -155,7 +156,7 @@ class Run:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Be as another was."""
+        """Restore from a state dict."""
         self.network.load_state_dict(state["network"])
         self.average.load_state_dict(state["average"])
         self._optimizer.load_state_dict(state["optimizer"])
@@ -166,14 +167,52 @@ class Run:
 
     @property
     def _learning_rate(self) -> float:
-        """Of the epoch: a function of its number, so that the schedule has no state of its own."""
+        """The epoch's learning rate; it depends on the epoch's number alone, so the schedule has no state."""
         return self._recipe.learning_rate * learning_rate(self._recipe, self.epoch)
 
 
-def compile_parts(learner: nn.Module) -> None:
-    """Have torch.compile make faster code of SummDiff's layers, of other networks of all that they learn by.
+class MovingAverage:
+    """Exponential moving average of a network's weights, which training returns.
 
-    Around SummDiff's layers numbers are drawn outside of torch, where nothing can be compiled.
+    Attributes:
+        network: a copy with the averaged weights, on the same device.
+    """
+
+    def __init__(self, network: Network, decay: float) -> None:
+        """Start from the network's current weights; a decay of 0 follows them without delay."""
+        self.network = copy.deepcopy(network).requires_grad_(False)
+        self._source, self._decay, self._updates = network, decay, 0
+
+    @torch.no_grad()
+    def update(self) -> None:
+        """Average in the source's weights, with more weight in the first updates to forget the random start."""
+        self._updates += 1
+        decay = min(self._decay, self._updates / (self._updates + 10))
+        averages: list[Tensor] = [*self.network.parameters()]
+        sources: list[Tensor] = [*self._source.parameters()]
+        torch._foreach_lerp_(averages, sources, 1 - decay)  # one kernel for all tensors
+
+    def to_network(self) -> Network:
+        """Return the average as a trainable network on the CPU."""
+        copied = copy.deepcopy(self.network).cpu()
+        for ours, theirs in zip(copied.parameters(), self._source.parameters(), strict=True):
+            ours.requires_grad_(theirs.requires_grad)
+        return copied
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return everything that `load_state_dict` needs."""
+        return {"network": self.network.state_dict(), "updates": self._updates}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore from a state dict."""
+        self.network.load_state_dict(state["network"])
+        self._updates = state["updates"]
+
+
+def compile_parts(learner: nn.Module) -> None:
+    """Compile SummDiff's layers, or other networks with their loss, by torch.compile.
+
+    Around SummDiff's layers random numbers are drawn outside of torch, where nothing can be compiled.
     """
     layers: list[nn.Module] = [part for part in learner.modules() if isinstance(part, Layer)]
     for part in layers or [learner]:
@@ -181,7 +220,7 @@ def compile_parts(learner: nn.Module) -> None:
 
 
 def learning_rate(recipe: Recipe, epoch: int) -> float:
-    """What the learning rate is multiplied by in an epoch, from 0."""
+    """Return the factor of the learning rate in an epoch, from 0."""
     warm = recipe.warmup_epochs
     if epoch < warm:
         return (epoch + 1) / (warm + 1)
@@ -192,6 +231,6 @@ def learning_rate(recipe: Recipe, epoch: int) -> float:
     return 1.0
 
 
-def _number(*seeds: int) -> int:
-    """One seed made of several."""
+def _seed(*seeds: int) -> int:
+    """Mix several seeds into one."""
     return int(np.random.SeedSequence(seeds).generate_state(1, np.uint64)[0])

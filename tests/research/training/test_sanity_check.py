@@ -1,4 +1,4 @@
-"""What is wrong comes up before the long run, and the rehearsal leaves no trace in its results."""
+"""What is wrong comes up before the long run, and the sanity check leaves no trace in the results."""
 
 import errno
 import os
@@ -8,11 +8,11 @@ import pytest
 import torch
 
 from summdiff.errors import ModelError, OutputError
-from summdiff.research.training import loop, rehearsal
+from summdiff.research.training import loop
 from summdiff.research.training.checkpoint import write
-from summdiff.research.training.loop import fit
+from summdiff.research.training.loop import fit, train
 from summdiff.research.training.recipe_files import read_recipe
-from summdiff.research.training.run import train
+from summdiff.research.training.state import TrainingState
 
 
 def weights(trained):
@@ -21,10 +21,10 @@ def weights(trained):
 
 def test_leaves_no_trace(held_out, recipe_file, tmp_path, monkeypatch):
     recipe = read_recipe(recipe_file)
-    rehearsed = fit(recipe, held_out, tmp_path / "a")
-    monkeypatch.setattr(loop, "rehearse", lambda *arguments, **options: None)
+    checked = fit(recipe, held_out, tmp_path / "a")
+    monkeypatch.setattr(loop, "sanity_check", lambda *arguments, **options: None)
     plain = fit(recipe, held_out, tmp_path / "b")
-    assert torch.equal(weights(rehearsed), weights(plain))
+    assert torch.equal(weights(checked), weights(plain))
     assert (tmp_path / "a" / "log.csv").read_text() == (tmp_path / "b" / "log.csv").read_text()
     assert not [path for path in (tmp_path / "a").iterdir() if path.name.startswith(".")]
 
@@ -58,19 +58,19 @@ def test_a_disk_that_garbles_is_said(held_out, recipe_file, tmp_path, monkeypatc
         content[1000] ^= 1
         path.write_bytes(bytes(content))
 
-    monkeypatch.setattr(rehearsal, "write", garble)
-    with pytest.raises(OutputError, match="comes back changed"):
+    monkeypatch.setattr(loop, "write", garble)
+    with pytest.raises(OutputError, match="reads back damaged"):
         fit(read_recipe(recipe_file), held_out, tmp_path)
 
 
-def test_validation_is_rehearsed(held_out, recipe_file, tmp_path, monkeypatch):
+def test_validation_is_checked_before_the_run(held_out, recipe_file, tmp_path, monkeypatch):
     """It would first come up after many epochs."""
 
     def judged(model, videos, recipe):
         assert len(list(videos)) == 2
         raise ModelError("No.")
 
-    monkeypatch.setattr(rehearsal, "validate", judged)
+    monkeypatch.setattr(loop, "validate", judged)
     with pytest.raises(ModelError, match="No"):
         fit(read_recipe(recipe_file, ["validate_every=4"]), held_out, tmp_path)
     assert not (tmp_path / "log.csv").exists()
@@ -78,13 +78,13 @@ def test_validation_is_rehearsed(held_out, recipe_file, tmp_path, monkeypatch):
 
 def test_the_largest_batch_is_tried(held_out, recipe_file, tmp_path, monkeypatch):
     steps = []
-    update = rehearsal.Run.update
+    update = TrainingState.update
 
     def noted(self, step):
         steps.append(step[0].batch.mask.shape)
         return update(self, step)
 
-    monkeypatch.setattr(rehearsal.Run, "update", noted)
+    monkeypatch.setattr(TrainingState, "update", noted)
     fit(read_recipe(recipe_file, ["window=null", "augmentation.views=1"]), held_out, tmp_path, dry_run=True)
     longest = max(held_out.data.n_steps(name) for name in held_out.split.train)
     assert steps[1] == (4, longest)
