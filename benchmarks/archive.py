@@ -33,8 +33,8 @@ limit_threads(1)  # before anything heavy is imported
 
 import numpy as np
 
-from summdiff.extraction import extract
 from summdiff.features import load_backbone
+from summdiff.features.extraction import extract
 from summdiff.features.files import VideoFeatures, file_identity
 from summdiff.features.store import StoreWriter, open_store, write_loose
 from summdiff.pipeline import Summarizer

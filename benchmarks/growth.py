@@ -34,8 +34,8 @@ from rows import peak_of, turns
 from segmentation import scenes
 from summdiff.documents import put_table
 from summdiff.evaluation import judge, prepare
-from summdiff.extraction import extract
 from summdiff.features import load_backbone
+from summdiff.features.extraction import extract
 from summdiff.pipeline import Summarizer
 from summdiff.scoring import load_model
 from summdiff.segmentation import kts

@@ -26,8 +26,8 @@ LAYERS = [
     },
     {"segmentation", "selection", "metrics"},
     {"video", "features", "scoring", "data", "reselection"},
-    {"evaluation", "extraction"},
-    {"pipeline", "export", "conversion"},
+    {"evaluation"},
+    {"pipeline", "export"},
     {"archive", "research"},
     {"cli", "web"},
     {"__main__"},
@@ -49,6 +49,9 @@ SAME_LEVEL = {
     ("atomic", "errors"),
     ("documents", "atomic"),
     ("documents", "errors"),
+    ("features", "video"),  # features are computed while a video is decoded
+    ("data", "video"),  # data sets are made from videos, with features
+    ("data", "features"),
     ("scoring", "features"),  # relational descriptors are the model's condition
     ("cli", "web"),  # `summdiff serve` starts the studio
     ("metrics", "selection"),  # F1 is measured on what the knapsack chooses

@@ -14,7 +14,7 @@ import yaml
 from annotation_files import write_summe_mat, write_tvsum_mat
 from doc_page import blocks, follow
 from small_data import write_data
-from summdiff.conversion import convert
+from summdiff.data.convert import convert
 from summdiff.evaluation import write_predictions
 
 ROOT = Path(__file__).parents[1]

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from summdiff import __version__
 from summdiff.errors import UsageError, VideoError
-from summdiff.extraction import extract
 from summdiff.features import Backbone, load_backbone
 from summdiff.features.cache import FeatureCache
+from summdiff.features.extraction import extract
 from summdiff.features.files import VideoFeatures
 from summdiff.features.store import FeatureStore
 from summdiff.options import DEFAULT_BACKBONE, DEFAULT_MODEL, Options, OptionValues
@@ -228,7 +228,7 @@ class Summarizer:
             self.backbone,
             rate=self.rate,
             sparse=sparse,
-            report=lambda done, total: report(StageProgress("look", done, total)),
+            on_progress=lambda done, total: report(StageProgress("look", done, total)),
         )
         if self._cache is not None:
             self._cache.put(path, self.backbone.id, self.rate, extracted, sparse=sparse)

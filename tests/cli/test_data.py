@@ -95,7 +95,7 @@ def test_make_synthetic_writes_two_files_and_does_not_overwrite(tmp_path):
         assert 30 <= len(file["video_3/gtscore"]) <= 40
     again = run("make-synthetic", *options, cwd=tmp_path)
     assert again.returncode == 2
-    assert "is there already" in again.stderr
+    assert "exists: name another output" in again.stderr
     assert run("make-synthetic", *options, "--overwrite", cwd=tmp_path).returncode == 0
     assert run("make-synthetic", "x.h5", "--videos", "1", cwd=tmp_path).returncode == 2
 
@@ -121,7 +121,7 @@ def test_making_splits_replaces_nothing_unasked_and_never_the_data(path):
     first = made.read_text()
     again = run(*asked, "--seed", "1")
     assert again.returncode == 2
-    assert "is there already" in again.stderr
+    assert "exists: name another output" in again.stderr
     assert made.read_text() == first
     assert run(*asked, "--seed", "1", "--overwrite").returncode == 0
     assert made.read_text() != first

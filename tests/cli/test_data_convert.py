@@ -59,7 +59,7 @@ def test_what_is_missing_is_said_at_the_end(folder, tmp_path):
     lines = result.stderr.splitlines()
     assert lines[1] == "[2/2] xxdtq8mxegs: left out"
     assert "xxdtq8mxegs.mp4" in lines[2]
-    assert lines[3:] == ["summdiff: There is no video of 1 with annotations: 'gone'."]
+    assert lines[3:] == ["summdiff: 1 annotated videos are missing: 'gone'."]
     with h5py.File(output) as file:
         assert list(file) == ["video_1"]
 
@@ -71,9 +71,9 @@ def test_what_is_missing_is_said_at_the_end(folder, tmp_path):
         (
             ["video", "-a", "anno.tsv", "-o", "anno.tsv"],
             1,
-            "'anno.tsv' is there already; give --overwrite to replace it.",
+            "'anno.tsv' exists: give --overwrite to replace it.",
         ),
-        (["video", "-a", "anno.tsv", "-o", "out.h5", "--every", "0"], 2, "A step every 0 frames is none"),
+        (["video", "-a", "anno.tsv", "-o", "out.h5", "--every", "0"], 2, "Steps must be at least 1 frame apart, got 0"),
         ([".", "-a", "anno.tsv", "-o", "out.h5"], 2, "There is no video in the folder"),
     ],
 )
@@ -95,7 +95,7 @@ def test_no_input_is_replaced(folder, tmp_path):
     for output in own.values():
         result = run(video, "-a", annotations, "--segments-from", segments, "-o", output, "--overwrite")
         assert isinstance(result.exception, UsageError)
-        assert "is read here, so it cannot be the output too" in str(result.exception)
+        assert "is an input and would be overwritten" in str(result.exception)
     assert [path.read_bytes() for path in own.values()] == before
 
 

@@ -7,8 +7,8 @@ from typer.testing import CliRunner
 
 from summdiff.cli.fit_pca import fit_pca
 from summdiff.errors import BackboneError, OutputError, UsageError, VideoError
-from summdiff.extraction import extract
 from summdiff.features import load_backbone
+from summdiff.features.extraction import extract
 from summdiff.features.pca import load_pca
 
 DIMENSION = 5

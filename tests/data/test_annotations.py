@@ -39,7 +39,7 @@ def same_scores(found, videos):
         assert (video.scores == scores).all()
         assert video.score_range == (1, 5)
         assert video.summaries is None
-        assert video.at(1, 1.0) is video
+        assert video.by_frame(1, 1.0) is video
 
 
 def test_tvsum_as_text(tmp_path, tvsum):
@@ -181,7 +181,7 @@ def test_a_table_of_parts_to_keep(tmp_path):
     found = read_annotations(path)
     assert list(found) == ["b", "a"]
     assert (found["b"].n_frames, found["b"].annotators, found["b"].scored) == (None, 2, False)
-    video = found["b"].at(10, 5.0)
+    video = found["b"].by_frame(10, 5.0)
     assert video.summaries.tolist() == [[0, 0, 0, 0, 0, 1, 1, 1, 1, 1], [0, 1, 1, 1, 1, 0, 0, 0, 0, 0]]
     assert (video.n_frames, video.scores, video.spans) == (10, None, None)
     ones = table(tmp_path / "ones.csv", "b,ann,1,2,1", "b,bob,0,1,1.0", header="video,annotator,start,end,score")
@@ -193,10 +193,10 @@ def test_a_table_of_scores(tmp_path):
     path = table(tmp_path / "mine.csv", *lines, header="\ufeffVideo, Annotator,start,end,score")
     found = read_annotations(path)
     assert found["b"].score_range == (-1, 7)
-    video = found["b"].at(10, 5.0)
+    video = found["b"].by_frame(10, 5.0)
     # What nobody scored has the lowest of the scale.
     assert video.scores.tolist() == [[-1, -1, -1, -1, -1, 3, 3, 3, -1, -1]]
-    assert found["b"].within(-5, 7).at(10, 5.0).scores[0, -1] == -5
+    assert found["b"].within(-5, 7).by_frame(10, 5.0).scores[0, -1] == -5
     with pytest.raises(DataError, match="'b' have a score of 3, not -1 to 2"):
         found["b"].within(-1, 2)
 
@@ -207,13 +207,13 @@ def test_the_same_in_json(tmp_path):
     found = read_annotations(path)
     assert list(found) == ["b", "c"]
     assert found["b"].spans == {"ann": (Span(0, 1, -1), Span(1, 1.6, 3)), "eve": ()}
-    assert found["b"].at(10, 5.0).scores.tolist() == [[-1, -1, -1, -1, -1, 3, 3, 3, -1, -1], [-1] * 10]
+    assert found["b"].by_frame(10, 5.0).scores.tolist() == [[-1, -1, -1, -1, -1, 3, 3, 3, -1, -1], [-1] * 10]
 
 
 def test_seconds_follow_the_frames_where_their_rate_varies():
     spans = {"ann": (Span(1.0, 2.0),)}
     times = [0.0, 0.1, 0.2, 0.9, 1.0, 1.5, 1.99, 2.0, 4.0]
-    video = VideoAnnotations(name="a", spans=spans).at(9, times=times)
+    video = VideoAnnotations(name="a", spans=spans).by_frame(9, times=times)
     assert video.summaries.tolist() == [[0, 0, 0, 0, 1, 1, 1, 0, 0]]
 
 
@@ -224,13 +224,13 @@ def test_seconds_follow_the_frames_where_their_rate_varies():
 )
 def test_times_of_frames_written_with_three_decimals_mean_those_frames(fps, first, n):
     video = VideoAnnotations(name="a", spans={"ann": (Span(round(first / fps, 4), round((first + n) / fps, 4)),)})
-    assert np.flatnonzero(video.at(500, fps).summaries[0]).tolist() == list(range(first, first + n))
+    assert np.flatnonzero(video.by_frame(500, fps).summaries[0]).tolist() == list(range(first, first + n))
 
 
 @pytest.mark.parametrize(("span", "said"), [((2.0, 3.0), "begins after its end"), ((0.45, 0.55), "holds no frame")])
 def test_parts_that_are_not_in_the_video(span, said):
     with pytest.raises(DataError, match=f"'a', ann's part from .* {said}"):
-        VideoAnnotations(name="a", spans={"ann": (Span(*span),)}).at(5, 2.5)
+        VideoAnnotations(name="a", spans={"ann": (Span(*span),)}).by_frame(5, 2.5)
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,7 @@ class Extraction:
         self._loaded = load_backbone(self.backbone, device=self.device)
 
     def __call__(self, job: Job, *, ours: bool, report: Report) -> Record:
-        from summdiff.extraction import extract
+        from summdiff.features.extraction import extract
         from summdiff.features.files import file_identity
         from summdiff.features.store import write_loose
 
@@ -49,7 +49,7 @@ class Extraction:
         began = time.perf_counter()
         path = Path(job.path)
         before = file_identity(path)
-        extracted = extract(path, self._loaded, rate=self.rate, report=partial(report, "look"))
+        extracted = extract(path, self._loaded, rate=self.rate, on_progress=partial(report, "look"))
         identity = file_identity(path)
         if identity is None or identity != before:
             raise VideoError(f"'{job.video}' changed while it was looked at: run again when it is complete.")

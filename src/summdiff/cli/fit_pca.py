@@ -29,8 +29,8 @@ def fit_pca(
     if out.suffix != ".safetensors":
         raise UsageError(f"'{out}' must end in .safetensors, the format that is written.")
 
-    from summdiff.extraction import extract
     from summdiff.features import load_backbone
+    from summdiff.features.extraction import extract
     from summdiff.features.pca import Moments
 
     # What cannot work is said before hours are spent on videos.

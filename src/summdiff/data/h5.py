@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from summdiff.data.h5_guard import BYTES_VARIABLE, H5_ERRORS, attribute, most_bytes, open_h5, reason, text_or_number
-from summdiff.data.video import AnnotatedVideo, Kind
+from summdiff.data.video import AnnotatedVideo, DatasetKind
 from summdiff.errors import DataError
 
 
@@ -35,7 +35,7 @@ class AnnotatedFile(ABC):
         DataError: no such file, not HDF5 or damaged, no video in it, or h5py is not installed.
     """
 
-    kind: ClassVar[Kind]
+    kind: ClassVar[DatasetKind]
     convention: ClassVar[str | None] = "eccv16"
     _feature_keys: ClassVar[tuple[str, ...]] = ("features",)  # the first that is there holds the features
 

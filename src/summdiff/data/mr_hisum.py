@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from summdiff.data.h5 import AnnotatedFile, VideoGroup
 from summdiff.data.splits import Split, read_splits
-from summdiff.data.video import AnnotatedVideo, Kind
+from summdiff.data.video import AnnotatedVideo, DatasetKind
 from summdiff.errors import DataError
 
 
@@ -34,7 +34,7 @@ class MrHiSum(AnnotatedFile):
         split: the parts that the file `split` names, None without one.
     """
 
-    kind: ClassVar[Kind] = "mr_hisum"
+    kind: ClassVar[DatasetKind] = "mr_hisum"
     convention: ClassVar[str | None] = "mr_hisum"
 
     def __init__(self, path: str | os.PathLike[str], split: str | os.PathLike[str] | None = None) -> None:

@@ -8,11 +8,11 @@ from summdiff.data.h5 import AnnotatedFile, VideoGroup
 from summdiff.data.mr_hisum import MrHiSum
 from summdiff.data.summe import TITLES, SumMe
 from summdiff.data.tvsum import TVSum
-from summdiff.data.video import AnnotatedVideo, Kind
+from summdiff.data.video import AnnotatedVideo, DatasetKind
 from summdiff.data.youtube_highlights import YouTubeHighlights
 from summdiff.errors import DataError, UsageError
 
-KINDS: dict[Kind, type[AnnotatedFile]] = {
+KINDS: dict[DatasetKind, type[AnnotatedFile]] = {
     "tvsum": TVSum,
     "summe": SumMe,
     "mr_hisum": MrHiSum,
@@ -52,7 +52,7 @@ class _Unknown(AnnotatedFile):
         raise NotImplementedError
 
 
-def _kind_of(file: AnnotatedFile) -> Kind:
+def _kind_of(file: AnnotatedFile) -> DatasetKind:
     with file:
         stated = file.attribute("kind")
         if stated in KINDS:

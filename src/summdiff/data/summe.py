@@ -10,7 +10,7 @@ from typing import ClassVar
 import numpy as np
 
 from summdiff.data.h5 import AnnotatedFile, VideoGroup
-from summdiff.data.video import AnnotatedVideo, Kind
+from summdiff.data.video import AnnotatedVideo, DatasetKind
 from summdiff.errors import DataError
 
 # In the order of `video_1` to `video_25`: case-sensitive alphabetical.
@@ -57,7 +57,7 @@ class SumMe(AnnotatedFile):
     `annotations()` always gives the standard `picks`.
     """
 
-    kind: ClassVar[Kind] = "summe"
+    kind: ClassVar[DatasetKind] = "summe"
     _feature_keys: ClassVar[tuple[str, ...]] = ("features", "features_dino")
 
     def _read(self, group: VideoGroup, *, features: bool) -> AnnotatedVideo:

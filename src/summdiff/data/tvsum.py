@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from summdiff.data.h5 import AnnotatedFile, VideoGroup
-from summdiff.data.video import AnnotatedVideo, Kind
+from summdiff.data.video import AnnotatedVideo, DatasetKind
 from summdiff.errors import DataError
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class TVSum(AnnotatedFile):
     scores are taken at the frames `picks`. Without, both are None in the record.
     """
 
-    kind: ClassVar[Kind] = "tvsum"
+    kind: ClassVar[DatasetKind] = "tvsum"
 
     def __init__(self, path: str | os.PathLike[str], annotations: str | os.PathLike[str] | None = None) -> None:
         """Open the file and list its videos; annotations are read with the first video."""

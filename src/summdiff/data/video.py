@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from summdiff.errors import DataError
 
-Kind = Literal["tvsum", "summe", "mr_hisum", "youtube_highlights"]
+DatasetKind = Literal["tvsum", "summe", "mr_hisum", "youtube_highlights"]
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class AnnotatedVideo:
         file: the file it was read from, for messages.
     """
 
-    kind: Kind
+    kind: DatasetKind
     name: str
     n_frames: int
     picks: NDArray[np.int64]

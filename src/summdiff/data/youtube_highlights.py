@@ -10,7 +10,7 @@ from typing import ClassVar
 import numpy as np
 
 from summdiff.data.h5 import AnnotatedFile, VideoGroup
-from summdiff.data.video import AnnotatedVideo, Kind
+from summdiff.data.video import AnnotatedVideo, DatasetKind
 
 
 class YouTubeHighlights(AnnotatedFile):
@@ -24,7 +24,7 @@ class YouTubeHighlights(AnnotatedFile):
     `n_frames`; attribute `category`, the domain (surfing, dog ...), and `fps`. There are no segments and no summaries.
     """
 
-    kind: ClassVar[Kind] = "youtube_highlights"
+    kind: ClassVar[DatasetKind] = "youtube_highlights"
     convention: ClassVar[str | None] = None
 
     def _read(self, group: VideoGroup, *, features: bool) -> AnnotatedVideo:

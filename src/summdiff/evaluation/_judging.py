@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from summdiff.data.video import AnnotatedVideo, Kind
+from summdiff.data.video import AnnotatedVideo, DatasetKind
 from summdiff.errors import DataError
 from summdiff.metrics.fscore import f1_of_choices
 from summdiff.metrics.highlight_map import average_precision, average_precision_rows, highlight_map_rows
@@ -45,7 +45,7 @@ class Measure:
 
 _F1 = "F1 of the knapsack summary with each annotator's"
 _MAP = "mean average precision of 5-second shots, positives the top {} by gtscore"
-_MEASURES: Mapping[Kind, tuple[Measure, ...]] = {
+_MEASURES: Mapping[DatasetKind, tuple[Measure, ...]] = {
     "tvsum": (
         Measure("f1", "F1", True, f"{_F1}, mean over annotators"),
         Measure("tau", "tau", False, "Kendall's tau-b of the scores with each annotator's, mean over annotators"),
@@ -81,7 +81,7 @@ KNAPSACK_AWARE = (
 )
 
 
-def measures_of(kind: Kind) -> tuple[Measure, ...]:
+def measures_of(kind: DatasetKind) -> tuple[Measure, ...]:
     """Return the measures of a data set, in the order of its columns."""
     return _MEASURES[kind]
 
@@ -210,7 +210,12 @@ def judge(
     return values
 
 
-MAIN_MEASURE: Mapping[Kind, str] = {"tvsum": "tau", "summe": "tau", "mr_hisum": "tau", "youtube_highlights": "map"}
+MAIN_MEASURE: Mapping[DatasetKind, str] = {
+    "tvsum": "tau",
+    "summe": "tau",
+    "mr_hisum": "tau",
+    "youtube_highlights": "map",
+}
 """The measure of `judge_steps_of` that training validates by."""
 
 

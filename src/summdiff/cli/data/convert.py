@@ -13,7 +13,7 @@ from summdiff.cli.terminal import one_line
 from summdiff.options import DEFAULT_BACKBONE
 
 if TYPE_CHECKING:
-    from summdiff.conversion import Outcome
+    from summdiff.data.convert import ConvertedVideo
 
 
 def convert(
@@ -76,7 +76,7 @@ def convert(
     Example: summdiff data convert ydata-tvsum50-video -a ydata-tvsum50-anno.tsv -o tvsum_dinov2.h5 --backbone
     timm:vit_small_patch14_dinov2.lvd142m --segments-from eccv16_dataset_tvsum_google_pool5.h5
     """
-    from summdiff.conversion import convert as run
+    from summdiff.data.convert import convert as run
 
     made = run(
         [job.video for job in jobs(videos, output=None, recursive=None)],
@@ -101,7 +101,7 @@ def convert(
         raise typer.Exit(1)
 
 
-def describe(outcome: Outcome) -> str:
+def describe(outcome: ConvertedVideo) -> str:
     """What became of a video as a line to read."""
     line = f"[{outcome.position}/{outcome.total}] {outcome.name}: "
     if outcome.problem is not None:

@@ -46,7 +46,7 @@ def make_synthetic(
         raise UsageError(f"'{output}' is a folder; name the .h5 file to write.")
     for path in (output, split_path(output)):
         if path.exists() and not overwrite:
-            raise UsageError(f"'{path}' is there already: name another output or add --overwrite.")
+            raise UsageError(f"'{path}' exists: name another output or add --overwrite.")
     console = Console(stderr=True)
     with Progress(
         "writing",

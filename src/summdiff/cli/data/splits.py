@@ -58,9 +58,9 @@ def splits(
         if names is None or output is None or file is not None:
             raise UsageError("To make splits, name the data and the file to write: --make --data FILE -o FILE.")
         if data is not None and output.exists() and output.samefile(data):
-            raise UsageError(f"'{output}' is the data, so it cannot be the output too; name another.")
+            raise UsageError(f"'{output}' is the data and would be overwritten: name another output.")
         if output.exists() and not overwrite:
-            raise UsageError(f"'{output}' is there already: name another output or add --overwrite.")
+            raise UsageError(f"'{output}' exists: name another output or add --overwrite.")
         made = k_fold(names, folds=folds, validation=validation, seed=seed)
         write_splits(output, made)
         print(output)

@@ -24,7 +24,7 @@ class Span(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class VideoAnnotations:
-    """What U annotators said of one video: `scores` or `summaries`, or `spans` until `at` resolves them.
+    """What U annotators said of one video: `scores` or `summaries`, or `spans` until `by_frame` resolves them.
 
     Attributes:
         name: what the source calls the video: the YouTube id (TVSum), the title (SumMe), the name in a table.
@@ -78,7 +78,7 @@ class VideoAnnotations:
             )
         return replace(self, score_range=(low, high))
 
-    def at(self, n_frames: int, fps: float | None = None, *, times: ArrayLike | None = None) -> Self:
+    def by_frame(self, n_frames: int, fps: float | None = None, *, times: ArrayLike | None = None) -> Self:
         """Spans of seconds as values of frames; what already counts in frames stays as it is.
 
         A frame belongs to the span in which it appears. A frame in no span was not chosen; where scores are given, it
@@ -96,7 +96,7 @@ class VideoAnnotations:
             return self
         if times is None:
             if fps is None:
-                raise ValueError("at() needs fps or times to place seconds")
+                raise ValueError("by_frame() needs fps or times")
             shown = np.arange(n_frames) / fps
         else:
             shown = np.asarray(times, dtype=np.float64)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from summdiff.data.check.look import Look
 from summdiff.data.h5 import VideoGroup
 from summdiff.data.mr_hisum import half_open, segment_ends
-from summdiff.data.video import Kind
+from summdiff.data.video import DatasetKind
 from summdiff.metrics.segments import ConventionName, Segments
 
 _BUDGET = 0.15
@@ -146,7 +146,7 @@ def look_at_youtube_highlights(look: Look, *, features: bool) -> None:
         look.rule("picks are the first frames of the clips", np.array_equal(clips[:, 0], picks))
 
 
-LOOKS: dict[Kind, Callable[..., None]] = {
+LOOKS: dict[DatasetKind, Callable[..., None]] = {
     "tvsum": partial(look_at_eccv16, summe=False),
     "summe": partial(look_at_eccv16, summe=True),
     "mr_hisum": look_at_mr_hisum,

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from summdiff.data.check.look import Found
-from summdiff.data.video import Kind
+from summdiff.data.video import DatasetKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Report:
     """
 
     file: str
-    kind: Kind
+    kind: DatasetKind
     fingerprint: str
     videos: int
     with_features: int

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from summdiff.atomic import written_whole
 from summdiff.data.h5 import AnnotatedFile
 from summdiff.data.registry import open_dataset
-from summdiff.data.video import Kind
+from summdiff.data.video import DatasetKind
 from summdiff.errors import DataError
 from summdiff.evaluation import MAIN_MEASURE, Evaluation, Predictions, evaluate, predict
 from summdiff.research.training.crossval import cross_validate, system_name
@@ -48,7 +48,7 @@ class Ground:
         splits: file of splits; None: folds in which every video is tested once.
     """
 
-    kind: Kind
+    kind: DatasetKind
     path: Path
     splits: Path | None = None
 

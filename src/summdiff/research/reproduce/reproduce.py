@@ -12,7 +12,7 @@ from typing import Any
 from summdiff.atomic import written_whole
 from summdiff.data.registry import open_dataset
 from summdiff.data.synthetic import split_path
-from summdiff.data.video import Kind
+from summdiff.data.video import DatasetKind
 from summdiff.errors import DataError, UsageError
 from summdiff.research.reproduce import (
     figure3,
@@ -41,7 +41,7 @@ EXPERIMENTS: dict[str, Experiment] = {
     module.EXPERIMENT.name: module.EXPERIMENT
     for module in (table1, table2, table3, table4, table5, table6, table7, figure3)
 }
-_USUAL: tuple[Kind, ...] = ("tvsum", "youtube_highlights")
+_USUAL: tuple[DatasetKind, ...] = ("tvsum", "youtube_highlights")
 Planned = tuple[Experiment, list[tuple[Ground, list[Row]]]]
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self, cast
 
 from pydantic import Field, model_validator
 
-from summdiff.data.video import Kind
+from summdiff.data.video import DatasetKind
 from summdiff.errors import DataError
 from summdiff.research.training.network_recipe import SECTIONS, AnyNetwork, Section
 from summdiff.scoring.inputs import Conditioning
@@ -16,7 +16,7 @@ from summdiff.scoring.schedule import ScheduleName
 from summdiff.scoring.windows import WINDOW
 
 # The file of each data set in the folder $SUMMDIFF_DATA.
-USUAL_FILES: dict[Kind, str] = {
+USUAL_FILES: dict[DatasetKind, str] = {
     "tvsum": "tvsum_i3d.h5",
     "summe": "summe_annotations.h5",
     "mr_hisum": "mr_hisum.h5",
@@ -126,7 +126,7 @@ class AugmentationRecipe(Section):
 class AlsoRecipe(Section):
     """Another data set that the mean curve is learned from too, by a relational network."""
 
-    kind: Kind = Field(description="which data set")
+    kind: DatasetKind = Field(description="which data set")
     data: Path | None = Field(default=None, description="HDF5; null: the usual file of its kind in $SUMMDIFF_DATA")
     weight: float = Field(
         default=1.0, gt=0, description="of all of it together, relative to all views of the recipe's own videos"
@@ -140,7 +140,7 @@ class Recipe(Section):
     output: Path = Field(description="folder for the model, the log and checkpoints")
 
     data: Path | None = Field(default=None, description="HDF5; null: the usual file of its kind in $SUMMDIFF_DATA")
-    kind: Kind | None = Field(default=None, description="which data set; null: told by the file")
+    kind: DatasetKind | None = Field(default=None, description="which data set; null: told by the file")
     annotations: Path | None = Field(
         default=None, description="TVSum's original annotations, for a file without annotators' scores"
     )
@@ -276,7 +276,7 @@ class Recipe(Section):
         """
         return [self._file(other.data, other.kind) for other in self.also]
 
-    def _file(self, data: Path | None, kind: Kind | None) -> Path:
+    def _file(self, data: Path | None, kind: DatasetKind | None) -> Path:
         if data is not None:
             return data
         folder = os.environ.get("SUMMDIFF_DATA")

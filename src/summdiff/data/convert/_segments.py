@@ -1,4 +1,4 @@
-"""Where segments come from: kernel temporal segmentation, or a file that has them."""
+"""Segments by kernel temporal segmentation, or from a published file."""
 
 from __future__ import annotations
 
@@ -11,36 +11,38 @@ from numpy.typing import NDArray
 from summdiff.data.h5 import VideoGroup
 from summdiff.segmentation.cost import within_segment_scatter
 
-_LONGEST = 12  # times the average length; keeps time and memory at 12 n² and 12 n² / count instead of n² · count and n²
+_LONGEST = 12  # times the average; bounds time by 12 n² and memory by 12 n² / count instead of n² · count and n²
 
 
-def computed(features: NDArray[np.float32], picks: NDArray[np.int64], n_frames: int, count: int) -> NDArray[np.int64]:
-    """Segments (S, 2), first and last frames, by kernel temporal segmentation of the steps into a given number.
+def compute_segments(
+    features: NDArray[np.float32], picks: NDArray[np.int64], n_frames: int, count: int
+) -> NDArray[np.int64]:
+    """Return segments (S, 2), first and last frames, by kernel temporal segmentation of the steps.
 
-    The field's kernel (cosine) and its J(m), the least total scatter with m change points, exactly; the number is given
-    and not found by the field's penalty, whose usual weight means another number for each backbone.
+    Minimizes J(m), the total scatter with m change points under the cosine kernel, exactly. The number of segments is
+    given, because the field's usual penalty yields another number for each backbone.
 
     Args:
         features: (N, D).
         picks: (N,) first frame of each step.
         n_frames: frames of the video.
-        count: segments; at least 1 and at most N are made. None is longer than 12 times the average.
+        count: number of segments, limited to 1 to N. No segment is longer than 12 times the average.
     """
     starts = picks[_starts(features, min(max(count, 1), len(features)))]
     return np.stack([starts, np.append(starts[1:], n_frames) - 1], axis=1)
 
 
 def _starts(features: NDArray[np.float32], count: int) -> NDArray[np.intp]:
-    """First steps (count,) of the `count` segments whose scatter around their means is least in all."""
+    """Return the first steps (count,) of the `count` segments with the least total scatter around their means."""
     n = len(features)
     x = features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-12)
     longest = min(n, math.ceil(_LONGEST * n / count))
     scatter = within_segment_scatter(x, max_length=longest)
-    # Row t: scatter of the segments that end before step t, longest first; infinite where there is none.
+    # Row t: scatter of the segments that end before step t, longest first; infinite if there is none.
     ending = np.full((n + 1, longest), np.inf)
     for length in range(1, longest + 1):
         ending[length:, longest - length] = scatter[length - 1, : n - length + 1]
-    least = np.full(longest + n + 1, np.inf)  # entry `longest + t`: least scatter of steps 0 … t-1 in so many segments
+    least = np.full(longest + n + 1, np.inf)  # entry `longest + t`: least scatter of steps 0 … t-1
     least[longest] = 0.0
     choices = []
     for _ in range(count):
@@ -56,11 +58,13 @@ def _starts(features: NDArray[np.float32], count: int) -> NDArray[np.intp]:
     return np.array(starts[::-1], dtype=np.intp)
 
 
-def stored(group: VideoGroup, n_frames: int, annotators: int) -> tuple[NDArray[np.int64], NDArray[np.uint8] | None]:
-    """Segments (S, 2) of a file that has them, and annotators' summaries (U, n_frames) that were made on them or None.
+def published_segments(
+    group: VideoGroup, n_frames: int, annotators: int
+) -> tuple[NDArray[np.int64], NDArray[np.uint8] | None]:
+    """Read segments (S, 2), and annotators' summaries (U, n_frames) made with them, if the group has these.
 
     Raises:
-        DataError: they are missing, damaged, or of other frames or annotators.
+        DataError: they are missing or damaged, or have other numbers of frames or annotators.
     """
     segments = group.segments(n_frames)
     if "user_summary" not in group:

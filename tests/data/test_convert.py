@@ -14,15 +14,16 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from annotation_files import write_summe_mat, write_tvsum_mat, write_tvsum_tsv
-from summdiff.conversion import convert
-from summdiff.conversion.look import frame_count, look
-from summdiff.conversion.matching import group_names
-from summdiff.conversion.segments import computed
 from summdiff.data.check import check
+from summdiff.data.convert import convert
+from summdiff.data.convert._convert import _features
+from summdiff.data.convert._matching import group_names
+from summdiff.data.convert._segments import compute_segments
 from summdiff.data.summe import TITLES, SumMe
 from summdiff.data.tvsum import TVSum
 from summdiff.errors import BackboneError, DataError, OutputError, UsageError
 from summdiff.features.cache import FeatureCache
+from summdiff.features.extraction import extract_frames, frame_count
 from summdiff.metrics.segments import summary_from_scores
 
 
@@ -91,7 +92,7 @@ def scores(films):
 @pytest.mark.parametrize("every", [1, 7, 15])
 def test_steps_are_the_frames_that_picks_name(make_video, tmp_path, suffix, options, every):
     film = make_video(tmp_path / f"film.{suffix}", scenes=((2.0, 1), (3.0, 2)), **options)
-    seen, _ = look(film.path, NumberReader(film.number), every, None)
+    seen = extract_frames(film.path, NumberReader(film.number), every=every)
     n = len(film.frame_times)
     assert frame_count(seen) == n
     assert seen.features[:, 0].tolist() == list(range(0, n, every))
@@ -103,11 +104,11 @@ def test_features_by_frames_and_by_seconds_are_not_taken_for_each_other(make_vid
     film = make_video()
     cache = FeatureCache()
     backbone = NumberReader(film.number)
-    assert look(film.path, backbone, 15, cache)[1] is False
-    again, cached = look(film.path, backbone, 15, cache)
+    assert _features(film.path, backbone, 15, cache)[1] is False
+    again, cached = _features(film.path, backbone, 15, cache)
     assert cached
     assert again.features[:, 0].tolist() == list(range(0, 100, 15))
-    assert look(film.path, backbone, 10, cache)[1] is False
+    assert _features(film.path, backbone, 10, cache)[1] is False
     assert all(cache.get(film.path, backbone.id, rate) is None for rate in (0.0, 1.0, 25 / 15))
 
 
@@ -202,9 +203,9 @@ def test_one_bad_video_does_not_stop_the_others(films, scores, tmp_path):
     assert [outcome.problem is None for outcome in outcomes] == [False, True, True]
     unread, missing = made.problems
     assert first.name in unread
-    assert missing == "There is no video of 1 with annotations: 'gone'."
+    assert missing == "1 annotated videos are missing: 'gone'."
     fewer, unknown = made.notes
-    assert f"has {films[third]} frames where the annotations of 'A_b' have {films[third] + 3}" in fewer
+    assert f"has {films[third]} frames, but the annotations of 'A_b' have {films[third] + 3}" in fewer
     assert "'stranger.mp4'" in unknown
 
 
@@ -214,9 +215,9 @@ def test_a_video_of_other_frames_is_left_out(films, scores, tmp_path, frames):
     other = {path.stem: ("VT", np.full((20, n + frames), 2)), "A_b": scores["A_b"]}
     made = convert(list(films), write_tvsum_tsv(tmp_path / "a.tsv", other), tmp_path / "o.h5")
     assert made.videos == ("video_2",)
-    assert f"has {n} frames where the annotations of '{path.stem}' have {n + frames}" in made.problems[0]
+    assert f"has {n} frames, but the annotations of '{path.stem}' have {n + frames}" in made.problems[0]
     del other["A_b"]
-    with pytest.raises(DataError, match=r"None of the 1 videos can be converted; of the first: .* has"):
+    with pytest.raises(DataError, match=r"None of the 1 videos can be converted. The first: .* has"):
         convert(list(films), write_tvsum_tsv(tmp_path / "a.tsv", other), tmp_path / "p.h5")
     assert not (tmp_path / "p.h5").exists()
 
@@ -299,8 +300,8 @@ def test_parts_in_seconds_stay_where_they_are_behind_damaged_frames(make_video, 
     (tmp_path / "mine.csv").write_text("video,annotator,start,end\na,ann,6,7\n")
     made = convert([film.path], tmp_path / "mine.csv", tmp_path / "o.h5", segment_seconds=1)
     (note,) = made.notes
-    assert "'a' has damaged frames" in note
-    seen, _ = look(film.path, NumberReader(film.number), 1, None)
+    assert "damaged frames: left out" in note
+    seen = extract_frames(film.path, NumberReader(film.number), every=1)
     chosen = SumMe(made.path)["video_1"].user_summary[0].astype(bool)
     assert len(chosen) == frame_count(seen) < 200
     assert seen.features[chosen, 0].tolist() == list(range(150, 175))
@@ -314,7 +315,7 @@ def test_few_frames_few_steps_and_every_frame(make_video, tmp_path, scenes, ever
     video = SumMe(made.path)["video_1"]
     assert len(video.picks) == len(range(0, len(film.frame_times), every))
     assert video.user_summary.sum(axis=1).tolist() == [1, 0]
-    assert made.notes == ("'a' has 1 of 2 annotators with an empty summary.",)
+    assert made.notes == ("'a': 1 of 2 annotators have an empty summary.",)
 
 
 def test_own_scores_on_a_scale_of_their_own(films, tmp_path):
@@ -355,7 +356,7 @@ def test_names_with_accents_match_however_the_file_system_writes_them(films, tmp
 def test_computed_segments_have_the_least_scatter_of_all_with_that_number(features, count):
     n = len(features)
     picks = np.arange(n) * 15
-    segments = computed(features, picks, 15 * n - 4, count)
+    segments = compute_segments(features, picks, 15 * n - 4, count)
     count = min(max(count, 1), n)
     assert len(segments) == count
     assert (segments[0, 0], segments[-1, 1]) == (0, 15 * n - 5)
@@ -372,30 +373,30 @@ def test_computed_segments_have_the_least_scatter_of_all_with_that_number(featur
 def test_computed_segments_begin_where_scenes_do():
     rng = np.random.default_rng(0)
     features = np.repeat(rng.normal(size=(20, 16)), 6, axis=0) + 0.05 * rng.normal(size=(120, 16))
-    segments = computed(features.astype(np.float32), np.arange(120) * 15, 1799, 20)
+    segments = compute_segments(features.astype(np.float32), np.arange(120) * 15, 1799, 20)
     assert segments[:, 0].tolist() == list(range(0, 1800, 90))
     # Half of the video stands still; no segment is longer than twelve times the average.
     features[:60] = features[0]
-    lengths = np.diff(computed(features.astype(np.float32), np.arange(120) * 15, 1800, 40)[:, 0]) // 15
+    lengths = np.diff(compute_segments(features.astype(np.float32), np.arange(120) * 15, 1800, 40)[:, 0]) // 15
     assert lengths.max() == 36
 
 
 @pytest.mark.parametrize(
     ("options", "error", "said"),
     [
-        ({"every": 0}, UsageError, "A step every 0 frames"),
-        ({"segment_seconds": 0.0}, UsageError, "Segments of 0 seconds"),
-        ({"score_range": (5.0, 1.0)}, UsageError, "Scores from 5 to 1"),
+        ({"every": 0}, UsageError, "at least 1 frame apart, got 0"),
+        ({"segment_seconds": 0.0}, UsageError, "positive number of seconds, got 0"),
+        ({"score_range": (5.0, 1.0)}, UsageError, "needs LOW < HIGH, got 5 1"),
         ({"output": "gone/o.h5"}, OutputError, "there is no folder"),
         ({"output": "."}, OutputError, "is a folder"),
-        ({"output": "a.tsv"}, OutputError, "is there already; give --overwrite"),
+        ({"output": "a.tsv"}, OutputError, "exists: give --overwrite"),
         ({"annotations": "gone.tsv"}, DataError, "There are no annotations"),
         ({"segments_from": "gone.h5"}, DataError, "gone.h5"),
         ({"segments_from": "a.tsv"}, DataError, "cannot be read as HDF5"),
         ({"backbone": "efficientnet"}, BackboneError, "did you mean"),
-        ({"kind": "summe"}, DataError, "chose parts; leave out --kind summe"),
-        ({"videos": ["b.mp4"]}, DataError, "No video .* is named as the annotations"),
-        ({"videos": []}, DataError, "No video .* is named as the annotations"),
+        ({"kind": "summe"}, DataError, "needs chosen parts: leave it out"),
+        ({"videos": ["b.mp4"]}, DataError, "No video .* has a name of the annotations"),
+        ({"videos": []}, DataError, "No video .* has a name of the annotations"),
         ({"videos": ["A_b.mp4", "A_b.mkv"]}, UsageError, r"Both .*A_b\.mp4' and .*A_b\.mkv'"),
     ],
 )

@@ -1,4 +1,4 @@
-"""What annotators said of a video as the arrays that the field's files hold."""
+"""Arrays of a video in the field's common form, from its annotations and features."""
 
 from __future__ import annotations
 
@@ -8,72 +8,79 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from summdiff.conversion import segments
-from summdiff.conversion.look import frame_count
-from summdiff.conversion.matching import TVSUM_SCALE
 from summdiff.data.annotations import VideoAnnotations
+from summdiff.data.convert._matching import TVSUM_SCALE
+from summdiff.data.convert._segments import compute_segments, published_segments
 from summdiff.data.h5 import VideoGroup
 from summdiff.errors import DataError
+from summdiff.features.extraction import frame_count
 from summdiff.features.files import VideoFeatures
 from summdiff.metrics.segments import Segments
 from summdiff.video import FrameDecoder, index_frames
 
-_TOLERANCE = 0.01  # share of the annotated frames by which a video's own number may differ
+_TOLERANCE = 0.01  # share of the annotated frames by which the number of decoded frames may differ
 
 
-def aligned(video: VideoAnnotations, path: Path, seen: VideoFeatures) -> tuple[VideoAnnotations, tuple[str, ...]]:
-    """The annotations by frame, once it is certain that their frames are the file's; and what is to be noted.
+def align_annotations(
+    video: VideoAnnotations, path: Path, features: VideoFeatures
+) -> tuple[VideoAnnotations, tuple[str, ...]]:
+    """Return the annotations by frame, and remarks.
 
     Raises:
-        DataError: they are not.
+        DataError: the video has another number of frames than its annotations.
     """
-    frames = frame_count(seen)
+    frames = frame_count(features)
     if video.spans is not None:
-        return video.at(frames, times=_frame_times(path, frames)), ()
+        return video.by_frame(frames, times=_frame_times(path, frames)), ()
     expected = video.n_frames or 0
     if frames == expected:
         return video, ()
-    differ = f"'{path}' has {frames} frames where the annotations of '{video.name}' have {expected}"
+    differ = f"'{path}' has {frames} frames, but the annotations of '{video.name}' have {expected}"
     if abs(frames - expected) > _TOLERANCE * expected:
-        raise DataError(f"{differ}; use the video that was annotated, with all its frames.")
-    which = "those that are missing" if frames < expected else "those that are too many"
-    return video, (f"{differ}; {which} are taken to be the last.",)
+        raise DataError(f"{differ}: use the annotated video with all its frames.")
+    which = "missing" if frames < expected else "extra"
+    return video, (f"{differ}: the last frames are taken to be the {which} ones.",)
 
 
 def _frame_times(path: Path, frames: int) -> NDArray[np.float64]:
-    """(frames,) seconds at which each frame appears."""
+    """Return the seconds at which each frame appears, (frames,)."""
     index = index_frames(path)
     times = index.ticks * float(index.clock.time_base)
-    if len(times) != frames:  # some are damaged, which only decoding shows
+    if len(times) != frames:  # damaged frames are found by decoding only
         with FrameDecoder(path) as decoder:
             times = np.array([decoder.seconds(timed.ticks) for timed in decoder])
     return np.asarray(times, dtype=np.float64)
 
 
-def arrays_of(
-    video: VideoAnnotations, seen: VideoFeatures, *, every: int, segment_seconds: float, published: VideoGroup | None
+def make_arrays(
+    video: VideoAnnotations,
+    features: VideoFeatures,
+    *,
+    every: int,
+    segment_seconds: float,
+    published: VideoGroup | None,
 ) -> dict[str, NDArray[Any]]:
-    """What is written of a video, by key.
+    """Return the arrays of a video by key.
 
     Args:
         video: its annotations by frame.
-        seen: its features.
+        features: its features.
         every: frames from one step to the next.
-        segment_seconds: average length of segments that are computed.
-        published: where to take them from instead.
+        segment_seconds: average length of computed segments.
+        published: group with segments to use instead of computed ones.
 
     Raises:
-        DataError: `published` has none that fit.
+        DataError: the segments of `published` are missing or do not fit.
     """
     n_frames = video.n_frames or 0
-    picks = np.arange(0, min(n_frames, frame_count(seen)), every)
-    features = seen.features[: len(picks)].astype(np.float32)
-    made: NDArray[np.uint8] | None = None
+    picks = np.arange(0, min(n_frames, frame_count(features)), every)
+    rows = features.features[: len(picks)].astype(np.float32)
+    stored_summary: NDArray[np.uint8] | None = None
     if published is None:
-        count = round(n_frames / seen.video.fps / segment_seconds)
-        change_points = segments.computed(features, picks, n_frames, count)
+        count = round(n_frames / features.video.fps / segment_seconds)
+        change_points = compute_segments(rows, picks, n_frames, count)
     elif video.scored:
-        change_points, made = segments.stored(published, n_frames, video.annotators)
+        change_points, stored_summary = published_segments(published, n_frames, video.annotators)
     else:
         change_points = published.segments(n_frames)
     arrays: dict[str, NDArray[Any]] = {}
@@ -85,16 +92,18 @@ def arrays_of(
         gtscore = share[:, picks].mean(axis=0)
         arrays["user_scores"] = scores[:, picks].astype(np.float32)
         frames = np.arange(n_frames)
-        user_summary = _summaries(scores, frames, n_frames, change_points) if made is None else made
-        # On the annotators' own scale, as each of them: what 0 to 1 takes away decides between few and many segments.
+        user_summary = stored_summary
+        if user_summary is None:
+            user_summary = _summaries(scores, frames, n_frames, change_points)
+        # On the annotators' scale, as for each of them: an offset decides between few and many segments.
         gtsummary = _summaries(scores.mean(axis=0)[None], frames, n_frames, change_points)[0, picks]
     else:
-        # What annotators chose themselves needs no segments.
+        # Parts that annotators chose need no segments.
         user_summary = np.asarray(video.summaries, dtype=np.uint8)
         gtscore = user_summary[:, picks].mean(axis=0)
         gtsummary = _summaries(gtscore[None], picks, n_frames, change_points)[0, picks]
     return arrays | {
-        "features": features,
+        "features": rows,
         "picks": picks,
         "n_frames": np.array(n_frames),
         "n_steps": np.array(len(picks)),
@@ -109,6 +118,6 @@ def arrays_of(
 def _summaries(
     scores: NDArray[np.float64], picks: NDArray[np.int64], n_frames: int, change_points: NDArray[np.int64]
 ) -> NDArray[np.uint8]:
-    """The 15 % knapsack of each row of scores (K, n_steps): (K, n_frames)."""
+    """Return the 15% knapsack summary (K, n_frames) of each row of scores (K, n_steps)."""
     video = Segments.of(picks, n_frames, change_points)
     return video.summary(video.choose(scores))

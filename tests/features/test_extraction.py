@@ -5,8 +5,8 @@ import threading
 import numpy as np
 import pytest
 
-from summdiff.extraction import extract
 from summdiff.features import load_backbone
+from summdiff.features.extraction import extract
 
 
 def test_frames_that_stay_on_display_are_looked_at_once(make_video):
@@ -35,7 +35,7 @@ def test_progress_is_in_seconds_of_video_and_comes_to_its_end(make_video):
         def __call__(self, images):
             return np.zeros((len(images), 4), dtype=np.float32)
 
-    extract(video.path, Still(), rate=4.0, report=lambda *at: told.append(at))
+    extract(video.path, Still(), rate=4.0, on_progress=lambda *at: told.append(at))
     done = [at for at, _ in told]
     assert done == sorted(done)
     assert len(told) > 2

@@ -1,0 +1,198 @@
+"""Features of a video in one pass: a thread decodes ahead while the caller's thread runs the backbone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from queue import Full, Queue
+from threading import Event, Thread
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from summdiff._runtime import threads_asked
+from summdiff.errors import VideoError
+from summdiff.features.backbone import Backbone
+from summdiff.features.files import VideoFeatures
+from summdiff.video import FrameDecoder, Scaler, Step, VideoReader, pixel_aspect, probe
+
+_T = TypeVar("_T")
+
+_BATCH = 16  # frames per call of the backbone
+_AHEAD = 64  # decoded frames that may wait for the backbone
+_MAX_STEPS = 250_000  # 69 hours at 1 step per second; 640 MB of the default backbone's features
+
+
+def extract(
+    path: Path,
+    backbone: Backbone,
+    *,
+    rate: float,
+    sparse: float = 0.0,
+    on_progress: Callable[[float, float], None] = lambda done, total: None,
+) -> VideoFeatures:
+    """Compute the features of a video at a fixed rate in seconds.
+
+    Only the (N, D) features grow with the length of the video. A damaged video is decoded again with a single thread,
+    so that the same file always gives the same features.
+
+    Args:
+        path: a video file.
+        backbone: the feature extractor.
+        rate: steps per second.
+        sparse: where key frames are at most this many seconds apart, use only these; see `VideoReader.steps`.
+        on_progress: called from this thread with the seconds done and the duration in seconds.
+
+    Raises:
+        VideoError: see `VideoReader`; or the video has too many steps for memory.
+    """
+    features = _extract(path, backbone, rate=rate, sparse=sparse, on_progress=on_progress, threads=None)
+    if features.corrupt_frames and threads_asked() != 1:
+        features = _extract(path, backbone, rate=rate, sparse=sparse, on_progress=on_progress, threads=1)
+    return features
+
+
+def extract_frames(path: Path, backbone: Backbone, *, every: int) -> VideoFeatures:
+    """Compute the features of frames 0, every, 2 · every, … of a video, as data sets count them.
+
+    `frame_count` of the result gives the number of decoded frames. `boundaries` equal `times`.
+
+    Raises:
+        VideoError: the video cannot be read.
+    """
+    info = probe(path)
+    times: list[float] = []
+    batches: list[NDArray[np.float16]] = []
+    n_frames, end = 0, 0.0
+
+    with FrameDecoder(path) as decoder:
+        scaler = Scaler(short_side=backbone.short_side, pixel_aspect=pixel_aspect(decoder.stream))
+
+        def images() -> Iterator[NDArray[np.uint8]]:
+            nonlocal n_frames, end
+            for timed in decoder:
+                if n_frames % every == 0:
+                    times.append(decoder.seconds(timed.ticks))
+                    yield scaler(timed.frame)
+                n_frames += 1
+                end = decoder.seconds(timed.ticks + timed.duration)
+
+        waiting: list[NDArray[np.uint8]] = []
+        with closing(_decoded_ahead(images())) as ahead:
+            for image in ahead:
+                waiting.append(image)
+                if len(waiting) == _BATCH:
+                    batches.append(backbone(np.stack(waiting)).astype(np.float16))
+                    waiting.clear()
+        if waiting:
+            batches.append(backbone(np.stack(waiting)).astype(np.float16))
+        corrupt = decoder.corrupt
+    return VideoFeatures(
+        features=np.concatenate(batches),
+        times=np.array(times),
+        boundaries=np.array(times),
+        video=replace(info, duration=end, fps=n_frames / end),
+        corrupt_frames=corrupt,
+    )
+
+
+def frame_count(features: VideoFeatures) -> int:
+    """Return the number of frames that `extract_frames` decoded."""
+    return round(features.video.fps * features.video.duration)
+
+
+def _extract(
+    path: Path,
+    backbone: Backbone,
+    *,
+    rate: float,
+    sparse: float,
+    on_progress: Callable[[float, float], None],
+    threads: int | None,
+) -> VideoFeatures:
+    features: list[NDArray[np.float16]] = []
+    times: list[float] = []
+    boundaries: list[float] = []
+
+    with VideoReader(path, threads=threads) as reader:
+        stated_duration = reader.info.duration  # of the container; for the progress only
+        waiting: list[Step] = []
+        last_image: NDArray[np.uint8] | None = None
+
+        def run() -> None:
+            nonlocal last_image
+            # A frame that is displayed for several steps is the same image object: compute it once.
+            fresh = [
+                i for i, step in enumerate(waiting) if step.image is not (waiting[i - 1].image if i else last_image)
+            ]
+            rows = features[-1][-1:] if features else np.empty((1, backbone.dimension), dtype=np.float16)
+            if fresh:
+                computed = backbone(np.stack([waiting[i].image for i in fresh])).astype(np.float16)
+                rows = np.concatenate((rows, computed))  # row 0 is that of the step before
+            features.append(rows[np.searchsorted(fresh, np.arange(len(waiting)), side="right")])
+            times.extend(step.time for step in waiting)
+            boundaries.extend(step.boundary for step in waiting)
+            on_progress(times[-1], max(stated_duration, times[-1]))
+            last_image = waiting[-1].image
+            waiting.clear()
+
+        steps = reader.steps(rate=rate, short_side=backbone.short_side, sparse=sparse)
+        with closing(_decoded_ahead(steps)) as ahead:
+            for count, step in enumerate(ahead):
+                if count == _MAX_STEPS:
+                    raise VideoError(
+                        f"'{path}' lasts more than {_MAX_STEPS / rate / 3600:.0f} hours, too long for {rate:g} steps "
+                        "per second: choose a lower --rate, or cut it into several videos."
+                    )
+                waiting.append(step)
+                if len(waiting) == _BATCH:
+                    run()
+        if waiting:
+            run()
+        info, corrupt = reader.info, reader.corrupt_frames
+    on_progress(info.duration, info.duration)
+    return VideoFeatures(
+        features=np.concatenate(features),
+        times=np.array(times),
+        boundaries=np.array(boundaries),
+        video=info,
+        corrupt_frames=corrupt,
+    )
+
+
+def _decoded_ahead(items: Iterator[_T]) -> Generator[_T, None, None]:
+    """Yield the same items, produced by another thread while this one works on those before."""
+    queue: Queue[tuple[_T] | BaseException | None] = Queue(maxsize=_AHEAD)
+    stopped = Event()
+
+    def put(entry: tuple[_T] | BaseException | None) -> None:
+        while not stopped.is_set():
+            try:
+                queue.put(entry, timeout=0.1)
+            except Full:
+                continue
+            return
+
+    def decode() -> None:
+        try:
+            for item in items:
+                put((item,))
+                if stopped.is_set():
+                    return
+            put(None)
+        except BaseException as error:  # raised again in the thread that consumes the items
+            put(error)
+
+    decoder = Thread(target=decode, name="summdiff-decode", daemon=True)
+    decoder.start()
+    try:
+        while (entry := queue.get()) is not None:
+            if isinstance(entry, BaseException):
+                raise entry
+            yield entry[0]
+    finally:
+        stopped.set()
+        decoder.join()
