@@ -5,13 +5,13 @@ import time
 
 import pytest
 
-from summdiff.atomic import sweep, temporary_path, written_whole
+from summdiff.atomic import sweep, temporary_path, write_file, written_whole
 from summdiff.errors import OutputError
 
 
 @pytest.fixture
 def dead():
-    """A function that gives the temporary path of a process that is gone."""
+    """Return a function that makes the temporary path of a process that has ended."""
     with subprocess.Popen([sys.executable, "-c", ""]) as gone:
         gone.wait()
 
@@ -22,7 +22,7 @@ def dead():
     return named
 
 
-def test_a_file_is_there_whole_or_not_at_all(tmp_path):
+def test_a_file_is_complete_or_does_not_exist(tmp_path):
     path = tmp_path / "a.txt"
     path.write_text("old")
     with pytest.raises(RuntimeError), written_whole(path) as partial:
@@ -36,7 +36,7 @@ def test_a_file_is_there_whole_or_not_at_all(tmp_path):
     assert path.read_text() == "new"
 
 
-def test_what_killed_processes_left_is_removed_by_the_next_writing(tmp_path, dead):
+def test_the_next_write_removes_files_of_killed_processes(tmp_path, dead):
     left, living, other = dead(tmp_path), temporary_path(tmp_path), tmp_path / ".summdiff-mine.tmp"
     for path in (left, living, other):
         path.write_text("half")
@@ -47,7 +47,7 @@ def test_what_killed_processes_left_is_removed_by_the_next_writing(tmp_path, dea
     assert other.exists()
 
 
-def test_another_machine_s_are_only_removed_after_a_day(tmp_path):
+def test_files_of_another_host_are_removed_after_a_day(tmp_path):
     own = temporary_path(tmp_path)
     elsewhere = own.with_name(own.name.replace(own.name.split("-")[1], "0" * 8))
     elsewhere.write_text("half")
@@ -58,7 +58,7 @@ def test_another_machine_s_are_only_removed_after_a_day(tmp_path):
     assert not elsewhere.exists()
 
 
-def test_a_process_that_is_killed_leaves_one_that_is_swept(tmp_path):
+def test_the_file_of_a_killed_process_is_swept(tmp_path):
     code = (
         "import os, signal, sys; from pathlib import Path; from summdiff.atomic import written_whole\n"
         "with written_whole(Path(sys.argv[1])) as partial:\n"
@@ -70,7 +70,7 @@ def test_a_process_that_is_killed_leaves_one_that_is_swept(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_folder_that_is_not_there(tmp_path):
+def test_a_missing_folder_is_named(tmp_path):
     sweep(tmp_path / "none")
     with (
         pytest.raises(OutputError, match="cannot be written: No such file or directory"),
@@ -79,7 +79,7 @@ def test_a_folder_that_is_not_there(tmp_path):
         pass
 
 
-def test_what_is_replaced_keeps_its_permissions(tmp_path):
+def test_a_replaced_file_keeps_its_permissions(tmp_path):
     path = tmp_path / "private.json"
     path.write_text("old")
     for mode in (0o600, 0o444):
@@ -89,7 +89,7 @@ def test_what_is_replaced_keeps_its_permissions(tmp_path):
         assert path.stat().st_mode & 0o777 == mode
 
 
-def test_folders_of_killed_processes_go_too_and_links_are_not_followed(tmp_path, dead):
+def test_folders_of_killed_processes_are_removed_and_links_not_followed(tmp_path, dead):
     (mine := tmp_path / "mine").mkdir()
     (mine / "film.mp4").write_text("film")
     (place := tmp_path / "place").mkdir()
@@ -104,3 +104,14 @@ def test_folders_of_killed_processes_go_too_and_links_are_not_followed(tmp_path,
     sweep(place)
     assert list(place.iterdir()) == [elsewhere]
     assert (mine / "film.mp4").exists()
+
+
+def test_write_file_writes_text_as_utf_8_and_bytes_as_they_are(tmp_path):
+    write_file(tmp_path / "text", "Öl\n\udcff", errors="surrogateescape")
+    assert (tmp_path / "text").read_bytes() == b"\xc3\x96l\n\xff"
+    write_file(tmp_path / "bytes", b"\x00\r\n")
+    assert (tmp_path / "bytes").read_bytes() == b"\x00\r\n"
+    with pytest.raises(UnicodeEncodeError):
+        write_file(tmp_path / "bytes", "\udcff")
+    assert (tmp_path / "bytes").read_bytes() == b"\x00\r\n"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["bytes", "text"]

@@ -6,21 +6,27 @@ import ruptures
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from summdiff.segmentation import kts, segments
+from summdiff.segmentation import kts
 from summdiff.segmentation.cost import within_segment_scatter
 
 kts_module = sys.modules["summdiff.segmentation.kts"]  # the name in the package is the function
 
 
+def segments(change_points, n):
+    """Return the half-open segments (S, 2) of n steps."""
+    edges = np.concatenate(([0], change_points, [n])).astype(int)
+    return np.stack([edges[:-1], edges[1:]], axis=1)
+
+
 def scenes(rng, lengths, dimension=16, noise=0.2):
-    """Features with a known change at the end of each scene."""
+    """Return features that change at the end of each scene."""
     centres = rng.normal(size=(len(lengths), dimension))
     x = np.repeat(centres, lengths, axis=0)
     return (x + noise * rng.normal(size=x.shape)).astype(np.float32)
 
 
 def plain_kts(x, shortest, longest, v_max):
-    """The textbook way: J(m) for every m by dynamic programming over all segmentations."""
+    """Tabulate J(m) for every m by dynamic programming, as the usual implementation does."""
     n = len(x)
     x = x.astype(np.float64) / np.linalg.norm(x, axis=1, keepdims=True)
     cost = {(a, b): float(((x[a:b] - x[a:b].mean(axis=0)) ** 2).sum()) for a in range(n) for b in range(a + 1, n + 1)}
@@ -44,7 +50,7 @@ def plain_kts(x, shortest, longest, v_max):
     v_max=st.sampled_from([0.1, 0.3, 1.0, 2.0]),
     noise=st.sampled_from([0.0, 0.1, 1.0]),
 )
-def test_the_objective_is_as_low_as_that_of_the_full_table(seed, n, shortest, extra, v_max, noise):
+def test_the_objective_equals_that_of_the_full_table(seed, n, shortest, extra, v_max, noise):
     rng = np.random.default_rng(seed)
     lengths = rng.multinomial(n, [0.25] * 4)
     x = scenes(rng, lengths, dimension=4, noise=noise)
@@ -68,8 +74,8 @@ def test_the_objective_is_as_low_as_that_of_the_full_table(seed, n, shortest, ex
 
 @pytest.mark.parametrize("first_prices", [1, 2])
 @pytest.mark.parametrize("v_max", [0.02, 0.1, 0.3])
-def test_corners_that_no_first_price_meets_are_found(first_prices, v_max, monkeypatch):
-    """With 24 prices to begin with, small videos leave nothing to search; with one or two they do."""
+def test_corners_that_the_first_prices_miss_are_found(first_prices, v_max, monkeypatch):
+    """24 first prices find all corners of small videos; one or two leave some to the search."""
     monkeypatch.setattr(kts_module, "_FIRST_PRICES", first_prices)
     for seed in range(12):
         rng = np.random.default_rng(seed)
@@ -83,7 +89,7 @@ def test_corners_that_no_first_price_meets_are_found(first_prices, v_max, monkey
 
 
 class Table:
-    """Finds corners as `_PricedSearch` does, in a table of J(m)."""
+    """Finds corners in a table of J(m), with the interface of `_PricedSearch`."""
 
     def __init__(self, scatter):
         self.scatter = scatter
@@ -101,7 +107,7 @@ class Table:
     bend=st.sampled_from([0.5, 1.0, 3.0, 10.0, None]),
     first_prices=st.sampled_from([1, 2, 24]),
 )
-def test_the_best_of_any_table_is_found(seed, n, v_max, bend, first_prices):
+def test_the_best_entry_of_any_table_is_found(seed, n, v_max, bend, first_prices):
     rng = np.random.default_rng(seed)
     m = np.arange(n)
     penalty = np.where(m > 0, 0.5 * v_max * m * (np.log(n / np.maximum(m, 1)) + 1), 0.0)
@@ -117,8 +123,8 @@ def test_the_best_of_any_table_is_found(seed, n, v_max, bend, first_prices):
     assert scatter[found] + penalty[found] == pytest.approx((scatter + penalty).min(), abs=1e-7)
 
 
-def test_two_steps_that_hardly_differ_are_cut_where_that_pays():
-    """The last cut takes off 0.04 and costs 0.032, less than any price that is looked at first but 0."""
+def test_two_similar_steps_are_separated_if_that_lowers_the_objective():
+    """The last cut lowers the scatter by 0.04 and costs 0.032, less than any first price except 0."""
     x = np.eye(24)
     x[8, 7], x[8, 8] = 1 - 0.04, np.sqrt(1 - 0.96**2)
     assert kts(x).tolist() == list(range(1, 24))
@@ -126,14 +132,14 @@ def test_two_steps_that_hardly_differ_are_cut_where_that_pays():
     assert kts(x).tolist() == [*range(1, 8), *range(9, 24)]
 
 
-def test_defaults_are_those_of_the_field():
+def test_defaults_are_those_of_the_literature():
     x = scenes(np.random.default_rng(1), [3, 1, 9, 6], noise=0.3)
     assert kts(x).tolist() == kts(x, min_length=1, max_length=19, v_max=1.0, normalize=True, center=False).tolist()
     # One step by itself may be a segment.
     assert kts(scenes(np.random.default_rng(0), [8, 1, 8], dimension=64, noise=0.01), v_max=0.2).tolist() == [8, 9]
 
 
-def test_the_kind_of_number_does_not_matter():
+def test_the_number_type_of_the_features_does_not_matter():
     x = (40 * scenes(np.random.default_rng(2), [7, 12, 5], noise=0.05)).round()
     expected = kts(x).tolist()
     assert expected
@@ -151,24 +157,24 @@ def test_without_limits_it_agrees_with_ruptures_for_the_same_number_of_cuts():
     assert found.tolist() == theirs[:-1]
 
 
-def test_planted_changes_are_found():
+def test_known_changes_are_found():
     x = scenes(np.random.default_rng(0), [12, 7, 20, 5, 9], dimension=64, noise=0.05)
     assert kts(x, min_length=2, max_length=30).tolist() == [12, 19, 39, 44]
 
 
-def test_the_longest_segment_is_kept_to_in_a_video_where_nothing_happens():
+def test_a_constant_video_is_divided_by_the_longest_segment():
     lengths = np.diff(segments(kts(np.ones((95, 8)), min_length=2, max_length=30), 95), axis=1)
     assert lengths.max() <= 30
     assert len(lengths) == 4
 
 
 @pytest.mark.parametrize("n", [1, 2, 3])
-def test_very_short_videos(n):
+def test_a_very_short_video_has_valid_segments(n):
     change_points = kts(np.eye(8)[:n], min_length=2, max_length=30)
     assert segments(change_points, n)[-1, 1] == n
 
 
-def test_lengths_can_be_counted_in_seconds():
+def test_limits_may_be_in_seconds():
     x = scenes(np.random.default_rng(0), [3, 3, 3, 3], dimension=64, noise=0.05)
     edges = np.array([0, 1, 2, 2.2, 4, 5, 6, 7, 8, 9, 10, 11, 12.0])
     assert kts(x, min_length=2, edges=edges).tolist() == [3, 6, 9]
@@ -180,23 +186,23 @@ def test_lengths_can_be_counted_in_seconds():
         assert lengths.max() <= limits[1] + 1e-6
 
 
-def test_a_step_that_is_longer_than_the_longest_segment_stays_whole():
+def test_a_step_longer_than_the_longest_segment_stays_whole():
     assert kts(np.eye(3), min_length=0, max_length=1.0, edges=[0, 5, 6, 7]).tolist() != []
 
 
-def test_centring_finds_changes_that_a_common_part_hides():
+def test_centering_finds_changes_that_a_common_part_hides():
     rng = np.random.default_rng(0)
     x = scenes(rng, [8, 8, 8, 8], dimension=64, noise=0.02) + 40 * rng.random(64)
     assert kts(x).tolist() == []
     assert kts(x, center=True).tolist() == [8, 16, 24]
 
 
-def test_centring_does_not_cut_up_a_video_where_nothing_happens():
+def test_centering_does_not_divide_a_constant_video():
     x = 5.0 + 1e-3 * np.random.default_rng(0).normal(size=(200, 64))
     assert kts(x, center=True).tolist() == []
 
 
-def test_a_minimum_that_cannot_be_kept_is_lowered():
+def test_a_minimum_that_cannot_be_met_is_lowered():
     parts = segments(kts(np.ones((35, 4)), min_length=20, max_length=30), 35)
     assert np.diff(parts, axis=1).ravel().max() <= 30
     assert np.diff(parts, axis=1).ravel().min() >= 10
@@ -206,7 +212,7 @@ def test_zero_features_are_one_segment():
     assert kts(np.zeros((20, 4))).size == 0
 
 
-def test_scatter_is_that_of_its_definition():
+def test_scatter_follows_its_definition():
     x = np.random.default_rng(1).normal(size=(300, 5)).astype(np.float32)
     scatter = within_segment_scatter(x, max_length=7)
     for start, length in [(0, 1), (0, 7), (255, 3), (293, 7), (299, 1)]:
@@ -228,6 +234,6 @@ def test_scatter_is_that_of_its_definition():
         (np.zeros((3, 2)), {"edges": [0, 1, 1, 2]}, "ascending"),
     ],
 )
-def test_bad_input(features, options, message):
+def test_bad_input_is_refused(features, options, message):
     with pytest.raises(ValueError, match=message):
         kts(features, **options)

@@ -20,7 +20,7 @@ def arrays_of(items):
 
 
 def every_subset(values, weights, capacity):
-    """(value, subset) of each subset that fits, as sets of indices."""
+    """Return (value, subset) of each subset that fits."""
     n = len(values)
     for size in range(n + 1):
         for subset in itertools.combinations(range(n), size):
@@ -30,7 +30,7 @@ def every_subset(values, weights, capacity):
 
 @settings(max_examples=200, deadline=None)
 @given(problems)
-def test_as_good_as_trying_every_subset(problem):
+def test_the_choice_is_as_good_as_the_best_subset(problem):
     items, capacity = problem
     values, weights = arrays_of(items)
     taken = knapsack(values, weights, capacity)
@@ -47,7 +47,7 @@ def test_as_good_as_trying_every_subset(problem):
     near=st.sampled_from([1, 64]),
     seed=st.integers(0, 10_000),
 )
-def test_items_decided_beforehand_change_no_answer(items, levels, like_weights, near, seed):
+def test_reducing_a_problem_does_not_change_its_answer(items, levels, like_weights, near, seed):
     rng = np.random.default_rng(seed)
     weights = rng.integers(0, 12, size=items)
     values = rng.integers(0, levels, size=items).astype(float) + (weights if like_weights else 0)
@@ -56,12 +56,12 @@ def test_items_decided_beforehand_change_no_answer(items, levels, like_weights, 
     whole = knapsack(values, weights, capacity)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "_LARGE", 0)
-        patch.setattr(module, "_NEAR", near)
+        patch.setattr(module, "_EXCHANGED", near)
         assert np.array_equal(knapsack(values, weights, capacity), whole)
 
 
 @pytest.mark.parametrize("worth", ["any", "five levels", "near to the weight", "the weight"])
-def test_large_problems_have_the_answers_of_the_whole_programme(worth, monkeypatch):
+def test_large_problems_have_the_same_answer_without_reduction(worth, monkeypatch):
     rng = np.random.default_rng(3)
     weights = rng.integers(50, 750, size=300)
     values = {
@@ -75,7 +75,7 @@ def test_large_problems_have_the_answers_of_the_whole_programme(worth, monkeypat
     assert np.array_equal(quick, knapsack(values, weights, 9000))
 
 
-def test_bounds_decide_nearly_every_item(monkeypatch):
+def test_bounds_decide_most_items(monkeypatch):
     module = sys.modules["summdiff.selection.knapsack"]
     monkeypatch.setattr(module, "_LARGE", 1 << 60)
     left = []
@@ -90,7 +90,7 @@ def test_bounds_decide_nearly_every_item(monkeypatch):
     assert sum(left) <= 262  # of 20 x 300, as measured; a weaker bound leaves more, and the programme takes longer
 
 
-def test_capacity_that_takes_everything():
+def test_everything_is_taken_if_it_fits():
     assert knapsack([1.0, 2.0, 3.0], [4, 5, 6], 15).all()
 
 
@@ -103,7 +103,7 @@ def test_capacity_that_takes_everything():
     cells=st.sampled_from([1, 60, 1 << 15]),
     seed=st.integers(0, 10_000),
 )
-def test_rows_give_the_answers_of_one_by_one(rows, items, levels, shared, cells, seed):
+def test_rows_have_the_answers_of_single_problems(rows, items, levels, shared, cells, seed):
     rng = np.random.default_rng(seed)
     values = rng.integers(-1, levels, size=(rows, items)) / 7
     weights = rng.integers(0, 12, size=items if shared else (rows, items))
@@ -119,13 +119,13 @@ def test_rows_give_the_answers_of_one_by_one(rows, items, levels, shared, cells,
         assert np.array_equal(one_capacity[row], knapsack(values[row], each[row], 17))
 
 
-def test_small_kinds_of_numbers_are_not_added_up_in_themselves():
-    """200 + 200 is no uint8, and half precision knows no 2049."""
+def test_narrow_number_types_do_not_overflow():
+    """200 + 200 exceeds uint8, and float16 cannot represent 2049."""
     values, weights = np.array([200, 200, 210], dtype=np.uint8), np.array([5, 5, 6], dtype=np.uint8)
     assert knapsack(values, weights, 10).tolist() == [True, True, False]
     assert knapsack_rows(values[None], weights, 10).tolist() == [[True, True, False]]
-    _, best, turned = forced_optima(values, weights, 10)
-    assert (best, turned.tolist()) == (400, [210, 210, 210])
+    _, best, opposite = forced_optima(values, weights, 10)
+    assert (best, opposite.tolist()) == (400, [210, 210, 210])
     halves = np.array([2048, 1, 2048], dtype=np.float16)
     assert knapsack(halves, [1, 1, 2], 2).tolist() == [True, True, False]
     assert knapsack_rows(halves[None], [1, 1, 2], [2]).tolist() == [[True, True, False]]
@@ -140,7 +140,7 @@ def test_rows_of_different_scales_keep_their_own_precision():
     assert chosen[1].any()
 
 
-def test_no_rows():
+def test_no_rows_give_no_choices():
     assert knapsack_rows(np.zeros((0, 3)), [1, 2, 3], np.zeros(0, dtype=int)).shape == (0, 3)
 
 
@@ -152,7 +152,7 @@ def test_items_of_value_0_are_padding():
     assert not padded[:, 6:].any()
 
 
-def test_many_videos_give_the_answers_of_one_by_one():
+def test_many_videos_have_the_answers_of_single_ones():
     rng = np.random.default_rng(1)
     asked = []
     for _ in range(60):
@@ -173,13 +173,13 @@ def test_many_videos_give_the_answers_of_one_by_one():
 def test_forced_optima_are_those_of_every_subset(problem):
     items, capacity = problem
     values, weights = arrays_of(items)
-    chosen, optimum, turned = forced_optima(values, weights, capacity)
+    chosen, optimum, values_opposite = forced_optima(values, weights, capacity)
     assert np.array_equal(chosen, knapsack(values, weights, capacity))
     subsets = list(every_subset(values, weights, capacity))
     assert optimum == pytest.approx(max(value for value, _ in subsets))
     for item in range(len(values)):
         opposite = [value for value, subset in subsets if (item in subset) != chosen[item]]
-        assert turned[item] == (pytest.approx(max(opposite)) if opposite else -np.inf)
+        assert values_opposite[item] == (pytest.approx(max(opposite)) if opposite else -np.inf)
 
 
 @pytest.mark.parametrize(
@@ -192,7 +192,7 @@ def test_forced_optima_are_those_of_every_subset(problem):
         ([1.0], [1], -1, "negative"),
     ],
 )
-def test_bad_input(values, weights, capacity, message):
+def test_bad_input_is_refused(values, weights, capacity, message):
     with pytest.raises(ValueError, match=message):
         knapsack(values, weights, capacity)
 
@@ -208,6 +208,6 @@ def test_bad_input(values, weights, capacity, message):
         ([[np.inf]], [1], 1, "finite"),
     ],
 )
-def test_bad_rows(values, weights, capacities, message):
+def test_bad_rows_are_refused(values, weights, capacities, message):
     with pytest.raises(ValueError, match=message):
         knapsack_rows(values, weights, capacities)

@@ -1,5 +1,5 @@
-"""Cutting a sequence of features into segments: the cost is apart from the search."""
+"""Divide a sequence of features into segments: `cost` rates a segment, `kts` searches for the best segmentation."""
 
-from summdiff.segmentation.kts import kts, segments
+from summdiff.segmentation.kts import kts
 
-__all__ = ["kts", "segments"]
+__all__ = ["kts"]

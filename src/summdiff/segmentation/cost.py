@@ -1,27 +1,27 @@
-"""What a segment costs: how far its steps lie from their common mean."""
+"""The cost of a segment: its scatter, the squared distance of its steps from their mean."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-_BLOCK = 256  # rows of the banded Gram matrix made by one matrix product
+_BLOCK = 256  # rows of the banded Gram matrix per matrix product
 
 
 def within_segment_scatter(features: ArrayLike, *, max_length: int) -> NDArray[np.float64]:
-    """Scatter of every segment of at most `max_length` steps.
+    """Return the scatter of every segment of at most `max_length` steps.
 
     The scatter of the steps s … s+l-1 is Σ‖x_t − μ‖² = Σ‖x_t‖² − ‖Σ x_t‖² / l, with μ their mean: the linear-kernel
     cost of kernel temporal segmentation (Potapov et al., ECCV 2014). Only inner products of steps less than
-    `max_length` apart are made, so time and memory grow with N · max_length, not with N².
+    `max_length` apart are computed, so time and memory grow with N · max_length, not with N².
 
     Args:
         features: (N, D), finite.
         max_length: longest segment, in steps, at least 1.
 
     Returns:
-        (max_length, N): row l-1, column s holds the scatter of the l steps that start at s; infinite where that
-        segment would end after the last step.
+        (max_length, N): row l-1, column s holds the scatter of the l steps from s; infinite if that segment would end
+        after the last step.
     """
     x = np.ascontiguousarray(features, dtype=np.float32)
     n = len(x)
@@ -42,7 +42,7 @@ def within_segment_scatter(features: ArrayLike, *, max_length: int) -> NDArray[n
 
 
 def _banded_gram(x: NDArray[np.float32], width: int) -> NDArray[np.float64]:
-    """(width, N): entry (d, s) is x_s · x_{s+d}; 0 where s + d is past the end."""
+    """Return (width, N): entry (d, s) is x_s · x_{s+d}, or 0 if s + d is past the end."""
     n = len(x)
     band = np.zeros((width, n))
     for start in range(0, n, _BLOCK):

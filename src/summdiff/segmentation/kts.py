@@ -1,15 +1,16 @@
 """Kernel temporal segmentation (Potapov et al., "Category-specific video summarization", ECCV 2014), exact.
 
-Over all segmentations into m + 1 segments, m ≥ 0, with lengths between a minimum and a maximum, this minimises
+Among all segmentations into m + 1 segments, m ≥ 0, with lengths between a minimum and a maximum, `kts` finds the one
+that minimizes
 
     J(m) / n + (v_max · m / 2n) · (ln(n / m) + 1),
 
-J(m) being the least total scatter with m change points (`cost.py`), the second term being 0 at m = 0.
+where J(m) is the least total scatter with m change points (`cost.py`) and the second term is 0 at m = 0.
 
-The usual way tabulates J(m) for every m, in O(m n²) time. It is not needed. Times n, the penalty
-g(m) = v_max · m / 2 · (ln(n / m) + 1) is concave, so the best m is a corner of the lower convex hull of J: between
-two corners both J and g lie above their chords. Each corner is found by one dynamic programme with a fixed price a
-segment, in O(n · max_length) time, and corners that provably cannot win are never looked for. The answer is the same.
+The usual implementation tabulates J(m) for every m, in O(m n²) time. The same answer needs less. Multiplied by n, the
+penalty g(m) = v_max · m / 2 · (ln(n / m) + 1) is concave, so the best m is a corner of the lower convex hull of J:
+between two corners both J and g lie above their chords. One dynamic program with a fixed price per segment finds a
+corner in O(n · max_length) time, and corners that provably cannot win are not searched for.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from numpy.typing import ArrayLike, NDArray
 from summdiff.segmentation.cost import within_segment_scatter
 
 _FIRST_PRICES = 24
-_ROUNDING = 1e-6  # of lengths
+_ROUNDING = 1e-6  # tolerance of lengths
 
 
 def kts(
@@ -36,26 +37,26 @@ def kts(
     normalize: bool = True,
     center: bool = False,
 ) -> NDArray[np.intp]:
-    """Change points of a sequence of features.
+    """Find the change points of a sequence of features.
 
     Args:
         features: (N, D), N ≥ 1.
-        min_length: shortest segment. Lowered where the steps cannot be cut into segments between the two limits.
-        max_length: longest segment, though no step is ever divided; None for no limit (time and memory then grow
-            with N²).
-        edges: (N + 1,) ascending: where each step begins, and the end of the last one, in the unit of the two limits.
+        min_length: shortest segment. Lowered if the steps cannot be divided into segments within both limits.
+        max_length: longest segment; a single longer step stays whole. None for no limit: time and memory then grow
+            with N².
+        edges: (N + 1,) ascending: the start of each step and the end of the last one, in the unit of the two limits.
             None means that lengths are counted in steps.
-        v_max: weight of the penalty; larger gives fewer segments. The field uses 1.
-        normalize: scale every step to unit length first, so that the kernel is the cosine. The field does.
-        center: then take off the mean over all steps and scale again. What all features of a video share (much, for
-            those that are never negative) then does not hide how they change, and v_max means the same whatever
-            network the features come from. Steps nearer to the mean than 0.05 count as little changed.
+        v_max: weight of the penalty; a larger one gives fewer segments. The literature uses 1.
+        normalize: scale every step to unit length first, so that the kernel is the cosine, as in the literature.
+        center: then subtract the mean over all steps and scale again. Features that are never negative have a large
+            common part, which hides changes; without it, v_max also means about the same for any backbone. Steps within
+            0.05 of the mean are not scaled up to unit length.
 
     Returns:
-        (m,) ascending; an entry c says that a new segment begins at step c, 0 < c < N.
+        (m,) ascending: indices of the steps at which a new segment begins, 0 < index < N.
 
     Raises:
-        ValueError: no steps, entries that are not finite, or limits that contradict each other.
+        ValueError: there are no steps, a feature is not finite, or the limits contradict each other.
     """
     x = np.asarray(features, dtype=np.float32)
     if x.ndim != 2 or len(x) == 0:
@@ -80,19 +81,13 @@ def kts(
     while not (allowed := _allowed(edge, steps, shortest, longest)).feasible:
         shortest = shortest / 2 if shortest > _ROUNDING else 0.0
     search = _PricedSearch(scatter, allowed.lengths)
-    # No scatter is more than that around 0: at a higher price no cut can pay.
+    # No segmentation reduces the scatter by more than this, so at a higher price there are no cuts.
     return _best_corner(search, n, v_max, highest_price=float(np.square(x, dtype=np.float64).sum())).change_points
-
-
-def segments(change_points: ArrayLike, n: int) -> NDArray[np.intp]:
-    """Half-open segments (S, 2) of n steps, from the change points between them."""
-    edges = np.concatenate(([0], np.asarray(change_points, dtype=np.intp), [n]))
-    return np.stack([edges[:-1], edges[1:]], axis=1)
 
 
 @dataclass(frozen=True, slots=True)
 class _Corner:
-    """A segmentation that is the cheapest at some price: m change points, total scatter J(m)."""
+    """The cheapest segmentation at a price per segment: m change points, total scatter J(m)."""
 
     price: float
     scatter: float
@@ -104,7 +99,7 @@ class _Corner:
 
 
 def _best_corner(search: _PricedSearch, n: int, v_max: float, *, highest_price: float) -> _Corner:
-    """The segmentation of least J(m) + g(m), by branch and bound over the corners of the hull of J."""
+    """Find the segmentation of least J(m) + g(m) by branch and bound over the corners of the hull of J."""
 
     def penalty(m: float) -> float:
         return 0.0 if m <= 0 else 0.5 * v_max * m * (np.log(n / m) + 1.0)
@@ -112,7 +107,7 @@ def _best_corner(search: _PricedSearch, n: int, v_max: float, *, highest_price: 
     def objective(corner: _Corner) -> float:
         return corner.scatter + penalty(corner.m)
 
-    # Corners whose price is about the slope of the penalty are likely to win: look there first, and at both ends.
+    # Corners whose price is near the slope of the penalty are likely to win: search these first, and both ends.
     likely = v_max * np.geomspace(0.05, 10.0, _FIRST_PRICES)
     prices = np.unique(np.concatenate(([0.0], likely, [highest_price + 1.0])))
     found = {corner.m: corner for corner in reversed(search.solve(prices))}
@@ -121,7 +116,7 @@ def _best_corner(search: _PricedSearch, n: int, v_max: float, *, highest_price: 
     gaps = list(pairwise(corners))
     while gaps:
         best_value = objective(best)
-        # Between a and b, J lies above the lines of slope -price through both; J + g is then least where they cross.
+        # Between a and b, J lies above the lines of slope -price through both, so J + g is least where they cross.
         open_gaps = []
         for a, b in gaps:
             if b.m - a.m < 2:
@@ -147,7 +142,12 @@ def _best_corner(search: _PricedSearch, n: int, v_max: float, *, highest_price: 
 
 @dataclass(frozen=True, slots=True)
 class _Allowed:
-    """Which segments may be made: (L, N), row l-1, column s for the l steps from s; and whether they can cover all."""
+    """The segments within the limits, and whether they can cover all steps.
+
+    Attributes:
+        lengths: (L, N); row l-1, column s is True if the l steps from s may be a segment.
+        feasible: whether such segments can cover all steps.
+    """
 
     lengths: NDArray[np.bool_]
     feasible: bool
@@ -168,29 +168,29 @@ def _allowed(edge: NDArray[np.float64], steps: int, shortest: float, longest: fl
 
 
 def _unit(x: NDArray[np.float32], least: float) -> NDArray[np.float32]:
-    """Rows scaled to unit length; those shorter than `least` as if they had that length."""
+    """Scale rows to unit length; rows shorter than `least` are divided by `least`."""
     norms: NDArray[np.float32] = np.linalg.norm(x, axis=1, keepdims=True)
     return np.asarray(x / np.maximum(norms, np.float32(least)), dtype=np.float32)
 
 
 class _PricedSearch:
-    """Finds the segmentations of least scatter + price · segments, for several prices at once."""
+    """Finds the segmentations of least scatter + price · number of segments, for several prices at once."""
 
     def __init__(self, scatter: NDArray[np.float64], allowed: NDArray[np.bool_]) -> None:
         longest, n = scatter.shape
         rows = np.flatnonzero(allowed.any(axis=1))
         self._n, self._longest, self._shortest = n, longest, int(rows[0]) + 1
-        # Row t: scatter of the segments that end before step t, longest first; infinite where there is none.
+        # Row t: scatter of the segments that end before step t, longest first; infinite where none is allowed.
         self._ending = np.full((n + 1, longest - self._shortest + 1), np.inf)
         for row in rows:
             ends = np.flatnonzero(allowed[row])
             self._ending[ends + row + 1, longest - row - 1] = scatter[row, ends]
 
     def solve(self, prices: NDArray[np.float64]) -> list[_Corner]:
-        """The cheapest segmentation at each price, (P,) non-negative prices."""
+        """Return the cheapest segmentation at each of (P,) prices, at least 0."""
         n, longest = self._n, self._longest
         width = self._ending.shape[1]
-        best = np.full((longest + n + 1, len(prices)), np.inf)  # row `longest + t`: cheapest way to cut steps 0 … t-1
+        best = np.full((longest + n + 1, len(prices)), np.inf)  # row `longest + t`: cost of steps 0 … t-1
         best[longest] = 0.0
         previous = np.empty((n + 1, len(prices)), dtype=np.intp)
         column = np.arange(len(prices))

@@ -1,10 +1,10 @@
 """The 0/1 knapsack, exactly, by dynamic programming over the capacity: one problem, or many at once.
 
-A single problem is made smaller first. An item whose decision, turned round, cannot reach a value that is known to be
-reachable keeps its decision (Ingargiola and Korsh, "Reduction algorithm for zero-one single knapsack problems",
-Management Science 20(4), 1973); the programme then runs over the few that are left. Branch and bound is as quick on
-problems that leave few, and can take for ever where scores have few levels, as annotators' have
-(`benchmarks/knapsack.py`).
+A single large problem is reduced first. An item keeps its decision if an upper bound on the value with the opposite
+decision is below a value that is known to be reachable (Ingargiola and Korsh, "Reduction algorithm for zero-one single
+knapsack problems", Management Science 20(4), 1973). Dynamic programming then runs over the few items left. Branch and
+bound is as fast on problems that leave few items, but can take forever on scores with few levels, such as those of
+annotators (`benchmarks/knapsack.py`).
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-_GRID = 31  # bits: values are whole multiples of the greatest by 2 ** 31, so that sums of 2 million are exact
-_NEAR = 64  # items on each side of the edge of what fits, among which to look for one to exchange for another
-_CORE = 8  # items around that edge of which every subset is tried
+_VALUE_BITS = 31  # values are rounded to integers of this many bits, so that sums of 2 million values are exact
+_EXCHANGED = 64  # items on each side of the break item among which one is exchanged for another, for a lower bound
+_CORE = 8  # items around the break item of which every subset is tried, for a lower bound
 _SUBSETS = np.arange(1 << _CORE)[:, None] >> np.arange(_CORE) & 1
-_LARGE = 1 << 16  # items · capacity from which looking for items that are decided pays
-_CELLS = 1 << 15  # rows · capacities held at a time by `knapsack_rows`: what stays in a core's own cache
+_LARGE = 1 << 16  # items · capacity from which reducing a problem saves time
+_CELLS = 1 << 15  # rows · capacities that `knapsack_rows` holds at a time, to fit the cache of a core
 
 
 def knapsack(values: ArrayLike, weights: ArrayLike, capacity: int) -> NDArray[np.bool_]:
-    """Which items give the greatest total value within the capacity.
+    """Choose the items of greatest total value that fit the capacity.
 
     Among equally good choices earlier items are left out first, so the answer does not depend on the machine. Values
-    count to 2**-31 of the greatest. One vector operation for each item that bounds do not decide; decisions are kept as
-    bits, at most n · capacity / 8 bytes.
+    are rounded to 2**-31 of the greatest. Time: one vector operation over the capacity for each item that bounds do not
+    decide. Memory: at most n · capacity / 8 bytes.
 
     Args:
         values: (n,) finite. Items of value 0 or less are never taken.
@@ -38,7 +38,7 @@ def knapsack(values: ArrayLike, weights: ArrayLike, capacity: int) -> NDArray[np
         (n,) True for the items to take.
 
     Raises:
-        ValueError: lengths differ, a value is not finite, a weight or the capacity is negative or not an integer.
+        ValueError: the shapes differ, a value is not finite, or a weight or the capacity is negative or not an integer.
     """
     value, weight = np.asarray(values, dtype=np.float64), np.asarray(weights)
     if value.ndim != 1 or value.shape != weight.shape:
@@ -73,13 +73,13 @@ def knapsack(values: ArrayLike, weights: ArrayLike, capacity: int) -> NDArray[np
 
 
 def knapsack_rows(values: ArrayLike, weights: ArrayLike, capacities: ArrayLike) -> NDArray[np.bool_]:
-    """`knapsack` for every row, with exactly its answers: many curves of a video, or many videos.
+    """Solve `knapsack` for every row, with the same answers: for many curves of a video, or for many videos.
 
-    Rows of fewer items than S are filled with items of value 0, which are never taken.
+    Fill rows of fewer than S items with items of value 0, which are never taken.
 
     Args:
         values: (R, S) finite.
-        weights: (S,) integers that all rows share, which is the faster case, or (R, S).
+        weights: (R, S) integers, or (S,) for all rows, which is faster.
         capacities: one integer, or (R,).
 
     Returns:
@@ -98,7 +98,7 @@ def knapsack_rows(values: ArrayLike, weights: ArrayLike, capacities: ArrayLike) 
     room = np.broadcast_to(capacity, value.shape[:1])
     chosen: NDArray[np.bool_] = (value > 0) & (weight == 0)
     fits = (value > 0) & (weight > 0) & (weight <= room[:, None])
-    order = np.argsort(-room, kind="stable")  # so that rows of like capacity share a table
+    order = np.argsort(-room, kind="stable")  # rows of similar capacity share a table
     value = _exact(value)
     start = 0
     while start < len(order):
@@ -117,7 +117,7 @@ def knapsack_rows(values: ArrayLike, weights: ArrayLike, capacities: ArrayLike) 
 def choose_many(
     problems: Sequence[tuple[NDArray[np.floating], NDArray[np.integer], int]],
 ) -> list[NDArray[np.bool_]]:
-    """`knapsack_rows` for many videos at once, each with its own segments and any number of curves.
+    """Solve `knapsack_rows` for many videos at once, each with its own segments and any number of curves.
 
     Args:
         problems: for each video values (K, S), weights (S,) and capacity.
@@ -131,7 +131,7 @@ def choose_many(
     chosen: list[NDArray[np.bool_] | None] = [None] * len(problems)
     small = []
     for number, (values, weights, capacity) in enumerate(problems):
-        if len(values) * (capacity + 1) >= _CELLS // 2:  # fills a table of its own, with the quicker shared weights
+        if len(values) * (capacity + 1) >= _CELLS // 2:  # fills a table by itself, with shared weights
             chosen[number] = knapsack_rows(values, weights, capacity)
         else:
             small.append(number)
@@ -147,15 +147,15 @@ def choose_many(
         ends = np.cumsum(curves)
         for number, first, end, size in zip(small, ends - curves, ends, sizes, strict=True):
             chosen[number] = rows[first:end, :size]
-    return [each for each in chosen if each is not None]
+    return [rows for rows in chosen if rows is not None]
 
 
 def forced_optima(
     values: ArrayLike, weights: ArrayLike, capacity: int
 ) -> tuple[NDArray[np.bool_], float, NDArray[np.float64]]:
-    """The best choice, its value, and the best value with each item's decision turned round.
+    """Find the best choice, its value, and for each item the best value under the opposite decision on it.
 
-    From the tables of all items before and of all items after each one, rather than S knapsacks.
+    Combines the tables of all items before and all items after each one, instead of solving S knapsacks.
 
     Args:
         values, weights, capacity: as for `knapsack`.
@@ -170,13 +170,13 @@ def forced_optima(
     chosen = knapsack(values, weights, capacity)
     value, weight = np.asarray(values, dtype=np.float64), np.asarray(weights)
     before, after = _tables(value, weight, capacity), _tables(value[::-1], weight[::-1], capacity)[::-1]
-    turned = np.full(len(value), -np.inf)
+    opposite = np.full(len(value), -np.inf)
     for item, taken in enumerate(chosen):
         room = capacity if taken else capacity - int(weight[item])
         if room >= 0:
             rest = (before[item, : room + 1] + after[item + 1, room::-1]).max()
-            turned[item] = rest if taken else rest + value[item]
-    return chosen, float(before[-1, capacity]), turned
+            opposite[item] = rest if taken else rest + value[item]
+    return chosen, float(before[-1, capacity]), opposite
 
 
 def _check(value: NDArray[np.float64], weight: NDArray[np.integer], capacity: int) -> None:
@@ -189,16 +189,16 @@ def _check(value: NDArray[np.float64], weight: NDArray[np.integer], capacity: in
 
 
 def _exact(value: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Values (..., n) as whole numbers, the greatest of each row below 2 ** 31: sums are exact in any order."""
+    """Round values (..., n) to integers, the greatest of each row below 2**31, so that sums are exact in any order."""
     _, exponent = np.frexp(value.max(axis=-1, keepdims=True, initial=0.0))
-    whole: NDArray[np.float64] = np.rint(np.ldexp(value, _GRID - exponent))
+    whole: NDArray[np.float64] = np.rint(np.ldexp(value, _VALUE_BITS - exponent))
     return whole
 
 
 def _decided(
     value: NDArray[np.float64], weight: NDArray[np.integer], capacity: int
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Which items are in every best choice (n,), and which may be in some and not in others (n,).
+    """Return which items are in every best choice (n,), and which may be in some and not in others (n,).
 
     Args:
         value: (n,) at least 0.
@@ -210,24 +210,24 @@ def _decided(
     density = np.append(v / w, 0.0)
 
     def relaxed(room: NDArray[np.int64]) -> NDArray[np.float64]:
-        """The greatest value within these capacities if the last item taken may be a part of one."""
+        """Return the greatest value within these capacities if the last item may be taken in part."""
         k = np.searchsorted(load, room, side="right") - 1
         filled: NDArray[np.float64] = worth[k] + (room - load[k]) * density[k]
         return filled
 
-    fits = int(np.searchsorted(load, capacity, side="right")) - 1  # so many of the densest, then the next does not
+    fits = int(np.searchsorted(load, capacity, side="right")) - 1  # the next item is the break item
     spare = capacity - int(load[fits])
-    # Reachable: those, with one more, and one near the edge for another; and any of those around the edge.
-    near_out, near_in = slice(fits, fits + _NEAR), slice(max(0, fits - _NEAR), fits)
-    gain = v[near_out, None] - np.append(v[near_in], 0.0)
-    reached = worth[fits] + gain[w[near_out, None] - np.append(w[near_in], 0) <= spare].max(initial=0.0)
+    # Lower bounds: the items that fit, with one added or exchanged; and every subset around the break item.
+    added, removed = slice(fits, fits + _EXCHANGED), slice(max(0, fits - _EXCHANGED), fits)
+    gain = v[added, None] - np.append(v[removed], 0.0)
+    reached = worth[fits] + gain[w[added, None] - np.append(w[removed], 0) <= spare].max(initial=0.0)
     first = max(0, fits - _CORE // 2)
     core_v, core_w = v[first : first + _CORE].astype(np.int64), w[first : first + _CORE]
     subsets = _SUBSETS[: 1 << len(core_v), : len(core_v)]
     reached = max(reached, worth[first] + (subsets @ core_v)[subsets @ core_w <= capacity - load[first]].max())
     inside = np.arange(len(v)) < fits
-    turned = np.where(inside, relaxed(capacity + w) - v, relaxed(capacity - w) + v)
-    sure = turned < reached * (1 - 1e-9) - 1  # room for rounding
+    upper_bound = np.where(inside, relaxed(capacity + w) - v, relaxed(capacity - w) + v)  # under the opposite decision
+    sure = upper_bound < reached * (1 - 1e-9) - 1  # with room for rounding
     within, open_ = np.zeros(len(v), dtype=np.bool_), np.zeros(len(v), dtype=np.bool_)
     within[order], open_[order] = sure & inside, ~sure
     return within, open_
@@ -236,11 +236,11 @@ def _decided(
 def _shared_weights(
     worth: NDArray[np.float64], weight: NDArray[np.integer], room: NDArray[np.integer]
 ) -> NDArray[np.bool_]:
-    """(R, S) decisions for worth (R, S), weight (S,) above 0, room (R,)."""
+    """Decide for worth (R, S), weight (S,) above 0 and room (R,): (R, S)."""
     n_rows, n_items = worth.shape
     most = int(room.max())
     best = np.zeros((n_rows, most + 1))
-    better = np.zeros((n_items, n_rows, most + 1), dtype=np.bool_)  # does the item come in at this capacity?
+    better = np.zeros((n_items, n_rows, most + 1), dtype=np.bool_)  # whether the item is taken at this capacity
     for item, w in enumerate(weight.tolist()):
         without = best[:, w:]
         with_item = best[:, : most + 1 - w] + worth[:, item, None]
@@ -252,10 +252,10 @@ def _shared_weights(
 def _own_weights(
     worth: NDArray[np.float64], weight: NDArray[np.integer], room: NDArray[np.integer]
 ) -> NDArray[np.bool_]:
-    """(R, S) decisions for worth (R, S), weight (R, S), room (R,)."""
+    """Decide for worth (R, S), weight (R, S) and room (R,): (R, S)."""
     n_rows, n_items = worth.shape
     most, margin = int(room.max()), int(weight.max(initial=0))
-    best = np.full((n_rows, margin + most + 1), -np.inf)  # the margin stands for capacities below 0
+    best = np.full((n_rows, margin + most + 1), -np.inf)  # the margin holds capacities below 0
     best[:, margin:] = 0.0
     without = best[:, margin:]
     place = np.arange(n_rows)[:, None] * best.shape[1] + margin + np.arange(most + 1)
@@ -268,7 +268,7 @@ def _own_weights(
 
 
 def _traced(better: NDArray[np.bool_], weight: NDArray[np.integer], room: NDArray[np.integer]) -> NDArray[np.bool_]:
-    """(R, S) items on the way back from the full capacity through decisions (S, R, C)."""
+    """Follow the decisions (S, R, C) back from the full capacity: items taken, (R, S)."""
     chosen = np.empty(weight.shape, dtype=np.bool_)
     left, rows = room.astype(np.int64), np.arange(len(room))
     for item in range(len(better) - 1, -1, -1):
@@ -278,7 +278,7 @@ def _traced(better: NDArray[np.bool_], weight: NDArray[np.integer], room: NDArra
 
 
 def _tables(value: NDArray[np.float64], weight: NDArray[np.integer], capacity: int) -> NDArray[np.float64]:
-    """(S + 1, capacity + 1): the greatest value of the first s items within each capacity."""
+    """Return the greatest value of the first s items within each capacity: (S + 1, capacity + 1)."""
     best = np.zeros((len(value) + 1, capacity + 1))
     for item, w in enumerate(weight.tolist()):
         best[item + 1] = best[item]
