@@ -47,6 +47,9 @@ class WorkerProcesses:
         main: what a worker runs; pickled.
         threads: threads of each worker; None for as many as it takes.
         nested: whether workers may start processes of their own. Python then waits for them when it exits.
+
+    Attributes:
+        terminated: whether `terminate` was called.
     """
 
     def __init__(self, main: Callable[[Connection], None], *, threads: int | None = None, nested: bool = False) -> None:
@@ -54,7 +57,7 @@ class WorkerProcesses:
         self._context = multiprocessing.get_context("spawn")
         self._running: dict[int, tuple[Any, Connection]] = {}
         self._next = 0
-        self._terminated = False
+        self.terminated = False
 
     def start(self) -> int:
         """Start a worker and return its number, which is never used again."""
@@ -92,8 +95,8 @@ class WorkerProcesses:
 
     def terminate(self) -> None:
         """Send each worker one SIGTERM, on which a training run saves its state; further calls do nothing."""
-        if not self._terminated:
-            self._terminated = True
+        if not self.terminated:
+            self.terminated = True
             for process, _ in self._running.values():
                 process.terminate()
 
@@ -155,7 +158,7 @@ class TaskPool(Generic[_Task, _Result]):
         self._workers.join_all()
 
     def terminate(self) -> None:
-        """See `WorkerProcesses.terminate`."""
+        """Start no further task, and see `WorkerProcesses.terminate`."""
         self._workers.terminate()
 
     def run(
@@ -170,14 +173,16 @@ class TaskPool(Generic[_Task, _Result]):
             on_start: called with the indices of the running tasks and the number of waiting ones, whenever they change.
 
         Raises:
-            WorkerError: a worker exited unexpectedly.
+            WorkerError: a worker exited unexpectedly, or `terminate` was called before the last task began.
             Exception: whatever the function raises.
         """
         waiting = deque(range(len(tasks)))
         running: dict[int, int] = {}
         idle: list[int] = []
         while waiting or running:
-            while waiting and len(running) < self._processes:
+            if self._workers.terminated and not running:
+                raise WorkerError(f"The workers were stopped with {len(waiting)} tasks to go.")
+            while waiting and len(running) < self._processes and not self._workers.terminated:
                 worker = idle.pop() if idle else self._workers.start()
                 running[worker] = waiting.popleft()
                 self._workers.send(worker, tasks[running[worker]])

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import time
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from summdiff._pool import TaskPool
 from summdiff.data.mr_hisum import MrHiSum
 from summdiff.data.splits import Split
 from summdiff.data.synthetic import make_synthetic
@@ -86,16 +85,18 @@ def sentence(name: str, few: Cost, many: Cost) -> str:
 
 def _alone(name: str, path: Path, batch: int, threads: int) -> Cost:
     """Measured in a process of its own, whose memory is that of this alone."""
-    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
-        return pool.submit(_cost, name, path, batch, threads).result()
+    with TaskPool(_cost, 1, nested=True) as pool:
+        _, cost = next(pool.run([(name, path, batch, threads)]))
+    return cost
 
 
-def _cost(name: str, path: Path, batch: int, threads: int) -> Cost:
+def _cost(task: tuple[str, Path, int, int]) -> Cost:
     import tempfile
 
     from torch.nn.attention import SDPBackend, sdpa_kernel
     from torch.utils.flop_counter import FlopCounterMode
 
+    name, path, batch, threads = task
     recipe = read_recipe(name, [f"threads={threads}"]).model_copy(update={"data": path, "videos_per_batch": batch})
     data = MrHiSum(path)
     videos = Videos(data, Split(train=data.names[:batch], validation=(), test=()))

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 import re
-import signal
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from summdiff._pool import TaskPool
 from summdiff.atomic import written_whole
-from summdiff.errors import DataError
+from summdiff.errors import DataError, WorkerError
 from summdiff.evaluation import Predictions, predict, read_predictions, write_predictions
 from summdiff.research.networks.folder import write_model
 from summdiff.research.networks.inference import module_of
@@ -69,40 +66,21 @@ def run_folds(jobs: Sequence[FoldJob], processes: int, callbacks: Callbacks) -> 
         for number in waiting:
             yield number, run_fold(jobs[number])
         return
-    # Spawned, not forked: a forked torch may hang on locks of threads that the child does not have.
-    context = multiprocessing.get_context("spawn")
-    running: dict[Future[Fold], int] = {}
-    with (
-        Signals(on_signal=lambda number: _stop_children()) as signals,
-        ProcessPoolExecutor(processes, mp_context=context, initializer=_leave_ctrl_c_to_the_parent) as pool,
-    ):
+    pool = TaskPool(run_fold, processes, nested=True)
+    with Signals(on_signal=lambda number: pool.terminate()) as signals, pool:
+        todo = [jobs[number] for number in waiting]
+
+        def say(running: Sequence[int], waiting: int) -> None:
+            labels = ", ".join(todo[index].label for index in running)
+            callbacks.message(f"Running {labels}; {waiting} more to come.")
+
         try:
-            while waiting or running:
-                while waiting and len(running) < processes:
-                    number = waiting.pop(0)
-                    running[pool.submit(run_fold, jobs[number])] = number
-                labels = ", ".join(jobs[number].label for number in running.values())
-                callbacks.message(f"Running {labels}; {len(waiting)} more to come.")
-                for future in wait(running, return_when=FIRST_COMPLETED).done:
-                    yield running.pop(future), future.result()
-        except BaseException as error:
-            if signals.received:  # they know already; a second signal would not let them save
-                if isinstance(error, Interrupted | BrokenProcessPool):
-                    raise Interrupted("Stopped; the same command goes on from there.", signals.received) from error
-            else:
-                _stop_children()  # what is running need not be run to its end first
+            for index, fold in pool.run(todo, say):
+                yield waiting[index], fold
+        except (Interrupted, WorkerError) as error:
+            if signals.received:
+                raise Interrupted("Stopped; the same command goes on from there.", signals.received) from error
             raise
-
-
-def _stop_children() -> None:
-    """Let the processes that train save and leave."""
-    for child in multiprocessing.active_children():
-        child.terminate()
-
-
-def _leave_ctrl_c_to_the_parent() -> None:
-    """Ctrl-C reaches all processes of a terminal; the parent passes on one SIGTERM, for that and for any other."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _finished(job: FoldJob) -> Fold | None:
