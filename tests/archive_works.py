@@ -8,10 +8,10 @@ import sys
 import time
 from pathlib import Path
 
-from summdiff.archive.job import Job
-from summdiff.archive.local import LocalWorkers
+from summdiff.archive.jobs import VideoJob
 from summdiff.archive.manifest import Manifest
-from summdiff.archive.run import run
+from summdiff.archive.runner import run_jobs
+from summdiff.archive.workers import LocalWorkers
 from summdiff.atomic import sweep, written_whole
 from summdiff.errors import SummdiffError, VideoError
 
@@ -33,11 +33,11 @@ class FilesWork:
         with self.log.open("a") as file:  # one short write: lines of several processes do not mix
             file.write(f"{what} {job.name} {os.getpid()}\n")
 
-    def __call__(self, job, *, ours, report):
+    def __call__(self, job, *, replace, on_progress):
         self.note("begin", job)
         content = job.video.read_text()
         word, _, rest = content.partition(" ")
-        report("look", 1.0, 2.0)
+        on_progress("look", 1.0, 2.0)
         if word == "sleep":
             time.sleep(float(rest))
         elif word == "kill":
@@ -63,14 +63,14 @@ class FilesWork:
 
 
 class FilesResults:
-    def admit(self, job, *, ours):
-        if result_of(job).exists() and not ours:
+    def check(self, job, *, replace):
+        if result_of(job).exists() and not replace:
             raise VideoError(f"'{result_of(job)}' is there already.")
 
-    def kept(self, record):
+    def exist(self, record):
         return Path(record["result"]).exists()
 
-    def settle(self, record):
+    def add(self, record):
         pass
 
     def clean(self, job):
@@ -97,14 +97,14 @@ def result_of(job):
 
 
 def files_of(folder):
-    return [Job(path, path.parent, path.stem) for path in sorted(Path(folder).glob("*.txt"))]
+    return [VideoJob(path, path.parent, path.stem) for path in sorted(Path(folder).glob("*.txt"))]
 
 
 def run_files(folder, workers=2, *, make=LocalWorkers, listener=None, missing="", **options):
     folder = Path(folder)
     with Manifest(folder / "manifest.jsonl", "files", {"form": 1}) as manifest:
         crew = make(FilesWork(folder / "log", missing), workers)
-        return run(files_of(folder), crew, FilesResults(), manifest, listener or Listener(), **options)
+        return run_jobs(files_of(folder), crew, FilesResults(), manifest, listener or Listener(), **options)
 
 
 if __name__ == "__main__":

@@ -205,7 +205,7 @@ class CrossVal(Train):
 class Extract(Verb):
     """Four films by two workers, in shards of one or two films."""
 
-    preload = ("summdiff.archive.extraction", "summdiff.cli.extract")
+    preload = ("summdiff.archive.extracting", "summdiff.cli.extract")
 
     def prepare(self) -> None:
         (self.folder / "films").mkdir()

@@ -69,10 +69,11 @@ class WorkerProcesses:
         theirs.close()  # the worker holds the only other end: its exit ends what can be read here
         worker, self._next = self._next, self._next + 1
         self._running[worker] = (process, ours)
-        self.send(worker, self._main)
+        with suppress(OSError):
+            ours.send(self._main)
         return worker
 
-    def send(self, worker: int, message: object) -> None:
+    def send(self, worker: int, message: Any) -> None:
         """Send a worker a message. One that has exited is reported by `receive`."""
         with suppress(OSError):
             self._running[worker][1].send(message)

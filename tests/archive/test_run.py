@@ -13,8 +13,7 @@ from pathlib import Path
 import pytest
 
 from archive_works import Listener, files_of, run_files
-from summdiff.archive.lock import Lock
-from summdiff.archive.manifest import Manifest, receipt_file, write_receipt
+from summdiff.archive.manifest import FileLock, Manifest, receipt_file, write_receipt
 from summdiff.errors import ArchiveError, DataError, OutputError, UsageError
 
 TESTS = Path(__file__).parents[1]
@@ -64,7 +63,7 @@ def test_what_is_wrong_with_one_file_does_not_stop_the_rest(tmp_path):
     assert failed["b"]["error"] == f"'{tmp_path / 'b.txt'}' is bad."
     assert "ZeroDivisionError: nobody thought of this" in failed["c"]["error"]
     assert "Traceback" in failed["c"]["trace"]
-    assert "ended 2 workers, and the last one was killed by SIGKILL" in failed["d"]["error"]
+    assert "stopped 2 workers, the last one was killed by SIGKILL" in failed["d"]["error"]
     assert "was not done after 3 s" in failed["f"]["error"]
     assert of(tmp_path, "crashed").count("e") == 1
     assert leftovers(tmp_path) == []
@@ -77,7 +76,7 @@ def test_what_is_wrong_with_one_file_does_not_stop_the_rest(tmp_path):
     assert (counts.done, counts.before, counts.failed, counts.failed_before) == (0, 4, 0, 4)
     assert not counts.complete
     assert log(tmp_path, "begin") == begun
-    assert len([heard for heard in again.heard if heard[0] == "known"]) == 4
+    assert len([heard for heard in again.heard if heard[0] == "failed_before"]) == 4
 
     # What was set aside is tried again when asked for, or when the file has changed.
     make(tmp_path, b="good now")
@@ -111,7 +110,7 @@ def test_a_file_that_changed_or_lost_its_result_is_done_again(tmp_path):
 
 def test_a_full_disk_stops_the_run_and_sets_nothing_aside(tmp_path):
     make(tmp_path, a="full", b="fine")
-    with pytest.raises(OutputError, match="the same command goes on from here"):
+    with pytest.raises(OutputError, match="the same command continues from here"):
         run_files(tmp_path, 1)
     assert of(tmp_path, "failed") == []
     make(tmp_path, a="fine")
@@ -135,7 +134,7 @@ def test_workers_that_die_before_they_are_ready(tmp_path, monkeypatch):
 def test_only_one_run_at_a_time(tmp_path):
     make(tmp_path, a="fine")
     with (
-        Lock(tmp_path / ".manifest.jsonl.lock", "here"),
+        FileLock(tmp_path / ".manifest.jsonl.lock", "here"),
         pytest.raises(ArchiveError, match="Another run is writing"),
     ):
         run_files(tmp_path)

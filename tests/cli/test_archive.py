@@ -53,7 +53,7 @@ def test_extract_then_summarize_what_was_extracted(films, summdiff, tmp_path):
     assert "broken.mp4' cannot be read as a video" in err
     last = err.splitlines()[-1]
     assert last.startswith("3 of 4 videos done; 1 set aside. 0:39 of video in ")
-    assert last.endswith(f"What became of each: {manifest}")
+    assert last.endswith(f"Details: {manifest}")
     assert len(lines(manifest, "done")) == 3
     (failed,) = lines(manifest, "failed")
     assert failed["kind"] == "video"
@@ -67,7 +67,7 @@ def test_extract_then_summarize_what_was_extracted(films, summdiff, tmp_path):
     code, _, err = summdiff("extract", films, "-o", store, "--workers", "2")
     assert code == 1
     assert "set aside before: " in err
-    assert err.splitlines()[-1].startswith("3 of 4 videos done, 3 of them before; 1 set aside. What became")
+    assert err.splitlines()[-1].startswith("3 of 4 videos done, 3 of them before; 1 set aside. Details: ")
     assert manifest.read_bytes() == before
 
     # Summaries from the store are those from the videos, by workers or without.
@@ -81,7 +81,7 @@ def test_extract_then_summarize_what_was_extracted(films, summdiff, tmp_path):
     assert found[0] == found[1] == found[2]
     code, _, err = summdiff("summarize", films / "1.mp4", "-o", tmp_path / "x", "--rate", "2", *asked)
     assert code == 2
-    assert "at 1 steps per second, but 'efficientnet_lite0' at 2 is asked for" in err
+    assert "at 1 steps per second, not of 'efficientnet_lite0' at 2" in err
 
 
 def test_summaries_by_workers_as_programs_see_them(films, summdiff, tmp_path, monkeypatch):
@@ -107,14 +107,14 @@ def test_summaries_by_workers_as_programs_see_them(films, summdiff, tmp_path, mo
     # Other settings would make another set of summaries.
     code, _, err = summdiff("summarize", films, "-o", out_folder, "--workers", "1", "--budget", "0.3")
     assert code == 2
-    assert "was begun with other settings (budget: 0.15, now 0.3)" in err
+    assert "has other settings (budget: 0.15, now 0.3)" in err
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["extract", "-o", "STORE"], "Name videos or folders"),
-        (["extract", "FILMS/*.avi", "-o", "STORE"], "nor any that this could be a pattern of"),
+        (["extract", "FILMS/*.avi", "-o", "STORE"], "or matches it as a pattern"),
         (["extract", "--from-file", "FILMS/none.txt", "-o", "STORE"], "cannot be read"),
         (["extract", "FILMS", "-o", "STORE", "--rate", "20"], "between 0.25 and 8"),
         (["extract", "FILMS", "-o", "STORE", "--backbone", "resnet9000"], "resnet9000"),
@@ -122,7 +122,7 @@ def test_summaries_by_workers_as_programs_see_them(films, summdiff, tmp_path, mo
         (["extract", "FILMS", "-o", "FILMS/0.mp4"], "cannot be made"),
         (["extract", "FILMS", "-o", "STORE", "-q", "--progress", "machine"], "either --quiet or"),
         (["summarize", "FILMS", "--workers", "2"], "Name a folder for the results"),
-        (["summarize", "FILMS", "--retry-failed"], "go with --workers or --engine ray"),
+        (["summarize", "FILMS", "--retry-failed"], "need --workers or --engine ray"),
         (["summarize", "FILMS", "--features", "STORE"], "not a store of features"),
         (["summarize", "FILMS", "-o", "STORE", "--workers", "2", "--model", "none"], "none"),
     ],

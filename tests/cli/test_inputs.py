@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from summdiff.cli.inputs import Job, interval, jobs, listed, seconds
+from summdiff.cli._inputs import VideoJob, jobs, listed
+from summdiff.cli._options import interval, seconds
 from summdiff.errors import UsageError
 from summdiff.summary import Interval
 
@@ -20,8 +21,8 @@ def folder(tmp_path):
 
 def test_a_folder_gives_its_videos_but_not_earlier_summaries(folder):
     assert jobs([folder], output=None, recursive=False) == [
-        Job(folder / "a.MKV", folder, "a"),
-        Job(folder / "b.mp4", folder, "b"),
+        VideoJob(folder / "a.MKV", folder, "a"),
+        VideoJob(folder / "b.mp4", folder, "b"),
     ]
 
 

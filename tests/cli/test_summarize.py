@@ -167,7 +167,7 @@ def test_too_little_room_is_found_before_the_work(films, summdiff, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=1_000_000))
     code, _, err = summdiff("summarize", films / "b.mp4", "-o", films / "full")
     assert code == 1
-    assert "not enough room" in err
+    assert "Not enough room" in err
     assert not list(films.glob("full/*.mp4"))
 
 
@@ -267,4 +267,4 @@ def test_constraints_that_cannot_be_met_take_no_time(films, summdiff, constraint
 def test_constraints_are_for_one_video(films, summdiff):
     code, _, err = summdiff("summarize", films, "--keep", "0-1")
     assert code != 0
-    assert "--keep and --drop are times of one video, but there are 3" in err
+    assert "--keep and --drop are for one video, but there are 3" in err

@@ -1,4 +1,6 @@
-"""The same work on many videos: by processes of this machine or of a cluster, so that nothing stops the rest.
+"""Runs over many videos: a failing video does not stop the others, and a stopped run continues where it was.
 
-`run` (in `summdiff.archive.run`) hands out videos to workers, one at a time, and writes down what became of each.
+`run_jobs` (in `runner`) gives videos to workers one at a time: this process, processes of this machine (`workers`) or
+actors of a cluster (`ray`). A `manifest` records what became of each video. `extracting` and `summarizing` are the two
+kinds of work.
 """

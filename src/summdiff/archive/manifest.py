@@ -1,15 +1,15 @@
-"""What became of each video of a run, as JSON lines that are only ever added to.
+"""The manifest of a run: what became of each video, as JSON lines that are only appended.
 
     {"event": "begin", "schema": "summdiff.manifest/1", "verb": "extract", "settings": {...}, ...}
     {"event": "start", "video": "/a.mp4", "version": [4139823, 1764...], ...}
-    {"event": "done", "video": "/a.mp4", "version": [...], ..., what came of it}
-    {"event": "crashed", ...}      its worker died; it will be tried again
+    {"event": "done", "video": "/a.mp4", "version": [...], ..., facts about the result}
+    {"event": "crashed", ...}      its worker died; it is tried again
     {"event": "failed", ..., "kind": "video", "error": "..."}      set aside
 
-A line is on the disk before the run goes on. What a killed process cut off is removed, and a video with a `start` and
-nothing after it was being worked on. A worker that has finished a video leaves a receipt beside the manifest, in a file
-of its own that is there whole or not at all; the process that hands out work turns it into a `done` line. So what was
-finished counts, even when that process is killed before it hears of it.
+Each line is on the disk before the run continues. A line that a killed process cut off is removed, and a video whose
+last event is `start` was being processed. A worker that has finished a video writes a receipt, a file of its own beside
+the manifest; the process that distributes the work turns it into a `done` line. So a finished video counts, even when
+that process is killed before it hears of it.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -25,48 +26,116 @@ from types import TracebackType
 from typing import IO, Any, Literal, Self
 
 from summdiff import __version__
-from summdiff.archive.job import Job, Record, Version
-from summdiff.archive.lock import Lock
+from summdiff.archive.jobs import FileVersion, Record, VideoJob
 from summdiff.atomic import written_whole
-from summdiff.errors import DataError, OutputError, UsageError
+from summdiff.errors import ArchiveError, DataError, OutputError, UsageError
 
 SCHEMA = "summdiff.manifest/1"
 
-State = Literal["started", "done", "failed"]
-Reason = Literal["video", "crash", "time", "bug"]  # why one is set aside
+Status = Literal["started", "done", "failed"]
+FailureKind = Literal["video", "crash", "time", "bug"]
 
 
 @dataclass(slots=True)
-class Entry:
+class VideoState:
     """What is known of a video.
 
     Attributes:
-        version: of the file, see `Job.version`; None for no file.
-        state: how it stands.
-        record: what came of it, where it is done.
+        version: version of the file, see `VideoJob.version`; None for no file.
+        status: where it stands.
+        record: facts about the result, if it is done.
         error: why it was set aside.
-        crashes: how many workers died on it.
-        admitted: whether it was ever given to a worker: what it would write was not there before.
+        crashes: number of workers that died while they processed it.
+        begun: whether a worker ever got it; then existing results are those of this run.
     """
 
-    version: Version | None
-    state: State
+    version: FileVersion | None
+    status: Status
     record: Record = field(default_factory=dict)
     error: str = ""
     crashes: int = 0
-    admitted: bool = False
+    begun: bool = False
 
 
-class Manifest:
-    """The manifest of one run, held by one process while it is entered.
-
-    Args:
-        path: the file; made with its folder where it is missing.
-        verb: what is done.
-        settings: with which settings, as JSON values.
+class RunState:
+    """What is known of each video of a run, in memory only. A context manager, as `Manifest` is.
 
     Attributes:
-        entries: what is known, by absolute path.
+        videos: states by absolute path.
+        receipts: folder in which workers leave receipts; None for no receipts.
+    """
+
+    receipts: Path | None = None
+
+    def __init__(self) -> None:
+        self.videos: dict[str, VideoState] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        pass
+
+    def begun(self, job: VideoJob) -> bool:
+        """Return whether a worker ever got this video, so that its existing results are those of this run."""
+        state = self.videos.get(job.path)
+        return state is not None and state.begun
+
+    def start(self, job: VideoJob, version: FileVersion | None) -> None:
+        """Record that a worker gets this video."""
+        before = self.videos.get(job.path)
+        crashes = before.crashes if before is not None and before.version == version else 0
+        self.videos[job.path] = VideoState(version, "started", crashes=crashes, begun=True)
+        self._add("start", job.path, version)
+
+    def done(self, job: VideoJob, record: Record) -> None:
+        """Record that it is done."""
+        state = self.videos[job.path]
+        state.status, state.record = "done", record
+        self._add("done", job.path, state.version, **record)
+        if self.receipts is not None:
+            receipt_file(self.receipts, job).unlink(missing_ok=True)
+
+    def crashed(self, job: VideoJob, error: str) -> int:
+        """Record that its worker died, and return how many did."""
+        state = self.videos[job.path]
+        state.crashes += 1
+        self._add("crashed", job.path, state.version, crashes=state.crashes, error=error)
+        return state.crashes
+
+    def failed(self, job: VideoJob, version: FileVersion | None, kind: FailureKind, error: str, **more: Any) -> None:
+        """Record that it is set aside."""
+        self.videos[job.path] = VideoState(version, "failed", error=error, begun=self.begun(job))
+        self._add("failed", job.path, version, kind=kind, error=error, **more)
+
+    def end(self, **counts: Any) -> None:
+        """Record that the run is over."""
+        self._write({"event": "end", **counts, "time": _now()})
+
+    def receipt(self, job: VideoJob) -> Record | None:
+        """Return the record of a video that its worker had finished before it died; None if it had not."""
+        receipt = None if self.receipts is None else _read_receipt(receipt_file(self.receipts, job))
+        if receipt is None or receipt["version"] != _listed(self.videos[job.path].version):
+            return None
+        record: Record = receipt["record"]
+        return record
+
+    def _add(self, event: str, video: str, version: FileVersion | None, **more: Any) -> None:
+        self._write({"event": event, "video": video, "version": _listed(version), **more, "time": _now()})
+
+    def _write(self, fields: Mapping[str, Any]) -> None:
+        """Keep a line of the manifest, if there is one."""
+
+
+class Manifest(RunState):
+    """The manifest file of a run, locked and written by this process while it is entered.
+
+    Args:
+        path: the file, made with its folder if missing.
+        verb: name of the command.
+        settings: its settings, as JSON values. A run never mixes two.
 
     Raises:
         UsageError: the file is of another verb, or of other settings.
@@ -76,10 +145,11 @@ class Manifest:
     """
 
     def __init__(self, path: Path, verb: str, settings: Mapping[str, Any]) -> None:
+        super().__init__()
         self.path, self.verb = path, verb
-        self.settings = json.loads(json.dumps(settings))  # as it comes back
-        self.entries: dict[str, Entry] = {}
-        self._lock = Lock(path.parent / f".{path.name}.lock", f"'{path}'")
+        self.settings = json.loads(json.dumps(settings))  # as it will be read back
+        self.receipts: Path = path.parent.absolute() / f".{path.name}.receipts"
+        self._lock = FileLock(path.parent / f".{path.name}.lock", f"'{path}'")
         self._file: IO[bytes] | None = None
 
     def __enter__(self) -> Self:
@@ -89,19 +159,18 @@ class Manifest:
             raise OutputError(f"The folder '{self.path.parent}' cannot be made: {error.strerror or error}.") from error
         self._lock.__enter__()
         try:
-            self._begin()
+            self._open()
         except BaseException:
-            self.close()
+            self._close()
             raise
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.close()
+        self._close()
 
-    def close(self) -> None:
-        """Let others write it."""
+    def _close(self) -> None:
         if self._file is not None:
             self._file.close()
             self._file = None
@@ -109,55 +178,8 @@ class Manifest:
                 self.receipts.rmdir()
         self._lock.__exit__(None, None, None)
 
-    @property
-    def receipts(self) -> Path:
-        """The folder where workers leave receipts."""
-        return self.path.parent.absolute() / f".{self.path.name}.receipts"
-
-    def ours(self, job: Job) -> bool:
-        """Whether results of this video that are there already are of this run."""
-        entry = self.entries.get(job.path)
-        return entry is not None and entry.admitted
-
-    def started(self, job: Job, version: Version | None) -> None:
-        """A worker gets this video."""
-        before = self.entries.get(job.path)
-        crashes = before.crashes if before is not None and before.version == version else 0
-        self.entries[job.path] = Entry(version, "started", crashes=crashes, admitted=True)
-        self._add("start", job.path, version)
-
-    def done(self, job: Job, record: Record) -> None:
-        """It is done."""
-        entry = self.entries[job.path]
-        entry.state, entry.record = "done", record
-        self._add("done", job.path, entry.version, **record)
-        receipt_file(self.receipts, job).unlink(missing_ok=True)
-
-    def crashed(self, job: Job, error: str) -> int:
-        """Its worker died, and it will be tried again; how often that happened."""
-        entry = self.entries[job.path]
-        entry.crashes += 1
-        self._add("crashed", job.path, entry.version, crashes=entry.crashes, error=error)
-        return entry.crashes
-
-    def failed(self, job: Job, version: Version | None, kind: Reason, error: str, **more: Any) -> None:
-        """It is set aside."""
-        self.entries[job.path] = Entry(version, "failed", error=error, admitted=self.ours(job))
-        self._add("failed", job.path, version, kind=kind, error=error, **more)
-
-    def end(self, **counts: Any) -> None:
-        """The run is over."""
-        self._line({"event": "end", **counts, "time": _now()})
-
-    def receipt(self, job: Job) -> Record | None:
-        """What a worker that died had finished nevertheless."""
-        receipt = _read_receipt(receipt_file(self.receipts, job))
-        if receipt is None or receipt["version"] != _listed(self.entries[job.path].version):
-            return None
-        record: Record = receipt["record"]
-        return record
-
-    def _begin(self) -> None:
+    def _open(self) -> None:
+        """Read what earlier runs wrote, and write down what their workers finished unheard."""
         try:
             self._file = self.path.open("ab+")
             self._file.seek(0)
@@ -169,35 +191,35 @@ class Manifest:
             raise OutputError(f"'{self.path}' cannot be written: {error.strerror or error}.") from error
         lines = content[:whole].splitlines()
         if lines:
-            self._check(self._parsed(lines[0], 1))
+            self._check(self._parse(lines[0], 1))
         else:
             head = {"event": "begin", "schema": SCHEMA, "verb": self.verb, "settings": self.settings}
-            self._line({**head, "summdiff": __version__, "time": _now()})
+            self._write({**head, "summdiff": __version__, "time": _now()})
         for number, line in enumerate(lines[1:], start=2):
-            self._take(self._parsed(line, number), number)
+            self._take(self._parse(line, number), number)
         for file in sorted(self.receipts.iterdir()):
             receipt = _read_receipt(file) if file.suffix == ".json" else None
             if receipt is not None:
-                entry = self.entries.get(receipt["video"])
-                if entry is not None and entry.state == "started" and _listed(entry.version) == receipt["version"]:
-                    entry.state, entry.record = "done", receipt["record"]
-                    self._add("done", receipt["video"], entry.version, **receipt["record"])
+                state = self.videos.get(receipt["video"])
+                if state is not None and state.status == "started" and _listed(state.version) == receipt["version"]:
+                    state.status, state.record = "done", receipt["record"]
+                    self._add("done", receipt["video"], state.version, **receipt["record"])
             file.unlink(missing_ok=True)
 
     def _check(self, head: dict[str, Any]) -> None:
         if head.get("schema") != SCHEMA or "verb" not in head or not isinstance(head.get("settings"), dict):
-            raise DataError(f"'{self.path}' is no manifest of summdiff: name another file.")
+            raise DataError(f"'{self.path}' is not a manifest of summdiff: name another file.")
         if head["verb"] != self.verb:
             raise UsageError(f"'{self.path}' is the manifest of `summdiff {head['verb']}`: name another file.")
         there = head["settings"]
         for key in sorted(there.keys() | self.settings.keys()):
             if there.get(key) != self.settings.get(key):
                 raise UsageError(
-                    f"'{self.path}' was begun with other settings ({key}: {there.get(key)}, now "
-                    f"{self.settings.get(key)}): give the same again, or name another folder or manifest."
+                    f"'{self.path}' has other settings ({key}: {there.get(key)}, now {self.settings.get(key)}): "
+                    "give the same settings, or name another folder or manifest."
                 )
 
-    def _parsed(self, line: bytes, number: int) -> dict[str, Any]:
+    def _parse(self, line: bytes, number: int) -> dict[str, Any]:
         try:
             parsed = json.loads(line)
         except ValueError as error:
@@ -207,6 +229,7 @@ class Manifest:
         return parsed
 
     def _take(self, line: dict[str, Any], number: int) -> None:
+        """Update the state of a video from a line."""
         try:
             event = line.pop("event")
             if event not in ("start", "done", "crashed", "failed"):
@@ -214,22 +237,19 @@ class Manifest:
             line.pop("time", None)
             path, listed = line.pop("video"), line.pop("version")
             version = None if listed is None else (int(listed[0]), int(listed[1]))
-            before = self.entries.get(path)
+            before = self.videos.get(path)
             crashes = before.crashes if before is not None and before.version == version else 0
             if event == "done":
-                entry = Entry(version, "done", record=line, admitted=True)
+                state = VideoState(version, "done", record=line, begun=True)
             elif event == "failed":
-                entry = Entry(version, "failed", error=str(line["error"]), admitted=bool(before and before.admitted))
+                state = VideoState(version, "failed", error=str(line["error"]), begun=bool(before and before.begun))
             else:
-                entry = Entry(version, "started", crashes=crashes + (event == "crashed"), admitted=True)
-            self.entries[path] = entry
+                state = VideoState(version, "started", crashes=crashes + (event == "crashed"), begun=True)
+            self.videos[path] = state
         except (KeyError, TypeError, ValueError, IndexError) as error:
             raise DataError(f"Line {number} of '{self.path}' is damaged ({error!r}).") from error
 
-    def _add(self, event: str, video: str, version: Version | None, **more: Any) -> None:
-        self._line({"event": event, "video": video, "version": _listed(version), **more, "time": _now()})
-
-    def _line(self, fields: Mapping[str, Any]) -> None:
+    def _write(self, fields: Mapping[str, Any]) -> None:
         assert self._file is not None, "a manifest is written while it is entered"  # noqa: S101
         try:
             self._file.write(json.dumps(fields).encode() + b"\n")
@@ -239,31 +259,84 @@ class Manifest:
             raise OutputError(f"'{self.path}' cannot be written: {error.strerror or error}.") from error
 
 
-def receipt_file(receipts: Path, job: Job) -> Path:
-    """Where a worker says that it has finished this video."""
+def receipt_file(receipts: Path, job: VideoJob) -> Path:
+    """Return where a worker leaves the receipt of this video."""
     return receipts / f"{hashlib.sha256(job.path.encode(errors='surrogateescape')).hexdigest()[:32]}.json"
 
 
-def write_receipt(receipts: Path, job: Job, version: Version | None, record: Record) -> None:
-    """Say so, after everything else is written."""
+def write_receipt(receipts: Path, job: VideoJob, version: FileVersion | None, record: Record) -> None:
+    """Write the receipt of a finished video, after everything else."""
     with written_whole(receipt_file(receipts, job)) as temporary:
         receipt = {"video": job.path, "version": _listed(version), "record": record}
         temporary.write_text(json.dumps(receipt), encoding="utf-8")
 
 
 def _read_receipt(file: Path) -> dict[str, Any] | None:
-    """A receipt; None where there is none, or one that is damaged, which then says nothing."""
+    """Return a receipt; None where there is none, or a damaged one."""
     try:
         receipt = json.loads(file.read_bytes())
     except (FileNotFoundError, ValueError):
         return None
-    said = isinstance(receipt, dict) and {"video", "version", "record"} <= receipt.keys()
-    return receipt if said and isinstance(receipt["record"], dict) else None
+    complete = isinstance(receipt, dict) and {"video", "version", "record"} <= receipt.keys()
+    return receipt if complete and isinstance(receipt["record"], dict) else None
 
 
-def _listed(version: Version | None) -> list[int] | None:
+def _listed(version: FileVersion | None) -> list[int] | None:
     return None if version is None else list(version)
 
 
 def _now() -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+
+
+class FileLock:
+    """A lock that one process holds while it is entered; the system releases it when the process ends.
+
+    Args:
+        path: the file that is locked; it stays.
+        what: what is locked, for the message.
+
+    Raises:
+        ArchiveError: another process holds it.
+        OutputError: the file cannot be made.
+    """
+
+    def __init__(self, path: Path, what: str) -> None:
+        self.path, self._what = path, what
+        self._file: IO[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        try:
+            self._file = self.path.open("ab+")
+        except OSError as error:
+            raise OutputError(f"'{self.path}' cannot be written: {error.strerror or error}.") from error
+        try:
+            _lock(self._file)
+        except OSError as error:
+            self._file.close()
+            self._file = None
+            raise ArchiveError(f"Another run is writing {self._what}: wait for it, or name another place.") from error
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+
+if sys.platform == "win32":
+
+    def _lock(file: IO[bytes]) -> None:
+        import msvcrt
+
+        file.seek(0)
+        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+
+else:
+
+    def _lock(file: IO[bytes]) -> None:
+        import fcntl
+
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

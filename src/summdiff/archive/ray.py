@@ -1,12 +1,11 @@
 """Workers as actors of a Ray cluster.
 
-Ray core and not Ray Data. Ray Data streams blocks of rows through operators: it has no time limit per row, and a row
-that kills its actor is tried again for ever, or fails the whole job; which rows were finished is known only when all
-are. Here a unit of work lasts minutes, may kill whoever does it, and is to be accounted for by itself. Actors give just
-that: one call a video, an error that says that the actor is gone, and no retries behind our back. All else (who does
-what, what is tried again, what is set aside, what is written down) is the code that processes of one machine use too.
+Ray core, not Ray Data: Ray Data streams blocks of rows and has no time limit per row; a row that kills its actor is
+tried for ever or fails the whole job, and which rows are finished is known only at the end. Here one video lasts
+minutes, may kill its worker, and needs an outcome of its own. An actor offers exactly that: one call per video, an
+error when the actor is gone, and no hidden retries. Everything else is shared with the workers of one machine.
 
-Every node has to see the videos and the results under the same paths (a shared file system), and needs summdiff.
+Every node must have summdiff and see the videos and the results under the same paths.
 """
 
 from __future__ import annotations
@@ -19,18 +18,17 @@ from importlib import import_module
 from typing import Any
 
 from summdiff._runtime import limit_threads
-from summdiff.archive.job import Work
-from summdiff.archive.serving import Order, Outcome, serve
-from summdiff.archive.workers import Died, Event, Finished, Missing, Moved, Ready
+from summdiff.archive.jobs import JobOutcome, Order, Work, process_video
+from summdiff.archive.workers import Died, Finished, Missing, Moved, Ready, WorkerEvent
 from summdiff.errors import ArchiveError, SummdiffError, UsageError
 
-_ASK_SECONDS = 2.0  # between two questions how far an actor is
+_ASK_SECONDS = 2.0  # between two questions for progress
 _BUSY_SECONDS = 0.05
 _CONNECT_SECONDS = 10.0
 
 
 class _Actor:
-    """What runs on the cluster. Two threads: one works, the other answers how far it is."""
+    """A worker on the cluster. One of its two threads processes a video, the other answers questions for progress."""
 
     def __init__(self, work: Work, threads: int) -> None:
         limit_threads(threads)
@@ -38,24 +36,24 @@ class _Actor:
         self._moved: tuple[str, float, float] = ("", 0.0, 0.0)
 
     def load(self) -> str:
-        """Load models; what is missing, "" if nothing is."""
+        """Load models; return what is missing, "" for nothing."""
         try:
             self._work.load()
         except SummdiffError as error:
             return str(error)
         return ""
 
-    def do(self, order: Order) -> Outcome:
-        """One video."""
+    def do(self, order: Order) -> JobOutcome:
+        """Process one video."""
         self._moved = ("", 0.0, 0.0)
-        return serve(self._work, order, self._report)
+        return process_video(self._work, order, self._report)
 
     def moved(self) -> tuple[str, float, float]:
-        """Stage, done and total of the video in work."""
+        """Return stage, done and total of the current video."""
         return self._moved
 
     def pid(self) -> int:
-        """Process id, on whatever node."""
+        """Return the process id."""
         return os.getpid()
 
     def _report(self, stage: str, done: float, total: float) -> None:
@@ -64,12 +62,12 @@ class _Actor:
 
 @dataclass(slots=True)
 class _Handle:
-    """An actor, and what it was asked: one thing at a time, and now and then how far it is."""
+    """An actor and its pending calls."""
 
     actor: Any
-    call: Any  # the reference of `load` or `do`, None while it has nothing to do
+    call: Any  # reference of `load` or `do`; None while idle
     loading: bool = True
-    asked: Any = None  # the reference of `moved`
+    asked: Any = None  # reference of `moved`
     last_asked: float = 0.0
 
 
@@ -77,9 +75,9 @@ class RayWorkers:
     """See `summdiff.archive.workers.Workers`.
 
     Args:
-        work: what they do.
-        count: how many; None: one for each CPU of the cluster.
-        threads: of each, and CPUs that the cluster sets apart for it.
+        work: what to do with each video.
+        count: number of workers; None for one for each CPU of the cluster.
+        threads: threads of each, and CPUs that the cluster reserves for it.
 
     Raises:
         UsageError: Ray is not installed.
@@ -88,7 +86,7 @@ class RayWorkers:
 
     def __init__(self, work: Work, count: int | None, *, threads: int = 1) -> None:
         try:
-            ray: Any = import_module("ray")  # untyped: whether it is installed must not change what mypy says
+            ray: Any = import_module("ray")  # untyped, so that mypy finds the same without it
         except ImportError as error:
             raise UsageError("--engine ray needs Ray: install it with pip install 'summdiff[ray]'.") from error
         self._ray = ray
@@ -96,8 +94,8 @@ class RayWorkers:
             _join(ray, os.environ.get("RAY_ADDRESS") or "auto")
         self.count = count or max(1, int(ray.cluster_resources().get("CPU", 1)) // threads)
         self._work, self._threads = work, threads
-        # The death of an actor is ours to deal with: neither it nor its call is to be started again. Videos are spread
-        # over the nodes, so that all disks and networks take part.
+        # No restarts or retries: the runner handles the death of an actor. Spread over the nodes, so that all disks and
+        # networks are used.
         self._class = ray.remote(
             num_cpus=threads, max_restarts=0, max_task_retries=0, max_concurrency=2, scheduling_strategy="SPREAD"
         )(_Actor)
@@ -112,9 +110,9 @@ class RayWorkers:
 
     def send(self, worker: int, order: Order) -> None:
         each = self._running[worker]
-        each.call = each.actor.do.remote(order)
+        each.call = each.actor.do.remote(order.absolute())
 
-    def wait(self, seconds: float) -> list[Event]:
+    def wait(self, seconds: float) -> list[WorkerEvent]:
         until = time.monotonic() + seconds
         while True:
             self._ask()
@@ -126,9 +124,9 @@ class RayWorkers:
                 time.sleep(min(left, _BUSY_SECONDS))
                 return []
             ready, _ = self._ray.wait(pending, num_returns=1, timeout=left)
-            if ready:  # and whatever else is
+            if ready:  # take all that are ready
                 ready, _ = self._ray.wait(pending, num_returns=len(pending), timeout=0)
-            events: list[Event] = []
+            events: list[WorkerEvent] = []
             for reference in ready:
                 worker = calls.get(reference, asked.get(reference, -1))
                 if worker in self._running:
@@ -139,7 +137,7 @@ class RayWorkers:
     def kill(self, worker: int) -> None:
         each = self._running.pop(worker)
         self._ray.kill(each.actor)
-        if each.call is not None:  # killing is only ordered by `kill`; the call ends when it is done
+        if each.call is not None:  # `kill` returns before the actor is gone; its call ends with it
             self._ray.wait([each.call], timeout=10)
 
     def kill_all(self) -> None:
@@ -151,7 +149,7 @@ class RayWorkers:
         self._running.clear()
 
     def pids(self) -> list[int]:
-        """Process ids of the actors, on whatever node."""
+        """Return the process ids of the actors, on any node."""
         return list(self._ray.get([each.actor.pid.remote() for each in self._running.values()]))
 
     def _ask(self) -> None:
@@ -161,14 +159,14 @@ class RayWorkers:
             if busy and now - each.last_asked >= _ASK_SECONDS:
                 each.asked, each.last_asked = each.actor.moved.remote(), now
 
-    def _heard(self, worker: int, each: _Handle, reference: Any) -> list[Event]:
-        """What an answer means."""
+    def _heard(self, worker: int, each: _Handle, reference: Any) -> list[WorkerEvent]:
+        """Turn an answer into events."""
         try:
             answer = self._ray.get(reference)
         except self._ray.exceptions.RayActorError as error:
             del self._running[worker]
             return [Died(worker, _how(error))]
-        except self._ray.exceptions.RayError as error:  # such as an answer that was lost with its node
+        except self._ray.exceptions.RayError as error:  # for instance an answer that was lost with its node
             self._ray.kill(each.actor)
             del self._running[worker]
             return [Died(worker, _how(error))]
@@ -195,13 +193,11 @@ def _join(ray: Any, address: str) -> None:
                 pass  # Ray itself would try for minutes
         ray.init(address=address, log_to_driver=False, logging_level="ERROR")
     except OSError as error:
-        raise ArchiveError(
-            "There is no Ray cluster: start one with `ray start --head`, or set RAY_ADDRESS to one that runs."
-        ) from error
+        raise ArchiveError("No Ray cluster found: start one with `ray start --head`, or set RAY_ADDRESS.") from error
 
 
 def _how(error: Exception) -> str:
-    """Ray's reason, in a few words."""
+    """Return Ray's reason in a few words, to complete "The worker …"."""
     text = " ".join(str(error).split())
     for sign, words in (
         ("OOM", "was killed for lack of memory"),

@@ -1,4 +1,4 @@
-"""`summdiff summarize`: one video after the other, or many side by side."""
+"""Work of `summdiff summarize`: the summaries of one video or many."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from summdiff.archive.job import Job, Record, Report
+from summdiff.archive.jobs import OnProgress, Record, VideoJob
 from summdiff.atomic import sweep
 from summdiff.errors import OutputError, UsageError
 from summdiff.export import check_targets, save, targets
@@ -21,21 +21,27 @@ if TYPE_CHECKING:
     from summdiff.pipeline import Summarizer
     from summdiff.summary import Summary
 
-_SPARE_BYTES = 50_000_000  # room that has to be left beside an estimate of what will be written
+_SPARE_BYTES = 50_000_000  # free room to leave beside the estimated size of the output
 
 
 def summarize_job(
-    job: Job, summarizer: Summarizer, options: Options, formats: Sequence[str], *, overwrite: bool, report: Report
+    job: VideoJob,
+    summarizer: Summarizer,
+    options: Options,
+    formats: Sequence[str],
+    *,
+    overwrite: bool,
+    on_progress: OnProgress,
 ) -> tuple[Summary, list[Path]]:
-    """Summarise one video and write all that is asked for; the summary and the paths.
+    """Summarise one video, write the files, and return the summary and their paths.
 
     Raises:
-        SummdiffError: the text says what cannot be done.
+        SummdiffError: it cannot be done.
     """
-    summary = summarizer.summarize(job.video, options, on_progress=lambda at: report(at.stage, at.done, at.total))
+    summary = summarizer.summarize(job.video, options, on_progress=lambda at: on_progress(at.stage, at.done, at.total))
     versions = [(job.name, summary, formats)]
     for number in range(len(summary.alternatives)):
-        rest = [fmt for fmt in formats if fmt != "json"]  # that of the summary holds them all
+        rest = [fmt for fmt in formats if fmt != "json"]  # the JSON of the summary has all alternatives
         versions.append((_alternative(job, number), summary.alternative(number), rest))
     whole = sum(each.selected_duration for _, each, _ in versions)
     before, outputs = 0.0, []
@@ -47,17 +53,17 @@ def summarize_job(
                 formats=wanted,
                 name=name,
                 overwrite=overwrite,
-                on_progress=lambda done, before=before: report("cut", before + done, whole),  # type: ignore[misc]
+                on_progress=lambda done, before=before: on_progress("cut", before + done, whole),  # type: ignore[misc]
             )
         before += each.selected_duration
     return summary, outputs
 
 
-def check_job(job: Job, options: Options, formats: Sequence[str], *, overwrite: bool) -> None:
-    """Find out before the work whether it can be done: the video, the folder, the files, the room on the disk.
+def check_job(job: VideoJob, options: Options, formats: Sequence[str], *, overwrite: bool) -> None:
+    """Check the video, the folder, the files and the room on the disk before the work.
 
     Raises:
-        SummdiffError: the text says what cannot be done.
+        SummdiffError: it cannot be done.
     """
     from summdiff.video import probe
 
@@ -67,24 +73,24 @@ def check_job(job: Job, options: Options, formats: Sequence[str], *, overwrite: 
         options.check_constraints(info.duration)
     if "mp4" in formats and info.duration > 0:
         share = (1 + options.alternatives) * options.seconds(info.duration) / info.duration
-        # What is written anew can come out larger than the source; twice its rate is a safe guess.
+        # A re-encoded part can be larger than the source; twice its bit rate is a safe guess.
         needed = int(2 * share * job.video.stat().st_size) + _SPARE_BYTES
         free = shutil.disk_usage(job.folder).free
         if free < needed:
             raise OutputError(
-                f"There is not enough room in '{job.folder}' for the summary of '{job.video}': "
-                f"about {needed / 1e6:.0f} MB are needed and {free / 1e6:.0f} MB are free."
+                f"Not enough room in '{job.folder}' for the summary of '{job.video}': "
+                f"it needs about {needed / 1e6:.0f} MB, and {free / 1e6:.0f} MB are free."
             ) from OSError(errno.ENOSPC, "No space left on device")
 
 
-def check_outputs(job: Job, options: Options, formats: Sequence[str], *, overwrite: bool) -> None:
-    """The part of `check_job` that does not look at the video."""
+def check_outputs(job: VideoJob, options: Options, formats: Sequence[str], *, overwrite: bool) -> None:
+    """Check the folder and the files: the part of `check_job` that does not open the video."""
     for paths in _targets(job, options, formats):
         check_targets(paths, job.video, overwrite=overwrite)
 
 
-def check_apart(work: Sequence[Job], options: Options, formats: Sequence[str]) -> None:
-    """Raise a UsageError where what is written for one video would take the place of another that is worked on."""
+def check_no_input_replaced(work: Sequence[VideoJob], options: Options, formats: Sequence[str]) -> None:
+    """Raise a UsageError if the summary of one video would replace another of the videos."""
     videos = {Path(os.path.realpath(job.video)): job.video for job in work}
     for job in work:
         folder = Path(os.path.realpath(job.folder))
@@ -93,32 +99,34 @@ def check_apart(work: Sequence[Job], options: Options, formats: Sequence[str]) -
                 video = videos.get(folder / path.name)
                 if video is not None:
                     raise UsageError(
-                        f"'{video}' is to be summarised, and the summary of '{job.video}' would be written in its "
-                        "place: leave one of the two out, or choose another folder with -o."
+                        f"'{video}' is to be summarised, but the summary of '{job.video}' would replace it: "
+                        "leave one of them out, or choose another folder with -o."
                     )
 
 
-def _targets(job: Job, options: Options, formats: Sequence[str]) -> list[list[Path]]:
-    """What is written for the summary and for each alternative."""
+def _targets(job: VideoJob, options: Options, formats: Sequence[str]) -> list[list[Path]]:
+    """Return the paths of the summary's files and of each alternative's."""
     names = [job.name, *(_alternative(job, number) for number in range(options.alternatives))]
     return [targets(job.folder, name, formats) for name in names]
 
 
-def _alternative(job: Job, number: int) -> str:
-    """First part of the names of an alternative's files, number from 0."""
+def _alternative(job: VideoJob, number: int) -> str:
+    """Return the first part of the names of an alternative's files; the number counts from 0."""
     return f"{job.name}.alternative-{number + 1}"
 
 
 @dataclass
-class Summarizing:
-    """See `summdiff.archive.job.Work`: makes the summary of a video.
+class SummarizeWork:
+    """Write the summary of a video. See `summdiff.archive.jobs.Work`.
 
     Attributes:
         summarizer: keyword arguments of a `Summarizer`.
-        options: what is asked of each summary.
-        formats: what is written.
-        overwrite: results that are there already are replaced.
-        features: a store in which features may be found.
+        options: options of each summary.
+        formats: formats to write.
+        overwrite: replace existing results.
+        features: store with features of the videos.
+        checked: `check_job` was called for each video before.
+        loaded: the summarizer, if there is one.
     """
 
     summarizer: dict[str, Any]
@@ -126,50 +134,64 @@ class Summarizing:
     formats: tuple[str, ...]
     overwrite: bool
     features: Path | None = None
-    _loaded: Summarizer | None = field(default=None, repr=False)
+    checked: bool = False
+    loaded: Summarizer | None = field(default=None, repr=False)
 
     def load(self) -> None:
-        self._loaded = load_summarizer(self.summarizer, self.features)
-        self._loaded.load()
+        if self.loaded is None:
+            self.loaded = load_summarizer(self.summarizer, self.features)
+        self.loaded.load()
 
-    def __call__(self, job: Job, *, ours: bool, report: Report) -> Record:
-        assert self._loaded is not None, "load() comes first"  # noqa: S101
+    def __call__(self, job: VideoJob, *, replace: bool, on_progress: OnProgress) -> Record:
+        assert self.loaded is not None, "load() comes first"  # noqa: S101
         began = time.perf_counter()
-        overwrite = self.overwrite or ours
-        check_job(job, self.options, self.formats, overwrite=overwrite)
+        overwrite = self.overwrite or replace
+        if not self.checked:
+            check_job(job, self.options, self.formats, overwrite=overwrite)
         summary, outputs = summarize_job(
-            job, self._loaded, self.options, self.formats, overwrite=overwrite, report=report
+            job, self.loaded, self.options, self.formats, overwrite=overwrite, on_progress=on_progress
         )
         return {
-            "outputs": [str(path.absolute()) for path in outputs],
+            "outputs": [str(path) for path in outputs],
             "duration": round(summary.video.duration, 6),
             "selected_duration": round(summary.selected_duration, 6),
+            "shots": len(summary.shots),
+            "selected_shots": sum(shot.selected for shot in summary.shots),
             "warnings": list(summary.warnings),
             "seconds": round(time.perf_counter() - began, 3),
         }
 
+    def settings(self) -> dict[str, Any]:
+        """Return what a manifest records of it."""
+        kept = {key: value for key, value in self.summarizer.items() if key not in ("cache", "device")}
+        return {
+            **{key: str(value) if isinstance(value, Path) else value for key, value in kept.items()},
+            **asdict(self.options),
+            "formats": list(self.formats),
+        }
 
-class SummarizingResults:
-    """See `summdiff.archive.job.Results`.
+
+class SummarizeResults:
+    """The files of the summaries. See `summdiff.archive.jobs.Results`.
 
     Args:
-        options, formats, overwrite: as of `Summarizing`.
+        options, formats, overwrite: as of `SummarizeWork`.
     """
 
     def __init__(self, options: Options, formats: Sequence[str], *, overwrite: bool) -> None:
         self._options, self._formats, self._overwrite = options, formats, overwrite
 
-    def admit(self, job: Job, *, ours: bool) -> None:
-        # Here and not only in the worker: what is there now is somebody else's, what is there after a start is ours.
-        check_outputs(job, self._options, self._formats, overwrite=self._overwrite or ours)
+    def check(self, job: VideoJob, *, replace: bool) -> None:
+        # Also here, not only in the worker: before a video is begun existing files are the user's, after it this run's.
+        check_outputs(job, self._options, self._formats, overwrite=self._overwrite or replace)
 
-    def kept(self, record: Record) -> bool:
+    def exist(self, record: Record) -> bool:
         return all(Path(path).exists() for path in record.get("outputs", ()))
 
-    def settle(self, record: Record) -> None:
+    def add(self, record: Record) -> None:
         pass
 
-    def clean(self, job: Job) -> None:
+    def clean(self, job: VideoJob) -> None:
         sweep(job.folder)
 
     def finish(self) -> None:
@@ -177,7 +199,7 @@ class SummarizingResults:
 
 
 def load_summarizer(arguments: dict[str, Any], features: Path | None) -> Summarizer:
-    """A `Summarizer` that finds features in a store, where one is given.
+    """Return a `Summarizer` that looks for features in a store, if one is given.
 
     Raises:
         UsageError: the store has features of another backbone or rate.
@@ -193,17 +215,7 @@ def load_summarizer(arguments: dict[str, Any], features: Path | None) -> Summari
     summarizer = Summarizer(**arguments | {"cache": store})
     if (store.backbone, store.rate) != (summarizer.backbone.id, summarizer.rate):
         raise UsageError(
-            f"The store '{features}' has features of '{store.backbone}' at {store.rate:g} steps per second, but "
-            f"'{summarizer.backbone.id}' at {summarizer.rate:g} is asked for: give --backbone and --rate to go with it."
+            f"The store '{features}' has features of '{store.backbone}' at {store.rate:g} steps per second, not of "
+            f"'{summarizer.backbone.id}' at {summarizer.rate:g}: choose the same with --backbone and --rate."
         )
     return summarizer
-
-
-def settings(work: Summarizing) -> dict[str, Any]:
-    """What a manifest says of it."""
-    kept = {key: value for key, value in work.summarizer.items() if key not in ("cache", "device")}
-    return {
-        **{key: str(value) if isinstance(value, Path) else value for key, value in kept.items()},
-        **asdict(work.options),
-        "formats": list(work.formats),
-    }

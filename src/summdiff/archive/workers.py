@@ -1,16 +1,24 @@
-"""What those who hand out work need of workers, be they processes of this machine or actors of a cluster."""
+"""Workers: what a run asks of them, and those of this machine."""
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
-from typing import Protocol
+from functools import partial
+from multiprocessing.connection import Connection
+from typing import Literal, Protocol
 
-from summdiff.archive.serving import Order, Outcome
+from summdiff._pool import Exited, WorkerProcesses
+from summdiff._runtime import usable_cores
+from summdiff.archive.jobs import JobOutcome, OnProgress, Order, Work, process_video
+from summdiff.errors import SummdiffError
+
+_REPORT_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """A worker has loaded what it needs."""
+    """A worker has loaded its models."""
 
     worker: int
 
@@ -27,15 +35,15 @@ class Moved:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """A worker has done with its video, one way or another."""
+    """A worker has finished its video, successfully or not."""
 
     worker: int
-    outcome: Outcome
+    outcome: JobOutcome
 
 
 @dataclass(frozen=True, slots=True)
 class Died:
-    """A worker is no more: how it ended. It was not told to."""
+    """A worker exited unexpectedly; `how` completes "The worker …"."""
 
     worker: int
     how: str
@@ -43,36 +51,137 @@ class Died:
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """A worker cannot load what it needs."""
+    """A worker cannot load its models."""
 
     worker: int
     error: str
 
 
-Event = Ready | Moved | Finished | Died | Missing
+WorkerEvent = Ready | Moved | Finished | Died | Missing
 
 
 class Workers(Protocol):
-    """Workers that are started, given videos one at a time, and stopped at any time.
+    """Workers that are started, sent one video at a time, and killed at any time.
 
     Attributes:
-        count: how many are to work side by side.
+        count: most workers at a time.
     """
 
     @property
     def count(self) -> int: ...
 
     def start(self) -> int:
-        """Start one; its number, never used before."""
+        """Start a worker and return its number, which is never used again."""
 
     def send(self, worker: int, order: Order) -> None:
-        """Give a video to one that is `Ready` or has `Finished`."""
+        """Send a video to a worker that is `Ready` or has `Finished`."""
 
-    def wait(self, seconds: float) -> list[Event]:
-        """What happened; waits for the first thing to happen, but no longer than that."""
+    def wait(self, seconds: float) -> list[WorkerEvent]:
+        """Return events; wait for the first, at most so many seconds."""
 
     def kill(self, worker: int) -> None:
-        """Kill one; nothing more is heard of it. When this returns it writes no more."""
+        """Kill a worker, of which nothing more is heard; when this returns it writes no more."""
 
     def kill_all(self) -> None:
-        """Kill all."""
+        """Kill all workers."""
+
+
+class ThisProcess:
+    """A single worker that is this process.
+
+    An unexpected error is raised. A full disk fails one video only: the next may be smaller, and without a manifest
+    the same command would not continue.
+
+    Args:
+        work: what to do with each video.
+        on_progress: hears the progress of the current video.
+    """
+
+    count = 1
+
+    def __init__(self, work: Work, on_progress: OnProgress) -> None:
+        self._work, self._on_progress = work, on_progress
+        self._order: Order | None = None
+
+    def start(self) -> int:
+        self._work.load()
+        return 0
+
+    def send(self, worker: int, order: Order) -> None:
+        self._order = order
+
+    def wait(self, seconds: float) -> list[WorkerEvent]:
+        if self._order is None:
+            return [Ready(0)]
+        order, self._order = self._order, None
+        try:
+            record = self._work(order.job, replace=order.replace, on_progress=self._on_progress)
+        except SummdiffError as error:
+            return [Finished(0, JobOutcome("video", error=str(error)))]
+        return [Finished(0, JobOutcome("done", record=record))]
+
+    def kill(self, worker: int) -> None:
+        raise NotImplementedError("this process has no time limit")
+
+    def kill_all(self) -> None:
+        pass
+
+
+class LocalWorkers(WorkerProcesses):
+    """Processes of this machine: a video that kills its worker does not stop the others. See `Workers`.
+
+    Args:
+        work: what to do with each video.
+        count: number of workers, from 1.
+        threads: threads of each; None for an equal share of the cores that this process may use.
+    """
+
+    def __init__(self, work: Work, count: int, *, threads: int | None = None) -> None:
+        super().__init__(partial(_serve, work), threads=threads or max(1, usable_cores() // count))
+        self.count = count
+
+    def send(self, worker: int, order: Order) -> None:
+        super().send(worker, order.absolute())
+
+    def wait(self, seconds: float) -> list[WorkerEvent]:
+        return [
+            Died(worker, message.how) if isinstance(message, Exited) else message[0](worker, *message[1:])
+            for worker, message in self.receive(seconds)
+        ]
+
+
+def _serve(work: Work, connection: Connection) -> None:
+    """Run in a worker: process one video after the other; send each event's class and values."""
+    last = 0.0
+
+    def on_progress(stage: str, done: float, total: float) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last >= _REPORT_SECONDS or not last:
+            last = now
+            connection.send((Moved, stage, done, total))
+
+    try:
+        work.load()
+    except SummdiffError as error:
+        connection.send((Missing, str(error)))
+        return
+    connection.send((Ready,))
+    while True:
+        order = connection.recv()
+        last = 0.0
+        connection.send((Finished, process_video(work, order, on_progress)))
+
+
+def make_workers(work: Work, engine: Literal["local", "ray"], count: int | None) -> Workers:
+    """Return workers of an engine; one for each core without a count.
+
+    Raises:
+        UsageError: Ray is not installed.
+        ArchiveError: there is no Ray cluster.
+    """
+    if engine == "ray":
+        from summdiff.archive.ray import RayWorkers
+
+        return RayWorkers(work, count)
+    return LocalWorkers(work, count or usable_cores())

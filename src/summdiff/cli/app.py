@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from summdiff import __version__
+from summdiff.cli._progress import one_line
 from summdiff.cli.crossval import crossval
 from summdiff.cli.data import data
 from summdiff.cli.doctor import doctor
@@ -19,7 +20,6 @@ from summdiff.cli.recipes import recipes
 from summdiff.cli.reproduce import reproduce
 from summdiff.cli.serve import serve
 from summdiff.cli.summarize import summarize
-from summdiff.cli.terminal import one_line
 from summdiff.cli.train import train
 from summdiff.errors import SummdiffError, UsageError
 

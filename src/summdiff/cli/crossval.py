@@ -34,7 +34,7 @@ def crossval(
     annotators, next to that of ridge regression on the same inputs, of random scores, and of the annotators with each
     other. Finished folds are not trained again.
     """
-    from summdiff.cli.results import print_evaluation
+    from summdiff.cli._evaluation_report import print_evaluation
     from summdiff.cli.training_display import training_display
     from summdiff.research.training.crossval import cross_validate, cross_validate_seeds, over_seeds
     from summdiff.research.training.processes import Interrupted

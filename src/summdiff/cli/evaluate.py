@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from summdiff.cli.results import print_evaluation
+from summdiff.cli._evaluation_report import print_evaluation
+from summdiff.cli._progress import count_bar
 from summdiff.errors import OutputError, UsageError
 
 if TYPE_CHECKING:
@@ -202,16 +203,12 @@ def _predicted(
 def _predict(
     name: str, data: AnnotatedFile, names: Sequence[str], samples: int, steps: int, seed: int, *, seen_too: bool
 ) -> Predictions:
-    from rich.console import Console
-    from rich.progress import Progress
-
     from summdiff.evaluation import predict
     from summdiff.scoring import load_model
 
     model = load_model(name)
     _refuse_seen(model.id, model.provenance, data, names, seen_too=seen_too)  # before the work, not after it
-    with Progress(console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task(f"{model.id} predicts", total=len(names))
+    with count_bar(f"{model.id} predicts") as on_progress:
         return predict(
             model,
             data,
@@ -219,7 +216,7 @@ def _predict(
             samples=samples,
             steps=steps,
             seed=seed,
-            on_video=lambda done: progress.update(task, completed=done),
+            on_video=lambda done: on_progress(done, len(names)),
         )
 
 

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from summdiff.atomic import written_whole
-from summdiff.cli.terminal import one_line
+from summdiff.cli._progress import one_line
 from summdiff.errors import OutputError, UsageError, VideoError
 
 

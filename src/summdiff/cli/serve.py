@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from summdiff.cli.device import DeviceOption
+from summdiff.cli._options import DeviceOption
 from summdiff.errors import UsageError
 from summdiff.options import DEFAULT_BACKBONE, DEFAULT_MODEL
 

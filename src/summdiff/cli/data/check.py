@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from summdiff.cli.terminal import one_line
+from summdiff.cli._progress import count_bar, one_line
 
 
 def check(
@@ -27,28 +27,10 @@ def check(
     Shapes, value ranges, segments that cover the video, and whether keys agree with each other: for instance whether
     `gt_summary` is what the knapsack makes of `gtscore`, and by which convention of segment ends.
     """
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress
-
     from summdiff.data.check import check as look
 
-    console = Console(stderr=True)
-    with Progress(
-        "checking",
-        BarColumn(),
-        MofNCompleteColumn(),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    ) as bar:
-        task = bar.add_task("")
-        report = look(
-            file,
-            kind,
-            features=features,
-            processes=processes,
-            on_progress=lambda done, total: bar.update(task, completed=done, total=total),
-        )
+    with count_bar("checking") as on_progress:
+        report = look(file, kind, features=features, processes=processes, on_progress=on_progress)
     if as_json:
         print(json.dumps(report.as_json(), indent=1))
         raise typer.Exit(bool(report.problems))

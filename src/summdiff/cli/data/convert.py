@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from summdiff.cli.inputs import jobs
-from summdiff.cli.terminal import one_line
+from summdiff.cli._inputs import jobs
+from summdiff.cli._progress import one_line
 from summdiff.options import DEFAULT_BACKBONE
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from summdiff.cli.terminal import one_line
+from summdiff.cli._progress import one_line
 
 if TYPE_CHECKING:
     from summdiff.data.h5 import AnnotatedFile

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from summdiff.cli._progress import count_bar
 from summdiff.errors import UsageError
 
 
@@ -36,9 +37,6 @@ def make_synthetic(
     Importance is planted: part of it can be read from the features, part cannot. Nothing in it is of a real video, so
     results on it say nothing of how good a model is.
     """
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
-
     from summdiff.data.synthetic import make_synthetic as make
     from summdiff.data.synthetic import split_path
 
@@ -46,18 +44,8 @@ def make_synthetic(
         raise UsageError(f"'{output}' is a folder; name the .h5 file to write.")
     for path in (output, split_path(output)):
         if path.exists() and not overwrite:
-            raise UsageError(f"'{path}' exists: name another output or add --overwrite.")
-    console = Console(stderr=True)
-    with Progress(
-        "writing",
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    ) as bar:
-        task = bar.add_task("", total=videos)
+            raise UsageError(f"'{path}' is there already: name another output or add --overwrite.")
+    with count_bar("writing") as on_progress:
         split = make(
             output,
             videos=videos,
@@ -66,7 +54,7 @@ def make_synthetic(
             max_seconds=seconds[1],
             dimension=dimension,
             dtype="float16" if dtype is Precision.float16 else "float32",
-            on_progress=lambda done: bar.update(task, completed=done),
+            on_progress=lambda done: on_progress(done, videos),
         )
     print(output)
     print(split)

@@ -1,4 +1,4 @@
-"""`summdiff extract`: the features of many videos into one store."""
+"""Work of `summdiff extract`: the features of many videos in one store."""
 
 from __future__ import annotations
 
@@ -6,25 +6,23 @@ import time
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from summdiff.archive.job import Job, Record, Report
+from summdiff.archive.jobs import OnProgress, Record, VideoJob
 from summdiff.errors import VideoError
 
 if TYPE_CHECKING:
     from summdiff.features import Backbone
     from summdiff.features.store import StoreWriter
 
-MANIFEST = "manifest.jsonl"
-
 
 @dataclass
-class Extraction:
-    """See `summdiff.archive.job.Work`: looks at a video and leaves its features as a loose file of the store.
+class ExtractWork:
+    """Write the features of a video as a loose file of the store. See `summdiff.archive.jobs.Work`.
 
     Attributes:
-        store: the folder, as the workers see it.
-        backbone: what looks at the frames, as `load_backbone` takes it.
+        store: the store's folder, an absolute path.
+        backbone: the backbone, as for `load_backbone`.
         rate: steps per second.
         device: where to compute.
     """
@@ -40,7 +38,7 @@ class Extraction:
 
         self._loaded = load_backbone(self.backbone, device=self.device)
 
-    def __call__(self, job: Job, *, ours: bool, report: Report) -> Record:
+    def __call__(self, job: VideoJob, *, replace: bool, on_progress: OnProgress) -> Record:
         from summdiff.features.extraction import extract
         from summdiff.features.files import file_identity
         from summdiff.features.store import write_loose
@@ -49,10 +47,10 @@ class Extraction:
         began = time.perf_counter()
         path = Path(job.path)
         before = file_identity(path)
-        extracted = extract(path, self._loaded, rate=self.rate, on_progress=partial(report, "look"))
+        extracted = extract(path, self._loaded, rate=self.rate, on_progress=partial(on_progress, "look"))
         identity = file_identity(path)
         if identity is None or identity != before:
-            raise VideoError(f"'{job.video}' changed while it was looked at: run again when it is complete.")
+            raise VideoError(f"'{job.video}' changed while it was read: run again when it is complete.")
         entry = write_loose(self.store, extracted, identity)
         return {
             "entry": entry.id,
@@ -63,33 +61,24 @@ class Extraction:
         }
 
 
-class ExtractionResults:
-    """See `summdiff.archive.job.Results`.
-
-    Args:
-        writer: of the store.
-    """
+class ExtractResults:
+    """The store. See `summdiff.archive.jobs.Results`."""
 
     def __init__(self, writer: StoreWriter) -> None:
         self._writer = writer
 
-    def admit(self, job: Job, *, ours: bool) -> None:
+    def check(self, job: VideoJob, *, replace: bool) -> None:
         pass
 
-    def kept(self, record: Record) -> bool:
+    def exist(self, record: Record) -> bool:
         return str(record.get("entry")) in self._writer
 
-    def settle(self, record: Record) -> None:
+    def add(self, record: Record) -> None:
         self._writer.add(str(record["entry"]))
 
-    def clean(self, job: Job) -> None:
-        """What is left behind has no name that tells the video: it goes at the end, when nobody writes."""
+    def clean(self, job: VideoJob) -> None:
+        """Do nothing: the name of a half-written file does not tell its video, so `finish` removes it."""
 
     def finish(self) -> None:
         self._writer.pack()
         self._writer.remove_leftovers()
-
-
-def settings(*, backbone: str, rate: float) -> dict[str, Any]:
-    """What a manifest says of it."""
-    return {"backbone": backbone, "rate": float(rate)}

@@ -1,0 +1,155 @@
+"""One video of a run: its files, the work on it, and the outcome."""
+
+from __future__ import annotations
+
+import dataclasses
+import errno
+import os
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from summdiff.errors import SummdiffError
+
+# Called with a stage, how much of it is done, and how much there is: seconds of video while looking and cutting.
+OnProgress = Callable[[str, float, float], None]
+Record = dict[str, Any]
+FileVersion = tuple[int, int]
+
+# Not the video's fault: each one after it would fail too.
+_DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
+
+
+@dataclass(frozen=True, slots=True)
+class VideoJob:
+    """A video, the folder for its results and the first part of their names."""
+
+    video: Path
+    folder: Path
+    name: str
+
+    @property
+    def path(self) -> str:
+        """Absolute path of the video, its key in a manifest."""
+        return os.path.abspath(self.video)  # noqa: PTH100  (Path.resolve would follow links)
+
+    def absolute(self) -> VideoJob:
+        """Return the same job with absolute paths."""
+        return VideoJob(Path(self.path), self.folder.absolute(), self.name)
+
+    def version(self) -> FileVersion | None:
+        """Return the file's size and modification time in nanoseconds; None where there is no file."""
+        try:
+            facts = self.video.stat()
+        except OSError:
+            return None
+        return facts.st_size, facts.st_mtime_ns
+
+
+class Work(Protocol):
+    """What a worker does with each video. Pickled and sent to the workers."""
+
+    def load(self) -> None:
+        """Load models.
+
+        Raises:
+            SummdiffError: something is missing. This stops the run, as every video would fail.
+        """
+
+    def __call__(self, job: VideoJob, *, replace: bool, on_progress: OnProgress) -> Record:
+        """Process one video and return facts about the result as JSON values.
+
+        Args:
+            job: the video.
+            replace: replace existing results; an earlier try of this run wrote them.
+            on_progress: called now and then.
+
+        Raises:
+            SummdiffError: the video cannot be processed; the text is the reason.
+        """
+
+
+class Results(Protocol):
+    """The results of a run, as the process that distributes the work sees them."""
+
+    def check(self, job: VideoJob, *, replace: bool) -> None:
+        """Check that the results of a video may be written.
+
+        Raises:
+            SummdiffError: they may not; the text is the reason.
+        """
+
+    def exist(self, record: Record) -> bool:
+        """Return whether the results that an earlier run recorded still exist."""
+
+    def add(self, record: Record) -> None:
+        """Take in the results of a finished video."""
+
+    def clean(self, job: VideoJob) -> None:
+        """Remove half-written files of a worker that was killed while it processed this video."""
+
+    def finish(self) -> None:
+        """Complete the results after the last video."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A video that is sent to a worker.
+
+    Attributes:
+        job: the video.
+        version: version of its file.
+        replace: replace existing results.
+        receipts: folder for the receipt that says that the video is done.
+    """
+
+    job: VideoJob
+    version: FileVersion | None
+    replace: bool
+    receipts: Path | None
+
+    def absolute(self) -> Order:
+        """Return the same order with absolute paths, for a worker in another folder."""
+        return dataclasses.replace(self, job=self.job.absolute())
+
+
+@dataclass(frozen=True, slots=True)
+class JobOutcome:
+    """What a worker answers for a video.
+
+    Attributes:
+        kind: "done"; "video", it cannot be processed; "bug", an unexpected error; "stop", the disk is full.
+        record: facts about the result.
+        error: one sentence, if it failed.
+        trace: traceback of an unexpected error.
+    """
+
+    kind: Literal["done", "video", "bug", "stop"]
+    record: Record = field(default_factory=dict)
+    error: str = ""
+    trace: str = ""
+
+
+def process_video(work: Work, order: Order, on_progress: OnProgress) -> JobOutcome:
+    """Do the work on one video and return the outcome, whatever it raises."""
+    from summdiff.archive.manifest import write_receipt
+
+    try:
+        record = work(order.job, replace=order.replace, on_progress=on_progress)
+        if order.receipts is not None:
+            write_receipt(order.receipts, order.job, order.version, record)
+    except SummdiffError as error:
+        full = isinstance(error.__cause__, OSError) and error.__cause__.errno in _DISK_FULL
+        return JobOutcome("stop" if full else "video", error=str(error))
+    except OSError as error:
+        kind: Literal["stop", "bug"] = "stop" if error.errno in _DISK_FULL else "bug"
+        return JobOutcome(kind, error=_describe(error), trace=traceback.format_exc())
+    except Exception as error:  # from a decoder or a library: the next video may well work
+        return JobOutcome("bug", error=_describe(error), trace=traceback.format_exc())
+    return JobOutcome("done", record=record)
+
+
+def _describe(error: Exception) -> str:
+    return f"Unexpected error ({type(error).__name__}: {error})."

@@ -1,0 +1,117 @@
+"""The videos that a command line names, and where the results of each go."""
+
+from __future__ import annotations
+
+import codecs
+import os
+import re
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from glob import glob
+from pathlib import Path
+
+from summdiff.archive.jobs import VideoJob
+from summdiff.errors import UsageError
+
+# Suffixes of the videos in a folder. A file that is named itself may have any.
+VIDEO_SUFFIXES = frozenset({
+    "3g2", "3gp", "asf", "avi", "dv", "f4v", "flv", "m2ts", "m2v", "m4v", "mkv", "mov", "mp4", "mpeg", "mpg", "mts",
+    "mxf", "nut", "ogm", "ogv", "qt", "rm", "ts", "vob", "webm", "wmv", "y4m",
+})  # fmt: skip
+
+
+def jobs(sources: Sequence[Path], *, output: Path | None, recursive: bool | None) -> list[VideoJob]:
+    """Return one job for each video that files, folders and patterns name.
+
+    Args:
+        sources: files, folders, and patterns that the shell did not expand, as `'films/**/*.mp4'`. A missing file is
+            kept, so that it fails by itself and the others do not.
+        output: folder for the results; None for beside each video. It gets the sub-folders of the folders.
+        recursive: also look into sub-folders; None for no, and the command has no option for it.
+
+    Returns:
+        A job for each video, each once, without earlier summaries (`*.summary.*`) and hidden files of folders.
+
+    Raises:
+        UsageError: a folder has no video, or a pattern matches no file.
+    """
+    found: dict[Path, tuple[Path, Path]] = {}
+    for source in _expanded(sources):
+        if not source.is_dir():
+            found.setdefault(_real(source), (source, output or source.parent))
+            continue
+        videos = _videos_in(source, recursive=bool(recursive))
+        if not videos:
+            hint = ": add --recursive to look into its folders" if recursive is False else ""
+            raise UsageError(f"No video in the folder '{source}'{hint}.")
+        for video in videos:
+            folder = video.parent if output is None else output / video.parent.relative_to(source)
+            found.setdefault(_real(video), (video, folder))
+
+    # talk.mp4 and talk.mkv would both give talk.summary.mp4: such names keep their ending.
+    uses = Counter((_real(folder), video.stem.casefold()) for video, folder in found.values())
+    names = [
+        video.stem if uses[_real(folder), video.stem.casefold()] == 1 else video.name
+        for video, folder in found.values()
+    ]
+    taken: Counter[tuple[Path, str]] = Counter()
+    result = []
+    for (video, folder), name in zip(found.values(), names, strict=True):
+        taken[_real(folder), name.casefold()] += 1
+        number = taken[_real(folder), name.casefold()]
+        result.append(VideoJob(video, folder, name if number == 1 else f"{name} ({number})"))
+    return result
+
+
+def _real(path: Path) -> Path:
+    """Return the path without links; unlike `Path.resolve` it does not raise for links that form a loop."""
+    return Path(os.path.realpath(path))
+
+
+def listed(file: str | None) -> list[Path]:
+    """Return the paths in a list, one per line or each ended by a zero byte.
+
+    Args:
+        file: path of the list; "-" for the standard input, None for no list.
+
+    Raises:
+        UsageError: it cannot be read, or is empty.
+    """
+    if file is None:
+        return []
+    try:
+        content = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+    except OSError as error:
+        raise UsageError(f"The list '{file}' cannot be read: {error.strerror or error}.") from error
+    content = content.removeprefix(codecs.BOM_UTF8)  # a text file of Windows may begin with it
+    # `find -print0` ends paths with a zero byte, as names may contain line ends.
+    lines = content.split(b"\0") if b"\0" in content else content.replace(b"\r\n", b"\n").split(b"\n")
+    paths = [Path(os.fsdecode(line)) for line in lines if line.strip()]
+    if not paths:
+        raise UsageError(f"No path in the list '{file}': write one per line.")
+    return paths
+
+
+def _expanded(sources: Sequence[Path]) -> Iterator[Path]:
+    for source in sources:
+        if not re.search(r"[*?[]", str(source)) or os.path.lexists(source):
+            yield source
+            continue
+        paths = [Path(path) for path in sorted(glob(str(source), recursive=True))]  # noqa: PTH207 (absolute ones too)
+        fitting = [path for path in paths if path.is_dir() or not path.stem.endswith(".summary")]
+        if not fitting:
+            raise UsageError(f"No file is named '{source}' or matches it as a pattern.")
+        yield from fitting
+
+
+def _videos_in(folder: Path, *, recursive: bool) -> list[Path]:
+    entries = folder.rglob("*") if recursive else folder.glob("*")
+    return sorted(
+        path
+        for path in entries
+        if path.suffix[1:].lower() in VIDEO_SUFFIXES
+        and not path.stem.endswith(".summary")
+        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+        and path.is_file()
+    )
