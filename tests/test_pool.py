@@ -34,6 +34,12 @@ def act(task):
     if word == "sleep":
         print(os.getpid(), flush=True)
         time.sleep(60)
+    if word == "save":
+        stopped = threading.Event()
+        signal.signal(signal.SIGTERM, lambda *_: stopped.set())
+        Path(rest).touch()
+        stopped.wait(60)
+        Path(rest).write_text("saved")
     return f"{task} {threads_asked()} {signal.getsignal(signal.SIGINT) == signal.SIG_IGN}"
 
 
@@ -69,6 +75,21 @@ def test_leaving_the_pool_stops_what_still_runs():
     assert threading.active_count() < 10
 
 
+def test_a_task_may_save_when_the_pool_is_terminated_and_none_begins_after_it(tmp_path):
+    files = [tmp_path / name for name in "ab"]
+    with TaskPool(act, 1) as pool, pytest.raises(WorkerError, match="stopped with 1 tasks to go"):
+        threading.Thread(target=lambda: (wait_for(files[0].exists), pool.terminate())).start()
+        list(pool.run([f"save {file}" for file in files]))
+    assert files[0].read_text() == "saved"
+    assert not files[1].exists()
+
+
+def wait_for(condition):
+    deadline = time.monotonic() + 60
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.02)
+
+
 @LINUX
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_workers_end_with_the_process_that_started_them(number):
@@ -78,7 +99,5 @@ def test_workers_end_with_the_process_that_started_them(number):
         worker = int(main.stdout.readline())
         main.send_signal(number)
         main.wait(timeout=30)
-    deadline = time.monotonic() + 20
-    while Path(f"/proc/{worker}").exists() and time.monotonic() < deadline:
-        time.sleep(0.02)
+    wait_for(lambda: not Path(f"/proc/{worker}").exists())
     assert not Path(f"/proc/{worker}").exists()

@@ -113,7 +113,9 @@ class WorkerProcesses:
         self.join_all()
 
     def join_all(self) -> None:
-        """Wait until all workers have exited."""
+        """Close the connections, on which idle workers exit, and wait until all workers have exited."""
+        for _, connection in self._running.values():
+            connection.close()
         for worker in list(self._running):
             self._join(worker)
 
