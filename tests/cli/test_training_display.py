@@ -7,8 +7,9 @@ import sys
 
 import pytest
 
+from summdiff.cli._progress import clock
 from summdiff.cli.crossval import describe_seeds, read_seeds
-from summdiff.cli.training_display import Lines, clock, describe_row
+from summdiff.cli.training_display import Lines, describe_row
 from summdiff.errors import UsageError
 
 

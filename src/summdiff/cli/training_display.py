@@ -6,6 +6,7 @@ import sys
 import time
 from typing import Any, Self
 
+from summdiff.cli._progress import clock, error_console
 from summdiff.research.training.logs import Callbacks, LogRow
 
 _MEASURES = ("map", "tau", "rho", "spread")
@@ -55,12 +56,11 @@ class Bar(Lines):
 
     def on_start(self, done: int, total: int) -> None:
         """Show the bar."""
-        from rich.console import Console
         from rich.progress import BarColumn, Progress, TextColumn
 
         super().on_start(done, total)
         columns = (BarColumn(bar_width=24), TextColumn("{task.description}", markup=False))
-        self._bar = Progress(*columns, console=Console(stderr=True, highlight=False), transient=True)
+        self._bar = Progress(*columns, console=error_console(), transient=True)
         self._task = self._bar.add_task("", total=total, completed=done)
         self._validated: LogRow = {}
         self._bar.start()
@@ -103,10 +103,3 @@ def describe_row(row: LogRow, epochs: int) -> str:
     line = f"epoch {row['epoch'] + 1:.0f}/{epochs}  loss {row['loss']:.4f}"
     measures = "".join(f" {name} {row[name]:.3f}" for name in _MEASURES if name in row)
     return f"{line}  validation{measures}" if measures else line
-
-
-def clock(seconds: float) -> str:
-    """Format seconds as h:mm:ss or m:ss."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

@@ -44,7 +44,7 @@ def make_synthetic(
         raise UsageError(f"'{output}' is a folder; name the .h5 file to write.")
     for path in (output, split_path(output)):
         if path.exists() and not overwrite:
-            raise UsageError(f"'{path}' is there already: name another output or add --overwrite.")
+            raise UsageError(f"'{path}' exists: name another output or add --overwrite.")
     with count_bar("writing") as on_progress:
         split = make(
             output,
