@@ -1,4 +1,4 @@
-"""Groups of pictures taken over as they are: the result has to decode like the source, wherever a player starts."""
+"""Copied groups of pictures decode as in the source, wherever a player starts."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ ENCODED = {
     "open groups": {
         "path": "a.mp4",
         "options": {"preset": "veryfast", "bf": "3", "x264-params": X264 + ":open-gop=1"},
-        "allowed": {*range(150)},  # the first group is a closed one, others may be where no B-frame leads
+        "allowed": {*range(150)},  # the first group is closed, and others that no B-frame precedes
     },
     "interlaced": {"path": "a.mp4", "options": {"preset": "veryfast", "x264-params": X264 + ":tff=1"}},
     "10 bit": {"path": "a.mp4", "pix_fmt": "yuv420p10le", "options": {"preset": "veryfast", "x264-params": X264}},
@@ -90,7 +90,7 @@ def decoded(path, *, threads="AUTO"):
 
 @pytest.fixture(scope="module")
 def cut(make_video, tmp_path_factory):
-    """A function that cuts PARTS out of a video of some kind, once for all tests: (source, cut)."""
+    """A function that cuts PARTS out of a kind of video, once for all tests, and returns (source, cut)."""
     done = {}
 
     def once(kind):
@@ -110,7 +110,7 @@ def cut(make_video, tmp_path_factory):
 
 
 def same_as_source(made, target, threads="AUTO"):
-    """Numbers of the frames that are bit by bit those of the source; checks number, order, time and likeness of all."""
+    """Check number, order, time and similarity of all frames; return the numbers of those identical to the source."""
     source = decoded(made.path)
     found = decoded(target, threads=threads)
     numbers = [n for a, b in PARTS for n in range(a, b)]
@@ -132,7 +132,7 @@ def same_as_source(made, target, threads="AUTO"):
 
 @pytest.mark.parametrize("threads", ["AUTO", "NONE"])
 @pytest.mark.parametrize("kind", COPYABLE)
-def test_whole_groups_are_copied(kind, threads, cut):
+def test_whole_groups_of_pictures_are_copied_bit_by_bit(kind, threads, cut):
     made, target = cut(kind)
     assert same_as_source(made, target, threads) == COPIED
 
@@ -144,8 +144,8 @@ def test_what_cannot_be_copied_is_encoded(kind, cut):
 
 
 @pytest.mark.parametrize("kind", COPYABLE)
-def test_playing_from_anywhere(kind, cut):
-    """After a jump to any frame, the first picture is at or before it, and the frame itself looks as in a full pass."""
+def test_every_frame_can_be_reached_by_seeking(kind, cut):
+    """Seeking lands at or before the frame, and the frame is the same as in a full pass."""
     _, target = cut(kind)
     straight = [(time, luma(frame)) for time, frame in decoded(target)]
     order = random.Random(0).sample(range(len(straight)), len(straight))
@@ -164,7 +164,7 @@ def test_playing_from_anywhere(kind, cut):
             assert (luma(frame) == picture).all()
 
 
-def test_decoding_times_rise_and_never_pass_display(cut):
+def test_decode_timestamps_increase_and_never_exceed_presentation_timestamps(cut):
     _, target = cut("mp4, many references")
     with av.open(str(target)) as container:
         packets = [(packet.dts, packet.pts) for packet in container.demux(video=0) if packet.size]
@@ -174,8 +174,8 @@ def test_decoding_times_rise_and_never_pass_display(cut):
     assert any(dts < pts for dts, pts in packets)
 
 
-def test_settings_that_change_midway(make_video, tmp_path):
-    """Two recordings joined in one transport stream, under one number of parameter sets: nothing may be copied."""
+def test_nothing_is_copied_if_parameter_sets_change_midway(make_video, tmp_path):
+    """Two recordings joined in one transport stream use the same identifier for different parameter sets."""
     options = {"preset": "veryfast", "bf": "0"}
     first = make_video(tmp_path / "1.ts", scenes=[(4, "red")], options={**options, "x264-params": X264})
     second = make_video(
@@ -189,7 +189,7 @@ def test_settings_that_change_midway(make_video, tmp_path):
     assert numbers == [*range(25, 75), *range(25, 75)]
 
 
-def test_size_that_changes_midway(make_video, tmp_path):
+def test_frames_are_scaled_to_the_first_size_if_the_size_changes_midway(make_video, tmp_path):
     first = make_video(tmp_path / "1.ts", scenes=[(2, "red")])
     second = make_video(tmp_path / "2.ts", scenes=[(2, "blue")], start=2.0, size=(256, 144))
     joined = tmp_path / "joined.ts"
@@ -200,8 +200,8 @@ def test_size_that_changes_midway(make_video, tmp_path):
     assert [first.number(frame.to_ndarray(format="rgb24")) for _, frame in found] == [*range(25, 50), *range(25)]
 
 
-def test_recordings_joined_with_a_break_in_the_clock(make_video, tmp_path):
-    """Both halves start at the same time stamp: the video goes on, and sound stays with it."""
+def test_joined_recordings_with_a_break_in_the_clock_are_cut_correctly(make_video, tmp_path):
+    """Both halves start at the same timestamp; picture and sound go on together."""
     halves = [make_video(tmp_path / f"{n}.ts", scenes=[(4, n)], sound=True, gop=10) for n in (1, 2)]
     joined = tmp_path / "joined.ts"
     joined.write_bytes(b"".join(half.path.read_bytes() for half in halves))
@@ -214,8 +214,8 @@ def test_recordings_joined_with_a_break_in_the_clock(make_video, tmp_path):
     assert numbers == [*range(25, 75), *range(25, 75)]
 
 
-def test_real_video(data_dir, tmp_path):
-    """Units with lengths of two bytes and a sound stream before the picture: the Sintel trailer."""
+def test_half_of_the_sintel_trailer_is_copied(data_dir, tmp_path):
+    """The trailer has NAL unit lengths of two bytes, and its audio stream comes first."""
     path = data_dir / "videos" / "sintel_trailer_52s.mp4"
     source = decoded(path)
     cuts = sorted(random.Random(3).sample(range(len(source)), 6))
@@ -233,10 +233,10 @@ def test_real_video(data_dir, tmp_path):
 
 
 class TestParameterSets:
-    """What is read from parameter sets is what FFmpeg reads from the same stream."""
+    """Parameter sets, compared with what FFmpeg reads."""
 
     @pytest.mark.parametrize("kind", [*COPYABLE, "interlaced", "10 bit", "4:4:4"])
-    def test_sequences(self, kind, make_video, tmp_path):
+    def test_sequence_parameter_sets_agree_with_ffmpeg(self, kind, make_video, tmp_path):
         options = dict({**COPYABLE, **ENCODED}[kind])
         made = make_video(tmp_path / options.pop("path"), scenes=[(0.4, "red")], **options)
         with av.open(str(made.path)) as container:
@@ -251,6 +251,6 @@ class TestParameterSets:
                 assert sets.configuration()[:6] == context.extradata[:6]
 
     @pytest.mark.parametrize("extradata", [b"", b"\x01", b"\x01\x64\x00\x1f\xff\xe1\x00\x99\x67", b"\0\0\1\x09\x10"])
-    def test_nonsense(self, extradata):
+    def test_invalid_decoder_configurations_are_refused(self, extradata):
         with pytest.raises(ValueError, match="configuration"):
             parameter_sets(extradata)

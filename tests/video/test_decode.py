@@ -1,4 +1,4 @@
-"""Sparse looks: the same time line as a full pass, from a part of its frames."""
+"""Sparse passes have the times of a full pass, from a part of its frames."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def keys(path):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_key_frames_are_enough_where_they_lie_close(kind, make_video, tmp_path):
+def test_only_key_frames_are_decoded_where_they_are_close(kind, make_video, tmp_path):
     options = dict(KINDS[kind])
     made = make_video(tmp_path / options.pop("path"), scenes=SCENES, **options)
     steps, info, corrupt = passed(made.path, sparse=1.0)
@@ -77,12 +77,12 @@ def test_key_frames_are_enough_where_they_lie_close(kind, make_video, tmp_path):
         if entered[1] <= step.time < entered[-1] - 0.2:
             assert at == pytest.approx(last_key, abs=0.002)
         elif step.time < entered[1] - 0.2:
-            assert number == made.number(full.image), "the first group is seen in full"
+            assert number == made.number(full.image), "the first group is decoded completely"
     shown = {made.number(step.image) for step in steps}
     assert len(shown) < 0.6 * len({made.number(step.image) for step in every})
 
 
-def test_long_groups_are_seen_in_between(make_video, tmp_path):
+def test_long_groups_of_pictures_are_decoded_in_between(make_video, tmp_path):
     """Key frames at cuts only: close together, then 5 s apart, then close again."""
     scenes = [(0.8, "red"), (0.8, "blue"), (0.8, "green"), (5.0, 3), (0.8, 4), (0.8, 5), (0.8, 6)]
     made = make_video(tmp_path / "a.mp4", scenes=scenes, options=FAST | {"x264-params": "min-keyint=1"}, gop=500)
@@ -100,13 +100,13 @@ def test_long_groups_are_seen_in_between(make_video, tmp_path):
         if any(start <= step.time < end for start, end in alone):
             assert at == pytest.approx(key, abs=0.002)
         else:
-            assert step.time - 0.125 <= at <= step.time + 1e-6, "but for frames that no other needs, it is all there"
+            assert step.time - 0.125 <= at <= step.time + 1e-6, "all reference frames are decoded"
     for time in entered[1:]:
         assert steps[math.ceil(time * 5 - 1e-9)].boundary == pytest.approx(time, abs=0.002)
 
 
 @pytest.mark.parametrize("what", ["no key frames but the first", "avi", "joined", "broken off", "one frame"])
-def test_time_stays_right_where_little_can_be_left_out(what, make_video, tmp_path):
+def test_times_are_right_where_little_can_be_skipped(what, make_video, tmp_path):
     path = tmp_path / ("a.avi" if what == "avi" else "a.ts")
     codec = {"codec": "mpeg4", "options": {"b": "2000000"}} if what == "avi" else {"options": FAST}
     scenes = [(0.04, "red")] if what == "one frame" else SCENES
@@ -125,7 +125,7 @@ def test_time_stays_right_where_little_can_be_left_out(what, make_video, tmp_pat
     assert np.median(away) <= 20
 
 
-def test_a_distance_below_zero_is_refused(make_video):
+def test_a_negative_distance_is_refused(make_video):
     with (
         VideoReader(make_video().path) as reader,
         pytest.raises(UsageError, match="`sparse` must be 0 seconds or more"),

@@ -1,4 +1,4 @@
-"""One contract for the reader, held on every kind of file."""
+"""Sampling, by the same contract for every kind of file, and what is refused."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import itertools
 import math
 import os
 import shutil
+from bisect import bisect_right
 from fractions import Fraction
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import numpy as np
 import pytest
 
 from summdiff.errors import UsageError, VideoError
-from summdiff.video import VideoReader, probe
+from summdiff.video import VideoReader, probe, stills
 
 SCENES = ((1.4, "red"), (1.2, "blue"), (1.0, 7))
 
@@ -75,7 +76,7 @@ KINDS = {
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_contract(kind, make_video, tmp_path):
+def test_steps_are_right_for_every_kind_of_file(kind, make_video, tmp_path):
     options = dict(KINDS[kind])
     made = make_video(tmp_path / options.pop("path"), scenes=SCENES, **options)
     rate = 2.0
@@ -102,7 +103,7 @@ def test_contract(kind, make_video, tmp_path):
         assert made.number(step.image) == on_display
         assert made.flashes(step.image) == any(abs(step.time - second) < 1e-9 for second in made.flash_times)
 
-    # Each cut of the film is the boundary of exactly the step after it.
+    # Each cut of the film is the boundary of the step after it.
     assert steps[0].boundary == 0.0
     for cut in made.cuts:
         assert steps[math.ceil(cut * rate)].boundary == pytest.approx(cut, abs=0.0011)
@@ -110,22 +111,22 @@ def test_contract(kind, make_video, tmp_path):
         assert before.time < step.boundary <= step.time
 
 
-def test_varying_frame_rate_keeps_the_grid_even(make_video, tmp_path):
+def test_steps_are_even_at_a_variable_frame_rate(make_video, tmp_path):
     times = [0.0, 0.04, 0.08, 0.12, 3.4, 3.44, 3.5, 6.0, 6.04]
     made = make_video(tmp_path / "vfr.mkv", times=times, scenes=[(9, "red")])
     with VideoReader(made.path) as reader:
         steps = list(reader.steps(rate=1.0))
     assert [step.time for step in steps] == [0, 1, 2, 3, 4, 5, 6]
     assert [made.number(step.image) for step in steps] == [0, 3, 3, 3, 6, 6, 7]
-    # One frame on display over several steps is one object, so that callers can skip repeated work.
+    # The same object, so that callers can skip repeated work.
     assert steps[1].image is steps[2].image is steps[3].image
     assert steps[4].image is steps[5].image
     assert steps[3].image is not steps[4].image
-    assert [step.boundary for step in steps[2:4]] == [2.0, 3.0]  # no new frame: the grid itself
+    assert [step.boundary for step in steps[2:4]] == [2.0, 3.0]  # no new frame
     assert steps[4].boundary in (3.4, 3.44, 3.5)
 
 
-def test_shorter_than_one_step(make_video, tmp_path):
+def test_a_video_shorter_than_a_step_has_one_step(make_video, tmp_path):
     made = make_video(tmp_path / "short.mp4", scenes=[(0.2, "red")])
     with VideoReader(made.path) as reader:
         steps = list(reader.steps(rate=1.0))
@@ -133,7 +134,7 @@ def test_shorter_than_one_step(make_video, tmp_path):
     assert made.number(steps[0].image) == 0
 
 
-def test_single_frame(make_video, tmp_path):
+def test_a_single_frame_has_one_step(make_video, tmp_path):
     made = make_video(tmp_path / "one.mkv", scenes=[(0.04, "red")])
     with VideoReader(made.path) as reader:
         assert len(list(reader.steps())) == 1
@@ -146,7 +147,7 @@ def test_small_videos_are_scaled_up(make_video, tmp_path):
         assert next(reader.steps(short_side=256)).image.shape == (256, 455, 3)
 
 
-def test_second_pass_equals_the_first(make_video, tmp_path):
+def test_a_second_pass_equals_the_first(make_video, tmp_path):
     made = make_video(tmp_path / "twice.mp4")
     with VideoReader(made.path) as reader:
         first = list(reader.steps())
@@ -157,7 +158,7 @@ def test_second_pass_equals_the_first(make_video, tmp_path):
 
 
 def test_colours_are_right(make_video, tmp_path):
-    """Bright patches of one hue come back as that hue: the planes and matrices are not mixed up."""
+    """RGB and encoded YUV give the same colours: planes and matrices are not mixed up."""
     made = make_video(tmp_path / "colour.mkv", codec="ffv1", pix_fmt="bgr0", scenes=[(0.2, "red")])
     lossy = make_video(tmp_path / "lossy.mp4", scenes=[(0.2, "red")])
     images = []
@@ -167,7 +168,7 @@ def test_colours_are_right(make_video, tmp_path):
     assert np.abs(images[0] - images[1]).mean() < 6
 
 
-def test_lying_and_missing_durations(make_video, tmp_path):
+def test_wrong_and_missing_durations_are_corrected(make_video, tmp_path):
     made = make_video(tmp_path / "live.mkv", scenes=[(3, "red")], container_options={"live": "1"})
     assert probe(made.path).duration == pytest.approx(3.0, abs=0.05)
 
@@ -181,7 +182,7 @@ def test_lying_and_missing_durations(make_video, tmp_path):
         assert 1 < reader.info.duration < 5
 
 
-def test_half_a_fragmented_mp4_still_plays(make_video, tmp_path):
+def test_half_a_fragmented_mp4_can_be_read(make_video, tmp_path):
     made = make_video(
         tmp_path / "whole.mp4",
         scenes=[(3, "red"), (3, "blue")],
@@ -214,7 +215,7 @@ def test_damage_is_skipped_and_counted(suffix, make_video, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["ü ñ 日本 .mp4", "-i.mp4", "100%d %s.mp4", 'it\'s "q".mp4', "a:b.mp4", "file:x.mp4"])
-def test_any_file_name(name, make_video, tmp_path, monkeypatch):
+def test_any_file_name_can_be_read(name, make_video, tmp_path, monkeypatch):
     made = make_video(tmp_path / "plain.mp4", scenes=[(0.4, "red")])
     shutil.copy(made.path, tmp_path / name)
     monkeypatch.chdir(tmp_path)
@@ -224,7 +225,7 @@ def test_any_file_name(name, make_video, tmp_path, monkeypatch):
         assert len(list(reader.steps())) == 1
 
 
-def test_a_pass_leaves_nothing_open(make_video, tmp_path):
+def test_a_pass_leaves_no_file_open(make_video, tmp_path):
     made = make_video(tmp_path / "fd.mp4", scenes=[(2, "red")])
     descriptors = Path("/proc/self/fd")
     if not descriptors.is_dir():
@@ -240,15 +241,15 @@ def test_a_pass_leaves_nothing_open(make_video, tmp_path):
 
 
 @pytest.mark.parametrize("options", [{"rate": 0.0}, {"rate": -1.0}, {"rate": math.inf}, {"short_side": 0}])
-def test_impossible_options(options, make_video, tmp_path):
+def test_invalid_options_are_refused(options, make_video, tmp_path):
     made = make_video(tmp_path / "a.mp4", scenes=[(0.2, "red")])
     name = next(iter(options))
     with VideoReader(made.path) as reader, pytest.raises(UsageError, match=name):
         reader.steps(**options)
 
 
-def test_real_videos(data_dir):
-    """Films from the wild: the grid is even and complete, and Jumps has no frames left out."""
+def test_real_videos_have_all_steps_and_frames(data_dir):
+    """Three films from the web."""
     expected = {
         "Jumps.webm": (38.0, 950),
         "sintel_trailer_52s.mp4": (52.1667, 1252),
@@ -264,7 +265,7 @@ def test_real_videos(data_dir):
 
 
 class TestRefusals:
-    """What is no video gets one sentence that names the file and says what is wrong."""
+    """A file that is no video gives one sentence with its name and the reason."""
 
     def test_missing(self, tmp_path):
         with pytest.raises(VideoError, match=r"'.*nothing\.mp4' does not exist"):
@@ -279,13 +280,13 @@ class TestRefusals:
         with pytest.raises(VideoError, match="is empty"):
             probe(tmp_path / "empty.mp4")
 
-    def test_no_video_at_all(self, tmp_path):
+    def test_noise(self, tmp_path):
         (tmp_path / "noise.mp4").write_bytes(np.random.default_rng(1).bytes(50_000))
         with pytest.raises(VideoError, match="cannot be read as a video"):
             probe(tmp_path / "noise.mp4")
 
     @pytest.mark.parametrize("name", ["notes.txt", "list.m3u8", "list.ffconcat"])
-    def test_text(self, name, tmp_path):
+    def test_text_and_playlists(self, name, tmp_path):
         texts = {
             "notes.txt": "Just words.\n" * 50,
             "list.m3u8": "#EXTM3U\n#EXT-X-TARGETDURATION:5\n#EXTINF:5,\nhttp://127.0.0.1:9/a.ts\n#EXT-X-ENDLIST\n",
@@ -320,7 +321,7 @@ class TestRefusals:
         with pytest.raises(VideoError, match="has only sound"):
             probe(tmp_path / "sound.m4a")
 
-    def test_nothing_decodable(self, make_video, tmp_path):
+    def test_no_decodable_frame(self, make_video, tmp_path):
         made = make_video(tmp_path / "a.avi", codec="mjpeg", pix_fmt="yuvj420p", scenes=[(0.4, "red")])
         content = made.path.read_bytes()
         start = content.index(b"movi") + 4
@@ -333,8 +334,33 @@ class TestRefusals:
             probe(tmp_path / "broken.avi")
 
     @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read everything")
-    def test_forbidden(self, make_video, tmp_path):
+    def test_unreadable(self, make_video, tmp_path):
         made = make_video(tmp_path / "a.mp4", scenes=[(0.2, "red")])
         made.path.chmod(0)
         with pytest.raises(VideoError, match=r"[Pp]ermission"):
             probe(made.path)
+
+
+UNEVEN_TIMES = [0.0, 0.04, 0.2, 0.23, 0.9, 0.94, 1.5, 1.52, 3.0]
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("a.mp4", {"options": {"preset": "veryfast", "bf": "3"}, "gop": 10}),
+        ("a.mkv", {"fps": Fraction(30000, 1001), "start": 2.0}),
+        ("a.ts", {}),
+        ("a.avi", {"options": {"bf": "0"}}),
+        ("a.mp4", {"times": UNEVEN_TIMES}),
+        ("a.mp4", {"rotation": 90, "size": (108, 192)}),
+    ],
+)
+def test_stills_are_the_frames_on_display(make_video, tmp_path, name, options):
+    film = make_video(tmp_path / name, scenes=[(4.0, "forest")], **options)
+    times = [0.0, 0.21, 0.22, 0.5, 0.92, 1.0, 1.51, 2.5, 2.5, film.duration, film.duration + 9]
+    pictures = list(stills(film.path, times, short_side=108))
+    width, height = options.get("size", (192, 108))
+    assert {picture.shape for picture in pictures} == {(height, width, 3)}
+    assert [film.number(picture) for picture in pictures] == [
+        bisect_right(film.frame_times, time + 1e-4) - 1 for time in times
+    ]

@@ -1,4 +1,4 @@
-"""Subtitles and chapters of a video arrive in its summary, at the times of the parts that they belong to."""
+"""Subtitles and chapters of a video are in its summary, at the new times."""
 
 from fractions import Fraction
 
@@ -37,9 +37,9 @@ def plain(cues):
     ("name", "codec", "start"),
     [("a.mp4", "mov_text", 0.0), ("a.mkv", "subrip", 0.0), ("a.mkv", "ass", 1.4), ("a.mkv", "webvtt", 0.0)],
 )
-def test_they_are_in_the_new_mp4_at_its_times(make_video, tmp_path, name, codec, start):
+def test_subtitles_and_chapters_move_to_the_times_of_the_summary(make_video, tmp_path, name, codec, start):
     film = make_video(tmp_path / f"plain-{name}", scenes=[(4.0, "forest")], start=start, sound=True)
-    # SubRip and WebVTT take "<b>" for an order: this is about times and names
+    # in SubRip and WebVTT "<b>" is markup
     cues = CUES if codec in ("mov_text", "ass") else [(a, b, text.replace("<b> ", "")) for a, b, text in CUES]
     left = CUES_LEFT if codec in ("mov_text", "ass") else [(a, b, text.replace("<b> ", "")) for a, b, text in CUES_LEFT]
     source = add_captions(
@@ -60,7 +60,7 @@ def test_they_are_in_the_new_mp4_at_its_times(make_video, tmp_path, name, codec,
         assert container.streams.subtitles[0].codec_context.name == "mov_text"
 
 
-def test_several_tracks_and_none_of_those_that_vanish(make_video, tmp_path):
+def test_tracks_without_cues_are_dropped(make_video, tmp_path):
     film = make_video(tmp_path / "plain.mp4", scenes=[(4.0, "forest")])
     tracks = [("deu", [(1.2, 1.5, "Hallo")]), ("fra", [(0.1, 0.4, "Parti")]), ("eng", [(3.2, 3.5, "Hello")])]
     source = add_captions(film.path, tmp_path / "a.mkv", tracks=tracks, codec="subrip")
@@ -71,20 +71,20 @@ def test_several_tracks_and_none_of_those_that_vanish(make_video, tmp_path):
     ]
 
 
-def test_a_video_without_has_none(make_video):
+def test_a_video_without_subtitles_or_chapters_gives_none(make_video):
     film = make_video()
     assert read_subtitles(film.path) == ()
     assert read_chapters(film.path) == ()
 
 
-def test_a_cue_over_a_border_does_not_flicker():
+def test_a_cue_across_a_border_stays_one_cue():
     whole = Cue(Fraction(0), Fraction(10), "all of it")
     parts = [(Fraction(1), Fraction(2)), (Fraction(5), Fraction(7))]
     assert retime([whole], parts) == (Cue(Fraction(0), Fraction(3), "all of it"),)
     assert retime([Cue(Fraction(2), Fraction(5), "between")], parts) == ()
 
 
-def test_overlapping_cues_share_the_screen():
+def test_overlapping_cues_become_successive_ones():
     cues = [Cue(Fraction(start), Fraction(end), text) for start, end, text in [(0, 4, "a"), (1, 2, "b"), (3, 5, "c")]]
     assert [(cue.start, cue.end, cue.text) for cue in without_overlaps(cues)] == [
         (0, 1, "a"),
@@ -95,7 +95,7 @@ def test_overlapping_cues_share_the_screen():
     ]
 
 
-def test_a_thousand_cues_at_once_do_not_fill_the_memory():
+def test_a_thousand_simultaneous_cues_do_not_fill_the_memory():
     cues = [Cue(Fraction(n, 10), Fraction(1000), f"cue {n}") for n in range(1000)]
     flat = without_overlaps(cues)
     assert flat[-1].text.split("\n") == [f"cue {n}" for n in range(992, 1000)]

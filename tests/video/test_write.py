@@ -1,4 +1,4 @@
-"""What write_cut writes is read back: every frame's number, time and place, and every beep beside its flash."""
+"""Cuts read back: number and time of every frame, and a beep at every flash."""
 
 from __future__ import annotations
 
@@ -96,12 +96,12 @@ KINDS = {
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_exact_to_the_frame(kind, make_video, tmp_path):
+def test_cuts_are_exact_to_the_frame_and_sound_stays_in_step(kind, make_video, tmp_path):
     options = dict(KINDS[kind])
     made = make_video(tmp_path / options.pop("path"), scenes=[(3, "red"), (3, "blue")], sound=True, **options)
     times = made.frame_times
     parts = [(times[10], times[33]), (times[60], times[75]), (times[110], made.duration)]
-    # As after a journey through JSON, and in any order.
+    # Rounded as in JSON, and out of order.
     rounded = [(round(start, 6), round(end, 6)) for start, end in parts]
     target = cut(made, [rounded[1], rounded[0], rounded[2]], tmp_path / "cut.mp4")
 
@@ -138,7 +138,7 @@ def long_video(make_video):
 
 @pytest.mark.parametrize("method", ["auto", "encode"])
 def test_hundreds_of_parts_stay_in_step(method, long_video, tmp_path):
-    """200 parts with a flash and a beep in each: the last beep is as near to its flash as the first."""
+    """200 parts with a flash and a beep in each: the last beep is as close to its flash as the first."""
     made = long_video
     frames = made.frame_times
     parts = []
@@ -160,7 +160,7 @@ def test_hundreds_of_parts_stay_in_step(method, long_video, tmp_path):
 
 
 def test_joins_do_not_click(make_video, tmp_path):
-    """A steady tone cut in many places has no step larger than the tone's own, save for the fades."""
+    """A steady tone cut in many places has no steps larger than those of the tone and the fades."""
     made = make_video(tmp_path / "tone.mkv", scenes=[(8, "red")], sound=True, sound_codec="pcm_s16le")
     with av.open(str(made.path)) as source, av.open(str(tmp_path / "hum.mkv"), "w") as output:
         video = output.add_stream_from_template(source.streams.video[0])
@@ -197,7 +197,7 @@ def test_joins_do_not_click(make_video, tmp_path):
         ({"sound_layout": "stereo", "sound_rate": 44100, "sound_codec": "mp2"}, "stereo", 44100),
     ],
 )
-def test_forms_of_sound(options, layout, rate, make_video, tmp_path):
+def test_channel_layouts_and_sample_rates(options, layout, rate, make_video, tmp_path):
     made = make_video(tmp_path / "a.mkv", scenes=[(6, "red")], sound=True, **options)
     target = cut(made, [(0.48, 2.6), (4.48, 5.6)], tmp_path / "cut.mp4")
     with av.open(str(target)) as container:
@@ -206,7 +206,7 @@ def test_forms_of_sound(options, layout, rate, make_video, tmp_path):
     assert beeps_of(target) == pytest.approx([0.52, 1.52, 2.64], abs=0.01)
 
 
-def test_sound_that_starts_late_and_ends_early(make_video, tmp_path):
+def test_missing_sound_becomes_silence(make_video, tmp_path):
     made = make_video(tmp_path / "a.mkv", scenes=[(8, "red")], sound=True, sound_start=2.5, sound_seconds=3.0)
     target = cut(made, [(0.0, 1.2), (1.8, 3.4), (4.8, 8.0)], tmp_path / "cut.mp4")
     assert beeps_of(target) == pytest.approx([2.4, 3.0], abs=0.01)
@@ -215,13 +215,13 @@ def test_sound_that_starts_late_and_ends_early(make_video, tmp_path):
         assert float(audio.duration * audio.time_base) == pytest.approx(6.0, abs=0.03)
 
 
-def test_no_sound_stays_without(make_video, tmp_path):
+def test_a_video_without_sound_stays_without(make_video, tmp_path):
     made = make_video(tmp_path / "a.mp4")
     target = cut(made, [(1.0, 2.0)], tmp_path / "cut.mp4")
     assert not probe(target).has_audio
 
 
-def test_varying_frame_rate_is_kept(make_video, tmp_path):
+def test_a_variable_frame_rate_is_kept(make_video, tmp_path):
     times = [0.0, 0.04, 0.1, 0.5, 0.52, 1.0, 1.3, 1.31, 2.0, 2.5, 2.52, 2.9]
     made = make_video(tmp_path / "vfr.mkv", times=times, scenes=[(9, "red")], sound=True)
     target = cut(made, [(0.1, 1.3), (2.0, 2.9)], tmp_path / "cut.mp4")
@@ -233,8 +233,8 @@ def test_varying_frame_rate_is_kept(make_video, tmp_path):
         assert reader.info.duration == pytest.approx(2.1, abs=0.002)  # the last frame stays until its part's end
 
 
-def test_a_standing_picture_is_shown_from_the_parts_start(make_video, tmp_path):
-    """Slides: the frame on display came long before the part."""
+def test_a_still_picture_is_shown_from_the_start_of_a_part(make_video, tmp_path):
+    """Slides: the frame on display appeared long before the part."""
     times = [0.0, 0.04, 0.08, 5.0, 5.04, 5.08, 9.0]
     made = make_video(tmp_path / "slides.mkv", times=times, scenes=[(9, "red")], sound=True)
     target = cut(made, [(2.0, 6.0), (7.0, 8.0)], tmp_path / "cut.mp4")
@@ -245,7 +245,7 @@ def test_a_standing_picture_is_shown_from_the_parts_start(make_video, tmp_path):
 
 @pytest.mark.parametrize("method", ["auto", "encode"])
 @pytest.mark.parametrize("turn", [(90, False), (180, False), (270, False), (0, True), (90, True), (270, True)])
-def test_rotation(method, turn, make_video, tmp_path):
+def test_rotation_is_kept(method, turn, make_video, tmp_path):
     rotation, mirrored = turn
     size = (108, 192) if rotation % 180 else (192, 108)
     made = make_video(tmp_path / "a.mp4", rotation=rotation, mirrored=mirrored, size=size, gop=10)
@@ -256,7 +256,7 @@ def test_rotation(method, turn, make_video, tmp_path):
 
 
 @pytest.mark.parametrize("method", ["auto", "encode"])
-def test_pixel_aspect_and_colour_tags(method, make_video, tmp_path):
+def test_pixel_aspect_and_colour_tags_are_kept(method, make_video, tmp_path):
     tags = {"color_primaries": 9, "color_trc": 16, "colorspace": 9, "color_range": 1}
     made = make_video(tmp_path / "a.mp4", pixel_aspect=Fraction(4, 3), color=tags, gop=10)
     target = cut(made, [(0.2, 1.6)], tmp_path / "cut.mp4", method=method)
@@ -268,7 +268,7 @@ def test_pixel_aspect_and_colour_tags(method, make_video, tmp_path):
 
 
 @pytest.mark.parametrize("method", ["auto", "encode"])
-def test_pictures_stay_what_they_were(method, make_video, tmp_path):
+def test_encoding_hardly_changes_the_pictures(method, make_video, tmp_path):
     made = make_video(
         tmp_path / "a.mp4", scenes=[(2, "red"), (2, 5)], gop=10, options={"preset": "veryfast", "crf": "10"}
     )
@@ -287,13 +287,13 @@ def test_pictures_stay_what_they_were(method, make_video, tmp_path):
         assert 10 * math.log10(255**2 / max(noise, 1e-9)) > 38
 
 
-def test_plays_before_it_is_loaded(make_video, tmp_path):
+def test_the_index_comes_before_the_media_so_that_the_file_can_be_streamed(make_video, tmp_path):
     made = make_video(tmp_path / "a.mp4", sound=True)
     content = cut(made, [(1.0, 2.0)], tmp_path / "cut.mp4").read_bytes()
     assert 0 < content.index(b"moov") < content.index(b"mdat")
 
 
-def test_picture_and_sound_lie_side_by_side(make_video, tmp_path):
+def test_picture_and_sound_are_interleaved(make_video, tmp_path):
     made = make_video(tmp_path / "a.mp4", scenes=[(8, "red")], sound=True)
     target = cut(made, [(0.0, 8.0)], tmp_path / "cut.mp4")
     with av.open(str(target)) as container:
@@ -318,7 +318,7 @@ def test_title_is_kept(make_video, tmp_path):
         assert container.metadata["title"] == "Ein schöner Tag"
 
 
-def test_timecode_of_the_source_is_not_the_summary_s_and_sound_keeps_its_language(make_video, tmp_path):
+def test_the_timecode_is_dropped_and_the_language_of_the_sound_is_kept(make_video, tmp_path):
     made = make_video(tmp_path / "plain.mkv", scenes=[(1, "red")], sound=True)
     with av.open(str(made.path)) as source, av.open(str(tmp_path / "tagged.mkv"), "w") as output:
         output.metadata["timecode"] = "01:00:00:00"
@@ -338,7 +338,7 @@ def test_timecode_of_the_source_is_not_the_summary_s_and_sound_keeps_its_languag
 @pytest.mark.parametrize(
     "name", ["ü 日本 .mp4", "-y.mp4", "100%d.mp4", 'it\'s "q".mp4', "a:b.mp4", "no suffix", "x" * 250]
 )
-def test_any_file_name(name, make_video, tmp_path, monkeypatch):
+def test_any_file_name_can_be_written(name, make_video, tmp_path, monkeypatch):
     made = make_video(tmp_path / "plain.mp4", scenes=[(0.4, "red")])
     (tmp_path / "out").mkdir()
     shutil.copy(made.path, tmp_path / name)
@@ -347,7 +347,7 @@ def test_any_file_name(name, make_video, tmp_path, monkeypatch):
     assert len(frames_of(tmp_path / "out" / name, made)) == 5
 
 
-def test_progress_rises_to_the_whole(make_video, tmp_path):
+def test_progress_increases_to_the_duration(make_video, tmp_path):
     made = make_video(tmp_path / "a.mp4", scenes=[(3, "red")], gop=10)
     reported = []
     cut(made, [(0.2, 1.0), (2.0, 3.0)], tmp_path / "cut.mp4", on_progress=reported.append)
@@ -356,7 +356,7 @@ def test_progress_rises_to_the_whole(make_video, tmp_path):
     assert len(reported) > 3
 
 
-def test_damaged_source_is_cut_all_the_same(make_video, tmp_path):
+def test_a_damaged_source_can_be_cut(make_video, tmp_path):
     made = make_video(tmp_path / "whole.ts", scenes=[(6, "red")], gop=10, sound=True)
     content = bytearray(made.path.read_bytes())
     rng = np.random.default_rng(0)
@@ -370,7 +370,7 @@ def test_damaged_source_is_cut_all_the_same(make_video, tmp_path):
 
 
 class TestNothingIsLeftBehind:
-    """Whatever goes wrong: no temporary file, and what was there before is untouched."""
+    """After any error there is no temporary file, and existing files are unchanged."""
 
     @pytest.fixture()
     def made(self, make_video, tmp_path):
@@ -407,7 +407,7 @@ class TestNothingIsLeftBehind:
             signal.signal(signal.SIGXFSZ, handler)
         assert {path.name for path in tmp_path.iterdir()} == {"a.mp4"}
 
-    def test_onto_itself(self, made, tmp_path):
+    def test_the_source_as_target(self, made, tmp_path):
         before = made.path.read_bytes()
         (tmp_path / "link.mp4").symlink_to(made.path)
         for target in (made.path, tmp_path / "link.mp4"):
@@ -428,11 +428,11 @@ class TestNothingIsLeftBehind:
             write_cut(tmp_path / "none.mp4", [Interval(0, 1)], tmp_path / "cut.mp4")
 
     @pytest.mark.parametrize("parts", [[], [(1.0, 1.0)], [(2.0, 1.0)], [(5.0, 9.0)], [(1.01, 1.02)]])
-    def test_nothing_chosen(self, parts, made, tmp_path):
+    def test_no_frame_chosen(self, parts, made, tmp_path):
         with pytest.raises(UsageError, match="nothing to write"):
             cut(made, parts, tmp_path / "cut.mp4")
         assert {path.name for path in tmp_path.iterdir()} == {"a.mp4"}
 
-    def test_no_number(self, made, tmp_path):
+    def test_a_part_without_finite_ends(self, made, tmp_path):
         with pytest.raises(UsageError, match="finite"):
             cut(made, [(0.0, math.nan)], tmp_path / "cut.mp4")

@@ -1,4 +1,4 @@
-"""A studio that listens, shared by the tests of a file, and clients that talk to it as browsers do."""
+"""A running studio, shared by the tests of a file, and clients that behave like browsers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SCENES = [(4.0, "forest"), (5.0, "street"), (4.0, "beach"), (3.0, "night"), (4.0
 
 @pytest.fixture(scope="session")
 def summarizer() -> Summarizer:
-    """One for all tests, with the cache of the tests: each film is looked at once."""
+    """One for all tests, with their cache, so that each film is analyzed once."""
     return Summarizer()
 
 

@@ -1,4 +1,4 @@
-"""A client that talks to the studio as a browser does, over real connections."""
+"""An HTTP client that behaves like a browser."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Answer:
 
 @dataclass
 class Client:
-    """One browser: keeps its cookies; sends what a page of the studio sends, unless told otherwise."""
+    """A browser: keeps its cookies and sends the headers of the studio's page, unless `plain`."""
 
     port: int
     cookies: dict[str, str] = field(default_factory=dict)
@@ -58,7 +58,7 @@ class Client:
         return self.post(f"/api/videos?name={quote(name)}", content)
 
     def wait(self, path: str, ready: Any, seconds: float = 60) -> Any:
-        """The JSON at a path, as soon as `ready` of it is true."""
+        """Return the JSON at a path, as soon as `ready` of it is true."""
         until = time.monotonic() + seconds
         while not ready(found := self.get(path).json):
             assert time.monotonic() < until, found
@@ -66,7 +66,7 @@ class Client:
         return found
 
     def analysed(self, video: str) -> Any:
-        """The video, once it has been looked at."""
+        """Return the video, once it is analyzed."""
         found = self.wait(f"/api/videos/{video}", lambda film: film["analysis"]["state"] not in ("waiting", "running"))
         assert found["analysis"]["state"] == "done", found["analysis"]["error"]
         return found

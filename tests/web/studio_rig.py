@@ -1,4 +1,4 @@
-"""A studio in this process, and a browser to look at it: for the tests, the benchmark and the screenshots."""
+"""A studio in this process and a browser, for tests, the benchmark and the screenshots."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ from summdiff.options import Options
 from summdiff.pipeline import Summarizer
 from summdiff.reselection import reselect
 from summdiff.summary import Scores, Shot, Summary, VideoInfo
-from summdiff.web.sessions import Take
 
 TOKEN = "a-token-that-only-this-test-knows"  # noqa: S105
 HOURS = 2.0
@@ -28,7 +27,7 @@ SHOTS = 240
 
 @dataclass(frozen=True)
 class RunningStudio:
-    """A studio that listens: `plain` is its address, `url` has the token as well."""
+    """A running studio: `plain` is its address, `url` has the token as well."""
 
     studio: Any
     plain: str
@@ -45,13 +44,13 @@ def running_studio(
     loopback: bool = True,
     **settings: Any,
 ) -> Iterator[RunningStudio]:
-    """Run a studio whose files lie in `folder`, on a free port of this machine."""
+    """Run a studio with its files in `folder`, on a free port of this computer."""
     import uvicorn
 
-    from summdiff.web.app import create_app
-    from summdiff.web.security import Access
-    from summdiff.web.server import listen
-    from summdiff.web.work import Settings, Studio
+    from summdiff.web._app import create_app
+    from summdiff.web._security import Access
+    from summdiff.web._server import listen
+    from summdiff.web._studio import Settings, Studio
 
     summarizer = summarizer or Summarizer(cache=False)
     with listen("127.0.0.1", 0) as listener:
@@ -86,7 +85,7 @@ def running_studio(
 
 
 def chromium() -> str | None:
-    """Where a Chromium is installed."""
+    """Return the path of an installed Chromium, or None."""
     for name in ("chromium", "chromium-browser", "google-chrome", "chrome"):
         found = shutil.which(name)
         if found:
@@ -100,7 +99,7 @@ def browser() -> Iterator[Any]:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        # Without a sandbox of its own: it only opens our page, and containers often run as root.
+        # Chromium's sandbox does not work as root, as in many containers; it opens only our page.
         shown = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox", "--mute-audio"])
         try:
             yield shown
@@ -109,7 +108,7 @@ def browser() -> Iterator[Any]:
 
 
 def write_two_hours(path: Path) -> None:
-    """A real film of two hours, one small picture a second."""
+    """Write a film of two hours, one small picture per second."""
     import av
 
     rng = np.random.default_rng(3)
@@ -130,7 +129,7 @@ def write_two_hours(path: Path) -> None:
 
 
 def two_hour_summary(path: Path) -> Summary:
-    """What a model could say about it: 7,200 steps, 240 shots of uneven lengths."""
+    """Make a plausible summary of it: 7,200 steps, 240 shots of uneven lengths."""
     rng = np.random.default_rng(5)
     duration = HOURS * 3600
     times = np.arange(int(duration), dtype=float)
@@ -159,16 +158,16 @@ def two_hour_summary(path: Path) -> Summary:
 
 
 def add_two_hours(studio: Any, session: Any, path: Path) -> Any:
-    """Put that film into a session as if it had been looked at."""
-    from summdiff.web.intake import describe
-    from summdiff.web.jobs import Job
-    from summdiff.web.sessions import Film
-    from summdiff.web.strip import draw
+    """Add that film to a session as if it had been analyzed."""
+    from summdiff.web._filmstrip import make_filmstrip
+    from summdiff.web._jobs import StudioJob
+    from summdiff.web._sessions import StudioVideo, Version
+    from summdiff.web._uploads import describe
 
-    with session.new_folder() as (name, folder):
-        film = Film(name, describe(path, "A day at sea, uncut.mp4"), folder)
-        film.strip = draw(path, folder / "strip.jpg", duration=film.source.duration)
-        film.takes = [Take(Options(), two_hour_summary(path))]
-        film.analysis = Job("analysis", lambda job: None, session.touch)
-        film.analysis.run()
-    return session.add(film)
+    with session.new_folder() as (id_, folder):
+        video = StudioVideo(id_, describe(path, "A day at sea, uncut.mp4"), folder)
+        video.filmstrip = make_filmstrip(path, folder / "filmstrip.jpg")
+        video.versions = [Version(Options(), two_hour_summary(path))]
+        video.analysis = StudioJob("analysis", lambda job: None, session.touch)
+        video.analysis.run()
+    return session.add(video)

@@ -14,12 +14,12 @@ from studio_client import Client
 from studio_rig import TOKEN, running_studio
 
 from summdiff.summary import Summary
-from summdiff.web.routes import router
+from summdiff.web._app import router
 
 
 @pytest.fixture(scope="module")
-def looked_at(studio, film):
-    """A client, and the film of its session after the first look."""
+def analyzed_video(studio, film):
+    """A client, and the analyzed video of its session."""
     client = Client(studio.port)
     client.get(f"/?token={TOKEN}")
     answer = client.upload(film.path.read_bytes(), "My film.mp4")
@@ -37,26 +37,26 @@ def done(client, video, kind="exports"):
     return last(found)
 
 
-def test_a_film_is_looked_at_as_soon_as_it_is_there(looked_at, film):
-    client, video = looked_at
+def test_an_upload_is_analyzed(analyzed_video, film):
+    client, video = analyzed_video
     assert video["title"] == "My film.mp4"
     assert video["duration"] == pytest.approx(film.duration)
     assert (video["codec"], video["media_type"], video["has_audio"]) == ("h264", "video/mp4", True)
-    take = client.get(f"/api/videos/{video['id']}/takes/0").json
-    assert len(take["mean"]) == len(take["std"]) == 20
-    assert take["shots"][0]["start"] == 0
-    assert take["shots"][-1]["end"] == pytest.approx(film.duration)
-    assert all(0 <= shot["probability"] <= 1 for shot in take["shots"])
-    assert 0 < take["selection"]["seconds"] <= 0.15 * film.duration + 0.01
-    assert {tuple(part) for other in take["alternatives"] for part in other["selection"]}
+    version = client.get(f"/api/videos/{video['id']}/versions/0").json
+    assert len(version["mean"]) == len(version["std"]) == 20
+    assert version["shots"][0]["start"] == 0
+    assert version["shots"][-1]["end"] == pytest.approx(film.duration)
+    assert all(0 <= shot["probability"] <= 1 for shot in version["shots"])
+    assert 0 < version["selection"]["seconds"] <= 0.15 * film.duration + 0.01
+    assert {tuple(part) for other in version["alternatives"] for part in other["selection"]}
 
 
-def test_the_strip_is_one_sheet_of_pictures(looked_at):
+def test_the_filmstrip_is_one_image_of_thumbnails(analyzed_video):
     from PIL import Image
 
-    client, video = looked_at
-    strip = video["strip"]
-    answer = client.get(f"/api/videos/{video['id']}/strip")
+    client, video = analyzed_video
+    strip = video["filmstrip"]
+    answer = client.get(f"/api/videos/{video['id']}/filmstrip")
     assert answer.headers["content-type"] == "image/jpeg"
     sheet = Image.open(BytesIO(answer.body))
     rows = -(-strip["count"] // strip["columns"])
@@ -64,8 +64,8 @@ def test_the_strip_is_one_sheet_of_pictures(looked_at):
     assert strip["count"] * strip["seconds"] == pytest.approx(20)
 
 
-def test_the_film_can_be_asked_for_in_ranges(looked_at, film):
-    client, video = looked_at
+def test_the_video_file_supports_range_requests(analyzed_video, film):
+    client, video = analyzed_video
     path, whole = f"/api/videos/{video['id']}/media", film.path.read_bytes()
     assert client.get(path).body == whole
     part = client.get(path, Range="bytes=100-199")
@@ -77,64 +77,64 @@ def test_the_film_can_be_asked_for_in_ranges(looked_at, film):
     assert client.ask("HEAD", path).status in (200, 405)
 
 
-def test_dragging_the_budget_asks_only_the_knapsack(looked_at):
-    client, video = looked_at
+def test_the_selection_follows_the_budget(analyzed_video):
+    client, video = analyzed_video
     path = f"/api/videos/{video['id']}/selection"
     before = 0.0
     for budget in (0.05, 0.15, 0.3, 0.6, 1.0):
-        chosen = client.post(path, {"take": 0, "budget": budget}).json
+        chosen = client.post(path, {"version": 0, "budget": budget}).json
         assert chosen["seconds"] <= chosen["allowed"] + 1e-6
         assert chosen["allowed"] == pytest.approx(20 * budget)
         assert chosen["seconds"] >= before - 1
         before = chosen["seconds"]
     assert chosen["parts"] == [[0, 20]]
-    own = client.get(f"/api/videos/{video['id']}/takes/0").json
-    assert client.post(path, {"take": 0, "budget": 0.15}).json == own["selection"]
+    own = client.get(f"/api/videos/{video['id']}/versions/0").json
+    assert client.post(path, {"version": 0, "budget": 0.15}).json == own["selection"]
 
 
-def test_wishes_are_honoured_at_once(looked_at):
-    client, video = looked_at
-    shots = client.get(f"/api/videos/{video['id']}/takes/0").json["shots"]
+def test_the_selection_follows_constraints(analyzed_video):
+    client, video = analyzed_video
+    shots = client.get(f"/api/videos/{video['id']}/versions/0").json["shots"]
     spans = [[shot["start"], shot["end"]] for shot in shots]
-    asked = {"take": 0, "budget": 0.6, "keep": [spans[0]], "drop": [spans[1]]}
+    asked = {"version": 0, "budget": 0.6, "keep": [spans[0]], "drop": [spans[1]]}
     chosen = client.post(f"/api/videos/{video['id']}/selection", asked).json["chosen"]
     assert 0 in chosen
     assert 1 not in chosen
-    too_much = client.post(f"/api/videos/{video['id']}/selection", {"take": 0, "budget": 0.05, "keep": spans[:3]})
+    too_much = client.post(f"/api/videos/{video['id']}/selection", {"version": 0, "budget": 0.05, "keep": spans[:3]})
     assert too_much.status == 422
     assert "last" in too_much.json["detail"]
 
 
-def test_wishes_that_divide_shots_still_tell_which_shots_are_chosen(looked_at):
-    client, video = looked_at
-    shots = client.get(f"/api/videos/{video['id']}/takes/0").json["shots"]
+def test_constraints_inside_a_shot_count_as_that_shot(analyzed_video):
+    client, video = analyzed_video
+    shots = client.get(f"/api/videos/{video['id']}/versions/0").json["shots"]
     inside = [shots[1]["start"] + 0.52, shots[1]["start"] + 1.48]
-    chosen = client.post(f"/api/videos/{video['id']}/selection", {"take": 0, "budget": 0.06, "keep": [inside]}).json
+    chosen = client.post(f"/api/videos/{video['id']}/selection", {"version": 0, "budget": 0.06, "keep": [inside]}).json
     assert chosen["chosen"] == [1]
     assert max(chosen["chosen"]) < len(shots)
 
 
-def test_asking_again_makes_a_take_under_the_wishes(looked_at):
-    client, video = looked_at
-    first = client.get(f"/api/videos/{video['id']}/takes/0").json
+def test_a_new_version_is_computed_under_constraints(analyzed_video):
+    client, video = analyzed_video
+    first = client.get(f"/api/videos/{video['id']}/versions/0").json
     span = [first["shots"][0]["start"], first["shots"][0]["end"]]
     asked = {"budget": 0.4, "keep": [span], "drop": [[18, 20]], "seed": 3}
-    assert client.post(f"/api/videos/{video['id']}/takes", asked).status == 202
-    assert done(client, video["id"], "again")["state"] == "done"
-    number = client.get(f"/api/videos/{video['id']}").json["takes"] - 1
-    take = client.get(f"/api/videos/{video['id']}/takes/{number}").json
-    assert (take["keep"], take["drop"], take["seed"]) == ([span], [[18, 20]], 3)
-    assert take["budget"] == pytest.approx(0.4)
-    assert take["mean"] != first["mean"]
-    assert take["selection"]["parts"][0][0] == 0
-    assert take["selection"]["parts"][-1][1] <= 18
+    assert client.post(f"/api/videos/{video['id']}/versions", asked).status == 202
+    assert done(client, video["id"], "new_version")["state"] == "done"
+    number = client.get(f"/api/videos/{video['id']}").json["versions"] - 1
+    version = client.get(f"/api/videos/{video['id']}/versions/{number}").json
+    assert (version["keep"], version["drop"], version["seed"]) == ([span], [[18, 20]], 3)
+    assert version["budget"] == pytest.approx(0.4)
+    assert version["mean"] != first["mean"]
+    assert version["selection"]["parts"][0][0] == 0
+    assert version["selection"]["parts"][-1][1] <= 18
 
 
 @pytest.mark.parametrize("alternative", [None, 0])
-def test_what_is_shown_is_what_is_written(looked_at, tmp_path, alternative):
-    client, video = looked_at
-    take = client.get(f"/api/videos/{video['id']}/takes/0").json
-    asked = {"take": 0, "budget": 0.33, "formats": ["mp4", "json"], "alternative": alternative}
+def test_the_selection_shown_is_the_one_exported(analyzed_video, tmp_path, alternative):
+    client, video = analyzed_video
+    version = client.get(f"/api/videos/{video['id']}/versions/0").json
+    asked = {"version": 0, "budget": 0.33, "formats": ["mp4", "json"], "alternative": alternative}
     assert client.post(f"/api/videos/{video['id']}/exports", asked).status == 202
     job = done(client, video["id"])
     assert job["state"] == "done", job["error"]
@@ -145,9 +145,9 @@ def test_what_is_shown_is_what_is_written(looked_at, tmp_path, alternative):
         (tmp_path / name).write_bytes(answer.body)
     summary = Summary.from_json(tmp_path / job["files"][1])
     shown = (
-        client.post(f"/api/videos/{video['id']}/selection", {"take": 0, "budget": 0.33}).json["parts"]
+        client.post(f"/api/videos/{video['id']}/selection", {"version": 0, "budget": 0.33}).json["parts"]
         if alternative is None
-        else take["alternatives"][alternative]["selection"]
+        else version["alternatives"][alternative]["selection"]
     )
     assert [[part.start, part.end] for part in summary.selection] == [pytest.approx(part, abs=1e-5) for part in shown]
     with av.open(str(tmp_path / job["files"][0])) as written:
@@ -156,13 +156,14 @@ def test_what_is_shown_is_what_is_written(looked_at, tmp_path, alternative):
     assert client.get(f"/api/videos/{video['id']}/exports/{job['id']}/2").status == 404
 
 
-def test_all_formats_can_be_asked_for_at_once(looked_at, studio):
-    client, video = looked_at
+def test_all_formats_can_be_exported_at_once(analyzed_video, studio):
+    client, video = analyzed_video
     formats = client.get("/api/session").json["formats"]
     assert {"mp4", "json", "csv", "html"} <= set(formats)
     formats = [name for name in formats if name not in ("mp4", "gif", "webp")]  # these encode, and are tested elsewhere
     assert (
-        client.post(f"/api/videos/{video['id']}/exports", {"take": 0, "budget": 0.3, "formats": formats}).status == 202
+        client.post(f"/api/videos/{video['id']}/exports", {"version": 0, "budget": 0.3, "formats": formats}).status
+        == 202
     )
     job = done(client, video["id"])
     assert job["state"] == "done", job["error"]
@@ -186,16 +187,16 @@ def test_all_formats_can_be_asked_for_at_once(looked_at, studio):
         assert {name: archive.read(name) for name in archive.namelist()} == contents
 
 
-def test_a_reload_finds_everything_again(looked_at):
-    client, video = looked_at
+def test_a_reload_keeps_everything(analyzed_video):
+    client, video = analyzed_video
     again = Client(client.port, dict(client.cookies))
     assert again.get("/").status == 200
     (found,) = [film for film in again.get("/api/session").json["videos"] if film["id"] == video["id"]]
-    assert found["takes"] >= 1
-    assert found["strip"] == video["strip"]
+    assert found["versions"] >= 1
+    assert found["filmstrip"] == video["filmstrip"]
 
 
-def test_files_of_this_machine_open_for_whoever_has_the_token(owner, film, tmp_path):
+def test_files_of_this_computer_can_be_added_with_the_token(owner, film, tmp_path):
     path = tmp_path / "übung & spiel.mp4"
     shutil.copy(film.path, path)
     answer = owner.post("/api/videos/local", {"path": f' "{path}" '})
@@ -208,7 +209,7 @@ def test_files_of_this_machine_open_for_whoever_has_the_token(owner, film, tmp_p
 
 
 class Events:
-    """The session as the server tells it, event by event."""
+    """The states of the session, event by event."""
 
     def __init__(self, client):
         import http.client
@@ -232,7 +233,7 @@ class Events:
         self.connection.close()
 
 
-def test_progress_comes_stage_by_stage(owner, film):
+def test_events_report_the_progress_of_each_stage(owner, film):
     events = Events(owner)
     seen = []
     video = owner.upload(film.path.read_bytes()).json["id"]
@@ -249,7 +250,7 @@ def test_progress_comes_stage_by_stage(owner, film):
 
 
 class Held:
-    """A summarizer that waits for `go` at its first report of every film."""
+    """A summarizer that waits for `go` at its first progress report."""
 
     def __init__(self, summarizer):
         self._summarizer = summarizer
@@ -284,25 +285,25 @@ def test_jobs_queue_and_each_can_be_cancelled(held, film):
     client.wait(f"/api/videos/{first}", lambda film: film["analysis"]["stage"] == "look")
     ahead = [client.get(f"/api/videos/{each}").json["analysis"]["ahead"] for each in (first, second, third)]
     assert ahead == [0, 1, 2]
-    # One that waits is stopped at once, one that runs at its next report; the rest goes on.
+    # A waiting job stops at once, a running one at its next report; the rest go on.
     for each in (second, first):
         job = client.get(f"/api/videos/{each}").json["analysis"]["id"]
         assert client.post(f"/api/jobs/{job}/cancel").status == 204
         client.wait(f"/api/videos/{each}", lambda film: film["analysis"]["state"] == "cancelled")
     slow.go.set()
-    assert client.analysed(third)["takes"] == 1
+    assert client.analysed(third)["versions"] == 1
     assert client.post(f"/api/videos/{first}/analysis").status == 202
-    assert client.analysed(first)["takes"] == 1
-    assert client.get(f"/api/videos/{second}").json["takes"] == 0
+    assert client.analysed(first)["versions"] == 1
+    assert client.get(f"/api/videos/{second}").json["versions"] == 0
 
 
-def test_removing_a_film_stops_its_job_and_deletes_its_files(held, film):
+def test_removing_a_video_cancels_its_job_and_deletes_its_files(held, film):
     _, studio, client = held
     video = client.upload(film.path.read_bytes()).json["id"]
     client.wait(f"/api/videos/{video}", lambda film: film["analysis"]["stage"] == "look")
     (folder,) = studio.studio.settings.folder.glob(f"sessions/*/{video}")
     (session,) = studio.studio.sessions._sessions.values()
-    job = session.films[video].analysis
+    job = session.videos[video].analysis
     assert client.ask("DELETE", f"/api/videos/{video}").status == 204
     until = time.monotonic() + 10
     while job.unfinished:
@@ -312,7 +313,7 @@ def test_removing_a_film_stops_its_job_and_deletes_its_files(held, film):
     assert not folder.exists()
 
 
-def test_the_stream_of_events_does_not_keep_the_studio_open(tmp_path, summarizer, film):
+def test_an_event_stream_does_not_delay_the_shutdown(tmp_path, summarizer, film):
     with running_studio(tmp_path / "files", summarizer=summarizer, videos=[film.path]) as studio:
         client = Client(studio.port)
         client.get(f"/?token={TOKEN}")
@@ -325,7 +326,7 @@ def test_the_stream_of_events_does_not_keep_the_studio_open(tmp_path, summarizer
     events.close()
 
 
-def test_an_unused_session_goes_with_its_files(tmp_path, summarizer, film):
+def test_an_unused_session_is_deleted_with_its_files(tmp_path, summarizer, film):
     with running_studio(tmp_path / "files", summarizer=summarizer, idle_seconds=0.4) as studio:
         client = Client(studio.port)
         client.get("/")
@@ -337,7 +338,7 @@ def test_an_unused_session_goes_with_its_files(tmp_path, summarizer, film):
         assert client.get("/api/session").status == 401
 
 
-def test_a_film_that_breaks_off_is_looked_at_as_far_as_it_goes_or_fails_in_a_sentence(owner, film):
+def test_half_a_file_is_accepted_or_refused_in_a_sentence_with_its_name(owner, film):
     content = film.path.read_bytes()
     answer = owner.upload(content[: len(content) // 2], "half.mp4")
     assert answer.status in (201, 422)
@@ -345,7 +346,7 @@ def test_a_film_that_breaks_off_is_looked_at_as_far_as_it_goes_or_fails_in_a_sen
         assert "half.mp4" in answer.json["detail"]
 
 
-def test_every_route_is_described(owner):
+def test_every_route_is_documented(owner):
     document = owner.get("/api/openapi.json").json
     paths = {route.path for route in router.routes}
     assert paths <= set(document["paths"])

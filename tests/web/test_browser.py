@@ -82,7 +82,7 @@ def painted(page, selector):
     )
 
 
-def test_from_the_upload_to_the_files(ready, film, tmp_path):
+def test_from_upload_to_export(ready, film, tmp_path):
     page = ready
     assert "token" not in page.url
     assert page.title().startswith(film.path.name)
@@ -128,15 +128,15 @@ def test_from_the_upload_to_the_files(ready, film, tmp_path):
         until(page, f"document.querySelectorAll('[data-shots] li')[{banned}].ariaSelected === 'false'")
     assert page.locator(".chip").count() == 1 + (banned is not None)
 
-    # Ask again: a second take, sampled under the wishes, is shown.
+    # Ask again: a second version, sampled under the wishes, is shown.
     page.click("[data-ask]")
-    page.wait_for_selector(".take[aria-pressed='true']:nth-child(2)", timeout=30_000)
+    page.wait_for_selector(".version[aria-pressed='true']:nth-child(2)", timeout=30_000)
     assert out in lit(page)
     assert banned not in lit(page)
     page.keyboard.press("Control+z")
-    page.wait_for_selector(".take[aria-pressed='true']:nth-child(1)")
+    page.wait_for_selector(".version[aria-pressed='true']:nth-child(1)")
     page.keyboard.press("Control+Shift+z")
-    page.wait_for_selector(".take[aria-pressed='true']:nth-child(2)")
+    page.wait_for_selector(".version[aria-pressed='true']:nth-child(2)")
 
     # Export what is shown.
     seconds = page.text_content("[data-length]")
@@ -154,20 +154,20 @@ def test_from_the_upload_to_the_files(ready, film, tmp_path):
         assert container.duration / 1e6 == pytest.approx(60 * int(minutes) + int(rest), abs=0.7)
     page.keyboard.press("Escape")
 
-    # A reload finds the film, the takes and what was decided.
+    # A reload finds the film, its versions and what was decided.
     before = lit(page)
     page.reload()
     page.wait_for_selector(".chip")
     until(page, "document.querySelectorAll('[data-shots] li').length > 0")
     assert lit(page) == before
-    assert page.locator(".take").count() == 2
+    assert page.locator(".version").count() == 2
     assert page.locator("#undo").is_enabled()
 
 
 def test_playing_only_the_summary_skips_the_rest(ready):
     page = ready
     parts = page.evaluate(
-        "async () => (await (await fetch(`/api/videos/${location.hash.slice(1)}/takes/0`)).json()).selection.parts"
+        "async () => (await (await fetch(`/api/videos/${location.hash.slice(1)}/versions/0`)).json()).selection.parts"
     )
     page.keyboard.press("s")
     page.wait_for_selector("[data-play-summary][aria-pressed=true]")
@@ -231,7 +231,7 @@ def test_everything_works_by_keyboard(ready):
     until(page, "!document.querySelector('video').paused")
 
 
-def test_everything_has_a_name_for_screen_readers(ready):
+def test_every_control_has_a_name_for_screen_readers(ready):
     page = ready
     nameless = page.evaluate((Path(__file__).parent / "nameless.js").read_text(encoding="utf-8"))
     assert nameless == []
@@ -283,7 +283,7 @@ def test_markup_in_a_name_is_shown_as_text(page, film, tmp_path):
     assert page.locator("main img, header img").count() == 0
 
 
-def test_what_is_no_video_is_said_on_the_page(page, tmp_path):
+def test_a_file_that_is_no_video_gives_a_message(page, tmp_path):
     (tmp_path / "notes.mp4").write_bytes(b"words" * 1000)
     page.set_input_files("#picker", tmp_path / "notes.mp4")
     page.wait_for_selector(".toast.error")
@@ -327,7 +327,7 @@ def test_cancelling_and_trying_again(shown, tmp_path, summarizer, film):
         context.close()
 
 
-def test_times_count_from_the_first_picture_where_sound_begins_earlier(page, make_video, tmp_path):
+def test_times_count_from_the_first_frame_if_sound_starts_earlier(page, make_video, tmp_path):
     film = make_video(
         tmp_path / "late.mp4",
         scenes=[(5.0, "red"), (5.0, "blue")],
@@ -346,7 +346,7 @@ def test_times_count_from_the_first_picture_where_sound_begins_earlier(page, mak
     assert page.text_content("[data-time]").startswith("0:05")
 
 
-def test_the_list_of_shots_can_always_be_entered_by_keyboard(ready):
+def test_the_list_of_shots_can_always_be_reached_by_keyboard(ready):
     for name in ("chosen", "wished", "all"):
         ready.click(f".filter:nth-child({['all', 'chosen', 'wished'].index(name) + 1})")
         shown = ready.locator("[data-shots] li:visible").count()
@@ -354,7 +354,7 @@ def test_the_list_of_shots_can_always_be_entered_by_keyboard(ready):
         assert ready.locator("[data-shots] li[tabindex='0']").count() <= 1
 
 
-def test_written_files_stay_under_the_focus_while_others_are_written(ready):
+def test_links_to_exports_keep_the_focus_during_another_export(ready):
     ready.click("#export")
     ready.uncheck("input[name=mp4]")
     ready.check("input[name=json]")
@@ -372,7 +372,7 @@ def test_written_files_stay_under_the_focus_while_others_are_written(ready):
     assert ready.evaluate("document.activeElement === window.before")
 
 
-def test_what_is_pinned_says_why_the_slider_stops(ready):
+def test_the_slider_says_that_pinned_shots_limit_it(ready):
     ready.locator("[data-shots] li").nth(1).focus()
     ready.keyboard.press("p")
     ready.locator("[data-budget]").focus()
@@ -399,7 +399,7 @@ def test_a_link_on_another_site_leads_back_to_the_same_session(shown, studio):
     context.close()
 
 
-def test_several_films_come_one_after_the_other_and_take_nobody_away(page, film, tmp_path):
+def test_several_uploads_do_not_switch_the_open_video(page, film, tmp_path):
     paths = [tmp_path / f"{name}.mp4" for name in "abc"]
     for path in paths:
         shutil.copy(film.path, path)

@@ -14,7 +14,7 @@ from studio_rig import running_studio
 
 
 @pytest.mark.parametrize("path", ["/", "/static/js/main.js", "/api/session", "/api/nothing"])
-def test_every_answer_forbids_what_the_page_does_not_need(owner, path):
+def test_every_response_restricts_the_browser(owner, path):
     headers = owner.get(path).headers
     policy = headers["content-security-policy"]
     assert "default-src 'none'" in policy
@@ -26,7 +26,7 @@ def test_every_answer_forbids_what_the_page_does_not_need(owner, path):
     assert "server" not in headers
 
 
-def test_the_page_holds_no_script_and_no_style_and_names_no_other_host(owner):
+def test_the_page_has_no_inline_script_or_style_and_names_no_other_host(owner):
     page = owner.get("/").body.decode()
     assert "<script>" not in page
     assert "<style" not in page
@@ -39,7 +39,7 @@ def test_the_page_holds_no_script_and_no_style_and_names_no_other_host(owner):
         assert "innerHTML" not in text, path
 
 
-def test_the_token_becomes_a_cookie_that_scripts_and_other_sites_cannot_use(studio):
+def test_the_token_is_exchanged_for_a_cookie_that_scripts_and_other_sites_cannot_use(studio):
     client = Client(studio.port)
     answer = client.get("/?" + studio.url.partition("?")[2])
     assert answer.status == 303
@@ -60,7 +60,7 @@ def test_a_wrong_token_opens_nothing(studio):
             assert "set-cookie" not in answer.headers
 
 
-def test_other_machines_need_the_token_for_everything(tmp_path, summarizer):
+def test_other_computers_need_the_token_for_everything(tmp_path, summarizer):
     with running_studio(tmp_path / "files", summarizer=summarizer, loopback=False) as studio:
         client = Client(studio.port)
         assert client.get("/").status == 401
@@ -75,7 +75,7 @@ def test_other_machines_need_the_token_for_everything(tmp_path, summarizer):
         assert client.post("/api/videos/local", {"path": __file__}).status == 403
 
 
-def test_without_the_token_nothing_of_the_machine_is_seen(tmp_path, summarizer, film):
+def test_without_the_token_nothing_of_this_computer_is_visible(tmp_path, summarizer, film):
     with running_studio(tmp_path / "files", summarizer=summarizer, videos=[film.path]) as studio:
         guest, owner = Client(studio.port), Client(studio.port)
         assert guest.get("/").status == 200
@@ -97,7 +97,7 @@ def test_foreign_host_names_are_refused(owner, host):
 
 
 @pytest.mark.parametrize("host", ["localhost:8765", "127.0.0.1", "[::1]:99", "192.168.1.20:8765", "studio.test"])
-def test_own_host_names_are_known(owner, host):
+def test_own_host_names_are_accepted(owner, host):
     assert owner.get("/api/session", Host=host).status == 200
 
 
@@ -119,7 +119,7 @@ def test_other_pages_cannot_change_anything(owner, film, headers):
     assert owner.get("/api/session").json["videos"] == []
 
 
-def test_our_own_page_may(owner, studio):
+def test_our_own_page_can_change_things(owner, studio):
     headers = {"X-Summdiff": "1", "Origin": studio.plain.rstrip("/"), "Sec-Fetch-Site": "same-origin"}
     assert owner.ask("POST", "/api/jobs/none/cancel", None, headers).status == 404
 
@@ -136,8 +136,8 @@ def test_names_never_become_paths(owner, studio, film, name):
     root = studio.studio.settings.folder
     answer = owner.upload(film.path.read_bytes(), name)
     assert answer.status == 201, answer.body
-    (session,) = [s for s in studio.studio.sessions._sessions.values() if answer.json["id"] in s.films]
-    path = session.films[answer.json["id"]].source.path
+    (session,) = [s for s in studio.studio.sessions._sessions.values() if answer.json["id"] in s.videos]
+    path = session.videos[answer.json["id"]].file.path
     assert path.resolve().is_relative_to(session.folder.resolve())
     assert path.resolve().is_relative_to(root.resolve())
     assert not path.name.startswith((".", "-"))
@@ -149,11 +149,11 @@ def test_names_never_become_paths(owner, studio, film, name):
     assert not path.exists()
 
 
-def test_markup_in_a_name_comes_back_as_text(owner, film):
+def test_markup_in_a_name_is_returned_as_text(owner, film):
     name = '<script>alert("x")</script>.mp4'
     answer = owner.upload(film.path.read_bytes(), name)
     assert answer.headers["content-type"] == "application/json"
-    assert answer.json["title"] == "script>.mp4"  # what a path's last part is
+    assert answer.json["title"] == "script>.mp4"  # the last part of a path
     answer = owner.upload(film.path.read_bytes(), "<b onclick=x>&amp;.mp4")
     assert answer.json["title"] == "<b onclick=x>&amp;.mp4"
 
@@ -169,7 +169,7 @@ def test_uploads_are_limited_in_size(owner, studio, film):
     assert set(root.rglob("*.mp4")) == before
 
 
-def test_uploads_that_hide_their_size_are_stopped_on_the_way(owner, studio):
+def test_uploads_of_unknown_size_are_stopped_at_the_limit(owner, studio):
     cookie = "; ".join(f"{name}={value}" for name, value in owner.cookies.items())
     with socket.create_connection(("127.0.0.1", studio.port), timeout=20) as connection:
         connection.sendall(
@@ -189,7 +189,7 @@ def test_uploads_that_hide_their_size_are_stopped_on_the_way(owner, studio):
     assert owner.get("/api/session").json["videos"] == []
 
 
-def test_an_upload_that_breaks_off_leaves_nothing(owner, studio, film):
+def test_an_interrupted_upload_leaves_no_file(owner, studio, film):
     folder = studio.studio.sessions.find(next(iter(owner.cookies.values()))).folder
     cookie = "; ".join(f"{name}={value}" for name, value in owner.cookies.items())
     until = time.monotonic() + 10
@@ -205,7 +205,7 @@ def test_an_upload_that_breaks_off_leaves_nothing(owner, studio, film):
     assert owner.get("/api/session").json["videos"] == []
 
 
-def test_other_requests_are_small(owner):
+def test_other_requests_are_limited_in_size(owner):
     answer = owner.post("/api/videos/local", b'{"path": "' + b"x" * 1_100_000 + b'"}')
     assert answer.status == 413
     chunked = {"X-Summdiff": "1", "Transfer-Encoding": "chunked"}
@@ -213,7 +213,7 @@ def test_other_requests_are_small(owner):
 
 
 @pytest.mark.parametrize("content", [b"", b"no video at all" * 100, b"\x89PNG\r\n\x1a\n" + bytes(100)])
-def test_only_videos_are_let_in(owner, studio, content):
+def test_only_videos_are_accepted(owner, studio, content):
     answer = owner.upload(content, "trick.mp4")
     assert answer.status == 422
     assert "trick.mp4" in answer.json["detail"]
@@ -221,7 +221,7 @@ def test_only_videos_are_let_in(owner, studio, content):
 
 
 def test_playlists_cannot_reach_other_files(owner, tmp_path, make_video):
-    """A list that names a file of the machine would be played, and so read, by FFmpeg."""
+    """FFmpeg would read the files that a playlist names."""
     secret = tmp_path / "secret.ts"
     make_video(secret, scenes=[(2.0, "red")])
     for name, text in {
@@ -235,25 +235,25 @@ def test_playlists_cannot_reach_other_files(owner, tmp_path, make_video):
         assert owner.upload(text.encode(), name).status == 422, name
 
 
-def test_no_session_reads_another_one(studio, owner, film):
+def test_no_session_can_access_another_one(studio, owner, film):
     other = Client(studio.port)
     other.get("/?" + studio.url.partition("?")[2])
     assert other.cookies != owner.cookies
     video = owner.upload(film.path.read_bytes()).json["id"]
     owner.analysed(video)
-    job = owner.post(f"/api/videos/{video}/exports", {"take": 0, "budget": 0.3, "formats": ["json"]}).json["id"]
+    job = owner.post(f"/api/videos/{video}/exports", {"version": 0, "budget": 0.3, "formats": ["json"]}).json["id"]
     owner.wait(f"/api/videos/{video}", lambda film: film["exports"][0]["state"] == "done")
     for method, path, body in [
         ("GET", f"/api/videos/{video}", None),
         ("GET", f"/api/videos/{video}/media", None),
-        ("GET", f"/api/videos/{video}/strip", None),
-        ("GET", f"/api/videos/{video}/takes/0", None),
+        ("GET", f"/api/videos/{video}/filmstrip", None),
+        ("GET", f"/api/videos/{video}/versions/0", None),
         ("GET", f"/api/videos/{video}/exports/{job}/0", None),
         ("GET", f"/api/videos/{video}/exports/{job}", None),
         ("POST", f"/api/videos/{video}/analysis", None),
-        ("POST", f"/api/videos/{video}/selection", {"take": 0, "budget": 0.2}),
-        ("POST", f"/api/videos/{video}/takes", {"budget": 0.2}),
-        ("POST", f"/api/videos/{video}/exports", {"take": 0, "budget": 0.2, "formats": ["json"]}),
+        ("POST", f"/api/videos/{video}/selection", {"version": 0, "budget": 0.2}),
+        ("POST", f"/api/videos/{video}/versions", {"budget": 0.2}),
+        ("POST", f"/api/videos/{video}/exports", {"version": 0, "budget": 0.2, "formats": ["json"]}),
         ("POST", f"/api/jobs/{job}/cancel", None),
         ("DELETE", f"/api/videos/{video}", None),
     ]:
@@ -267,23 +267,23 @@ def test_no_session_reads_another_one(studio, owner, film):
 @pytest.mark.parametrize(
     "path",
     [
-        "/static/../app.py", "/static/..%2fapp.py", "/static/%2e%2e/app.py", "/static/js/..%2f..%2f..%2fapp.py",
+        "/static/../_app.py", "/static/..%2f_app.py", "/static/%2e%2e/_app.py", "/static/js/..%2f..%2f..%2f_app.py",
         "/static//etc/passwd", "/api/videos/..%2f..%2fetc/media", "/api/videos/../session/media",
         "/api/videos/%2fetc%2fpasswd/media", "/api/videos/x/exports/..%2f..%2f/0", "//etc/passwd",
         "/..%2f..%2fetc/passwd",
     ],
 )  # fmt: skip
-def test_paths_lead_nowhere(owner, path):
+def test_paths_give_no_access_to_other_files(owner, path):
     answer = owner.get(path)
     assert answer.status in (404, 405, 422)
     assert b"root:" not in answer.body
     assert b"create_app" not in answer.body
 
 
-def test_downloads_are_never_shown_as_pages(owner, film):
+def test_downloads_are_sent_as_attachments(owner, film):
     video = owner.upload(film.path.read_bytes(), "<x>.mp4").json["id"]
     owner.analysed(video)
-    job = owner.post(f"/api/videos/{video}/exports", {"take": 0, "budget": 0.3, "formats": ["json"]}).json["id"]
+    job = owner.post(f"/api/videos/{video}/exports", {"version": 0, "budget": 0.3, "formats": ["json"]}).json["id"]
     owner.wait(f"/api/videos/{video}", lambda film: film["exports"][0]["state"] == "done")
     answer = owner.get(f"/api/videos/{video}/exports/{job}/0")
     assert answer.headers["content-disposition"].startswith("attachment")
@@ -291,46 +291,46 @@ def test_downloads_are_never_shown_as_pages(owner, film):
     assert json.loads(answer.body)["schema"] == "summdiff.summary/1"
 
 
-def test_requests_that_are_not_as_described_are_refused_in_a_sentence(owner, film):
+def test_invalid_requests_are_refused_in_a_sentence(owner, film):
     video = owner.upload(film.path.read_bytes()).json["id"]
     owner.analysed(video)
     for body in (
-        {"take": 0, "budget": 0},
-        {"take": 0, "budget": 1.5},
-        {"take": 0, "budget": "a lot"},
-        {"take": 0, "budget": 0.2, "keep": [[1]]},
-        {"take": 0, "budget": 0.2, "keep": [[5, 2]]},
-        {"take": 0, "budget": 0.2, "keep": [[-5, 2]]},
-        {"take": 0, "budget": 0.2, "keep": [[0, 18]]},
-        {"take": 0, "budget": 0.2, "path": "/etc/passwd"},
+        {"version": 0, "budget": 0},
+        {"version": 0, "budget": 1.5},
+        {"version": 0, "budget": "a lot"},
+        {"version": 0, "budget": 0.2, "keep": [[1]]},
+        {"version": 0, "budget": 0.2, "keep": [[5, 2]]},
+        {"version": 0, "budget": 0.2, "keep": [[-5, 2]]},
+        {"version": 0, "budget": 0.2, "keep": [[0, 18]]},
+        {"version": 0, "budget": 0.2, "path": "/etc/passwd"},
         b"{",
-        b'{"take": 0, "budget": NaN}',
+        b'{"version": 0, "budget": NaN}',
     ):
         answer = owner.post(f"/api/videos/{video}/selection", body)
         assert answer.status == 422, body
         assert answer.json["detail"].endswith(".")
-    assert owner.post(f"/api/videos/{video}/selection", {"take": 7, "budget": 0.2}).status == 404
-    assert owner.post(f"/api/videos/{video}/exports", {"take": 0, "budget": 0.2, "formats": ["../x"]}).status == 422
-    assert owner.post(f"/api/videos/{video}/exports", {"take": 0, "budget": 0.2, "formats": []}).status == 422
+    assert owner.post(f"/api/videos/{video}/selection", {"version": 7, "budget": 0.2}).status == 404
+    assert owner.post(f"/api/videos/{video}/exports", {"version": 0, "budget": 0.2, "formats": ["../x"]}).status == 422
+    assert owner.post(f"/api/videos/{video}/exports", {"version": 0, "budget": 0.2, "formats": []}).status == 422
 
 
 @pytest.mark.parametrize("site", ["cross-site", "same-site"])
 @pytest.mark.parametrize("with_token", [False, True])
-def test_a_link_on_another_site_takes_nobody_s_session_away(studio, site, with_token):
+def test_a_link_on_another_site_does_not_replace_the_session(studio, site, with_token):
     client = Client(studio.port)
-    assert "set-cookie" not in client.get("/?here=1", sec_fetch_site=site).headers  # as somebody may write it in a link
+    assert "set-cookie" not in client.get("/?here=1", sec_fetch_site=site).headers  # a link may contain the parameter
     address = "/?" + studio.url.partition("?")[2] if with_token else "/"
     first = client.get(address, sec_fetch_site=site)
     assert first.status == 200
     assert "set-cookie" not in first.headers
     onward = html.unescape(re.search(r'href="([^"]+)"', first.body.decode())[1])
     assert onward.startswith("/?")
-    # The page goes on by itself, and that is our own page's visit, with which browsers send the cookie.
+    # The page continues by itself; this is a visit from our own page, with which browsers send the cookie.
     assert client.get(onward, sec_fetch_site="same-origin").status == (303 if with_token else 200)
     assert client.get("/api/session").json["owner"] == with_token
 
 
-def test_parallel_uploads_are_counted_before_they_are_there(studio, owner, film, monkeypatch):
+def test_uploads_in_progress_count_towards_the_limit(studio, owner, film, monkeypatch):
     session = studio.studio.sessions.find(next(iter(owner.cookies.values())))
     monkeypatch.setattr(session, "arriving", 30)
     answer = owner.upload(film.path.read_bytes())
@@ -338,13 +338,13 @@ def test_parallel_uploads_are_counted_before_they_are_there(studio, owner, film,
     assert "30 videos in this session already" in answer.json["detail"]
 
 
-def test_an_upload_stops_when_others_have_filled_the_disk(owner, film, monkeypatch):
-    from summdiff.web import intake
+def test_an_upload_stops_when_the_disk_fills_up(owner, film, monkeypatch):
+    from summdiff.web import _uploads
 
     usage = shutil.disk_usage("/")
     frees = iter([10**12, 10**9])  # at the beginning, and after the first bytes
-    monkeypatch.setattr(intake.shutil, "disk_usage", lambda path: usage._replace(free=next(frees, 10**8)))
-    monkeypatch.setattr(intake, "_LOOK_BYTES", 1000)
+    monkeypatch.setattr(_uploads.shutil, "disk_usage", lambda path: usage._replace(free=next(frees, 10**8)))
+    monkeypatch.setattr(_uploads, "_CHECK_EVERY_BYTES", 1000)
     answer = owner.upload(film.path.read_bytes())
     assert answer.status == 413
     assert "not enough room on the server's disk" in answer.json["detail"]

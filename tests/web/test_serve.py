@@ -41,12 +41,12 @@ def started(words, folder, temporary):
             process.kill()
 
 
-def test_there_are_commands():
+def test_the_docs_have_commands():
     assert COMMANDS
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_it_opens_and_closes_cleanly(command, film, tmp_path):
+def test_every_command_in_the_docs_opens_and_closes_a_studio(command, film, tmp_path):
     for name in ("talk.mp4", "lecture.mp4"):
         shutil.copy(film.path, tmp_path / name)
     (tmp_path / "tmp").mkdir()
@@ -68,7 +68,7 @@ def test_it_opens_and_closes_cleanly(command, film, tmp_path):
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_being_terminated_leaves_nothing_either(tmp_path, number):
+def test_a_terminated_studio_leaves_no_files(tmp_path, number):
     with started(["serve"], tmp_path, tmp_path) as process:
         assert "http://127.0.0.1" in process.stderr.readline()
         assert list(tmp_path.glob(".summdiff*"))
@@ -80,7 +80,7 @@ def test_being_terminated_leaves_nothing_either(tmp_path, number):
         time.sleep(0.1)
 
 
-def test_what_a_killed_studio_left_goes_with_the_next_one(tmp_path):
+def test_files_of_a_killed_studio_are_deleted_at_the_next_start(tmp_path):
     with started(["serve"], tmp_path, tmp_path) as process:
         process.stderr.readline()
         (left,) = tmp_path.glob(".summdiff*")
@@ -104,7 +104,7 @@ def test_what_a_killed_studio_left_goes_with_the_next_one(tmp_path):
         (["--max-upload", "9" * 400], "is not a size"),
     ],
 )
-def test_mistakes_are_said_before_it_opens(tmp_path, words, said):
+def test_mistakes_are_reported_before_it_opens(tmp_path, words, said):
     (tmp_path / "empty.mp4").touch()
     with started(["serve", *words], tmp_path, tmp_path) as process:
         err = process.stderr.read()
@@ -114,7 +114,7 @@ def test_mistakes_are_said_before_it_opens(tmp_path, words, said):
     assert "Traceback" not in err
 
 
-def test_names_that_are_no_text_or_look_like_an_address_are_shown(film, tmp_path):
+def test_names_that_are_no_text_or_look_like_an_address_are_accepted(film, tmp_path):
     names = [os.fsdecode(b"bad\xff.mp4"), "12:30 talk.mp4"]
     for name in names:
         shutil.copy(film.path, tmp_path / name)

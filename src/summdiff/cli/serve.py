@@ -15,7 +15,7 @@ from summdiff.errors import UsageError
 from summdiff.options import DEFAULT_BACKBONE, DEFAULT_MODEL
 
 if TYPE_CHECKING:
-    from summdiff.web.server import Address
+    from summdiff.web import Address
 
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 
@@ -58,7 +58,7 @@ def serve(
         import uvicorn  # noqa: F401
     except ImportError as error:
         raise UsageError("The studio needs more packages: install them with `pip install 'summdiff[web]'`.") from error
-    from summdiff.web.server import serve as run
+    from summdiff.web import serve as run
 
     def ready(address: Address) -> None:
         print(f"The studio is open at {address.url}", file=sys.stderr, flush=True)

@@ -32,18 +32,18 @@ async function ask(method, path, body) {
 }
 
 export const api = {
-  take: (video, number) => ask('GET', `/videos/${video}/takes/${number}`),
+  version: (video, number) => ask('GET', `/videos/${video}/versions/${number}`),
   addLocal: (path) => ask('POST', '/videos/local', { path }),
   remove: (video) => ask('DELETE', `/videos/${video}`),
-  analyse: (video) => ask('POST', `/videos/${video}/analysis`),
+  analyze: (video) => ask('POST', `/videos/${video}/analysis`),
   select: (video, wishes) => ask('POST', `/videos/${video}/selection`, wishes),
-  askAgain: (video, wishes) => ask('POST', `/videos/${video}/takes`, wishes),
+  addVersion: (video, wishes) => ask('POST', `/videos/${video}/versions`, wishes),
   exportFiles: (video, wishes) => ask('POST', `/videos/${video}/exports`, wishes),
   cancel: (job) => ask('POST', `/jobs/${job}/cancel`),
 };
 
 export const mediaAddress = (video) => `/api/videos/${video}/media`;
-export const stripAddress = (video) => `/api/videos/${video}/strip`;
+export const filmstripAddress = (video) => `/api/videos/${video}/filmstrip`;
 export const archiveAddress = (video, job) => `/api/videos/${video}/exports/${job}`;
 export const fileAddress = (video, job, number) => `/api/videos/${video}/exports/${job}/${number}`;
 

@@ -1,4 +1,4 @@
-// The export dialog: choose formats, watch them being written, take the files.
+// The export dialog: choose formats, watch them being written, download the files.
 
 import { api, archiveAddress, fileAddress } from './api.js';
 import { make, part, toast } from './dom.js';
@@ -15,14 +15,14 @@ export class Exporting {
   }
 
   /** Open for a film; `wishes()` gives what is to be written. */
-  open({ video, formats, lacking, choice, wishes }) {
+  open({ video, formats, unavailableFormats, choice, wishes }) {
     this.video = video;
     this.wishes = wishes;
     part(this.dialog, 'what').textContent =
       `${clock(choice.seconds)} in ${plural(choice.parts.length, 'part')} of “${video.title}”`;
     this.#offer(formats);
-    part(this.dialog, 'lacking').textContent = lacking.length
-      ? `${lacking.join(', ')}: after pip install 'summdiff[export]'.`
+    part(this.dialog, 'lacking').textContent = unavailableFormats.length
+      ? `${unavailableFormats.join(', ')}: after pip install 'summdiff[export]'.`
       : '';
     this.update(video);
     this.dialog.showModal();

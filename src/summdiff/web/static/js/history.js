@@ -1,5 +1,5 @@
 // What was decided about a film, with undo and redo. States are plain values that are never changed:
-// {take, budget, pins: [shot…], bans: [shot…], alternative: null or its place}.
+// {version, budget, pins: [shot…], bans: [shot…], alternative: null or its place}.
 
 const MOST = 200;
 

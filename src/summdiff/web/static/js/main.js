@@ -150,7 +150,7 @@ document.querySelector('.brand').addEventListener('click', (event) => {
 
 async function remove(id) {
   const video = session?.videos.find((each) => each.id === id);
-  if (video?.takes && !confirm(`Remove “${video.title}” from the studio, with its takes and exports?`)) return;
+  if (video?.versions && !confirm(`Remove “${video.title}” from the studio, with its versions and exports?`)) return;
   try {
     await api.remove(id);
     if (open === id) go('');
@@ -166,7 +166,7 @@ function tabs() {
   const tab = (video) => {
     const job = video.analysis;
     const busy = job && (job.state === 'waiting' || job.state === 'running');
-    const state = busy ? (job.state === 'waiting' ? 'waiting' : 'working') : video.takes ? 'ready' : job?.state || '';
+    const state = busy ? (job.state === 'waiting' ? 'waiting' : 'working') : video.versions ? 'ready' : job?.state || '';
     const select = make(
       'button',
       { className: 'film-name', 'aria-current': video.id === open ? 'page' : undefined },
@@ -202,7 +202,7 @@ function tabs() {
   };
   const key = JSON.stringify([
     open,
-    videos.map((v) => [v.id, v.analysis?.state, v.takes]),
+    videos.map((v) => [v.id, v.analysis?.state, v.versions]),
     [...uploads].map(([k, u]) => [k, k === underway, percent(u.share)]),
   ]);
   if (row.dataset.key === key) return;
@@ -221,7 +221,7 @@ function show() {
   tabs();
   if (!session) return;
   const video = session.videos.find((each) => each.id === open);
-  const kind = !video ? 'start' : video.takes ? 'studio' : 'working';
+  const kind = !video ? 'start' : video.versions ? 'studio' : 'working';
   if (shown.kind !== kind || shown.id !== (video?.id || '')) {
     shown.view?.close();
     byId('export').disabled = kind !== 'studio';
@@ -252,7 +252,7 @@ function openExport() {
   exporting.open({
     video: view.video,
     formats: session.formats,
-    lacking: session.lacking,
+    unavailableFormats: session.unavailable_formats,
     choice: view.choice,
     wishes: () => view.exported(),
   });

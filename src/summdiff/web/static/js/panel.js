@@ -9,7 +9,7 @@ const GAP = 4;
 
 export class Panel {
   /**
-   * `on` has drag(share), settle(), budget(share), unwish(shot), ask(), cancelAsk(), useTake(number),
+   * `on` has drag(share), settle(), budget(share), unwish(shot), ask(), cancelNewVersion(), useVersion(number),
    * useAlternative(place or null), seek(seconds).
    */
   constructor(root, on) {
@@ -17,29 +17,29 @@ export class Panel {
     this.on = on;
     this.slider = part(root, 'budget');
     this.allowed = part(root, 'allowed');
-    this.slider.addEventListener('input', () => on.drag(shareAt(Number(this.slider.value), this.take.duration)));
+    this.slider.addEventListener('input', () => on.drag(shareAt(Number(this.slider.value), this.version.duration)));
     for (const event of ['change', 'blur']) this.slider.addEventListener(event, () => on.settle());
     this.allowed.addEventListener('change', () => this.#typed());
     this.allowed.addEventListener('keydown', (event) => event.key === 'Enter' && this.allowed.blur());
     part(root, 'ask').addEventListener('click', () => on.ask());
-    part(root, 'asking-cancel').addEventListener('click', () => on.cancelAsk());
+    part(root, 'asking-cancel').addEventListener('click', () => on.cancelNewVersion());
     this.alternatives = part(root, 'alternatives');
   }
 
-  setTake(take) {
-    this.take = take;
+  setVersion(version) {
+    this.version = version;
     part(this.root, 'warnings').replaceChildren(
-      ...take.warnings.map((warning) => make('li', { textContent: warning })),
+      ...version.warnings.map((warning) => make('li', { textContent: warning })),
     );
-    part(this.root, 'least').textContent = percent(leastShare(take.duration));
+    part(this.root, 'least').textContent = percent(leastShare(version.duration));
     part(this.root, 'most').textContent = 'all of it';
   }
 
-  setStrip(strip) {
-    this.strip = strip;
+  setFilmstrip(filmstrip) {
+    this.filmstrip = filmstrip;
   }
 
-  /** Draw the alternatives anew: colours have changed, or the strip has come. */
+  /** Draw the alternatives anew: colours have changed, or the filmstrip has come. */
   redraw() {
     this.alternativesKey = '';
     if (this.last) this.update(this.last);
@@ -48,9 +48,9 @@ export class Panel {
   /** Show what the present state is; `choice` is what is chosen under it. */
   update(now) {
     this.last = now;
-    const { state, choice, takes, asked } = now;
-    const { take } = this;
-    const { duration } = take;
+    const { state, choice, versions, asked } = now;
+    const { version } = this;
+    const { duration } = version;
     const place = placeOf(state.budget, duration);
     if (Number(this.slider.value) !== place) this.slider.value = place;
     this.slider.style.setProperty('--filled', `${place / 10}%`);
@@ -61,7 +61,7 @@ export class Panel {
       `of ${clock(duration)} · ${percent(choice.seconds / duration)} · ${plural(choice.parts.length, 'part')}`;
     if (document.activeElement !== this.allowed) this.allowed.value = clock(state.budget * duration);
     this.#wishes(state, asked);
-    this.#takes(state, takes);
+    this.#versions(state, versions);
     this.#alternatives(state, choice, asked);
   }
 
@@ -85,14 +85,14 @@ export class Panel {
 
   #typed() {
     const seconds = secondsOf(this.allowed.value);
-    const { duration } = this.take;
+    const { duration } = this.version;
     if (seconds > 0) this.on.budget(Math.min(1, Math.max(seconds / duration, leastShare(duration))));
     else this.problem(`“${this.allowed.value}” is not a time: write it like 90 or 1:30.`);
   }
 
   #wishes(state, asked) {
     const chip = (place, kind) => {
-      const shot = this.take.shots[place];
+      const shot = this.version.shots[place];
       const name = `Shot ${place + 1} · ${clock(shot.start)}`;
       const go = make('button', { className: 'chip-name', title: 'Go there' }, icon(kind), name);
       go.addEventListener('click', () => this.on.seek(shot.start));
@@ -125,41 +125,41 @@ export class Panel {
         : 'The choice follows already. Ask again, and the model samples the rest of the curve to go with it.';
   }
 
-  #takes(state, takes) {
-    const box = part(this.root, 'takes');
-    const key = JSON.stringify([takes, state.take]);
-    if (this.takesKey === key) return;
-    this.takesKey = key;
-    box.hidden = takes.length < 2;
+  #versions(state, versions) {
+    const box = part(this.root, 'versions');
+    const key = JSON.stringify([versions, state.version]);
+    if (this.versionsKey === key) return;
+    this.versionsKey = key;
+    box.hidden = versions.length < 2;
     box.replaceChildren(
-      ...takes.map(({ number, wishes }) => {
-        const text = number === 0 ? 'First take' : `Take ${number + 1}`;
+      ...versions.map(({ number, wishes }) => {
+        const text = `Version ${number + 1}`;
         const button = make(
           'button',
           {
-            className: 'take',
+            className: 'version',
             title: wishes ? `${text}: with ${plural(wishes, 'wish').replace('wishs', 'wishes')}` : `${text}: free`,
-            'aria-pressed': String(number === state.take),
+            'aria-pressed': String(number === state.version),
           },
           text,
         );
-        button.addEventListener('click', () => this.on.useTake(number));
+        button.addEventListener('click', () => this.on.useVersion(number));
         return button;
       }),
     );
   }
 
   #alternatives(state, choice, asked) {
-    const { take } = this;
+    const { version } = this;
     const shown = [
-      { main: true, selection: state.alternative === null ? choice.parts : take.selection.parts },
-      ...take.alternatives,
+      { main: true, selection: state.alternative === null ? choice.parts : version.selection.parts },
+      ...version.alternatives,
     ];
-    const key = JSON.stringify([take.take, state.alternative, asked, state.alternative === null ? choice.parts : 0]);
+    const key = JSON.stringify([version.version, state.alternative, asked, state.alternative === null ? choice.parts : 0]);
     if (this.alternativesKey === key) return;
     this.alternativesKey = key;
-    if (this.builtFor !== take) {
-      this.builtFor = take;
+    if (this.builtFor !== version) {
+      this.builtFor = version;
       this.alternatives.replaceChildren(
         ...shown.map((each, place) => {
           const letter = String.fromCharCode(65 + place);
@@ -177,7 +177,7 @@ export class Panel {
         }),
       );
     }
-    part(this.root, 'outdated').hidden = asked || !take.alternatives.length;
+    part(this.root, 'outdated').hidden = asked || !version.alternatives.length;
     shown.forEach((each, place) => {
       const button = this.alternatives.children[place];
       button.disabled = !each.main && !asked; // it may have what is banned by now
@@ -189,7 +189,7 @@ export class Panel {
         : `${clock(seconds)} · ${percent(Math.min(each.expected, 1))} as good · ${percent(each.overlap)} shared`;
       button.querySelector('.alternative-words').textContent = words;
       const canvas = button.querySelector('canvas');
-      button.classList.toggle('bare', !this.strip?.ready);
+      button.classList.toggle('bare', !this.filmstrip?.ready);
       this.#portray(canvas, each.selection);
     });
   }
@@ -197,7 +197,7 @@ export class Panel {
   /** A summary in a picture: where its parts lie, and what the longest of them show. */
   #portray(canvas, selection) {
     const { clientWidth: width, clientHeight: height } = canvas;
-    const { duration } = this.take;
+    const { duration } = this.version;
     const context = sharp(canvas, width, height);
     context.clearRect(0, 0, width, height);
     context.fillStyle = colour('block');
@@ -208,7 +208,7 @@ export class Panel {
     for (const [start, end] of selection) {
       context.fillRect((start / duration) * width, 0, Math.max(((end - start) / duration) * width, 1), BAR);
     }
-    if (!this.strip?.ready) return;
+    if (!this.filmstrip?.ready) return;
     const down = height - BAR - GAP;
     const most = Math.max(1, Math.floor((width + GAP) / (down * 1.5 + GAP)));
     const shown = [...selection]
@@ -217,7 +217,7 @@ export class Panel {
       .sort(([a], [c]) => a - c);
     const across = Math.min(down * 1.78, (width + GAP) / most - GAP);
     shown.forEach(([start, end], place) => {
-      this.strip.draw(context, (start + end) / 2, place * (across + GAP), BAR + GAP, across, down);
+      this.filmstrip.draw(context, (start + end) / 2, place * (across + GAP), BAR + GAP, across, down);
     });
   }
 }

@@ -1,4 +1,4 @@
-// The player: the browser's own where it can play the film, else still pictures from the film strip on a clock of ours.
+// The player: the browser's own where it can play the film, else still pictures from the filmstrip on a clock of ours.
 // Either way there is a playhead, and playing only the summary skips what is not in it.
 
 const NEAR_END = 0.04; // seconds: browsers stop a little before the end of a part
@@ -6,10 +6,10 @@ const NEAR_END = 0.04; // seconds: browsers stop a little before the end of a pa
 export class Player {
   /** `onTime(seconds)` while time passes, `onState()` when it starts, stops, or turns out not to play. All times count
       from the first picture, which comes `late` seconds after the file's beginning, from which browsers count. */
-  constructor({ video, address, duration, late, onTime, onState }) {
+  constructor({ video, address, duration, startInPlayer, onTime, onState }) {
     this.video = video;
     this.duration = duration;
-    this.late = late;
+    this.startInPlayer = startInPlayer;
     this.onTime = onTime;
     this.onState = onState;
     this.parts = [];
@@ -30,7 +30,7 @@ export class Player {
   }
 
   get time() {
-    return this.stills ? this.clock.time : Math.max(0, this.video.currentTime - this.late);
+    return this.stills ? this.clock.time : Math.max(0, this.video.currentTime - this.startInPlayer);
   }
 
   get playing() {
@@ -45,7 +45,7 @@ export class Player {
   seek(seconds) {
     const time = Math.min(Math.max(seconds, 0), Math.max(this.duration - 0.01, 0));
     if (this.stills) this.clock.time = time;
-    else this.video.currentTime = time + this.late;
+    else this.video.currentTime = time + this.startInPlayer;
     this.onTime(time);
   }
 

@@ -30,7 +30,7 @@ export class ShotList {
       const place = Number(card.dataset.place);
       if (event.target.closest('.card-pin')) this.on.pin(place);
       else if (event.target.closest('.card-ban')) this.on.ban(place);
-      else this.on.seek(this.take.shots[place].start);
+      else this.on.seek(this.version.shots[place].start);
     });
     this.list.addEventListener('keydown', (event) => this.#key(event));
     // Pictures are drawn when a card comes into view: a long film has hundreds.
@@ -44,12 +44,12 @@ export class ShotList {
     this.seen.disconnect();
   }
 
-  setTake(take) {
-    const fresh = !this.take || this.take.shots.length !== take.shots.length;
-    this.take = take;
+  setVersion(version) {
+    const fresh = !this.version || this.version.shots.length !== version.shots.length;
+    this.version = version;
     if (!fresh) return;
     this.seen.disconnect();
-    this.cards = take.shots.map((shot, place) => {
+    this.cards = version.shots.map((shot, place) => {
       const pin = make('span', { className: 'card-pin', title: 'Pin (P)', 'aria-hidden': 'true' }, icon('pin'));
       const ban = make('span', { className: 'card-ban', title: 'Ban (X)', 'aria-hidden': 'true' }, icon('ban'));
       const text = make('span', { className: 'card-text', 'aria-hidden': 'true' });
@@ -73,8 +73,8 @@ export class ShotList {
     if (this.cards.length > MANY) this.setFilter('chosen');
   }
 
-  setStrip(strip) {
-    this.strip = strip;
+  setFilmstrip(filmstrip) {
+    this.filmstrip = filmstrip;
     for (const card of this.cards) delete card.dataset.painted;
     this.seen.disconnect();
     for (const card of this.cards) this.seen.observe(card);
@@ -82,9 +82,9 @@ export class ShotList {
 
   setChoice({ chosen, pins, bans }) {
     const [lit, pinned, banned] = [new Set(chosen), new Set(pins), new Set(bans)];
-    const most = Math.max(...this.take.shots.map((shot) => shot.score), 1e-6);
+    const most = Math.max(...this.version.shots.map((shot) => shot.score), 1e-6);
     this.cards.forEach((card, place) => {
-      const shot = this.take.shots[place];
+      const shot = this.version.shots[place];
       const state = `${lit.has(place)}${pinned.has(place)}${banned.has(place)}${shot.score}${shot.probability}`;
       if (card.dataset.state === state) return;
       card.dataset.state = state;
@@ -142,12 +142,12 @@ export class ShotList {
   }
 
   #paint(card) {
-    if (!this.strip?.ready || card.dataset.painted) return;
+    if (!this.filmstrip?.ready || card.dataset.painted) return;
     card.dataset.painted = 'yes';
-    const shot = this.take.shots[Number(card.dataset.place)];
+    const shot = this.version.shots[Number(card.dataset.place)];
     const canvas = card.firstElementChild;
     const { clientWidth: width, clientHeight: height } = canvas;
-    this.strip.draw(sharp(canvas, width, height), (shot.start + shot.end) / 2, 0, 0, width, height);
+    this.filmstrip.draw(sharp(canvas, width, height), (shot.start + shot.end) / 2, 0, 0, width, height);
   }
 
   #key(event) {
@@ -166,9 +166,9 @@ export class ShotList {
     const place = Number(shown[at].dataset.place);
     if (to !== undefined) {
       const card = shown[Math.min(Math.max(to, 0), shown.length - 1)];
-      this.on.seek(this.take.shots[Number(card.dataset.place)].start);
+      this.on.seek(this.version.shots[Number(card.dataset.place)].start);
       card.focus();
-    } else if (event.key === 'Enter') this.on.seek(this.take.shots[place].start);
+    } else if (event.key === 'Enter') this.on.seek(this.version.shots[place].start);
     else if (event.key.toLowerCase() === 'p') this.on.pin(place);
     else if (event.key.toLowerCase() === 'x') this.on.ban(place);
     else return;

@@ -1,13 +1,13 @@
 // One film in the studio: joins the player, the timeline, the panel and the list of shots around one present state.
 
-import { api, mediaAddress, stripAddress } from './api.js';
+import { api, mediaAddress, filmstripAddress } from './api.js';
 import { copyOf, part, relabel, sharp, speak, toast } from './dom.js';
 import { History, same } from './history.js';
 import { Latest } from './latest.js';
 import { Panel } from './panel.js';
 import { Player } from './player.js';
 import { ShotList } from './shots.js';
-import { Strip } from './strip.js';
+import { Filmstrip } from './filmstrip.js';
 import { Timeline } from './timeline.js';
 import { clock, coding, percent } from './words.js';
 
@@ -19,21 +19,21 @@ export class Studio {
     this.openExport = openExport;
     this.openHelp = openHelp;
     this.page = copyOf('tpl-studio');
-    this.takes = new Map(); // number -> take
-    this.wanted = video.takes - 1; // the take that is shown as soon as it is here
+    this.versions = new Map(); // number -> version
+    this.wanted = video.versions - 1; // the version that is shown as soon as it is here
     this.choice = null;
     this.selecting = new Latest((state, began) => this.#select(state, began));
   }
 
-  /** Load the takes and fill the page. Call once the page is in the document. */
+  /** Load the versions and fill the page. Call once the page is in the document. */
   async start() {
-    const numbers = Array.from({ length: this.video.takes }, (_, number) => number);
-    const takes = await Promise.all(numbers.map((number) => api.take(this.video.id, number)));
-    takes.forEach((take) => this.takes.set(take.take, take));
+    const numbers = Array.from({ length: this.video.versions }, (_, number) => number);
+    const versions = await Promise.all(numbers.map((number) => api.version(this.video.id, number)));
+    versions.forEach((version) => this.versions.set(version.version, version));
     if (this.closed) return;
-    const first = takes.at(-1);
+    const first = versions.at(-1);
     this.history = new History(`summdiff:${this.video.id}`, this.#stateOf(first), (state) => this.#changed(state));
-    if (!this.takes.has(this.history.present.take)) this.history.change(this.#stateOf(first));
+    if (!this.versions.has(this.history.present.version)) this.history.change(this.#stateOf(first));
     this.choice = first.selection;
 
     const on = {
@@ -50,23 +50,23 @@ export class Studio {
       budget: (budget) => this.history.change({ budget: this.#fitting(budget), alternative: null }),
       unwish: (shot) => this.#unwish(shot),
       ask: () => this.ask(),
-      cancelAsk: () => this.#tell(api.cancel(this.video.again.id)),
-      useTake: (take) => this.#useTake(take),
+      cancelNewVersion: () => this.#tell(api.cancel(this.video.new_version.id)),
+      useVersion: (version) => this.#useVersion(version),
       useAlternative: (alternative) => this.#useAlternative(alternative),
     });
     this.player = new Player({
       video: part(this.page, 'video'),
       address: mediaAddress(this.video.id),
       duration: first.duration,
-      late: this.video.late,
+      startInPlayer: this.video.start_in_player,
       onTime: (seconds) => this.#time(seconds),
       onState: () => this.#playing(),
     });
     part(this.page, 'screen').style.setProperty('--aspect', this.video.width / this.video.height);
-    this.strip = new Strip(stripAddress(this.video.id), this.video.strip, () => {
-      this.timeline.setStrip(this.strip);
-      this.shots.setStrip(this.strip);
-      this.panel.setStrip(this.strip);
+    this.filmstrip = new Filmstrip(filmstripAddress(this.video.id), this.video.filmstrip, () => {
+      this.timeline.setFilmstrip(this.filmstrip);
+      this.shots.setFilmstrip(this.filmstrip);
+      this.panel.setFilmstrip(this.filmstrip);
       this.panel.redraw();
       this.#still();
     });
@@ -92,34 +92,34 @@ export class Studio {
     const before = this.video;
     this.video = video;
     if (!this.panel) return;
-    this.panel.asking(video.again);
-    if (video.again?.state === 'failed' && before.again?.state !== 'failed') toast(video.again.error, 'error');
-    if (video.takes > this.takes.size && !this.loading) {
+    this.panel.asking(video.new_version);
+    if (video.new_version?.state === 'failed' && before.new_version?.state !== 'failed') toast(video.new_version.error, 'error');
+    if (video.versions > this.versions.size && !this.loading) {
       this.loading = true;
-      this.#loadTakes().finally(() => (this.loading = false));
+      this.#loadVersions().finally(() => (this.loading = false));
     }
   }
 
-  async #loadTakes() {
-    for (let number = this.takes.size; number < this.video.takes; number += 1) {
-      const take = await api.take(this.video.id, number).catch(() => null);
-      if (!take || this.closed) return;
-      this.takes.set(number, take);
-      this.#useTake(number);
-      speak(`The model has answered: take ${number + 1}.`);
+  async #loadVersions() {
+    for (let number = this.versions.size; number < this.video.versions; number += 1) {
+      const version = await api.version(this.video.id, number).catch(() => null);
+      if (!version || this.closed) return;
+      this.versions.set(number, version);
+      this.#useVersion(number);
+      speak(`Version ${number + 1} is ready.`);
     }
   }
 
   // What is decided ---------------------------------------------------------------------------------------------------
 
-  get take() {
-    return this.takes.get(this.history.present.take) ?? this.takes.get(0);
+  get version() {
+    return this.versions.get(this.history.present.version) ?? this.versions.get(0);
   }
 
-  /** The state as the server takes it. */
+  /** The state as the server expects it. */
   wishes(state = this.history.present) {
-    const spans = (places) => places.map((place) => [this.take.shots[place].start, this.take.shots[place].end]);
-    return { take: state.take, budget: state.budget, keep: spans(state.pins), drop: spans(state.bans) };
+    const spans = (places) => places.map((place) => [this.version.shots[place].start, this.version.shots[place].end]);
+    return { version: state.version, budget: state.budget, keep: spans(state.pins), drop: spans(state.bans) };
   }
 
   /** The same with the alternative, for an export. */
@@ -127,32 +127,32 @@ export class Studio {
     return { ...this.wishes(), alternative: this.history.present.alternative };
   }
 
-  #stateOf(take) {
+  #stateOf(version) {
     const places = (spans) =>
-      take.shots.flatMap(({ start, end }, place) =>
+      version.shots.flatMap(({ start, end }, place) =>
         spans.some(([from, to]) => from <= start && end <= to) ? [place] : [],
       );
     return {
-      take: take.take,
-      budget: take.budget,
-      pins: places(take.keep),
-      bans: places(take.drop),
+      version: version.version,
+      budget: version.budget,
+      pins: places(version.keep),
+      bans: places(version.drop),
       alternative: null,
     };
   }
 
   #changed(state) {
-    const { take } = this;
-    if (this.timeline.take !== take) {
-      this.timeline.setTake(take);
-      this.shots.setTake(take);
-      this.panel.setTake(take);
+    const { version } = this;
+    if (this.timeline.version !== version) {
+      this.timeline.setVersion(version);
+      this.shots.setVersion(version);
+      this.panel.setVersion(version);
     }
     this.onHistory(this.history.canUndo, this.history.canRedo);
-    const alternative = state.alternative === null ? null : take.alternatives[state.alternative];
+    const alternative = state.alternative === null ? null : version.alternatives[state.alternative];
     if (alternative) {
       this.selecting.clear();
-      const chosen = take.shots.flatMap((shot, place) =>
+      const chosen = version.shots.flatMap((shot, place) =>
         alternative.selection.some(([start, end]) => start < shot.end - 0.01 && shot.start < end - 0.01) ? [place] : [],
       );
       this.panel.problem('');
@@ -183,24 +183,24 @@ export class Studio {
       this.choice !== choice ||
       this.marked !== state.pins ||
       this.barred !== state.bans ||
-      this.chosenFor !== this.take
+      this.chosenFor !== this.version
     ) {
-      [this.choice, this.marked, this.barred, this.chosenFor] = [choice, state.pins, state.bans, this.take];
+      [this.choice, this.marked, this.barred, this.chosenFor] = [choice, state.pins, state.bans, this.version];
       this.timeline.setChoice(all);
       this.shots.setChoice(all);
       this.player.setParts(choice.parts);
     }
-    const takes = [...this.takes.values()].map((take) => ({
-      number: take.take,
-      wishes: take.keep.length + take.drop.length,
+    const versions = [...this.versions.values()].map((version) => ({
+      number: version.version,
+      wishes: version.keep.length + version.drop.length,
     }));
-    this.panel.update({ state, choice, takes, asked: this.#asked(state) });
+    this.panel.update({ state, choice, versions, asked: this.#asked(state) });
     this.#here();
   }
 
-  /** Whether the take was sampled under just these wishes. */
+  /** Whether the version was sampled under just these wishes. */
   #asked(state) {
-    const own = this.#stateOf(this.take);
+    const own = this.#stateOf(this.version);
     const sorted = (places) => [...places].sort((a, b) => a - b);
     return same([sorted(own.pins), sorted(own.bans)], [sorted(state.pins), sorted(state.bans)]);
   }
@@ -223,17 +223,17 @@ export class Studio {
   /** The least budget that holds these pinned shots, with some room for rounding to frames. */
   #least(pins) {
     const seconds = pins.reduce(
-      (sum, place) => sum + this.take.shots[place].end - this.take.shots[place].start + 0.05,
+      (sum, place) => sum + this.version.shots[place].end - this.version.shots[place].start + 0.05,
       0,
     );
-    return pins.length ? Math.min(1, (1.001 * seconds) / this.take.duration) : 0;
+    return pins.length ? Math.min(1, (1.001 * seconds) / this.version.duration) : 0;
   }
 
   /** A budget, or the least that what is pinned needs. */
   #fitting(budget) {
     const least = this.#least(this.history.present.pins);
     this.panel.problem(
-      budget < least ? `What is pinned lasts ${clock(least * this.take.duration)}: unpin some to go below.` : '',
+      budget < least ? `What is pinned lasts ${clock(least * this.version.duration)}: unpin some to go below.` : '',
     );
     return Math.max(budget, least);
   }
@@ -244,29 +244,29 @@ export class Studio {
     this.history.change({ pins: without(pins), bans: without(bans), alternative: null });
   }
 
-  /** Show another take, with the same wishes: its shots may be others, where wishes divide them. */
-  #useTake(number) {
+  /** Show another version, with the same wishes: its shots may be others, where wishes divide them. */
+  #useVersion(number) {
     const { pins, bans } = this.history.present;
-    const shots = this.takes.get(number).shots;
+    const shots = this.versions.get(number).shots;
     const moved = (places) => {
-      const middles = places.map((place) => (this.take.shots[place].start + this.take.shots[place].end) / 2);
+      const middles = places.map((place) => (this.version.shots[place].start + this.version.shots[place].end) / 2);
       return middles
         .map((middle) => shots.findIndex(({ start, end }) => start <= middle && middle < end))
         .filter((place) => place >= 0);
     };
-    this.history.change({ take: number, pins: moved(pins), bans: moved(bans), alternative: null });
+    this.history.change({ version: number, pins: moved(pins), bans: moved(bans), alternative: null });
   }
 
   #useAlternative(alternative) {
-    if (alternative !== null && !(this.take.alternatives[alternative] && this.#asked(this.history.present))) return;
-    this.history.change(alternative === null ? { alternative } : { alternative, budget: this.take.budget });
+    if (alternative !== null && !(this.version.alternatives[alternative] && this.#asked(this.history.present))) return;
+    this.history.change(alternative === null ? { alternative } : { alternative, budget: this.version.budget });
     speak(`Summary ${String.fromCharCode(65 + (alternative === null ? 0 : alternative + 1))}.`);
   }
 
   ask() {
-    if (['waiting', 'running'].includes(this.video.again?.state)) return;
-    const { take, ...wishes } = this.wishes();
-    this.#tell(api.askAgain(this.video.id, wishes));
+    if (['waiting', 'running'].includes(this.video.new_version?.state)) return;
+    const { version, ...wishes } = this.wishes();
+    this.#tell(api.addVersion(this.video.id, wishes));
   }
 
   #tell(promise) {
@@ -296,12 +296,12 @@ export class Studio {
 
   #here() {
     if (this.place === undefined) return;
-    const shot = this.take.shots[this.place];
+    const shot = this.version.shots[this.place];
     const { pins, bans } = this.history.present;
     const [pinned, banned] = [pins.includes(this.place), bans.includes(this.place)];
     const chosen = this.choice.chosen.includes(this.place);
     part(this.page, 'here').textContent =
-      `Shot ${this.place + 1} of ${this.take.shots.length} · ${chosen ? 'in the summary' : 'left out'} · ` +
+      `Shot ${this.place + 1} of ${this.version.shots.length} · ${chosen ? 'in the summary' : 'left out'} · ` +
       `in ${percent(shot.probability)} of samples`;
     part(this.page, 'here').classList.toggle('chosen', chosen);
     for (const [name, on, verb] of [
@@ -335,10 +335,10 @@ export class Studio {
 
   /** The picture that stands in for a film that the browser cannot play. */
   #still() {
-    if (!this.player.stills || !this.strip.ready) return;
+    if (!this.player.stills || !this.filmstrip.ready) return;
     const canvas = part(this.page, 'still');
     const { clientWidth: width, clientHeight: height } = canvas;
-    this.strip.draw(sharp(canvas, width, height), this.player.time, 0, 0, width, height);
+    this.filmstrip.draw(sharp(canvas, width, height), this.player.time, 0, 0, width, height);
   }
 
   #listen() {
@@ -389,8 +389,8 @@ export class Studio {
       seek: (seconds) => this.player.seek(seconds),
       step: (seconds) => this.player.seek(this.player.time + seconds),
       shot: (by) => {
-        const place = Math.min(Math.max(this.timeline.shotAt(this.player.time) + by, 0), this.take.shots.length - 1);
-        this.player.seek(this.take.shots[place].start + 0.001);
+        const place = Math.min(Math.max(this.timeline.shotAt(this.player.time) + by, 0), this.version.shots.length - 1);
+        this.player.seek(this.version.shots[place].start + 0.001);
       },
       pin: () => this.#wish('pins', this.place),
       ban: () => this.#wish('bans', this.place),

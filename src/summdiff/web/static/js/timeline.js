@@ -1,4 +1,4 @@
-// The timeline: film strip, importance curve with its band, shots as blocks, all on one canvas that is drawn only when
+// The timeline: filmstrip, importance curve with its band, shots as blocks, all on one canvas that is drawn only when
 // something changed; the playhead and what is pointed at lie on a second one above it.
 
 import { colour, sharp } from './dom.js';
@@ -20,8 +20,8 @@ export class Timeline {
     this.over = root.querySelector('[data-over]');
     this.peek = root.querySelector('[data-peek]');
     this.root = root;
-    this.take = null;
-    this.strip = null;
+    this.version = null;
+    this.filmstrip = null;
     this.chosen = new Set();
     this.parts = [];
     this.pins = new Set();
@@ -40,21 +40,21 @@ export class Timeline {
     cancelAnimationFrame(this.frame);
   }
 
-  setTake(take) {
-    const fresh = !this.take;
-    this.take = take;
-    if (fresh) this.show(0, take.duration);
-    const low = Math.min(...take.mean.map((mean, k) => mean - take.std[k]));
-    const high = Math.max(...take.mean.map((mean, k) => mean + take.std[k]));
+  setVersion(version) {
+    const fresh = !this.version;
+    this.version = version;
+    if (fresh) this.show(0, version.duration);
+    const low = Math.min(...version.mean.map((mean, k) => mean - version.std[k]));
+    const high = Math.max(...version.mean.map((mean, k) => mean + version.std[k]));
     const margin = 0.08 * (high - low) + 0.01;
     this.low = Math.max(0, low - margin);
     this.high = Math.min(1, high + margin);
-    this.track.setAttribute('aria-valuemax', take.duration.toFixed(1));
+    this.track.setAttribute('aria-valuemax', version.duration.toFixed(1));
     this.draw();
   }
 
-  setStrip(strip) {
-    this.strip = strip;
+  setFilmstrip(filmstrip) {
+    this.filmstrip = filmstrip;
     this.draw();
   }
 
@@ -72,7 +72,7 @@ export class Timeline {
     if (
       seconds !== before &&
       (seconds < this.from || seconds > this.from + this.span) &&
-      this.span < this.take.duration
+      this.span < this.version.duration
     ) {
       this.show(seconds - 0.1 * this.span, this.span); // the window follows the playhead
     }
@@ -81,7 +81,7 @@ export class Timeline {
 
   /** Show `span` seconds from `from` on, as far as the film goes. */
   show(from, span) {
-    const whole = this.take.duration;
+    const whole = this.version.duration;
     this.span = Math.min(whole, Math.max(Math.min(LEAST_SPAN, whole), span));
     this.from = Math.min(Math.max(0, from), whole - this.span);
     this.draw();
@@ -89,17 +89,17 @@ export class Timeline {
 
   zoom(factor, around = this.time) {
     const kept = Math.min(Math.max((around - this.from) / this.span, 0), 1);
-    const span = Math.min(this.take.duration, this.span / factor);
+    const span = Math.min(this.version.duration, this.span / factor);
     this.show(around - kept * span, span);
   }
 
   fit() {
-    this.show(0, this.take.duration);
+    this.show(0, this.version.duration);
   }
 
   /** The shot at a time. */
   shotAt(seconds) {
-    const shots = this.take.shots;
+    const shots = this.version.shots;
     let [low, high] = [0, shots.length - 1];
     while (low < high) {
       const middle = (low + high + 1) >> 1;
@@ -111,7 +111,7 @@ export class Timeline {
 
   /** Draw everything at the next frame of the screen, once, however often this is called before it. */
   draw() {
-    if (this.frame || !this.take) return;
+    if (this.frame || !this.version) return;
     this.frame = requestAnimationFrame(() => this.drawNow());
   }
 
@@ -126,7 +126,7 @@ export class Timeline {
     this.width = width;
     this.curveTop = STRIP + GAP;
     this.curveBottom = height - RULER - SHOTS - GAP;
-    this.#drawStrip(context, width);
+    this.#drawFilmstrip(context, width);
     this.#drawLit(context, height);
     this.#drawCurve(context, width);
     this.#drawShots(context, height);
@@ -140,20 +140,20 @@ export class Timeline {
     return [first, last];
   }
 
-  #drawStrip(context, width) {
+  #drawFilmstrip(context, width) {
     context.save();
     context.beginPath();
     context.roundRect(0, 0, width, STRIP, 6);
     context.clip();
     context.fillStyle = colour('well');
     context.fillRect(0, 0, width, STRIP);
-    if (this.strip?.ready) {
-      const across = STRIP * Math.min(Math.max(this.strip.aspect, 0.6), 2);
+    if (this.filmstrip?.ready) {
+      const across = STRIP * Math.min(Math.max(this.filmstrip.aspect, 0.6), 2);
       const each = (across / width) * this.span; // seconds a picture stands for
       for (let k = Math.floor(this.from / each); k * each < this.from + this.span; k += 1) {
-        this.strip.draw(context, (k + 0.5) * each, this.x(k * each), 0, across + 0.5, STRIP);
+        this.filmstrip.draw(context, (k + 0.5) * each, this.x(k * each), 0, across + 0.5, STRIP);
       }
-      // What is left out fades: the strip itself shows the summary.
+      // What is left out fades: the filmstrip itself shows the summary.
       context.fillStyle = colour('fade');
       let last = this.from;
       for (const [start, end] of [...this.parts, [this.from + this.span, Infinity]]) {
@@ -182,7 +182,7 @@ export class Timeline {
   }
 
   #drawCurve(context, width) {
-    const { mean, std, rate } = this.take;
+    const { mean, std, rate } = this.version;
     const span = this.high - this.low || 1;
     const y = (score) =>
       this.curveBottom -
@@ -211,7 +211,7 @@ export class Timeline {
     }
     if (!points.length) return;
     points.unshift([this.x(Math.max(0, first / rate)), ...points[0].slice(1)]);
-    points.push([this.x(Math.min(this.take.duration, (last + 1) / rate)), ...points.at(-1).slice(1)]);
+    points.push([this.x(Math.min(this.version.duration, (last + 1) / rate)), ...points.at(-1).slice(1)]);
 
     context.beginPath();
     points.forEach(([x, , , high], place) => (place ? context.lineTo(x, y(high)) : context.moveTo(x, y(high))));
@@ -233,7 +233,7 @@ export class Timeline {
     const top = height - RULER - SHOTS;
     const [first, last] = this.#visibleShots();
     for (let place = first; place <= last; place += 1) {
-      const shot = this.take.shots[place];
+      const shot = this.version.shots[place];
       const left = this.x(shot.start);
       const room = this.x(shot.end) - left;
       const gap = room > 6 ? 2 : room > 3 ? 1 : 0.5;
@@ -313,12 +313,12 @@ export class Timeline {
   }
 
   drawOver() {
-    if (!this.take || !this.width) return;
+    if (!this.version || !this.width) return;
     const { clientWidth: width, clientHeight: height } = this.track;
     const context = sharp(this.over, width, height);
     context.clearRect(0, 0, width, height);
     if (this.pointed !== null) {
-      const shot = this.take.shots[this.shotAt(this.pointed)];
+      const shot = this.version.shots[this.shotAt(this.pointed)];
       const left = this.x(shot.start);
       context.strokeStyle = colour('ink');
       context.lineWidth = 1.5;
@@ -345,10 +345,10 @@ export class Timeline {
     const secondsAt = (event) => {
       const box = this.track.getBoundingClientRect();
       const share = (event.clientX - box.left) / box.width;
-      return Math.min(Math.max(this.from + share * this.span, 0), this.take.duration - 1e-3);
+      return Math.min(Math.max(this.from + share * this.span, 0), this.version.duration - 1e-3);
     };
     this.track.addEventListener('pointerdown', (event) => {
-      if (event.button !== 0 || !this.take) return;
+      if (event.button !== 0 || !this.version) return;
       const seconds = secondsAt(event);
       if (event.shiftKey) this.on.pin(this.shotAt(seconds));
       else if (event.altKey) this.on.ban(this.shotAt(seconds));
@@ -359,10 +359,10 @@ export class Timeline {
       }
     });
     this.track.addEventListener('pointermove', (event) => {
-      if (!this.take) return;
+      if (!this.version) return;
       if (grab?.touch) {
         const moved = event.clientX - grab.x;
-        if (this.span < this.take.duration)
+        if (this.span < this.version.duration)
           this.show(grab.from - (moved / this.track.clientWidth) * this.span, this.span);
         else if (Math.abs(moved) > 6) this.on.seek(secondsAt(event));
       } else if (grab) this.on.seek(secondsAt(event));
@@ -377,11 +377,11 @@ export class Timeline {
     this.track.addEventListener(
       'wheel',
       (event) => {
-        if (!this.take) return;
+        if (!this.version) return;
         if (event.ctrlKey || event.metaKey) {
           event.preventDefault();
           this.zoom(1.0025 ** -event.deltaY, secondsAt(event));
-        } else if (this.span < this.take.duration && (event.deltaX || event.shiftKey)) {
+        } else if (this.span < this.version.duration && (event.deltaX || event.shiftKey)) {
           event.preventDefault();
           this.show(this.from + ((event.deltaX || event.deltaY) / this.track.clientWidth) * this.span, this.span);
         }
@@ -397,21 +397,21 @@ export class Timeline {
     this.drawOver();
     if (seconds === null) return;
     const place = this.shotAt(seconds);
-    const shot = this.take.shots[place];
-    const step = Math.min(this.take.mean.length - 1, Math.floor(seconds * this.take.rate));
+    const shot = this.version.shots[place];
+    const step = Math.min(this.version.mean.length - 1, Math.floor(seconds * this.version.rate));
     const canvas = this.peek.firstElementChild;
     const across = 168;
-    const down = this.strip ? Math.round(across / Math.min(Math.max(this.strip.aspect, 0.75), 2)) : 0;
-    canvas.hidden = !this.strip?.ready;
-    if (this.strip?.ready) {
+    const down = this.filmstrip ? Math.round(across / Math.min(Math.max(this.filmstrip.aspect, 0.75), 2)) : 0;
+    canvas.hidden = !this.filmstrip?.ready;
+    if (this.filmstrip?.ready) {
       canvas.style.width = `${across}px`;
       canvas.style.height = `${down}px`;
-      this.strip.draw(sharp(canvas, across, down), seconds, 0, 0, across, down);
+      this.filmstrip.draw(sharp(canvas, across, down), seconds, 0, 0, across, down);
     }
     const wish = this.pins.has(place) ? ' · pinned' : this.bans.has(place) ? ' · banned' : '';
     this.peek.lastElementChild.textContent =
       `${clock(seconds, true)} · shot ${place + 1}${wish}\n` +
-      `importance ${this.take.mean[step].toFixed(2)} ± ${this.take.std[step].toFixed(2)}\n` +
+      `importance ${this.version.mean[step].toFixed(2)} ± ${this.version.std[step].toFixed(2)}\n` +
       `chosen in ${percent(shot.probability)} of samples`;
     const box = this.root.getBoundingClientRect();
     const left = Math.min(Math.max(clientX - box.left - across / 2 - 8, 4), box.width - across - 20);

@@ -80,7 +80,7 @@ export function coding(video) {
 /** What a stage of a job is called. */
 export const STAGES = {
   load: 'Getting ready',
-  strip: 'Cutting the film strip',
+  filmstrip: 'Cutting the film strip',
   look: 'Looking at every second',
   score: 'Sampling what matters',
   write: 'Writing',

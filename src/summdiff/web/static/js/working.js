@@ -1,11 +1,11 @@
 // While a film is being looked at: what is done, what is left, and a way to stop.
 
-import { api, stripAddress } from './api.js';
+import { api, filmstripAddress } from './api.js';
 import { copyOf, make, part, sharp, speak, toast } from './dom.js';
-import { Strip } from './strip.js';
+import { Filmstrip } from './filmstrip.js';
 import { STAGES, clock, coding, percent, plural } from './words.js';
 
-const ORDER = ['load', 'strip', 'look', 'score'];
+const ORDER = ['load', 'filmstrip', 'look', 'score'];
 
 export function workingPage(video, { remove }) {
   const page = copyOf('tpl-working');
@@ -18,30 +18,30 @@ export function workingPage(video, { remove }) {
   part(page, 'stages').append(...stages);
   const buttons = Object.fromEntries(['cancel', 'retry', 'remove'].map((name) => [name, part(page, name)]));
   let job = null;
-  let strip = null;
+  let filmstrip = null;
   let said = '';
   const tell = (promise) => promise.catch((error) => toast(error.message, 'error'));
   buttons.cancel.addEventListener('click', () => job && tell(api.cancel(job.id)));
-  buttons.retry.addEventListener('click', () => tell(api.analyse(video.id)));
+  buttons.retry.addEventListener('click', () => tell(api.analyze(video.id)));
   buttons.remove.addEventListener('click', () => remove(video.id));
 
-  const drawStrip = () => {
+  const drawFilmstrip = () => {
     const canvas = part(page, 'strip');
     const { clientWidth: width, clientHeight: height } = canvas;
-    if (!width || !strip?.ready) return;
+    if (!width || !filmstrip?.ready) return;
     const context = sharp(canvas, width, height);
-    const across = height * Math.min(Math.max(strip.aspect, 0.6), 2);
+    const across = height * Math.min(Math.max(filmstrip.aspect, 0.6), 2);
     const count = Math.ceil(width / across);
     for (let k = 0; k < count; k += 1)
-      strip.draw(context, ((k + 0.5) / count) * video.duration, k * across, 0, across, height);
+      filmstrip.draw(context, ((k + 0.5) / count) * video.duration, k * across, 0, across, height);
   };
-  const resized = new ResizeObserver(drawStrip);
+  const resized = new ResizeObserver(drawFilmstrip);
   resized.observe(page);
 
   function update(now) {
     job = now.analysis;
-    if (now.strip && !strip) {
-      strip = new Strip(stripAddress(video.id), now.strip, drawStrip);
+    if (now.filmstrip && !filmstrip) {
+      filmstrip = new Filmstrip(filmstripAddress(video.id), now.filmstrip, drawFilmstrip);
       page.classList.add('has-strip');
     }
     const at = job.state === 'waiting' ? -1 : ORDER.indexOf(job.stage);

@@ -1,16 +1,16 @@
-"""Who may ask the server for something, and what every answer tells the browser to forbid.
+"""Access control: which requests are let in, and the headers that restrict the browser.
 
 The rules, each with a test in tests/web/test_security.py:
 
-- The `Host` header has to name this server, so that no foreign web site can reach it under a name of its own
-  (DNS rebinding). IP addresses cannot be rebound and are always right.
-- Requests that change something have to come from the studio's own page: they carry a header that a form cannot set,
-  and where the browser tells their origin, it has to be ours (CSRF).
-- The token in the address that `summdiff serve` prints is exchanged for a session cookie that no script can read and
-  that is never sent along from other sites. A studio that listens to this machine only also opens without the token,
-  but then hands out nothing of this machine: such a session sees only what was uploaded in it.
-- Who comes by a link on another site, with or without the token, first gets a page that goes on by itself: browsers
-  leave the cookie at home on such a visit, and a new one would take the place of the owner's.
+- The `Host` header must name this server, so that no other web site can reach it under a name of its own (DNS
+  rebinding). IP addresses cannot be rebound and are always accepted.
+- Requests that change something must come from the studio's own page: they carry a header that a form cannot set, and
+  the origin, if the browser states one, must be ours (CSRF).
+- The token in the address that `summdiff serve` prints is exchanged for a session cookie that scripts cannot read and
+  that browsers do not send from other sites. A studio that only this computer can reach also opens without the token,
+  but such a session sees nothing of this computer except its own uploads.
+- A visit by a link on another site, with or without the token, first gets a page that continues by itself: browsers
+  send no cookie with such a visit, and a new cookie would replace the owner's.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from summdiff.web.sessions import Session, Sessions
+from summdiff.web._sessions import Session, Sessions
 
-_MOST_FORM_BYTES = 1_000_000  # of any request but an upload, which counts for itself
-_UPLOAD = "/api/videos"
-_PASSED = "here"  # in the address of who has been on the threshold
-CHANGE_HEADER = "x-summdiff"  # sent by the page with every request that changes something
+_MAX_BODY_BYTES = 1_000_000  # of all requests except uploads, which have their own limit
+_UPLOAD_PATH = "/api/videos"
+_CONTINUED = "here"  # query parameter of a visit that has seen the interstitial page
+CHANGE_HEADER = "x-summdiff"  # the page sends it with every request that changes something
 
 HEADERS = {
     "content-security-policy": (
@@ -49,20 +49,20 @@ HEADERS = {
 }
 
 _HOW_TO_ENTER = (
-    "This studio opens with the address that `summdiff serve` printed when it started, with the token in it.\n"
-    "Copy that address from the terminal. The token changes with every start.\n"
+    "Open this studio with the address that `summdiff serve` printed in the terminal.\n"
+    "It contains a token, which changes with every start.\n"
 )
 
 
 @dataclass(frozen=True)
 class Access:
-    """What a server lets in.
+    """The credentials and names of a server.
 
     Attributes:
         token: the secret in the printed address.
-        loopback: whether the server listens to this machine only.
-        names: host names under which it is reached, besides `localhost` and IP addresses; lower case.
-        cookie: name of the session cookie. Cookies do not tell ports apart, so the port is in its name.
+        loopback: whether only this computer can reach the server.
+        names: its host names besides `localhost` and IP addresses; lower case.
+        cookie: name of the session cookie. It contains the port, because browsers share cookies between ports.
     """
 
     token: str
@@ -71,7 +71,7 @@ class Access:
     cookie: str = "summdiff"
 
     def knows_host(self, header: str) -> bool:
-        """Whether a Host header can be meant for this server."""
+        """Whether a Host header names this server."""
         try:
             name = urlsplit(f"//{header}").hostname or ""
         except ValueError:
@@ -90,7 +90,7 @@ class Access:
 
 
 class Guard:
-    """ASGI middleware that holds the rules above and hands the session on as `request.state.session`."""
+    """ASGI middleware that enforces the rules above and sets `request.state.session`."""
 
     def __init__(self, app: ASGIApp, *, access: Access, sessions: Sessions) -> None:
         self._app, self._access, self._sessions = app, access, sessions
@@ -99,7 +99,7 @@ class Guard:
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
-        if scope["type"] != "http":  # there are no websockets here
+        if scope["type"] != "http":  # the studio has no websockets
             await send({"type": "websocket.close", "code": 1008})
             return
 
@@ -113,51 +113,51 @@ class Guard:
                     headers.append("set-cookie", self._cookie(opened))
             await send(message)
 
-        answer = self._refusal(scope) or self._threshold(scope)
-        answer = answer or await run_in_threadpool(self._admitted, scope)  # which may look at videos
+        answer = self._check_origin(scope) or self._interstitial(scope)
+        answer = answer or await run_in_threadpool(self._authenticate, scope)  # opening a session may read videos
         await (answer or self._app)(scope, receive, send_guarded)
 
-    def _refusal(self, scope: Scope) -> Response | None:
-        """An answer for requests that did not come from our own page, whoever sent them."""
+    def _check_origin(self, scope: Scope) -> Response | None:
+        """Return a refusal for a request to another host name, or one that changes something from another page."""
         headers = Headers(scope=scope)
         host = headers.get("host", "")
         if not self._access.knows_host(host):
-            return PlainTextResponse("This server does not go by that name.\n", 421)
+            return PlainTextResponse("This server does not have that name.\n", 421)
         if scope["method"] in ("GET", "HEAD"):
             return None
         if CHANGE_HEADER not in headers:
             return _refused(403, f"Requests that change something need the header '{CHANGE_HEADER}: 1'.")
         if headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
-            return _refused(403, "Requests that change something have to come from the studio's own page.")
+            return _refused(403, "Requests that change something must come from the studio's own page.")
         origin = headers.get("origin")
         if origin is not None and origin not in (f"http://{host}", f"https://{host}"):
-            return _refused(403, "Requests that change something have to come from the studio's own page.")
-        if scope["path"] != _UPLOAD:
-            told = headers.get("content-length", "0")
-            if "transfer-encoding" in headers or not told.isdigit() or int(told) > _MOST_FORM_BYTES:
-                return _refused(413, f"A request of this kind has to tell its size, at most {_MOST_FORM_BYTES} bytes.")
+            return _refused(403, "Requests that change something must come from the studio's own page.")
+        if scope["path"] != _UPLOAD_PATH:
+            length = headers.get("content-length", "0")
+            if "transfer-encoding" in headers or not length.isdigit() or int(length) > _MAX_BODY_BYTES:
+                return _refused(413, f"This request must state its size, at most {_MAX_BODY_BYTES} bytes.")
         return None
 
-    def _threshold(self, scope: Scope) -> Response | None:
-        """The page for who comes from another site, with which no session is opened."""
+    def _interstitial(self, scope: Scope) -> Response | None:
+        """Return the page for a visit from another site; it opens no session."""
         if scope["path"] != "/" or scope["method"] != "GET":
             return None
         if Headers(scope=scope).get("sec-fetch-site", "none") in ("same-origin", "none"):
             return None
-        asked = parse_qs(scope["query_string"].decode("latin-1"))
-        token = {"token": asked["token"][0]} if "token" in asked else {}
-        address = escape(f"/?{urlencode({**token, _PASSED: 1})}")
-        # Once by itself, and else by a click, or a browser that goes on saying so would go round for ever.
-        onward = "" if _PASSED in asked else f'<meta http-equiv="refresh" content="0;url={address}">'
+        query = parse_qs(scope["query_string"].decode("latin-1"))
+        token = {"token": query["token"][0]} if "token" in query else {}
+        address = escape(f"/?{urlencode({**token, _CONTINUED: 1})}")
+        # By itself only once: a browser that keeps stating another site would reload for ever.
+        refresh = "" if _CONTINUED in query else f'<meta http-equiv="refresh" content="0;url={address}">'
         return HTMLResponse(
-            f'<!doctype html><meta charset="utf-8"><title>summdiff studio</title>{onward}'
+            f'<!doctype html><meta charset="utf-8"><title>summdiff studio</title>{refresh}'
             f'<a href="{address}">Open the studio</a>'
         )
 
-    def _admitted(self, scope: Scope) -> Response | None:
-        """Find or open the session; an answer where there is none to be had or where the token was exchanged."""
+    def _authenticate(self, scope: Scope) -> Response | None:
+        """Find or open the session; return a response if there is none, or if the token was exchanged for a cookie."""
         path: str = scope["path"]
-        if path.startswith("/static/"):  # the page's own files are no secret
+        if path.startswith("/static/"):  # the page's own files are public
             return None
         request = Request(scope)
         session = self._sessions.find(request.cookies.get(self._access.cookie, ""))
@@ -165,11 +165,11 @@ class Guard:
             given = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0]
             if given:
                 if not self._access.accepts(given):
-                    return PlainTextResponse("This token is wrong or from an earlier start.\n\n" + _HOW_TO_ENTER, 401)
+                    return PlainTextResponse("This token is wrong, or from an earlier start.\n\n" + _HOW_TO_ENTER, 401)
                 if session is None or not session.owner:
                     session = self._sessions.open(owner=True)
                 scope.setdefault("state", {})["opened"] = session
-                return RedirectResponse("/", 303)  # takes the token out of the address and of the history
+                return RedirectResponse("/", 303)  # removes the token from the address and the history
             if session is None and self._access.loopback:
                 session = self._sessions.open(owner=False)
                 scope.setdefault("state", {})["opened"] = session

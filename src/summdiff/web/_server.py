@@ -1,4 +1,4 @@
-"""Runs the studio: a socket, a token, a temporary folder, and an orderly end."""
+"""The server process of the studio: socket, token, temporary folder and shutdown."""
 
 from __future__ import annotations
 
@@ -21,16 +21,17 @@ from summdiff.errors import UsageError
 from summdiff.features.cache import FeatureCache
 from summdiff.options import DEFAULT_BACKBONE, DEFAULT_MODEL
 from summdiff.pipeline import Summarizer
-from summdiff.web.app import create_app
-from summdiff.web.security import Access
-from summdiff.web.work import Settings, Studio, check_video
+from summdiff.web._app import create_app
+from summdiff.web._security import Access
+from summdiff.web._studio import Settings, Studio
+from summdiff.web._uploads import describe
 
-_GRACE_SECONDS = 2  # for answers under way when the server stops
+_SHUTDOWN_SECONDS = 2  # for responses in progress
 
 
 @dataclass(frozen=True)
 class Address:
-    """Where a studio is reached: `url` with the token, `plain` without."""
+    """The address of a studio: `url` with the token, `plain` without."""
 
     url: str
     plain: str
@@ -49,32 +50,32 @@ def serve(
     device: str = "cpu",
     ready: Callable[[Address], None] = lambda address: None,
 ) -> None:
-    """Run a studio until it is interrupted; all its files are gone then.
+    """Run a studio until it is interrupted, then delete all its files.
 
     Args:
-        videos: files of this machine to begin with.
-        host: address to listen at.
-        port: port to listen at; 0 takes any that is free.
-        max_upload: bytes.
-        idle_seconds: after which an unused session goes.
+        videos: files of this computer to start with.
+        host: address to listen on.
+        port: port to listen on; 0 takes any free port.
+        max_upload: largest upload in bytes.
+        idle_seconds: an unused session is deleted after this time.
         model, backbone, fast, device: as for `Summarizer`.
         ready: called with the address once it can be opened.
 
     Raises:
-        UsageError: the host or port cannot be listened at.
+        UsageError: the server cannot listen on this host or port.
         VideoError: one of the videos cannot be read.
         ModelError, BackboneError: the model or the backbone cannot be loaded.
     """
     for video in videos:
-        check_video(video)
+        describe(video, str(video))
     local = Summarizer(model=model, backbone=backbone, fast=fast, device=device)
-    local.load()  # what is missing is said now, and not after an upload
+    local.load()  # report missing parts now instead of after an upload
     with listen(host, port) as listener:
         loopback = is_loopback(host)
         port = listener.getsockname()[1]
-        place = Path(tempfile.gettempdir())
-        sweep(place)  # what studios that were killed have left there
-        root = temporary_path(place)  # the studio deletes it
+        parent = Path(tempfile.gettempdir())
+        sweep(parent)  # folders of studios that were killed
+        root = temporary_path(parent)  # deleted by Studio.close
         root.mkdir(mode=0o700)
         studio = Studio(
             Settings(
@@ -84,7 +85,7 @@ def serve(
                 max_upload=max_upload,
                 idle_seconds=idle_seconds,
             ),
-            # What is known of uploads goes with them; what is known of this machine's files is worth keeping.
+            # Features of uploads are deleted with them; those of this computer's files stay in the user's cache.
             uploads=Summarizer(
                 model=model, backbone=backbone, cache=FeatureCache(root / "features"), fast=fast, device=device
             ),
@@ -106,11 +107,11 @@ def serve(
             access_log=False,  # would print the token
             server_header=False,
             proxy_headers=False,
-            timeout_graceful_shutdown=_GRACE_SECONDS,
+            timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
         )
         server = _Server(config, studio, lambda: ready(Address(f"{plain}?token={token}", plain)))
         try:
-            with suppress(KeyboardInterrupt), server.heeding_hangup():  # which is how a studio is closed
+            with suppress(KeyboardInterrupt), server.handling_hangup():  # Ctrl-C closes a studio
                 server.run(sockets=[listener])
         finally:
             studio.close()
@@ -127,9 +128,9 @@ class _Server(uvicorn.Server):
             self._ready()
 
     @contextmanager
-    def heeding_hangup(self) -> Iterator[None]:
-        """Let a terminal that is closed end it in good order too, unless hangups are ignored (`nohup`)."""
-        hangup = getattr(signal, "SIGHUP", None)  # Windows has none
+    def handling_hangup(self) -> Iterator[None]:
+        """Shut down properly when the terminal is closed, unless hangups are ignored (`nohup`)."""
+        hangup = getattr(signal, "SIGHUP", None)  # Windows does not have it
         main = threading.current_thread() is threading.main_thread()
         if hangup is None or not main or signal.getsignal(hangup) == signal.SIG_IGN:
             yield
@@ -141,21 +142,21 @@ class _Server(uvicorn.Server):
             signal.signal(hangup, before)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        self._studio.closing.set()  # ends the streams of events, which would keep the server from stopping
+        self._studio.closing.set()  # ends the event streams, which would delay the shutdown
         super().handle_exit(sig, frame)
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A listening socket.
+    """Open a listening socket.
 
     Raises:
-        UsageError: there is no such address here, or the port is taken.
+        UsageError: this computer does not have that address, or the port is taken.
     """
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listener = socket.socket(family, kind, protocol)
     except (OSError, UnicodeError) as error:
-        raise UsageError(f"'{host}' is no address that can be listened at; try --host 0.0.0.0.") from error
+        raise UsageError(f"'{host}' is not an address of this computer; try --host 0.0.0.0.") from error
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
@@ -168,7 +169,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host means this machine only."""
+    """Whether a host can be reached from this computer only."""
     if host.lower() == "localhost":
         return True
     try:

@@ -1,6 +1,6 @@
-// The film strip: one sheet of small pictures, each of an equal stretch of the film.
+// The filmstrip: one sheet of small pictures, each of an equal stretch of the film.
 
-export class Strip {
+export class Filmstrip {
   constructor(address, layout, onLoad) {
     this.layout = layout;
     this.image = new Image();
