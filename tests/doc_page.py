@@ -3,16 +3,18 @@
     python tests/doc_page.py PAGE PACKAGE
 
 A block with a title is a file: it is written, or, if it is a `diff`, changed; `src/...` means the folder PACKAGE. Lines
-of `bash` blocks that begin with `summdiff` are run, `python` blocks are executed in one name space. Whatever goes wrong
-is raised.
+of `bash` blocks that begin with `summdiff` are run, `python` blocks are executed in one name space, and tests without
+fixtures in files of `tests/` are called. Whatever goes wrong is raised.
 """
 
 from __future__ import annotations
 
+import inspect
 import re
 import shlex
 import sys
 from pathlib import Path
+from typing import Any
 
 FENCE = re.compile(r'^```(\w+)(?: title="([^"]+)")?\n(.*?)^```', re.M | re.S)
 
@@ -35,6 +37,9 @@ def follow(page: Path, package: Path | None = None) -> int:
             else:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.write_text(text, encoding="utf-8")
+                if title.startswith("tests/"):
+                    run_tests(text, title)
+                    done += 1
         elif language == "python":
             exec(compile(text, page.name, "exec"), names)  # noqa: S102 - our own documentation
             done += 1
@@ -44,6 +49,15 @@ def follow(page: Path, package: Path | None = None) -> int:
                     command(line.split(" #")[0])
                     done += 1
     return done
+
+
+def run_tests(text: str, title: str) -> None:
+    """Call the tests in a file, except those that need fixtures."""
+    scope: dict[str, Any] = {}
+    exec(compile(text, title, "exec"), scope)  # noqa: S102 - our own documentation
+    for name, test in scope.items():
+        if name.startswith("test_") and not inspect.signature(test).parameters:
+            test()
 
 
 def changed(target: Path, diff: str) -> None:

@@ -108,14 +108,14 @@ def test_a_library_that_does_not_load_is_a_sentence(doctor, monkeypatch):
 
 
 def test_a_damaged_backbone_is_a_problem(doctor, monkeypatch, tmp_path):
-    from summdiff.features import efficientnet_lite0
+    from summdiff.features.backbones import efficientnet_lite0
 
     damaged = tmp_path / "graph.onnx"
     damaged.write_bytes(efficientnet_lite0.GRAPH.read_bytes()[:-1])
     monkeypatch.setattr(efficientnet_lite0, "GRAPH", damaged)
     code, output = doctor()
     assert code == 1
-    assert "is damaged or of another version" in output
+    assert "is damaged: install summdiff again" in output
 
 
 def test_a_damaged_model_is_a_problem(doctor, monkeypatch, tmp_path):

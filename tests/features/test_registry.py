@@ -6,9 +6,10 @@ import sys
 
 import pytest
 
+from plugin_packages import install_plugin
 from summdiff.errors import BackboneError
 from summdiff.features import backbone_ids, load_backbone
-from summdiff.features.registry import parse_spec
+from summdiff.features._registry import parse_spec
 
 
 def test_the_default_comes_first_and_needs_no_options():
@@ -40,10 +41,11 @@ def test_parse_spec(spec, name, options):
             "efficientnet",
             "no backbone 'efficientnet' (did you mean 'efficientnet_lite0'?); known are efficientnet_lite0, ",
         ),
-        ("", "no backbone ''; known are efficientnet_lite0, inception_v3, "),
-        ("timm:", "no backbone 'timm:'"),
-        ("timm:<model>", "no backbone 'timm:<model>'"),
-        ("efficientnet_lite0:fast", "no backbone 'efficientnet_lite0:fast'"),
+        ("", "no backbone ''; known are efficientnet_lite0, googlenet_pool5, inception_v3, "),
+        ("timm:", "The backbone 'timm' needs a model: 'timm:<model>'."),
+        ("timm", "The backbone 'timm' needs a model: 'timm:<model>'."),
+        ("efficientnet_lite0:fast", "The backbone 'efficientnet_lite0' takes no model, got 'fast'."),
+        ("_torch_network", "no backbone '_torch_network'"),
         ("efficientnet_lite0:weights=x", "'efficientnet_lite0' has no option 'weights'; it takes none."),
         ("googlenet_pool5:pca=x", "'googlenet_pool5' has no option 'pca'; it takes 'weights'."),
         ("timm:resnet18:pca=x", "'timm:resnet18' has no option 'pca'; it takes 'weights'."),
@@ -57,7 +59,7 @@ def test_parse_spec(spec, name, options):
         ),
     ],
 )
-def test_what_is_wrong_is_said_in_one_sentence(spec, message):
+def test_a_wrong_backbone_is_reported_in_one_sentence(spec, message):
     with pytest.raises(BackboneError, match=re.escape(message)) as caught:
         load_backbone(spec)
     assert "\n" not in str(caught.value)
@@ -65,8 +67,31 @@ def test_what_is_wrong_is_said_in_one_sentence(spec, message):
 
 def test_importing_the_package_imports_nothing_heavy():
     code = (
-        "import sys, summdiff.features, summdiff.features.registry\n"
+        "import sys, summdiff.features, summdiff.features._registry\n"
         "heavy = {'numpy', 'torch', 'onnx', 'onnxruntime', 'torchvision', 'timm', 'safetensors'} & set(sys.modules)\n"
         "assert not heavy, heavy"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_plugin_adds_a_backbone(tmp_path, monkeypatch):
+    install_plugin(
+        monkeypatch,
+        tmp_path,
+        "sharp",
+        "[summdiff.backbones]\nsharpness = sharp_module:Sharpness\n",
+        """
+class Sharpness:
+    id, dimension, short_side, options = "sharpness/1", 1, 32, ("weights",)
+
+    def __init__(self, *, weights=None, threads=None, device="cpu"):
+        self.weights, self.device = weights, device
+""",
+    )
+    assert backbone_ids()[-1] == "sharpness"
+    backbone = load_backbone("sharpness:weights=w.npz", device="cuda")
+    assert (backbone.id, backbone.weights, backbone.device) == ("sharpness/1", "w.npz", "cuda")
+    with pytest.raises(BackboneError, match="'sharpness' has no option 'pca'; it takes 'weights'"):
+        load_backbone("sharpness:pca=x")
+    with pytest.raises(BackboneError, match="did you mean 'sharpness'"):
+        load_backbone("sharpnes")

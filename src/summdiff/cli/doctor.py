@@ -194,9 +194,9 @@ def _backbone(problems: list[str]) -> dict[str, Any]:
     from summdiff.options import DEFAULT_BACKBONE
 
     try:
-        from summdiff.features.efficientnet_lite0 import GRAPH_SHA256, whole_graph
+        from summdiff.features.backbones.efficientnet_lite0 import GRAPH_SHA256, verified_graph
 
-        graph = whole_graph()
+        graph = verified_graph()
     except BackboneError as error:
         problems.append(str(error))
         return {"id": DEFAULT_BACKBONE}

@@ -1,4 +1,4 @@
-"""The contract that every feature extractor keeps, and what most of them need."""
+"""The interface of a feature extractor, and functions that most of them use."""
 
 from __future__ import annotations
 
@@ -10,17 +10,20 @@ if TYPE_CHECKING:
 
 
 class Backbone(Protocol):
-    """Turns pictures into feature vectors.
+    """Turns images into feature vectors.
 
-    What a picture gives depends on that picture alone, not on the others in its batch (up to about 1e-5 of rounding),
-    and is the same in every run on the same machine with the same number of threads.
+    The vector of an image does not depend on the other images of its batch (up to rounding of about 1e-5), and is the
+    same in every run on the same machine with the same number of threads.
+
+    A class may also have `options`, the names of its keyword arguments that users can set (each a path), and
+    `takes_model = True` if its first argument is the name of a model; see `summdiff.features.load_backbone`.
 
     Attributes:
-        id: names the numbers that come out. It changes whenever they would (other weights, other preprocessing), so
-            features under equal ids may be mixed and cached together.
+        id: identifies the features: equal ids mean equal features, so they may be mixed and cached together. It changes
+            with the weights and the preprocessing.
         dimension: D, the length of a feature vector.
-        short_side: pixels that the shorter side of each picture must have. Whoever decodes scales to it, so that
-            pictures are resampled once.
+        short_side: length of the shorter side of the images in pixels. The decoder scales to it, so that images are
+            resampled once.
     """
 
     @property
@@ -33,7 +36,7 @@ class Backbone(Protocol):
     def short_side(self) -> int: ...
 
     def __call__(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Extract features.
+        """Compute the features of images.
 
         Args:
             images: (B, H, W, 3) uint8, RGB, upright, B >= 0, min(H, W) == short_side.
@@ -42,13 +45,13 @@ class Backbone(Protocol):
             (B, D) float32.
 
         Raises:
-            ValueError: the pictures do not have that form.
+            ValueError: the images have another form.
         """
         ...
 
 
 def check_images(images: NDArray[np.uint8], *, short_side: int) -> None:
-    """Raise ValueError unless `images` is what a `Backbone` with this `short_side` takes."""
+    """Raise ValueError unless `images` are (B, H, W, 3) uint8 with min(H, W) == short_side."""
     if images.dtype != "uint8" or images.ndim != 4 or images.shape[3] != 3:
         raise ValueError(f"images must be (B, H, W, 3) uint8, not {images.shape} {images.dtype}.")
     if min(images.shape[1:3]) != short_side:
@@ -57,7 +60,7 @@ def check_images(images: NDArray[np.uint8], *, short_side: int) -> None:
         )
 
 
-def centre_crop(images: NDArray[np.uint8], *, size: int) -> NDArray[np.uint8]:
-    """The (B, size, size, 3) middle of (B, H, W, 3) pictures with H, W >= size; a view."""
+def center_crop(images: NDArray[np.uint8], *, size: int) -> NDArray[np.uint8]:
+    """Return the middle (B, size, size, 3) of images (B, H, W, 3) with H, W >= size, as a view."""
     top, left = (images.shape[1] - size) // 2, (images.shape[2] - size) // 2
     return images[:, top : top + size, left : left + size]

@@ -172,7 +172,7 @@ def test_models_that_timm_does_not_have(vit):
 
 
 def test_youtube8m_needs_matrices_that_belong_to_its_network(weights_file, tmp_path):
-    with pytest.raises(BackboneError, match=r"needs matrices .* fit-pca.*'inception_v3_yt8m:pca=PATH'"):
+    with pytest.raises(BackboneError, match=r"needs PCA matrices.* fit-pca.*'inception_v3_yt8m:pca=PATH'"):
         load_backbone("inception_v3_yt8m")
     optional("torchvision")
     path = tmp_path / "pca.safetensors"
@@ -200,7 +200,7 @@ def test_youtube8m_is_inception_whitened(weights_file, tmp_path):
 )
 def test_a_missing_library_is_said(monkeypatch, spec, library):
     monkeypatch.setitem(sys.modules, library, None)
-    message = f"'{spec}' needs {library}; install it with \"pip install 'summdiff[backbones]'\"."
+    message = f"'{spec}' needs {library}: install it with `pip install 'summdiff[backbones]'`."
     with pytest.raises(BackboneError, match=re.escape(message)):
         load_backbone(spec)
 
@@ -214,6 +214,6 @@ def test_a_library_for_another_torch_is_said(monkeypatch, tmp_path):
         "raise RuntimeError('operator torchvision::nms does not exist')"
     )
     monkeypatch.syspath_prepend(tmp_path)
-    message = "fails to import beside the installed torch (operator torchvision::nms does not exist)"
+    message = "cannot be imported with the installed torch (operator torchvision::nms does not exist)"
     with pytest.raises(BackboneError, match=re.escape(message)):
         load_backbone("googlenet_pool5")

@@ -1,4 +1,4 @@
-"""Backbones that torch computes: Inception-v3, GoogLeNet, and any model of timm."""
+"""Backbones that need PyTorch. A module here is the backbone of its name; see docs/add-a-backbone.md."""
 
 from summdiff.errors import BackboneError, UsageError
 from summdiff.research import require

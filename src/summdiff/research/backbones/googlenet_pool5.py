@@ -1,7 +1,7 @@
-"""GoogLeNet's pool5: the features in which TVSum and SumMe are usually handed round.
+"""GoogLeNet's pool5, the features in which TVSum and SumMe are usually distributed.
 
 Source: Szegedy et al., "Going Deeper with Convolutions", CVPR 2015, in torchvision's version with batch normalisation.
-Those files were made with the Caffe network, so numbers from here resemble theirs but do not equal them.
+The distributed files were made with the Caffe network: features are similar, not equal.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from torch import nn
 
-from summdiff.features.backbone import centre_crop, check_images
-from summdiff.research.backbones.torch_network import (
+from summdiff.features import center_crop, check_images
+from summdiff.research.backbones._torch_network import (
     compute,
     content_hash,
     import_torchvision,
@@ -31,19 +31,20 @@ NAME = "googlenet_pool5"
 
 
 class GoogLeNetPool5:
-    """The backbone; see `summdiff.features.backbone.Backbone` for the contract.
+    """A `summdiff.features.Backbone` with D = 1024, after the last average pooling.
 
-    D = 1024, after the last average pooling. Seen is the 224-pixel square in the middle.
+    Uses the 224-pixel square in the middle of the image.
 
     Args:
         weights: a file with torchvision's state dict (googlenet-1378be20.pth); None lets torchvision fetch it.
-        threads: threads to compute with; None leaves PyTorch's own setting.
+        threads: threads to compute with; None for PyTorch's setting.
         device: where to compute, see `summdiff._runtime.inference_session`.
 
     Raises:
-        BackboneError: torchvision or the weights are missing, or the weights are another network's.
+        BackboneError: torchvision or the weights are missing, or the weights do not fit.
     """
 
+    options = ("weights",)
     dimension = 1024
     short_side = 256
 
@@ -69,5 +70,8 @@ class GoogLeNetPool5:
     def __call__(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """(B, H, W, 3) uint8 RGB with a shorter side of 256 -> (B, 1024) float32."""
         check_images(images, short_side=self.short_side)
-        crops = centre_crop(images, size=224)
+        crops = center_crop(images, size=224)
         return compute(self._network, crops, scaled_to_unit, dimension=self.dimension, threads=self._threads)
+
+
+BACKBONE = GoogLeNetPool5

