@@ -129,8 +129,8 @@ PARTS = (
     ("sample", "sampling.py", "model: curves"),
     ("kts", "kts.py", "shots (KTS)"),
     ("within_segment_scatter", "cost.py", "shots (KTS)"),
-    ("probability", "budget.py", OF_CURVES),
-    ("choose", "budget.py", "knapsack"),
+    ("probability", "shot_knapsack.py", OF_CURVES),
+    ("choose", "shot_knapsack.py", "knapsack"),
     ("write_cut", "_write.py", WRITING),
 )
 

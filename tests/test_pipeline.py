@@ -24,8 +24,9 @@ SCENES = [(6.0, "forest"), (5.2, "street"), (7.4, "beach"), (4.4, "forest"), (9.
 
 
 @pytest.fixture(scope="module")
-def summarizer():
-    return Summarizer(cache=False)
+def summarizer(tmp_path_factory):
+    """Return a summarizer that decodes each film once."""
+    return Summarizer(cache=FeatureCache(tmp_path_factory.mktemp("cache")))
 
 
 @pytest.fixture(scope="module")

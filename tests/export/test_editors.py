@@ -1,4 +1,4 @@
-"""Every editor's timeline, read back, shows frame by frame what the mp4 shows."""
+"""The timelines, read by OpenTimelineIO, show the same frames as the mp4."""
 
 from __future__ import annotations
 
@@ -22,25 +22,54 @@ from summdiff.video import Clock, FrameIndex
 from summdiff.video._cut import grid_rate
 
 FORMATS = ["otio", "edl", "fcpxml", "fcp7xml"]
-WILD = [0.0, 0.05, 0.09, 0.131, 0.2, 0.21, 0.3, 0.42, 0.45, 0.5, 0.6, 0.633, 0.7, 0.8, 0.85, 0.9, 1.0, 1.4, 1.45, 1.5]
-WILD = WILD + [round(1.5 + time + 0.04, 3) for time in WILD]
-KINDS = {
+VARIABLE_TIMES = [
+    0.0,
+    0.05,
+    0.09,
+    0.131,
+    0.2,
+    0.21,
+    0.3,
+    0.42,
+    0.45,
+    0.5,
+    0.6,
+    0.633,
+    0.7,
+    0.8,
+    0.85,
+    0.9,
+    1.0,
+    1.4,
+    1.45,
+    1.5,
+]
+VARIABLE_TIMES = VARIABLE_TIMES + [round(1.5 + time + 0.04, 3) for time in VARIABLE_TIMES]
+SOURCES = {
     "25": {"fps": 25},
     "23.976": {"fps": Fraction(24000, 1001)},
     "29.97": {"fps": Fraction(30000, 1001)},
     "59.94": {"fps": Fraction(60000, 1001)},
     "60": {"fps": 60},
-    "29.97 in Matroska, whose clock has milliseconds": {"fps": Fraction(30000, 1001), "suffix": ".mkv"},
-    "25 in AVI, which has no display times": {"fps": 25, "suffix": ".avi", "options": {"bf": "0"}},
+    "29.97 in Matroska, with times in milliseconds": {"fps": Fraction(30000, 1001), "suffix": ".mkv"},
+    "25 in AVI, without presentation times": {"fps": 25, "suffix": ".avi", "options": {"bf": "0"}},
     "29.97 in a transport stream": {"fps": Fraction(30000, 1001), "suffix": ".ts"},
-    "15, of which editors know the double": {"fps": 15},
+    "15, half of a standard rate": {"fps": 15},
     "starts late, with B-frames": {"fps": 25, "suffix": ".mkv", "start": 2.0, "options": {"bf": "2"}},
-    "variable": {"times": WILD},
+    "variable": {"times": VARIABLE_TIMES},
 }
 
 
-class Read:
-    """What a reader found: the ranges of source frames of the pictures, where each is in the timeline, and the rate."""
+class ReadTimeline:
+    """A timeline as a reader gives it.
+
+    Attributes:
+        rate: frames per second.
+        clips: (first frame of the source, number of frames, frame of the timeline) of each clip on the video track.
+        path: the source.
+        linked: clips of each audio track.
+        start: first frame of the source by its timecode.
+    """
 
     def __init__(self, rate, clips, *, path=None, linked=None, start=0):
         self.rate, self.clips, self.path, self.linked, self.start = Fraction(rate), clips, path, linked, start
@@ -66,7 +95,7 @@ def from_otio(timeline, *, rate, video=0):
         for t in timeline.tracks
         if t.kind == otio.schema.TrackKind.Audio
     ]
-    return Read(rate, clips, linked=sounds)
+    return ReadTimeline(rate, clips, linked=sounds)
 
 
 def path_of(url):
@@ -107,7 +136,7 @@ def read_fcp7xml(path, rate):
 
 
 def read_fcpxml(path, rate):
-    """Apple's document type definition may not be passed on, so its structure is checked here by hand."""
+    """Read Final Cut Pro XML and check its structure: Apple's document type definition may not be redistributed."""
     root = ET.parse(path).getroot()
     assert (root.tag, root.get("version")) == ("fcpxml", "1.9")
     assert [child.tag for child in root] == ["resources", "library"]
@@ -130,7 +159,7 @@ def read_fcpxml(path, rate):
     for first, count, _ in clips:
         assert first - seconds(asset.get("start")) / frame >= 0
         assert first + count <= (seconds(asset.get("start")) + seconds(asset.get("duration"))) / frame
-    return Read(rate, clips, path=path_of(media.get("src")), start=int(seconds(asset.get("start")) / frame))
+    return ReadTimeline(rate, clips, path=path_of(media.get("src")), start=int(seconds(asset.get("start")) / frame))
 
 
 def seconds(text):
@@ -142,24 +171,24 @@ READERS = {"otio": read_otio, "edl": read_edl, "fcp7xml": read_fcp7xml, "fcpxml"
 
 
 def numbers_of(path, made):
-    """The number of every picture of a video."""
+    """Return the number of every frame of a video."""
     with av.open(str(path)) as container:
         return [made.number(frame.to_ndarray(format="rgb24")) for frame in container.decode(video=0)]
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", SOURCES)
 def test_timelines_and_mp4_agree_frame_by_frame(kind, nasty, summary_of, tmp_path):
-    options = dict(KINDS[kind])
+    options = dict(SOURCES[kind])
     path, film = nasty("a & b \"q\" 's' <x> 100% #1 日本;=" + options.pop("suffix", ".mp4"), **options)
     times = [*film.frame_times, film.duration]
     cuts = [(3, 9), (12, 13), (20, len(film.frame_times) - 3), (len(film.frame_times) - 1, len(film.frame_times))]
     summary = summary_of(path, [(times[first], times[last]) for first, last in cuts])
-    summary = Summary.from_json(summary.to_json())  # as it comes from a file: times to the microsecond
+    summary = Summary.from_json(summary.to_json())  # times rounded to the microsecond
     outputs = save(summary, tmp_path / "out", formats=["mp4", *FORMATS])
     shown = numbers_of(outputs[0], film)
     assert shown == [number for first, last in cuts for number in range(first, last)]
 
-    rates = {"15, of which editors know the double": Fraction(30), "variable": Fraction(24000, 1001)}
+    rates = {"15, half of a standard rate": Fraction(30), "variable": Fraction(24000, 1001)}
     rate = rates.get(kind) or Fraction(options["fps"])
     found = {name: READERS[name](path, rate) for name, path in zip(FORMATS, outputs[1:], strict=True)}
     for name, read in found.items():
@@ -169,7 +198,7 @@ def test_timelines_and_mp4_agree_frame_by_frame(kind, nasty, summary_of, tmp_pat
             sum(count for _, count, _ in read.clips[:n]) for n in range(len(read.clips))
         ], name
 
-    # The picture on display at each frame of the timeline.
+    # The frame of the video on display at each frame of the timeline.
     tolerance = 0.0015
     pictures = [
         [bisect_right(film.frame_times, k / float(rate) + tolerance) - 1 for k in range(first, first + count)]
@@ -177,7 +206,7 @@ def test_timelines_and_mp4_agree_frame_by_frame(kind, nasty, summary_of, tmp_pat
     ]
     for (first, last), part in zip(cuts, pictures, strict=True):
         if kind == "variable":
-            # Never a picture from beside the part, in order, and nothing that lasts a frame of the timeline is lost.
+            # In order, only frames of the part, and every frame that lasts a frame of the timeline.
             assert set(part) <= set(range(first, last)) or last - first == 1
             assert part == sorted(part)
             lasting = {n for n in range(first, last) if times[n + 1] - times[n] > 1.001 / float(rate)}
@@ -188,7 +217,7 @@ def test_timelines_and_mp4_agree_frame_by_frame(kind, nasty, summary_of, tmp_pat
 
 
 def test_a_still_picture_is_in_the_timeline_where_the_part_begins(nasty, summary_of, tmp_path):
-    """Slides: a part begins while one is on display, and the mp4 shows it from there on."""
+    """A part may begin while a slide is on display."""
     path, film = nasty(times=[*(n / 25 for n in range(25)), 4.0, 8.0, 8.04, 8.08], sound=False)
     outputs = save(summary_of(path, [(2.0, 3.0), (3.5, 6.0)]), tmp_path / "out", formats=["mp4", *FORMATS])
     assert numbers_of(outputs[0], film) == [24, 24, 25]
@@ -208,7 +237,7 @@ def test_a_still_picture_is_in_the_timeline_where_the_part_begins(nasty, summary
         (25, "01:00:00:00", "NON-DROP FRAME", "01:00:01:05", "00:00:00:00"),
     ],
 )
-def test_timecode_of_the_source(fps, timecode, mode, first, record, nasty, summary_of, tmp_path):
+def test_timelines_count_by_the_timecode_of_the_source(fps, timecode, mode, first, record, nasty, summary_of, tmp_path):
     path, film = nasty(fps=fps)
     if timecode:
         path = with_timecode(path, timecode)
@@ -234,7 +263,7 @@ def test_timecode_of_the_source(fps, timecode, mode, first, record, nasty, summa
 
 
 def with_timecode(path, timecode):
-    """A copy of an mp4 with a timecode track."""
+    """Return a copy of an mp4 with a timecode track."""
     target = Path(path).with_name("timed & <coded>.mp4")
     with av.open(str(path)) as old, av.open(str(target), "w") as new:
         copies = {stream.index: new.add_stream_from_template(stream) for stream in old.streams}
@@ -246,8 +275,8 @@ def with_timecode(path, timecode):
     return target
 
 
-def test_dropped_numbers_stay_right_for_an_hour(nasty, summary_of, tmp_path):
-    """Record times add up over parts: the minute and the ten minutes, where numbers are dropped and where not."""
+def test_no_numbers_are_dropped_at_the_tenth_minute(nasty, summary_of, tmp_path):
+    """Numbers are dropped at each minute except every tenth."""
     path, film = nasty(fps=Fraction(30000, 1001))
     path = with_timecode(path, "00:09:58;02")
     summary = summary_of(path, [(film.frame_times[57], film.frame_times[60])])
@@ -294,7 +323,7 @@ def test_sound_is_linked_to_its_pictures(nasty, summary_of, tmp_path):
     assert (asset.get("hasAudio"), asset.get("audioChannels"), asset.get("audioRate")) == ("1", "2", "48000")
 
 
-def test_one_channel_of_sound_is_one(nasty, summary_of, tmp_path):
+def test_mono_sound_has_one_channel(nasty, summary_of, tmp_path):
     path, _ = nasty(sound_layout="mono")
     edl, fcp7 = save(summary_of(path, [(1.0, 2.0)]), tmp_path / "out", formats=["edl", "fcp7xml"])
     assert edl.read_text(encoding="utf-8").split("\n")[3].split()[2] == "B"
@@ -311,7 +340,7 @@ def test_a_video_without_sound_has_none_in_its_timelines(nasty, summary_of, tmp_
     assert ET.parse(fcp7).getroot().find(".//link") is None
 
 
-def test_turned_video_and_wide_pixels_are_as_people_see_them(nasty, summary_of, tmp_path):
+def test_rotation_and_pixel_aspect_are_applied_to_the_size(nasty, summary_of, tmp_path):
     path, _ = nasty(rotation=90, size=(108, 192), pixel_aspect=Fraction(4, 3))
     fcpxml, fcp7 = save(summary_of(path, [(1.0, 2.0)]), tmp_path / "out", formats=["fcpxml", "fcp7xml"])
     form = ET.parse(fcpxml).getroot().find("resources/format")
@@ -319,8 +348,8 @@ def test_turned_video_and_wide_pixels_are_as_people_see_them(nasty, summary_of, 
     assert ET.parse(fcp7).getroot().findtext(".//format/samplecharacteristics/height") == "256"
 
 
-def test_final_cut_xml_is_read_by_its_adapter(nasty, summary_of, tmp_path):
-    """The adapter knows whole rates only; of those it reads what was meant."""
+def test_fcpxml_is_read_by_its_adapter(nasty, summary_of, tmp_path):
+    """The adapter supports only whole rates."""
     path, _ = nasty()
     (fcpxml,) = save(summary_of(path, [(0.4, 1.2), (2.0, 3.0)]), tmp_path / "out", formats=["fcpxml"])
     found = otio.adapters.read_from_file(str(fcpxml), "fcpx_xml")
@@ -333,12 +362,12 @@ def test_final_cut_xml_is_read_by_its_adapter(nasty, summary_of, tmp_path):
     ("stem", "name"),
     [("my talk (final)", "MYTALKFI"), ("日本", "AX"), ("a", "A"), ("Ünïcode-7", "NCODE7")],
 )
-def test_reels_fit_the_format(stem, name):
+def test_a_reel_has_up_to_eight_capital_letters_and_digits(stem, name):
     assert reel_name(stem) == name
 
 
-def test_a_thousand_parts(nasty, summary_of, tmp_path):
-    """Numbers of events go on past 999, and nothing drifts."""
+def test_a_thousand_parts_stay_exact(nasty, summary_of, tmp_path):
+    """Event numbers go on past 999, and record times do not drift."""
     path, film = nasty(fps=60, scenes=[(34.0, "forest")], size=(32, 32), sound=False)
     chosen = [(film.frame_times[n], film.frame_times[n + 1]) for n in range(0, 2040, 2)]
     outputs = save(summary_of(path, chosen), tmp_path / "out", formats=FORMATS)
@@ -355,7 +384,7 @@ def test_a_thousand_parts(nasty, summary_of, tmp_path):
         (26, Fraction(30000, 1001)), (30.4, 48), (12, Fraction(24000, 1001)), (240, 60),
     ],
 )  # fmt: skip
-def test_a_variable_rate_gets_the_nearest_that_editors_know_else_the_next_above(average, rate):
+def test_a_variable_rate_becomes_the_nearest_standard_rate_or_the_next_above(average, rate):
     index = FrameIndex(
         ticks=np.sort(np.random.default_rng(0).integers(0, 100_000, size=100)),
         end=round(100 * 1000 / average),
