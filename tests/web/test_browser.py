@@ -128,7 +128,7 @@ def test_from_upload_to_export(ready, film, tmp_path):
         until(page, f"document.querySelectorAll('[data-shots] li')[{banned}].ariaSelected === 'false'")
     assert page.locator(".chip").count() == 1 + (banned is not None)
 
-    # Ask again: a second version, sampled under the wishes, is shown.
+    # Ask again: a second version, computed under the constraints, is shown.
     page.click("[data-ask]")
     page.wait_for_selector(".version[aria-pressed='true']:nth-child(2)", timeout=30_000)
     assert out in lit(page)
@@ -347,8 +347,8 @@ def test_times_count_from_the_first_frame_if_sound_starts_earlier(page, make_vid
 
 
 def test_the_list_of_shots_can_always_be_reached_by_keyboard(ready):
-    for name in ("chosen", "wished", "all"):
-        ready.click(f".filter:nth-child({['all', 'chosen', 'wished'].index(name) + 1})")
+    for name in ("chosen", "constrained", "all"):
+        ready.click(f".filter:nth-child({['all', 'chosen', 'constrained'].index(name) + 1})")
         shown = ready.locator("[data-shots] li:visible").count()
         assert ready.locator("[data-shots] li[tabindex='0']:visible").count() == min(shown, 1), name
         assert ready.locator("[data-shots] li[tabindex='0']").count() <= 1

@@ -1,4 +1,4 @@
-// What the page asks the server: see docs/studio.md for the HTTP API.
+// Requests to the server; docs/studio.md describes the HTTP API.
 
 const ENDED = 'This session is over. Open the address that `summdiff serve` has printed, or reload the page.';
 
@@ -36,9 +36,9 @@ export const api = {
   addLocal: (path) => ask('POST', '/videos/local', { path }),
   remove: (video) => ask('DELETE', `/videos/${video}`),
   analyze: (video) => ask('POST', `/videos/${video}/analysis`),
-  select: (video, wishes) => ask('POST', `/videos/${video}/selection`, wishes),
-  addVersion: (video, wishes) => ask('POST', `/videos/${video}/versions`, wishes),
-  exportFiles: (video, wishes) => ask('POST', `/videos/${video}/exports`, wishes),
+  select: (video, request) => ask('POST', `/videos/${video}/selection`, request),
+  addVersion: (video, request) => ask('POST', `/videos/${video}/versions`, request),
+  exportFiles: (video, request) => ask('POST', `/videos/${video}/exports`, request),
   cancel: (job) => ask('POST', `/jobs/${job}/cancel`),
 };
 
@@ -47,9 +47,9 @@ export const filmstripAddress = (video) => `/api/videos/${video}/filmstrip`;
 export const archiveAddress = (video, job) => `/api/videos/${video}/exports/${job}`;
 export const fileAddress = (video, job, number) => `/api/videos/${video}/exports/${job}/${number}`;
 
-/** Send a file, with progress: returns {done: Promise of the video, cancel()}. */
+/** Upload a file and report its progress; returns {done: promise of the video, cancel()}. */
 export function upload(file, onProgress) {
-  const request = new XMLHttpRequest(); // fetch cannot tell how much was sent
+  const request = new XMLHttpRequest(); // fetch cannot report upload progress
   const done = new Promise((resolve, reject) => {
     request.open('POST', `/api/videos?name=${encodeURIComponent(file.name)}`);
     for (const [name, value] of Object.entries(CHANGE)) request.setRequestHeader(name, value);
@@ -68,8 +68,8 @@ export function upload(file, onProgress) {
 }
 
 /**
- * Follow the session: `onSession` is called now and after every change, `onLost(sentence)` while nothing comes.
- * A page that is hidden does not listen: browsers open only six connections to a server, for all its pages together.
+ * Follow the session: calls `onSession` at once and after every change, and `onLost(sentence)` while disconnected.
+ * A hidden page disconnects, because browsers open only six connections to a server for all pages together.
  */
 export function follow(onSession, onLost) {
   let source = null;

@@ -1,8 +1,8 @@
-// The scale of the length slider: logarithmic, so that short summaries of long films can be set as finely as long ones.
+// The scale of the length slider: logarithmic, so that short lengths can be set as finely as long ones.
 
 const STEPS = 1000;
 
-/** The least share of a video that can be asked for: a second or a two-hundredth. */
+/** The smallest share of a video that can be set: one second, at least 0.5%. */
 export function leastShare(duration) {
   return Math.min(0.5, Math.max(0.005, 1 / duration));
 }

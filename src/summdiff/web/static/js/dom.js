@@ -1,11 +1,11 @@
-// Small helpers for the page's elements. Text always goes in as text, never as markup.
+// Helpers for elements of the page. Text is always inserted as text, never as markup.
 
 /** The first element in `root` with the attribute `data-<name>`. */
 export function part(root, name) {
   return root.querySelector(`[data-${name}]`);
 }
 
-/** A fresh copy of a template's single element. */
+/** A copy of the only element in a template. */
 export function copyOf(template) {
   return document.getElementById(template).content.firstElementChild.cloneNode(true);
 }
@@ -32,7 +32,7 @@ export function icon(name) {
   return svg;
 }
 
-/** Change the symbol, the tip and the spoken name of a button. */
+/** Change a button's symbol, tooltip and accessible name. */
 export function relabel(button, symbol, text, key) {
   button.querySelector('use').setAttribute('href', `#i-${symbol}`);
   button.title = key ? `${text} (${key})` : text;
@@ -40,7 +40,7 @@ export function relabel(button, symbol, text, key) {
   if (spoken) spoken.textContent = text;
 }
 
-/** Make a canvas as sharp as the screen; returns its context, scaled to CSS pixels, and its size. */
+/** Match a canvas to the resolution of the screen; returns its context, scaled to CSS pixels. */
 export function sharp(canvas, width, height) {
   const ratio = Math.min(window.devicePixelRatio || 1, 2);
   const across = Math.max(1, Math.round(width * ratio));
@@ -54,7 +54,7 @@ export function sharp(canvas, width, height) {
   return context;
 }
 
-const colours = new Map(); // asking the style sheet costs more than drawing a shot
+const colours = new Map(); // reading the style sheet takes longer than drawing a shot
 
 /** A colour of the style sheet, by the name of its variable. */
 export function colour(name) {
@@ -63,7 +63,7 @@ export function colour(name) {
   return colours.get(name);
 }
 
-/** Look colours up anew: light has become dark, or the other way round. */
+/** Read colours from the style sheet again, after a change of theme. */
 export function forgetColours() {
   colours.clear();
 }
@@ -80,7 +80,7 @@ export function toast(text, kind = 'info') {
   setTimeout(() => item.remove(), kind === 'error' ? 12000 : 5000);
 }
 
-/** Say something to screen readers only. */
+/** Announce a text to screen readers. */
 export function speak(text) {
   document.getElementById('spoken').textContent = text;
 }

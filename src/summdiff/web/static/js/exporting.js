@@ -1,4 +1,4 @@
-// The export dialog: choose formats, watch them being written, download the files.
+// The export dialog: choose formats, follow the progress, download the files.
 
 import { api, archiveAddress, fileAddress } from './api.js';
 import { make, part, toast } from './dom.js';
@@ -11,13 +11,13 @@ export class Exporting {
     this.dialog = document.getElementById('export-dialog');
     part(this.dialog, 'write').addEventListener('click', () => this.#write());
     this.checked = new Set(['mp4']);
-    this.items = new Map(); // film, job and state -> what stands for it in the list
+    this.items = new Map(); // video, job and state -> element of the list
   }
 
-  /** Open for a film; `wishes()` gives what is to be written. */
-  open({ video, formats, unavailableFormats, choice, wishes }) {
+  /** Open for a video; `selection()` returns the selection to export. */
+  open({ video, formats, unavailableFormats, choice, selection }) {
     this.video = video;
-    this.wishes = wishes;
+    this.selection = selection;
     part(this.dialog, 'what').textContent =
       `${clock(choice.seconds)} in ${plural(choice.parts.length, 'part')} of “${video.title}”`;
     this.#offer(formats);
@@ -28,12 +28,12 @@ export class Exporting {
     this.dialog.showModal();
   }
 
-  /** Show the jobs of the film. */
+  /** Show the jobs of the video. */
   update(video) {
     if (this.video?.id !== video.id) return;
     this.video = video;
     part(this.dialog, 'written').hidden = video.exports.length === 0;
-    // What is there stays, so that nothing is taken away from under a finger or the focus; only bars move on.
+    // Elements are kept, so that nothing disappears under a finger or the focus; only progress bars change.
     const before = this.items;
     this.items = new Map(
       video.exports.map((job) => {
@@ -109,7 +109,7 @@ export class Exporting {
       return;
     }
     try {
-      await api.exportFiles(this.video.id, { ...this.wishes(), formats });
+      await api.exportFiles(this.video.id, { ...this.selection(), formats });
     } catch (error) {
       toast(error.message, 'error');
     }

@@ -1,4 +1,4 @@
-// The filmstrip: one sheet of small pictures, each of an equal stretch of the film.
+// The filmstrip: one image of thumbnails, each for an equal stretch of the video.
 
 export class Filmstrip {
   constructor(address, layout, onLoad) {
@@ -12,12 +12,12 @@ export class Filmstrip {
     this.image.src = address;
   }
 
-  /** Width of a picture by its height. */
+  /** Width of a thumbnail divided by its height. */
   get aspect() {
     return this.layout.width / this.layout.height;
   }
 
-  /** Draw the picture of a time, cut so that it fills the rectangle. */
+  /** Draw the thumbnail of a time, cropped to fill the rectangle. */
   draw(context, seconds, x, y, width, height) {
     if (!this.ready) return;
     const { count, columns, width: w, height: h } = this.layout;

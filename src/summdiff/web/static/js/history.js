@@ -1,22 +1,22 @@
-// What was decided about a film, with undo and redo. States are plain values that are never changed:
+// The user's decisions about a video, with undo and redo. States are immutable:
 // {version, budget, pins: [shot…], bans: [shot…], alternative: null or its place}.
 
 const MOST = 200;
 
 export class History {
-  /** `key` is where the browser keeps it over a reload of the page. */
+  /** `key` names the entry of session storage that survives a reload. */
   constructor(key, first, onChange) {
     this.key = key;
     this.onChange = onChange;
     this.past = [];
     this.future = [];
     this.present = first;
-    this.held = null; // the state before a drag that is under way
+    this.held = null; // the state before the current drag
     try {
       const kept = JSON.parse(sessionStorage.getItem(key));
       if (kept?.present) ({ past: this.past, present: this.present, future: this.future } = kept);
     } catch {
-      // Nothing was kept, or nothing may be: the film simply starts anew.
+      // Nothing was stored, or storage is forbidden: start without history.
     }
   }
 
@@ -28,7 +28,7 @@ export class History {
     return this.future.length > 0;
   }
 
-  /** Change the present; one step of undo. */
+  /** Change the present state as one step of undo. */
   change(changes) {
     this.settle();
     const next = { ...this.present, ...changes };
@@ -38,7 +38,7 @@ export class History {
     this.#become(next);
   }
 
-  /** Change the present within a drag: all of it is one step of undo, which `settle` ends. */
+  /** Change the present state during a drag, which is one step of undo and ends with `settle`. */
   drag(changes) {
     this.held ??= this.present;
     this.#become({ ...this.present, ...changes });
@@ -76,7 +76,7 @@ export class History {
         const { past, present, future } = this;
         sessionStorage.setItem(this.key, JSON.stringify({ past, present, future }));
       } catch {
-        // A full or forbidden store only costs the undo steps after a reload.
+        // Without storage, only the history after a reload is lost.
       }
     }
     this.onChange(next);

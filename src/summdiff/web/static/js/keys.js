@@ -1,4 +1,4 @@
-// The keyboard: what each key does, in one table that the help dialog shows as well.
+// Keyboard shortcuts, in a table that the help dialog shows as well.
 
 import { make, part } from './dom.js';
 
@@ -27,7 +27,7 @@ export function fillHelp(dialog) {
   part(dialog, 'keys').replaceChildren(...rows);
 }
 
-/** Call the studio's actions for keys, unless something else has the keyboard. */
+/** Call the studio's actions for keys, except in dialogs and text fields. */
 export function listen(actions) {
   document.addEventListener('keydown', (event) => {
     if (event.defaultPrevented || document.querySelector('dialog[open]')) return;

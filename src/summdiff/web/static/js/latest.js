@@ -1,4 +1,4 @@
-// One request at a time; of those that come meanwhile only the latest is made.
+// Makes one request at a time; of requests that arrive meanwhile, only the latest is made.
 
 export class Latest {
   constructor(request) {
@@ -7,7 +7,7 @@ export class Latest {
     this.waiting = null;
   }
 
-  /** Ask with these arguments, unless a later call overtakes this one. */
+  /** Request with these arguments, unless a later call replaces them. */
   async ask(...asked) {
     if (this.busy) {
       this.waiting = asked;
@@ -26,7 +26,7 @@ export class Latest {
     }
   }
 
-  /** Forget what waits. */
+  /** Drop the waiting request. */
   clear() {
     this.waiting = null;
   }

@@ -1,4 +1,4 @@
-// The page: follows the session, shows the film that is open, lets videos in.
+// The page: follows the session, shows the open video, uploads files.
 
 import { api, follow, upload } from './api.js';
 import { forgetColours, icon, make, toast } from './dom.js';
@@ -12,14 +12,14 @@ import { workingPage } from './working.js';
 const main = document.getElementById('main');
 const byId = (id) => document.getElementById(id);
 const exporting = new Exporting();
-const uploads = new Map(); // key -> {title, share, cancel}, in the order in which they are sent
-let underway = null; // key: one at a time, since a browser has few connections and the page needs some itself
+const uploads = new Map(); // key -> {title, share, cancel}, in the order of sending
+let uploading = null; // key of the current upload: one at a time, because browsers have few connections per server
 let session = null;
 let shown = { kind: '', id: '', view: null };
-let open = decodeURIComponent(location.hash.slice(1)); // the film that is open
+let open = decodeURIComponent(location.hash.slice(1)); // id of the open video
 let lost = false;
 
-// Light and dark --------------------------------------------------------------------------------------------------------
+// Theme ----------------------------------------------------------------------------------------------------------------
 
 function setTheme(theme) {
   if (theme) document.documentElement.dataset.theme = theme;
@@ -33,7 +33,7 @@ function repaint() {
 try {
   setTheme(localStorage.getItem('summdiff:theme'));
 } catch {
-  // Then it is as the system has it.
+  // Storage is forbidden: use the system's theme.
 }
 byId('theme').addEventListener('click', () => {
   const dark = matchMedia('(prefers-color-scheme: dark)').matches;
@@ -43,12 +43,12 @@ byId('theme').addEventListener('click', () => {
   try {
     localStorage.setItem('summdiff:theme', next);
   } catch {
-    // It lasts until the page is closed.
+    // Storage is forbidden: the choice lasts until the page is closed.
   }
 });
 matchMedia('(prefers-color-scheme: dark)').addEventListener('change', repaint);
 
-// Letting videos in -----------------------------------------------------------------------------------------------------
+// Adding videos ---------------------------------------------------------------------------------------------------------
 
 function addFiles(files) {
   for (const file of files) {
@@ -67,23 +67,23 @@ function addFiles(files) {
   send();
 }
 
-/** Send the next file that waits. */
+/** Upload the next waiting file. */
 function send() {
   tabs();
-  if (underway !== null || !uploads.size) return;
+  if (uploading !== null || !uploads.size) return;
   const [key, entry] = uploads.entries().next().value;
-  underway = key;
+  uploading = key;
   const { done, cancel } = upload(entry.file, (share) => {
     entry.share = share;
     tabs();
   });
   entry.cancel = cancel;
   done
-    .then((video) => (open ? toast(`“${entry.title}” is here.`) : go(video.id))) // never away from what is worked on
+    .then((video) => (open ? toast(`“${entry.title}” is here.`) : go(video.id))) // never leave the open video
     .catch((error) => error.message && toast(error.message, 'error'))
     .finally(() => {
       uploads.delete(key);
-      underway = null;
+      uploading = null;
       send();
     });
 }
@@ -109,7 +109,7 @@ const ways = {
 };
 setUpDrop(byId('add-dialog').querySelector('[data-drop]'), ways);
 
-let over = 0; // elements that a dragged file is over, one inside the other
+let over = 0; // nested elements under the dragged file
 const veil = byId('drop-veil');
 const dragsFile = (event) => [...(event.dataTransfer?.types || [])].includes('Files');
 addEventListener('dragenter', (event) => {
@@ -132,7 +132,7 @@ addEventListener('drop', (event) => {
 });
 addEventListener('beforeunload', (event) => uploads.size && event.preventDefault());
 
-// Films -----------------------------------------------------------------------------------------------------------------
+// Videos ----------------------------------------------------------------------------------------------------------------
 
 function go(id) {
   open = id;
@@ -159,7 +159,7 @@ async function remove(id) {
   }
 }
 
-/** Draw the row of films at the top. */
+/** Draw the row of videos at the top. */
 function tabs() {
   const row = byId('films');
   const videos = session?.videos || [];
@@ -190,7 +190,7 @@ function tabs() {
       icon('close'),
     );
     away.addEventListener('click', () => uploads.get(key)?.cancel());
-    const state = key === underway ? percent(share) : 'waiting';
+    const state = key === uploading ? percent(share) : 'waiting';
     const bar = make('progress', { max: 1, value: share, 'aria-label': `Upload of ${title}` });
     return make(
       'div',
@@ -203,7 +203,7 @@ function tabs() {
   const key = JSON.stringify([
     open,
     videos.map((v) => [v.id, v.analysis?.state, v.versions]),
-    [...uploads].map(([k, u]) => [k, k === underway, percent(u.share)]),
+    [...uploads].map(([k, u]) => [k, k === uploading, percent(u.share)]),
   ]);
   if (row.dataset.key === key) return;
   row.dataset.key = key;
@@ -216,7 +216,7 @@ function tabs() {
   row.querySelector('[aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
 }
 
-/** Show what belongs in the middle of the page. */
+/** Show the start page, the progress of an analysis, or the studio. */
 function show() {
   tabs();
   if (!session) return;
@@ -254,7 +254,7 @@ function openExport() {
     formats: session.formats,
     unavailableFormats: session.unavailable_formats,
     choice: view.choice,
-    wishes: () => view.exported(),
+    selection: () => view.exportSelection(),
   });
 }
 
@@ -270,7 +270,7 @@ byId('help').addEventListener('click', openHelp);
 fillHelp(byId('help-dialog'));
 listen(() => (shown.kind === 'studio' ? shown.view.actions : null));
 
-// A click beside a dialog closes it.
+// A click outside a dialog closes it.
 for (const dialog of document.querySelectorAll('dialog')) {
   dialog.addEventListener('click', (event) => event.target === dialog && dialog.close());
 }

@@ -1,4 +1,4 @@
-// The panel beside the player: the length, the wishes, asking again, and the alternatives.
+// The panel beside the player: length, constraints, new versions, and alternatives.
 
 import { leastShare, placeOf, shareAt } from './budget.js';
 import { colour, icon, make, part, sharp } from './dom.js';
@@ -9,7 +9,7 @@ const GAP = 4;
 
 export class Panel {
   /**
-   * `on` has drag(share), settle(), budget(share), unwish(shot), ask(), cancelNewVersion(), useVersion(number),
+   * `on` has drag(share), settle(), budget(share), release(shot), ask(), cancelNewVersion(), useVersion(number),
    * useAlternative(place or null), seek(seconds).
    */
   constructor(root, on) {
@@ -39,13 +39,13 @@ export class Panel {
     this.filmstrip = filmstrip;
   }
 
-  /** Draw the alternatives anew: colours have changed, or the filmstrip has come. */
+  /** Redraw the alternatives after a change of colours or of the filmstrip. */
   redraw() {
     this.alternativesKey = '';
     if (this.last) this.update(this.last);
   }
 
-  /** Show what the present state is; `choice` is what is chosen under it. */
+  /** Show the present state; `choice` is its selection. */
   update(now) {
     this.last = now;
     const { state, choice, versions, asked } = now;
@@ -60,7 +60,7 @@ export class Panel {
     part(this.root, 'of').textContent =
       `of ${clock(duration)} · ${percent(choice.seconds / duration)} · ${plural(choice.parts.length, 'part')}`;
     if (document.activeElement !== this.allowed) this.allowed.value = clock(state.budget * duration);
-    this.#wishes(state, asked);
+    this.#constraints(state, asked);
     this.#versions(state, versions);
     this.#alternatives(state, choice, asked);
   }
@@ -71,7 +71,7 @@ export class Panel {
     if (line.textContent !== text) line.textContent = text;
   }
 
-  /** Show the job that asks again, or that there is none. */
+  /** Show the job that computes a new version; null if there is none. */
   asking(job) {
     const running = job && (job.state === 'waiting' || job.state === 'running');
     part(this.root, 'asking').hidden = !running;
@@ -90,7 +90,7 @@ export class Panel {
     else this.problem(`“${this.allowed.value}” is not a time: write it like 90 or 1:30.`);
   }
 
-  #wishes(state, asked) {
+  #constraints(state, asked) {
     const chip = (place, kind) => {
       const shot = this.version.shots[place];
       const name = `Shot ${place + 1} · ${clock(shot.start)}`;
@@ -102,7 +102,7 @@ export class Panel {
         { className: 'icon', title: verb, 'aria-label': `${verb} shot ${place + 1}` },
         icon('close'),
       );
-      away.addEventListener('click', () => this.on.unwish(place));
+      away.addEventListener('click', () => this.on.release(place));
       return make('li', { className: `chip ${kind}` }, go, away);
     };
     const key = JSON.stringify([state.pins, state.bans]);
@@ -132,13 +132,13 @@ export class Panel {
     this.versionsKey = key;
     box.hidden = versions.length < 2;
     box.replaceChildren(
-      ...versions.map(({ number, wishes }) => {
+      ...versions.map(({ number, constraints }) => {
         const text = `Version ${number + 1}`;
         const button = make(
           'button',
           {
             className: 'version',
-            title: wishes ? `${text}: with ${plural(wishes, 'wish').replace('wishs', 'wishes')}` : `${text}: free`,
+            title: constraints ? `${text}: with ${plural(constraints, 'wish').replace('wishs', 'wishes')}` : `${text}: free`,
             'aria-pressed': String(number === state.version),
           },
           text,
@@ -155,7 +155,8 @@ export class Panel {
       { main: true, selection: state.alternative === null ? choice.parts : version.selection.parts },
       ...version.alternatives,
     ];
-    const key = JSON.stringify([version.version, state.alternative, asked, state.alternative === null ? choice.parts : 0]);
+    const parts = state.alternative === null ? choice.parts : 0;
+    const key = JSON.stringify([version.version, state.alternative, asked, parts]);
     if (this.alternativesKey === key) return;
     this.alternativesKey = key;
     if (this.builtFor !== version) {
@@ -180,7 +181,7 @@ export class Panel {
     part(this.root, 'outdated').hidden = asked || !version.alternatives.length;
     shown.forEach((each, place) => {
       const button = this.alternatives.children[place];
-      button.disabled = !each.main && !asked; // it may have what is banned by now
+      button.disabled = !each.main && !asked; // it may contain shots that are banned now
       const used = (each.main && state.alternative === null) || state.alternative === place - 1;
       button.setAttribute('aria-pressed', String(used));
       const seconds = each.selection.reduce((sum, [start, end]) => sum + end - start, 0);
@@ -194,7 +195,7 @@ export class Panel {
     });
   }
 
-  /** A summary in a picture: where its parts lie, and what the longest of them show. */
+  /** Draw a summary: the positions of its parts, and thumbnails of the longest. */
   #portray(canvas, selection) {
     const { clientWidth: width, clientHeight: height } = canvas;
     const { duration } = this.version;

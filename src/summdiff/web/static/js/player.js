@@ -1,11 +1,11 @@
-// The player: the browser's own where it can play the film, else still pictures from the filmstrip on a clock of ours.
-// Either way there is a playhead, and playing only the summary skips what is not in it.
+// The player: the browser's own if it can play the video, else stills from the filmstrip with a clock of our own.
+// Both have a playhead, and both can play only the summary.
 
 const NEAR_END = 0.04; // seconds: browsers stop a little before the end of a part
 
 export class Player {
-  /** `onTime(seconds)` while time passes, `onState()` when it starts, stops, or turns out not to play. All times count
-      from the first picture, which comes `late` seconds after the file's beginning, from which browsers count. */
+  /** Calls `onTime(seconds)` during playback and `onState()` when it starts, stops or fails. All times count from the
+      first frame, which a browser displays at `startInPlayer` seconds of its own clock. */
   constructor({ video, address, duration, startInPlayer, onTime, onState }) {
     this.video = video;
     this.duration = duration;
@@ -14,7 +14,7 @@ export class Player {
     this.onState = onState;
     this.parts = [];
     this.summaryOnly = false;
-    this.stills = false; // the browser cannot play this film
+    this.stills = false; // the browser cannot play this video
     this.clock = { time: 0, playing: false, last: 0 };
     video.addEventListener('loadedmetadata', () => {
       if (!video.videoWidth) this.#useStills();
@@ -23,7 +23,7 @@ export class Player {
     for (const event of ['play', 'pause', 'ended', 'volumechange']) video.addEventListener(event, () => this.onState());
     video.addEventListener('seeking', () => this.onTime(this.time));
     video.addEventListener('seeked', () => this.onTime(this.time));
-    // In a tab that is not seen there are no animation frames, but the film plays on.
+    // Hidden tabs have no animation frames, but playback continues.
     video.addEventListener('timeupdate', () => this.summaryOnly && this.playing && this.#skip());
     video.src = address;
     this.frame = requestAnimationFrame(this.#tick);
@@ -69,7 +69,7 @@ export class Player {
     try {
       await this.video.play();
     } catch {
-      this.onState(); // the browser may refuse, or the film was changed meanwhile
+      this.onState(); // the browser may refuse, or the video changed meanwhile
     }
   }
 
@@ -105,7 +105,7 @@ export class Player {
     this.onTime(this.time);
   };
 
-  /** Jump over what is not in the summary; stop after its last part. */
+  /** Skip parts that are not in the summary, and stop after its last part. */
   #skip() {
     if (!this.parts.length || this.video.seeking) return;
     const time = this.time;

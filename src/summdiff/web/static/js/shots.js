@@ -1,13 +1,13 @@
-// The shots as cards. For the keyboard the list is one stop: arrows go from shot to shot, P pins, X bans.
+// The shots as cards. The list is one tab stop; arrow keys go from shot to shot, P pins, X bans.
 
 import { icon, make, sharp } from './dom.js';
 import { clock, percent, plural } from './words.js';
 
-const MANY = 80; // shots; of more than that only those in the summary are listed at first
+const MANY = 80; // shots; longer lists show only those in the summary at first
 const FILTERS = [
   ['all', 'All'],
   ['chosen', 'In the summary'],
-  ['wished', 'Pinned or banned'],
+  ['constrained', 'Pinned or banned'],
 ];
 
 export class ShotList {
@@ -33,7 +33,7 @@ export class ShotList {
       else this.on.seek(this.version.shots[place].start);
     });
     this.list.addEventListener('keydown', (event) => this.#key(event));
-    // Pictures are drawn when a card comes into view: a long film has hundreds.
+    // Thumbnails are drawn when a card becomes visible, because a long video has hundreds.
     this.seen = new IntersectionObserver(
       (entries) => entries.filter((entry) => entry.isIntersecting).forEach((entry) => this.#paint(entry.target)),
       { rootMargin: '200px' },
@@ -94,15 +94,15 @@ export class ShotList {
       const bar = card.querySelector('.card-score');
       bar.firstElementChild.style.width = `${(100 * shot.score) / most}%`;
       bar.title = `importance ${shot.score.toFixed(2)}, chosen in ${percent(shot.probability)} of samples`;
-      const wish = pinned.has(place) ? ', pinned' : banned.has(place) ? ', banned' : '';
+      const constraint = pinned.has(place) ? ', pinned' : banned.has(place) ? ', banned' : '';
       card.setAttribute(
         'aria-label',
         `Shot ${place + 1} · ${clock(shot.start)}, ${(shot.end - shot.start).toFixed(1)} seconds, ` +
-          `importance ${shot.score.toFixed(2)}, ${lit.has(place) ? 'in the summary' : 'not in the summary'}${wish}`,
+          `importance ${shot.score.toFixed(2)}, ${lit.has(place) ? 'in the summary' : 'not in the summary'}${constraint}`,
       );
     });
     this.#enter();
-    const counts = { all: this.cards.length, chosen: lit.size, wished: pinned.size + banned.size };
+    const counts = { all: this.cards.length, chosen: lit.size, constrained: pinned.size + banned.size };
     FILTERS.forEach(([name, text], place) => {
       this.filters[place].textContent = `${text} ${counts[name]}`;
       this.filters[place].setAttribute('aria-label', `${text}: ${plural(counts[name], 'shot')}`);
@@ -125,10 +125,11 @@ export class ShotList {
     this.#enter();
   }
 
-  /** Let Tab enter the list at the shot at the playhead, or at the nearest that the filter shows. */
+  /** Make the shot at the playhead the tab stop, or the nearest one that the filter shows. */
   #enter() {
     const away = (card) => Math.abs(Number(card.dataset.place) - this.current);
-    const near = this.cards.filter((card) => this.#passes(card)).reduce((a, b) => (a && away(a) <= away(b) ? a : b), null);
+    const passing = this.cards.filter((card) => this.#passes(card));
+    const near = passing.reduce((a, b) => (a && away(a) <= away(b) ? a : b), null);
     if (this.entry === near) return;
     if (this.entry) this.entry.tabIndex = -1;
     if (near) near.tabIndex = 0;

@@ -1,9 +1,9 @@
-// The ways in: dropping, choosing or naming a video. And the picture on the empty page: noise that becomes a curve.
+// Adding a video by drop, file dialog or path, and the animation of the start page: noise that becomes a curve.
 
 import { colour, copyOf, part, sharp } from './dom.js';
 import { bytes } from './words.js';
 
-/** Make a drop box (on the start page or in the dialog) work. `on` has pick(), path(text). */
+/** Connect a drop box (on the start page or in the dialog). `on` has pick() and path(text). */
 export function setUpDrop(box, on) {
   part(box, 'pick').addEventListener('click', on.pick);
   const form = part(box, 'path');
@@ -14,7 +14,7 @@ export function setUpDrop(box, on) {
   });
 }
 
-/** Show what this session may do. */
+/** Show the limits of this session. */
 export function limitDrop(box, session) {
   part(box, 'path').hidden = !session.typed_paths;
   part(box, 'limits').textContent = `Most video files work, up to ${bytes(session.max_upload)}.`;
@@ -31,7 +31,7 @@ const POINTS = 72;
 const SECONDS = 5; // from noise to curve
 const REST = 3.5;
 
-/** What the model does, in a picture: from noise to a curve, whose best moments then light up. */
+/** Animate the model: noise becomes a curve, and its best moments light up. */
 class Denoising {
   constructor(canvas) {
     this.canvas = canvas;
@@ -73,7 +73,7 @@ class Denoising {
     if (!width) return;
     const context = sharp(this.canvas, width, height);
     context.clearRect(0, 0, width, height);
-    const steps = 10; // it comes in steps, as the sampling does, each gliding into the next
+    const steps = 10; // in steps, like the sampling
     const at = Math.min(passed / SECONDS, 1) * steps;
     const eased = (Math.floor(at) + Math.min(1, (at % 1) * 1.6)) / steps;
     const left = (1 - Math.min(eased, 1)) ** 1.6;

@@ -1,6 +1,6 @@
-// One film in the studio: joins the player, the timeline, the panel and the list of shots around one present state.
+// A video in the studio: connects the player, the timeline, the panel and the list of shots to one state.
 
-import { api, mediaAddress, filmstripAddress } from './api.js';
+import { api, filmstripAddress, mediaAddress } from './api.js';
 import { copyOf, part, relabel, sharp, speak, toast } from './dom.js';
 import { History, same } from './history.js';
 import { Latest } from './latest.js';
@@ -12,7 +12,7 @@ import { Timeline } from './timeline.js';
 import { clock, coding, percent } from './words.js';
 
 export class Studio {
-  /** `onHistory(canUndo, canRedo)` after every change; `openExport()` opens the dialog. */
+  /** Calls `onHistory(canUndo, canRedo)` after every change; `openExport()` and `openHelp()` open dialogs. */
   constructor(video, { onHistory, openExport, openHelp }) {
     this.video = video;
     this.onHistory = onHistory;
@@ -20,7 +20,6 @@ export class Studio {
     this.openHelp = openHelp;
     this.page = copyOf('tpl-studio');
     this.versions = new Map(); // number -> version
-    this.wanted = video.versions - 1; // the version that is shown as soon as it is here
     this.choice = null;
     this.selecting = new Latest((state, began) => this.#select(state, began));
   }
@@ -38,8 +37,8 @@ export class Studio {
 
     const on = {
       seek: (seconds) => this.player.seek(seconds),
-      pin: (shot) => this.#wish('pins', shot),
-      ban: (shot) => this.#wish('bans', shot),
+      pin: (shot) => this.#toggle('pins', shot),
+      ban: (shot) => this.#toggle('bans', shot),
     };
     this.timeline = new Timeline(part(this.page, 'track').closest('.timeline'), on);
     this.shots = new ShotList(this.page, on);
@@ -48,7 +47,7 @@ export class Studio {
       drag: (budget) => this.history.drag({ budget: this.#fitting(budget), alternative: null }),
       settle: () => this.history.settle(),
       budget: (budget) => this.history.change({ budget: this.#fitting(budget), alternative: null }),
-      unwish: (shot) => this.#unwish(shot),
+      release: (shot) => this.#release(shot),
       ask: () => this.ask(),
       cancelNewVersion: () => this.#tell(api.cancel(this.video.new_version.id)),
       useVersion: (version) => this.#useVersion(version),
@@ -76,7 +75,7 @@ export class Studio {
     this.update(this.video);
     this.#changed(this.history.present);
     this.#time(0);
-    const [opening] = this.choice.parts; // a film's first picture is often black, and never what it is about
+    const [opening] = this.choice.parts; // the first frame of a video is often black
     if (opening) this.player.seek(opening[0] + 0.001);
   }
 
@@ -87,13 +86,14 @@ export class Studio {
     this.player?.close();
   }
 
-  /** What the server now says about the film. */
+  /** Show a new state of the video. */
   update(video) {
     const before = this.video;
     this.video = video;
     if (!this.panel) return;
     this.panel.asking(video.new_version);
-    if (video.new_version?.state === 'failed' && before.new_version?.state !== 'failed') toast(video.new_version.error, 'error');
+    const failed = video.new_version?.state === 'failed' && before.new_version?.state !== 'failed';
+    if (failed) toast(video.new_version.error, 'error');
     if (video.versions > this.versions.size && !this.loading) {
       this.loading = true;
       this.#loadVersions().finally(() => (this.loading = false));
@@ -110,21 +110,21 @@ export class Studio {
     }
   }
 
-  // What is decided ---------------------------------------------------------------------------------------------------
+  // Decisions ---------------------------------------------------------------------------------------------------------
 
   get version() {
     return this.versions.get(this.history.present.version) ?? this.versions.get(0);
   }
 
-  /** The state as the server expects it. */
-  wishes(state = this.history.present) {
+  /** The selection in the form that the API expects. */
+  selectionOf(state = this.history.present) {
     const spans = (places) => places.map((place) => [this.version.shots[place].start, this.version.shots[place].end]);
     return { version: state.version, budget: state.budget, keep: spans(state.pins), drop: spans(state.bans) };
   }
 
-  /** The same with the alternative, for an export. */
-  exported() {
-    return { ...this.wishes(), alternative: this.history.present.alternative };
+  /** The selection to export: with the alternative. */
+  exportSelection() {
+    return { ...this.selectionOf(), alternative: this.history.present.alternative };
   }
 
   #stateOf(version) {
@@ -158,14 +158,14 @@ export class Studio {
       this.panel.problem('');
       this.#choose({ chosen, parts: alternative.selection, seconds: alternative.seconds }, state);
     } else {
-      this.#choose(this.choice, state); // the wishes show at once, the choice follows
+      this.#choose(this.choice, state); // constraints are shown at once, the selection follows
       this.selecting.ask(state, performance.now());
     }
   }
 
   async #select(state, began) {
     try {
-      const choice = await api.select(this.video.id, this.wishes(state));
+      const choice = await api.select(this.video.id, this.selectionOf(state));
       if (this.closed || this.history.present.alternative !== null) return;
       if (this.refused) this.panel.problem((this.refused = ''));
       this.#choose(choice, this.history.present);
@@ -192,20 +192,20 @@ export class Studio {
     }
     const versions = [...this.versions.values()].map((version) => ({
       number: version.version,
-      wishes: version.keep.length + version.drop.length,
+      constraints: version.keep.length + version.drop.length,
     }));
     this.panel.update({ state, choice, versions, asked: this.#asked(state) });
     this.#here();
   }
 
-  /** Whether the version was sampled under just these wishes. */
+  /** Whether the version was computed under exactly these constraints. */
   #asked(state) {
     const own = this.#stateOf(this.version);
     const sorted = (places) => [...places].sort((a, b) => a - b);
     return same([sorted(own.pins), sorted(own.bans)], [sorted(state.pins), sorted(state.bans)]);
   }
 
-  #wish(kind, shot) {
+  #toggle(kind, shot) {
     const { pins, bans } = this.history.present;
     const had = (kind === 'pins' ? pins : bans).includes(shot);
     const without = {
@@ -220,7 +220,7 @@ export class Studio {
     speak(`Shot ${shot + 1} ${had ? 'is free again' : kind === 'pins' ? 'pinned' : 'banned'}.`);
   }
 
-  /** The least budget that holds these pinned shots, with some room for rounding to frames. */
+  /** The smallest budget that fits these pinned shots, with a margin for rounding to frames. */
   #least(pins) {
     const seconds = pins.reduce(
       (sum, place) => sum + this.version.shots[place].end - this.version.shots[place].start + 0.05,
@@ -229,7 +229,7 @@ export class Studio {
     return pins.length ? Math.min(1, (1.001 * seconds) / this.version.duration) : 0;
   }
 
-  /** A budget, or the least that what is pinned needs. */
+  /** The budget, or the smallest one that fits the pinned shots. */
   #fitting(budget) {
     const least = this.#least(this.history.present.pins);
     this.panel.problem(
@@ -238,13 +238,13 @@ export class Studio {
     return Math.max(budget, least);
   }
 
-  #unwish(shot) {
+  #release(shot) {
     const { pins, bans } = this.history.present;
     const without = (places) => places.filter((each) => each !== shot);
     this.history.change({ pins: without(pins), bans: without(bans), alternative: null });
   }
 
-  /** Show another version, with the same wishes: its shots may be others, where wishes divide them. */
+  /** Show another version under the same constraints; its shots may differ where constraints divide them. */
   #useVersion(number) {
     const { pins, bans } = this.history.present;
     const shots = this.versions.get(number).shots;
@@ -265,8 +265,8 @@ export class Studio {
 
   ask() {
     if (['waiting', 'running'].includes(this.video.new_version?.state)) return;
-    const { version, ...wishes } = this.wishes();
-    this.#tell(api.addVersion(this.video.id, wishes));
+    const { version, ...constraints } = this.selectionOf();
+    this.#tell(api.addVersion(this.video.id, constraints));
   }
 
   #tell(promise) {
@@ -333,7 +333,7 @@ export class Studio {
     }
   }
 
-  /** The picture that stands in for a film that the browser cannot play. */
+  /** Draw the still of a video that the browser cannot play. */
   #still() {
     if (!this.player.stills || !this.filmstrip.ready) return;
     const canvas = part(this.page, 'still');
@@ -349,8 +349,8 @@ export class Studio {
     click('play-summary', () => this.playSummary());
     click('mute', () => this.mute());
     click('full', () => this.full());
-    click('pin', () => this.#wish('pins', this.place));
-    click('ban', () => this.#wish('bans', this.place));
+    click('pin', () => this.#toggle('pins', this.place));
+    click('ban', () => this.#toggle('bans', this.place));
     click('zoom-in', () => this.timeline.zoom(1.6));
     click('zoom-out', () => this.timeline.zoom(1 / 1.6));
     click('zoom-fit', () => this.timeline.fit());
@@ -380,7 +380,7 @@ export class Studio {
     this.panel?.redraw();
   }
 
-  /** What keys do; null while the film is loading. */
+  /** Actions of the keyboard; null while the video is loading. */
   get actions() {
     if (!this.player || !this.panel) return null;
     return {
@@ -392,8 +392,8 @@ export class Studio {
         const place = Math.min(Math.max(this.timeline.shotAt(this.player.time) + by, 0), this.version.shots.length - 1);
         this.player.seek(this.version.shots[place].start + 0.001);
       },
-      pin: () => this.#wish('pins', this.place),
-      ban: () => this.#wish('bans', this.place),
+      pin: () => this.#toggle('pins', this.place),
+      ban: () => this.#toggle('bans', this.place),
       ask: () => this.ask(),
       alternative: (place) => this.#useAlternative(place === 0 ? null : place - 1),
       fit: () => this.timeline.fit(),

@@ -1,5 +1,5 @@
-// The timeline: filmstrip, importance curve with its band, shots as blocks, all on one canvas that is drawn only when
-// something changed; the playhead and what is pointed at lie on a second one above it.
+// The timeline: filmstrip, importance curve with its band, and shots as blocks, on a canvas that is drawn only after
+// changes. The playhead and the pointer are on a second canvas above it.
 
 import { colour, sharp } from './dom.js';
 import { clock, percent, spokenTime } from './words.js';
@@ -8,11 +8,11 @@ const STRIP = 54; // CSS pixels of height
 const GAP = 10;
 const SHOTS = 26;
 const RULER = 22;
-const LEAST_SPAN = 4; // seconds that can be zoomed into
+const LEAST_SPAN = 4; // seconds at the largest zoom
 const TICKS = [0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200];
 
 export class Timeline {
-  /** `root` holds [data-track] and [data-peek]; `on` has seek(seconds), pin(shot), ban(shot). */
+  /** `root` contains [data-track] and [data-peek]; `on` has seek(seconds), pin(shot), ban(shot). */
   constructor(root, on) {
     this.on = on;
     this.track = root.querySelector('[data-track]');
@@ -79,7 +79,7 @@ export class Timeline {
     this.drawOver();
   }
 
-  /** Show `span` seconds from `from` on, as far as the film goes. */
+  /** Show `span` seconds from `from` on, within the video. */
   show(from, span) {
     const whole = this.version.duration;
     this.span = Math.min(whole, Math.max(Math.min(LEAST_SPAN, whole), span));
@@ -109,7 +109,7 @@ export class Timeline {
     return low;
   }
 
-  /** Draw everything at the next frame of the screen, once, however often this is called before it. */
+  /** Draw everything once, at the next animation frame. */
   draw() {
     if (this.frame || !this.version) return;
     this.frame = requestAnimationFrame(() => this.drawNow());
@@ -149,11 +149,11 @@ export class Timeline {
     context.fillRect(0, 0, width, STRIP);
     if (this.filmstrip?.ready) {
       const across = STRIP * Math.min(Math.max(this.filmstrip.aspect, 0.6), 2);
-      const each = (across / width) * this.span; // seconds a picture stands for
+      const each = (across / width) * this.span; // seconds per thumbnail
       for (let k = Math.floor(this.from / each); k * each < this.from + this.span; k += 1) {
         this.filmstrip.draw(context, (k + 0.5) * each, this.x(k * each), 0, across + 0.5, STRIP);
       }
-      // What is left out fades: the filmstrip itself shows the summary.
+      // Parts that are not in the summary are faded.
       context.fillStyle = colour('fade');
       let last = this.from;
       for (const [start, end] of [...this.parts, [this.from + this.span, Infinity]]) {
@@ -194,7 +194,7 @@ export class Timeline {
     context.lineTo(width, this.curveBottom + 0.5);
     context.stroke();
 
-    // One point a pixel where there are more steps than that: mean of the mean, and the whole reach of the band.
+    // At most one point per pixel: the mean of the means, and the extremes of the band.
     const first = Math.max(0, Math.floor(this.from * rate) - 1);
     const last = Math.min(mean.length - 1, Math.ceil((this.from + this.span) * rate) + 1);
     const group = Math.max(1, Math.floor((last - first + 1) / (width * 1.2)));
@@ -248,7 +248,7 @@ export class Timeline {
         context.clip();
         if (lit) this.#light(context, shot, top);
         else {
-          // How often samples chose it: the block fills from below.
+          // Filled from below by the share of samples that contain the shot.
           context.fillStyle = colour('block-often');
           context.fillRect(x, top + SHOTS * (1 - shot.probability), across, SHOTS * shot.probability);
         }
@@ -286,7 +286,7 @@ export class Timeline {
     }
   }
 
-  /** Light up what is chosen of a shot: mostly all of it. */
+  /** Highlight the selected part of a shot, usually all of it. */
   #light(context, shot, top) {
     context.fillStyle = colour('lit');
     for (const [start, end] of this.parts) {
@@ -341,7 +341,7 @@ export class Timeline {
   }
 
   #listen() {
-    let grab = null; // where a touch or a press began
+    let grab = null; // start of the touch or press
     const secondsAt = (event) => {
       const box = this.track.getBoundingClientRect();
       const share = (event.clientX - box.left) / box.width;
@@ -390,7 +390,7 @@ export class Timeline {
     );
   }
 
-  /** Show what is at a time: its picture, its shot and its scores. */
+  /** Show the thumbnail, the shot and the scores at a time. */
   point(seconds, clientX) {
     this.pointed = seconds;
     this.peek.hidden = seconds === null;
@@ -408,9 +408,9 @@ export class Timeline {
       canvas.style.height = `${down}px`;
       this.filmstrip.draw(sharp(canvas, across, down), seconds, 0, 0, across, down);
     }
-    const wish = this.pins.has(place) ? ' · pinned' : this.bans.has(place) ? ' · banned' : '';
+    const constraint = this.pins.has(place) ? ' · pinned' : this.bans.has(place) ? ' · banned' : '';
     this.peek.lastElementChild.textContent =
-      `${clock(seconds, true)} · shot ${place + 1}${wish}\n` +
+      `${clock(seconds, true)} · shot ${place + 1}${constraint}\n` +
       `importance ${this.version.mean[step].toFixed(2)} ± ${this.version.std[step].toFixed(2)}\n` +
       `chosen in ${percent(shot.probability)} of samples`;
     const box = this.root.getBoundingClientRect();

@@ -1,6 +1,6 @@
-// Numbers and names as people read them.
+// Formatting of numbers and names.
 
-/** Seconds as m:ss or h:mm:ss; with tenths where asked. */
+/** Seconds as m:ss or h:mm:ss, with tenths if `tenths`. */
 export function clock(seconds, tenths = false) {
   const whole = tenths ? Math.floor(seconds + 1e-6) : Math.round(seconds);
   const hours = Math.floor(whole / 3600);
@@ -21,20 +21,20 @@ export function spokenTime(seconds) {
   return parts.map(([count, word]) => `${count} ${word}${count === 1 ? '' : 's'}`).join(' ');
 }
 
-/** Seconds from "90", "1:30" or "1:02:03"; NaN where it is none of these. */
+/** Parse "90", "1:30" or "1:02:03" to seconds; NaN for other texts. */
 export function secondsOf(text) {
   const fields = text.trim().split(':');
   if (fields.length > 3 || fields.some((field) => !/^\d+(\.\d+)?$/.test(field.trim()))) return NaN;
   return fields.reduce((sum, field) => sum * 60 + Number(field), 0);
 }
 
-/** A share as per cent. */
+/** A share as a percentage. */
 export function percent(share) {
   const value = 100 * share;
-  return `${value < 10 ? value.toFixed(1).replace(/\.0$/, '') : Math.round(value)} %`;
+  return `${value < 10 ? value.toFixed(1).replace(/\.0$/, '') : Math.round(value)}%`;
 }
 
-/** Bytes for people. */
+/** A number of bytes in MB or GB. */
 export function bytes(size) {
   return size >= 1e9 ? `${+(size / 1e9).toPrecision(3)} GB` : `${+(size / 1e6).toPrecision(3)} MB`;
 }
@@ -71,13 +71,13 @@ const CONTAINERS = {
   mxf: 'MXF',
 };
 
-/** How a video is coded, in words: "HEVC (H.265) in Matroska". */
+/** Codec and container of a video: "HEVC (H.265) in Matroska". */
 export function coding(video) {
   const container = video.media_type === 'video/webm' ? 'WebM' : CONTAINERS[video.container] || video.container;
   return `${CODECS[video.codec] || video.codec || 'unknown'} in ${container}`;
 }
 
-/** What a stage of a job is called. */
+/** Names of the stages of a job. */
 export const STAGES = {
   load: 'Getting ready',
   filmstrip: 'Cutting the film strip',
@@ -86,7 +86,7 @@ export const STAGES = {
   write: 'Writing',
 };
 
-/** What each export format is good for. Unknown ones are offered by their name. */
+/** Use and description of each export format. Other formats are listed by name. */
 export const FORMATS = {
   mp4: ['Watch', 'Video with sound'],
   html: ['Watch', 'Report to open in a browser'],

@@ -1,4 +1,4 @@
-// While a film is being looked at: what is done, what is left, and a way to stop.
+// The page of a video that is being analyzed: progress by stage, and a button to cancel.
 
 import { api, filmstripAddress } from './api.js';
 import { copyOf, make, part, sharp, speak, toast } from './dom.js';
