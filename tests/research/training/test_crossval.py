@@ -16,7 +16,7 @@ from summdiff.data.tvsum import TVSum
 from summdiff.errors import UsageError
 from summdiff.evaluation import evaluate, read_predictions
 from summdiff.research.networks.folder import load_network
-from summdiff.research.training import folds
+from summdiff.research.training import crossval
 from summdiff.research.training.crossval import cross_validate, cross_validate_seeds
 from summdiff.research.training.logs import Callbacks
 from summdiff.research.training.recipe import Recipe
@@ -141,8 +141,8 @@ class Fits:
     """Counts trainings, and can break one off."""
 
     def __init__(self, monkeypatch, fail_at=None):
-        self.labels, self._fit, self._fail_at = [], folds.fit, fail_at
-        monkeypatch.setattr(folds, "fit", self)
+        self.labels, self._fit, self._fail_at = [], crossval.fit, fail_at
+        monkeypatch.setattr(crossval, "fit", self)
 
     def __call__(self, recipe, videos, directory, **options):
         self.labels.append(f"{directory.parent.name}/{directory.name}")
@@ -263,7 +263,7 @@ def losses(log):
 def test_memory_is_that_of_the_process_not_of_its_parent():
     """What Linux's getrusage says of a new process begins with what its parent had."""
     ballast = np.ones(80_000_000)  # 640 MB
-    code = "from summdiff.research.training.folds import peak_memory; print(peak_memory())"
+    code = "from summdiff.research.training.crossval import peak_memory; print(peak_memory())"
     child = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert 50 < float(child.stdout) < folds.peak_memory() - 300
+    assert 50 < float(child.stdout) < crossval.peak_memory() - 300
     assert ballast[-1] == 1

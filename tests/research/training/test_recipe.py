@@ -2,11 +2,11 @@ import json
 from pathlib import Path
 
 import pytest
+from recipe_fields import field_tables
 
 from summdiff.documents import with_table
 from summdiff.errors import DataError
 from summdiff.research.networks.summdiff import PRESETS, NetworkConfig
-from summdiff.research.training.fields import field_tables
 from summdiff.research.training.loop import train
 from summdiff.research.training.recipe import Recipe, TargetRecipe
 from summdiff.research.training.recipe_files import read_recipe, recipe_names
@@ -90,7 +90,7 @@ def test_what_cannot_be_is_said_in_one_sentence(recipe_file, override, said):
 
 
 def test_the_tables_of_fields_are_those_of_the_models():
-    """`python -m summdiff.research.training.fields docs/training.md` writes them anew."""
+    """`python scripts/recipe_fields.py docs/training.md` writes them anew."""
     path = Path(__file__).parents[3] / "docs" / "training.md"
     text = path.read_text(encoding="utf-8")
     assert with_table(text, "fields", field_tables(), path) == text

@@ -12,7 +12,15 @@ from summdiff.data.registry import open_dataset
 from summdiff.data.video import AnnotatedVideo
 from summdiff.errors import DataError
 from summdiff.research.training.recipe import TargetRecipe
-from summdiff.research.training.targets import count_noised, draw, one_curve, panels, ranks, smooth, targets
+from summdiff.research.training.targets import (
+    count_noised,
+    draw_targets,
+    for_single_curves,
+    panels,
+    ranks,
+    smooth,
+    target_curves,
+)
 
 RNG = np.random.default_rng
 
@@ -22,7 +30,7 @@ def video(data_file):
     return open_dataset(data_file, "tvsum")["video_5"]
 
 
-def test_ranks_are_each_annotators_own(video):
+def test_ranks_are_computed_for_each_annotator(video):
     n = video.user_scores.shape[1]
     found = ranks(video.user_scores)
     assert np.allclose(found, (rankdata(video.user_scores, axis=1) - 0.5) / n, atol=1e-6)
@@ -41,29 +49,29 @@ def test_panels_are_means_of_different_annotators(video):
 
 def test_scores_as_annotated_and_their_mean(video):
     how = TargetRecipe(scale="scores", people="mean", curves_per_video=3)
-    every = targets(video, how)
+    every = target_curves(video, how)
     assert np.allclose(every, (video.user_scores - 1) / 4)
-    drawn = draw(every, how, annotator=None, rng=RNG(0))
+    drawn = draw_targets(every, how, annotator=None, rng=RNG(0))
     assert np.allclose(drawn, np.tile(video.gtscore, (3, 1)), atol=1e-6)
     assert count_noised(how) == 3
 
 
 def test_each_annotator_is_an_item(video):
-    every = targets(video, TargetRecipe(people="each"))
+    every = target_curves(video, TargetRecipe(people="each"))
     alone = TargetRecipe(people="each", expected=False, clip=(0.2, 0.8))
     for annotator in range(5):
-        found = draw(every, alone, annotator=annotator, rng=RNG(0))
+        found = draw_targets(every, alone, annotator=annotator, rng=RNG(0))
         assert np.array_equal(found, every[[annotator]].clip(0.2, 0.8))
-    among = draw(every, TargetRecipe(people="each", panels_per_video=6), annotator=2, rng=RNG(0))
+    among = draw_targets(every, TargetRecipe(people="each", panels_per_video=6), annotator=2, rng=RNG(0))
     assert np.array_equal(among[0], every[2])
     assert {tuple(row) for row in among[1:]} <= {tuple(row) for row in every}
     assert among.shape == (6, every.shape[1])
     assert count_noised(alone) == 1
 
 
-def test_what_is_noised_is_drawn(video):
+def test_all_noised_curves_are_drawn(video):
     how = TargetRecipe(panels_per_video=2, curves_per_video=7)
-    assert count_noised(how) == len(draw(targets(video, how), how, annotator=None, rng=RNG(0))) == 2
+    assert count_noised(how) == len(draw_targets(target_curves(video, how), how, annotator=None, rng=RNG(0))) == 2
 
 
 @given(st.integers(1, 60), st.floats(0.2, 8), st.integers(0, 10**6))
@@ -88,26 +96,26 @@ def test_every_kind_gives_curves_from_0_to_1(any_file):
         assert found.min() >= 0
         assert found.max() <= 1
         assert np.allclose(found.mean(axis=0), video.gtscore, atol=1e-6)
-    assert one_curve(TargetRecipe(people="each")).people == "mean"
+    assert for_single_curves(TargetRecipe(people="each")).people == "mean"
 
 
-def test_the_curve_of_the_file_stretched(video):
-    """`scale: minmax` of one video is from 0 to 1, of a flat one 0; each annotator has a range of their own."""
-    found = targets(video, TargetRecipe(people="gtscore", scale="minmax"))
+def test_minmax_scales_each_curve_from_0_to_1(video):
+    """A constant curve becomes 0; each annotator has a range of their own."""
+    found = target_curves(video, TargetRecipe(people="gtscore", scale="minmax"))
     low, high = video.gtscore.min(), video.gtscore.max()
     assert found.shape == (1, len(video.gtscore))
     assert np.allclose(found[0], (video.gtscore - low) / (high - low), atol=1e-6)
-    as_it_is = targets(video, TargetRecipe(people="gtscore", scale="scores"))
+    as_it_is = target_curves(video, TargetRecipe(people="gtscore", scale="scores"))
     assert np.array_equal(as_it_is[0], video.gtscore)
     flat = replace(video, gtscore=np.full_like(video.gtscore, 0.4))
-    assert not targets(flat, TargetRecipe(people="gtscore", scale="minmax")).any()
-    each = targets(video, TargetRecipe(people="each", scale="minmax"))
+    assert not target_curves(flat, TargetRecipe(people="gtscore", scale="minmax")).any()
+    each = target_curves(video, TargetRecipe(people="each", scale="minmax"))
     assert (each.min(axis=1) == 0).all()
     assert (each.max(axis=1) == 1).all()
 
 
-def test_keyshots_are_the_best_filling_of_the_budget():
-    """Against all subsets of six shots of different lengths: 1 at the steps of the best that fits in 15 %."""
+def test_keyshots_fill_the_budget_best():
+    """Against all subsets of six shots of different lengths: 1 at the steps of the best that fits in 15%."""
     rng = RNG(3)
     lengths = np.array([5, 3, 8, 2, 14, 9, 20, 4, 11, 6])
     ends = np.cumsum(lengths) * 15
@@ -125,7 +133,7 @@ def test_keyshots_are_the_best_filling_of_the_budget():
         change_points=change_points,
     )
     how = TargetRecipe(people="keyshots", scale="scores")
-    found = targets(video, how)
+    found = target_curves(video, how)
     shot_of = np.repeat(np.arange(len(lengths)), lengths)
     worth = np.array([scores[shot_of == shot].mean() for shot in range(len(lengths))])
     best, chosen = -1.0, ()
@@ -136,6 +144,6 @@ def test_keyshots_are_the_best_filling_of_the_budget():
     assert len(chosen) > 1
     assert found.dtype == np.float32
     assert np.array_equal(found[0], np.isin(shot_of, chosen).astype(np.float32))
-    assert np.array_equal(draw(found, how, annotator=None, rng=RNG(0))[0], found[0])
+    assert np.array_equal(draw_targets(found, how, annotator=None, rng=RNG(0))[0], found[0])
     with pytest.raises(DataError, match="made"):
-        targets(replace(video, change_points=None), how)
+        target_curves(replace(video, change_points=None), how)

@@ -26,8 +26,7 @@ from summdiff.data.registry import open_dataset
 from summdiff.data.video import DatasetKind
 from summdiff.errors import DataError
 from summdiff.evaluation import MAIN_MEASURE, Evaluation, Predictions, evaluate, predict
-from summdiff.research.training.crossval import cross_validate, system_name
-from summdiff.research.training.folds import RESULT
+from summdiff.research.training.crossval import FOLD_FILE, cross_validate, system_name
 from summdiff.research.training.logs import LOG, Callbacks
 from summdiff.research.training.loop import make_folder, train, validation_count
 from summdiff.research.training.recipe import Recipe
@@ -285,9 +284,9 @@ class Cells:
         cell = wanted.cell
         folder = self._folder(cell, seed) / "whole"
         recipe = self.recipe(cell, seed, folder)
-        if not (folder / RESULT).exists():
+        if not (folder / FOLD_FILE).exists():
             train(recipe, callbacks=self.callbacks)
-            with written_whole(folder / RESULT) as partial:
+            with written_whole(folder / FOLD_FILE) as partial:
                 partial.write_text("{}\n", encoding="utf-8")
         how = recipe.diffusion
         model = load_model(folder)

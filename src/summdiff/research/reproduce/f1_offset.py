@@ -16,7 +16,7 @@ import numpy as np
 
 from summdiff.evaluation import Predictions, evaluate, read_predictions
 from summdiff.research.reproduce.systems import Row, System, parser, print_table, run, write_csv
-from summdiff.research.training.folds import predictions_file
+from summdiff.research.training.crossval import predictions_file
 from summdiff.research.training.videos import to_cross_validate
 
 COLUMNS = ("system", "variant", "seeds", "tau", "f1", "f1_offset", "median", "highest")

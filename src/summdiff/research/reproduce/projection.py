@@ -14,7 +14,7 @@ from summdiff.data.synthetic import make_synthetic
 from summdiff.research.reproduce.cells import Cells
 from summdiff.research.reproduce.pace import measure_on
 from summdiff.research.reproduce.progress import clock
-from summdiff.research.training.folds import peak_memory
+from summdiff.research.training.crossval import peak_memory
 from summdiff.research.training.loop import make_folder
 from summdiff.research.training.recipe_files import read_recipe
 from summdiff.research.training.videos import Videos

@@ -19,7 +19,7 @@ from summdiff.research.networks.summdiff.relational_fit import Annotated, Curve
 from summdiff.research.training.batches import Batch, Example, collate, length_buckets
 from summdiff.research.training.processes import ignore_signals
 from summdiff.research.training.recipe import Recipe, TargetRecipe
-from summdiff.research.training.targets import ONE_CURVE, draw, one_curve
+from summdiff.research.training.targets import SINGLE_CURVE_KINDS, draw_targets, for_single_curves
 from summdiff.research.training.videos import Videos, further_data, names_with_features
 from summdiff.research.training.views import view
 
@@ -40,7 +40,7 @@ class Examples(Dataset[Example]):
     def __init__(self, videos: Videos, recipe: Recipe) -> None:
         """Look how long the videos are; nothing else is read yet."""
         self._recipe, self._data, self._names = recipe, videos.data, videos.split.train
-        self._how = one_curve(recipe.targets) if self._data.kind in ONE_CURVE else recipe.targets
+        self._how = for_single_curves(recipe.targets) if self._data.kind in SINGLE_CURVE_KINDS else recipe.targets
         shapes = [self._data.feature_shape(name) or (0, 0) for name in self._names]
         size = 4 * sum(n * d for n, d in shapes) * recipe.augmentation.count
         self.in_memory = recipe.in_memory if recipe.in_memory is not None else size <= _MEMORY
@@ -68,7 +68,7 @@ class Examples(Dataset[Example]):
         window = recipe.window or n
         start = int(rng.integers(max(1, n - window + 1)))
         part = slice(start, start + window)
-        curves = draw(seen.targets[:, part], self._how, annotator=annotator, rng=rng)
+        curves = draw_targets(seen.targets[:, part], self._how, annotator=annotator, rng=rng)
         return replace(
             seen,
             inputs=seen.inputs[part],
@@ -129,7 +129,7 @@ class Examples(Dataset[Example]):
         how = recipe.augmentation
         for also, data in zip(recipe.also, further_data(recipe), strict=True):
             names = names_with_features(data)
-            own = recipe.model_copy(update={"targets": one_curve(recipe.targets)})
+            own = recipe.model_copy(update={"targets": for_single_curves(recipe.targets)})
             weight = also.weight * len(self._names) / max(1, len(names))
             for i, name in enumerate(names):
                 for number in range(how.count):

@@ -17,7 +17,7 @@ from summdiff.evaluation import MAIN_MEASURE, judge_steps_of
 from summdiff.features.relational import PLACES
 from summdiff.research.networks.ridge import Ridge, RidgeConfig
 from summdiff.research.training.recipe import Recipe
-from summdiff.research.training.targets import targets
+from summdiff.research.training.targets import target_curves
 from summdiff.scoring.inputs import condition_inputs, count_relations
 
 _PENALTIES = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)  # for each video
@@ -61,7 +61,7 @@ def _look(recipe: Recipe, videos: Mapping[str, AnnotatedVideo]) -> dict[str, _Se
         name: _Seen(
             video,
             _inputs(video, recipe),
-            targets(video, recipe.targets).mean(axis=0, dtype=np.float64),
+            target_curves(video, recipe.targets).mean(axis=0, dtype=np.float64),
         )
         for name, video in videos.items()
     }

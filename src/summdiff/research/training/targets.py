@@ -1,4 +1,4 @@
-"""What clean scores a video gives to learn from: curves of its annotators, alone, in panels or as one."""
+"""Training targets: the clean score curves of a video, from its annotators or its ground truth."""
 
 from __future__ import annotations
 
@@ -13,100 +13,102 @@ from summdiff.metrics.rank import average_ranks
 from summdiff.metrics.segments import ConventionName, summary_from_scores
 from summdiff.research.training.recipe import TargetRecipe
 
-ONE_CURVE = frozenset({"mr_hisum", "youtube_highlights"})  # kinds without single annotators
+SINGLE_CURVE_KINDS = frozenset({"mr_hisum", "youtube_highlights"})  # data sets without individual annotators
 
 
-def targets(video: AnnotatedVideo, how: TargetRecipe) -> NDArray[np.float32]:
-    """The annotators' curves (U, N) in [0, 1] as the recipe wants them; of `gtscore` and `keyshots` there is one.
+def target_curves(video: AnnotatedVideo, recipe: TargetRecipe) -> NDArray[np.float32]:
+    """Return the annotators' curves (U, N) in [0, 1], scaled and smoothed; U is 1 for `gtscore` and `keyshots`.
 
     Raises:
-        DataError: key-shots of a video without segments.
+        DataError: key shots of a video without segments.
     """
-    one = how.people in ("gtscore", "keyshots")
-    wanted = video.gtscore[None].astype(np.float32) if one else video.annotator_curves()
-    if how.scale == "minmax":
-        wanted = stretched(wanted)
-    if how.people == "keyshots":
-        return keyshots(video, wanted[0])[None]
-    if how.scale == "ranks":
-        wanted = ranks(wanted)
-    if how.smooth_seconds > 0:
-        wanted = smooth(wanted, how.smooth_seconds * video.rate)
-    return wanted
+    single = recipe.people in ("gtscore", "keyshots")
+    curves = video.gtscore[None].astype(np.float32) if single else video.annotator_curves()
+    if recipe.scale == "minmax":
+        curves = min_max_scaled(curves)
+    if recipe.people == "keyshots":
+        return keyshots(video, curves[0])[None]
+    if recipe.scale == "ranks":
+        curves = ranks(curves)
+    if recipe.smooth_seconds > 0:
+        curves = smooth(curves, recipe.smooth_seconds * video.rate)
+    return curves
 
 
-def draw(
-    wanted: NDArray[np.float32], how: TargetRecipe, *, annotator: int | None, rng: np.random.Generator
+def draw_targets(
+    curves: NDArray[np.float32], recipe: TargetRecipe, *, annotator: int | None, rng: np.random.Generator
 ) -> NDArray[np.float32]:
-    """The curves (K, N) of one item, those that are noised first (`count_noised` of them).
+    """Draw the curves (K, N) of one item; the first `count_noised` of them are noised.
 
     Args:
-        wanted: (U, N) the annotators' curves, or a window of them.
-        how: the recipe's section.
-        annotator: whose item it is; None where an item is a video.
-        rng: for panels, and for the others that an annotator is weighed against.
+        curves: (U, N) of all annotators, or a window of them.
+        recipe: the recipe's section.
+        annotator: index of the item's annotator; None if an item is a video.
+        rng: for the members of panels.
     """
     if annotator is not None:
-        drawn = wanted[annotator : annotator + 1]
-        if how.expected:
-            drawn = np.concatenate([drawn, panels(wanted, size=1, count=how.panels_per_video - 1, rng=rng)])
-    elif how.people == "panels" and len(wanted) > 1:
-        drawn = panels(wanted, size=how.panel, count=how.panels_per_video, rng=rng)
+        drawn = curves[annotator : annotator + 1]
+        if recipe.expected:
+            drawn = np.concatenate([drawn, panels(curves, size=1, count=recipe.panels_per_video - 1, rng=rng)])
+    elif recipe.people == "panels" and len(curves) > 1:
+        drawn = panels(curves, size=recipe.panel, count=recipe.panels_per_video, rng=rng)
     else:
-        count = how.panels_per_video if how.people == "panels" else count_noised(how)
-        drawn = np.repeat(wanted.mean(axis=0, keepdims=True), count, axis=0)
-    return drawn if how.clip is None else drawn.clip(*how.clip)
+        count = recipe.panels_per_video if recipe.people == "panels" else count_noised(recipe)
+        drawn = np.repeat(curves.mean(axis=0, keepdims=True), count, axis=0)
+    return drawn if recipe.clip is None else drawn.clip(*recipe.clip)
 
 
-def count_noised(how: TargetRecipe) -> int:
-    """S, how many curves of an item are noised."""
-    if how.people == "each":
+def count_noised(recipe: TargetRecipe) -> int:
+    """Return S, the number of an item's curves that are noised."""
+    if recipe.people == "each":
         return 1
-    return min(how.curves_per_video, how.panels_per_video) if how.people == "panels" else how.curves_per_video
+    if recipe.people == "panels":
+        return min(recipe.curves_per_video, recipe.panels_per_video)
+    return recipe.curves_per_video
 
 
-def one_curve(how: TargetRecipe) -> TargetRecipe:
-    """The same for a data set with one curve a video: whatever people it asks for, they are that curve."""
-    if how.people in ("gtscore", "keyshots"):
-        return how
-    return how.model_copy(update={"people": "mean", "expected": False})
+def for_single_curves(recipe: TargetRecipe) -> TargetRecipe:
+    """Adapt the section to a data set with one curve per video."""
+    if recipe.people in ("gtscore", "keyshots"):
+        return recipe
+    return recipe.model_copy(update={"people": "mean", "expected": False})
 
 
 def ranks(scores: NDArray[np.floating]) -> NDArray[np.float32]:
-    """Each annotator's scores (users, N) as ranks in (0, 1), ties sharing theirs.
+    """Convert each annotator's scores (U, N) to ranks in (0, 1); ties share their mean rank.
 
-    Annotators use the scale from 1 to 5 very differently, which ranks undo. Their mean is also what agrees best with
-    all annotators in Spearman's rho.
+    Ranks undo that annotators use the scale from 1 to 5 very differently. Of all curves, their mean has the highest
+    mean Spearman's rho with the annotators.
     """
-    found: NDArray[np.float32] = ((average_ranks(scores) - 0.5) / scores.shape[1]).astype(np.float32)
-    return found
+    result: NDArray[np.float32] = ((average_ranks(scores) - 0.5) / scores.shape[1]).astype(np.float32)
+    return result
 
 
-def stretched(scores: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Each row (U, N) from 0 to 1, a flat one at 0."""
+def min_max_scaled(scores: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Scale each row (U, N) to [0, 1]; a constant row becomes 0."""
     low, high = scores.min(axis=1, keepdims=True), scores.max(axis=1, keepdims=True)
-    found: NDArray[np.float32] = ((scores - low) / np.where(high > low, high - low, 1)).astype(np.float32)
-    return found
+    result: NDArray[np.float32] = ((scores - low) / np.where(high > low, high - low, 1)).astype(np.float32)
+    return result
 
 
 def keyshots(video: AnnotatedVideo, scores: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(N,) 1 at the steps that lie in the summary that scores (N,) give under a budget of 15 %, else 0."""
-    rule = cast(ConventionName, KINDS[video.kind].convention)
+    """Return (N,) 1 at the steps in the summary that scores (N,) give under a budget of 15%, else 0."""
+    convention = cast(ConventionName, KINDS[video.kind].convention)
     change_points = video.need_change_points()
-    summary = summary_from_scores(scores, video.picks, video.n_frames, change_points, convention=rule)
+    summary = summary_from_scores(scores, video.picks, video.n_frames, change_points, convention=convention)
     return summary[video.picks].astype(np.float32)
 
 
-def panels(user_ranks: NDArray[np.float32], *, size: int, count: int, rng: np.random.Generator) -> NDArray[np.float32]:
-    """Means of `count` random panels of `size` different annotators (all, if there are fewer), (count, N)."""
-    members = rng.permuted(np.tile(np.arange(len(user_ranks)), (count, 1)), axis=1)[:, :size]
-    means: NDArray[np.float32] = user_ranks[members].mean(axis=1)
+def panels(curves: NDArray[np.float32], *, size: int, count: int, rng: np.random.Generator) -> NDArray[np.float32]:
+    """Return the means (count, N) of random panels of `size` different annotators, or of all if there are fewer."""
+    members = rng.permuted(np.tile(np.arange(len(curves)), (count, 1)), axis=1)[:, :size]
+    means: NDArray[np.float32] = curves[members].mean(axis=1)
     return means
 
 
 def smooth(values: NDArray[np.float32], deviation: float) -> NDArray[np.float32]:
-    """Each row (U, N) convolved with a Gaussian of so many steps; at the ends with what of it lies inside."""
-    reach = max(1, int(np.ceil(4 * deviation)))
-    kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / deviation) ** 2)
-    inside = np.convolve(np.ones(values.shape[1]), kernel)[reach:-reach]
-    return np.stack([np.convolve(row, kernel)[reach:-reach] / inside for row in values]).astype(np.float32)
+    """Convolve each row (U, N) with a Gaussian; its deviation is in steps. At the ends it is cut and renormalized."""
+    radius = max(1, int(np.ceil(4 * deviation)))
+    kernel = np.exp(-0.5 * (np.arange(-radius, radius + 1) / deviation) ** 2)
+    inside = np.convolve(np.ones(values.shape[1]), kernel)[radius:-radius]
+    return np.stack([np.convolve(row, kernel)[radius:-radius] / inside for row in values]).astype(np.float32)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from summdiff.data.video import AnnotatedVideo
 from summdiff.research.training.batches import Example
 from summdiff.research.training.recipe import Recipe
-from summdiff.research.training.targets import targets
+from summdiff.research.training.targets import target_curves
 from summdiff.scoring.inputs import condition_inputs
 
 _SHORTEST = 24  # steps; a shorter cut says little about the video
@@ -33,7 +33,7 @@ def view(video: AnnotatedVideo, recipe: Recipe, number: int, rng: np.random.Gene
             seen = replace(seen, features=change_metric(seen.need_features(), rng))
     return Example(
         inputs=condition_inputs(seen.need_features(), rate=video.rate, conditioning=recipe.conditioning),
-        targets=targets(seen, recipe.targets),
+        targets=target_curves(seen, recipe.targets),
         rate=video.rate,
     )
 

@@ -1,0 +1,130 @@
+"""Write the tables of all recipe fields into docs/training.md, between two marks in that file.
+
+python scripts/recipe_fields.py docs/training.md
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import types
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal, Union, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from summdiff.documents import put_table
+from summdiff.research.training.network_recipe import SECTIONS
+from summdiff.research.training.recipe import Recipe
+
+_TYPES = {int: "whole number", float: "number", bool: "`true`, `false`", str: "text", Path: "path"}
+
+
+def field_tables() -> str:
+    """Return a table of the recipe's own fields, and one of each section's."""
+    sections = {
+        name: type(field.default) for name, field in Recipe.model_fields.items() if isinstance(field.default, BaseModel)
+    }
+    plain = {name: field for name, field in Recipe.model_fields.items() if name not in sections}
+    parts = ["### The recipe\n\n" + _table(plain)]
+    for name, field in plain.items():
+        item = _item_type(field.annotation)
+        if _is_section(item):
+            parts.append(_section_table(f"### Each of `{name}`", item))
+    for name, section in sections.items():
+        if name == "network":
+            parts += [
+                _section_table(f"### `network` with `model: {model}`", choice) for model, choice in SECTIONS.items()
+            ]
+        else:
+            parts.append(_section_table(f"### `{name}`", section))
+    return "\n\n".join(parts)
+
+
+def _section_table(heading: str, section: type[BaseModel]) -> str:
+    about = " ".join((section.__doc__ or "").split())
+    return f"{heading}\n\n{about}\n\n{_table(section.model_fields)}"
+
+
+def _table(fields: dict[str, FieldInfo]) -> str:
+    rows = [f"| `{name}` | {_values(field)} | {_default(field)} | {_about(field)} |" for name, field in fields.items()]
+    return "\n".join(["| field | values | default | |", "|---|---|---|---|", *rows])
+
+
+def _about(field: FieldInfo) -> str:
+    return (field.description or "").rstrip(".").replace("|", "\\|")
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "needed"
+    value: Any = field.default
+    if value == ():
+        return "`[]`"
+    if value is None or isinstance(value, bool):
+        return f"`{json.dumps(value)}`"
+    return f"`{value}`"
+
+
+def _values(field: FieldInfo) -> str:
+    """Describe a field's values: types or choices, bounds, and whether it may be null."""
+    words = list(dict.fromkeys(_type_words(field.annotation)))
+    without_null = [word for word in words if word != "`null`"]
+    return ", ".join(without_null) + _bounds(field.metadata) + ("" if len(without_null) == len(words) else ", `null`")
+
+
+def _type_words(annotation: Any) -> Iterator[str]:
+    origin, item = get_origin(annotation), _item_type(annotation)
+    if origin is Literal:
+        yield from (f"`{value}`" for value in get_args(annotation))
+    elif origin in (Union, types.UnionType):
+        for choice in get_args(annotation):
+            yield from _type_words(choice)
+    elif item is not None:
+        yield "list of sections" if _is_section(item) else f"list of {', '.join(_type_words(item))}"
+    elif origin is tuple:
+        yield "two numbers"
+    elif annotation is types.NoneType:
+        yield "`null`"
+    elif hasattr(annotation, "__metadata__"):
+        yield from _type_words(get_args(annotation)[0])
+    else:
+        yield _TYPES[annotation]
+
+
+def _is_section(annotation: Any) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
+
+
+def _item_type(annotation: Any) -> Any:
+    """Return the type of a list's items; None for other types."""
+    arguments = get_args(annotation)
+    return arguments[0] if get_origin(annotation) is tuple and arguments[1:] == (...,) else None
+
+
+def _bounds(metadata: list[Any]) -> str:
+    words = []
+    for bound in metadata:
+        for name, word in (("ge", "from"), ("gt", "above"), ("le", "to"), ("lt", "below")):
+            if getattr(bound, name, None) is not None:
+                words.append(f"{word} {_number(getattr(bound, name))}")
+    return f" {' '.join(words)}" if words else ""
+
+
+def _number(number: float) -> str:
+    """Format a number; 2^63 instead of its 19 digits."""
+    power = int(number).bit_length() - 1
+    if power > 40 and number == 2**power:
+        return f"2^{power}"
+    return str(number) if isinstance(number, int) else f"{number:g}"
+
+
+def main() -> None:
+    """Write the tables into the document named on the command line."""
+    put_table(Path(sys.argv[1]), "fields", field_tables())
+
+
+if __name__ == "__main__":
+    main()
