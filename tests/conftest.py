@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 
 # Tests run side by side, each with matrices too small to share out: more threads than cores only wait for each other.
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
@@ -66,6 +67,17 @@ class MadeVideo:
 def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Tests never touch the user's feature cache; all of a run share one of their own."""
     os.environ["SUMMDIFF_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _processes_hear_signals() -> None:
+    """Let processes that tests start be interrupted also where this one ignores it, as under nohup or after `&`.
+
+    An ignored signal stays ignored in a started program; one that is handled has its default effect there.
+    """
+    for number in (signal.SIGINT, getattr(signal, "SIGHUP", signal.SIGINT)):
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, lambda *_: None)
 
 
 @pytest.fixture(scope="session")

@@ -90,7 +90,7 @@ def test_without_what_summaries_need_it_fails(doctor):
     code, output = doctor(missing=["safetensors"])
     assert code == 1
     assert "No summary can be made:" in output
-    assert "safetensors is missing: install it with `pip install 'safetensors>=" in output
+    assert "safetensors is missing: run `pip install 'safetensors>=" in output
 
 
 def test_another_version_than_allowed_is_said(doctor):

@@ -1,4 +1,4 @@
-"""The `summdiff` command: its verbs, and what every verb has in common when something goes wrong."""
+"""The `summdiff` command and its error messages."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from summdiff.cli.summarize import summarize
 from summdiff.cli.train import train
 from summdiff.errors import SummdiffError, UsageError
 
-_INTERRUPTED = 130  # what Typer exits with after Ctrl-C
+_INTERRUPTED = 130  # exit code of Typer after Ctrl+C
 
 app = typer.Typer(
     name="summdiff",
     no_args_is_help=True,
-    rich_markup_mode="markdown",  # paragraphs of docstrings are laid out anew
+    rich_markup_mode="markdown",  # joins the lines of a paragraph
     add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -56,14 +56,14 @@ def _print_version(asked: bool) -> None:
 @app.callback()
 def _common(
     version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and leave.")
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
     """Turn a long video into a short one that keeps what people find important."""
 
 
 def main() -> None:
-    """Run the command line. What goes wrong ends in one sentence: exit code 2 for a wrong option, else 1."""
+    """Run the command line. An error is one sentence, with exit code 2 for a wrong option and 1 otherwise."""
     try:
         app()
     except UsageError as error:
@@ -74,5 +74,5 @@ def main() -> None:
         sys.exit(1)
     except SystemExit as leave:
         if leave.code == _INTERRUPTED:
-            print("summdiff: stopped; nothing was left half-written.", file=sys.stderr)
+            print("summdiff: stopped; no half-written files remain.", file=sys.stderr)
         raise

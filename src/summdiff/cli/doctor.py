@@ -1,4 +1,4 @@
-"""`summdiff doctor`: what is installed, and what is missing for what."""
+"""`summdiff doctor`: what is installed, and which features miss a package."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ import importlib.metadata
 import json
 import os
 import platform
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,7 +18,7 @@ from summdiff import __version__
 
 FORMAT = "summdiff.doctor/1"
 
-# What each extra brings, in the words of its users. tests/cli/test_doctor.py holds it to pyproject.toml.
+# What each extra brings. A test compares the names with pyproject.toml.
 EXTRAS = {
     "web": "`summdiff serve`, the studio in the browser",
     "plot": "the formats png and svg, and Summary.plot()",
@@ -24,18 +27,18 @@ EXTRAS = {
     "train": "`summdiff train`, `crossval`, `reproduce`, `recipes` and `export-graphs`",
     "backbones": "the backbones inception_v3, inception_v3_yt8m, googlenet_pool5 and timm:<model>",
     "ray": "`--engine ray`, archives on several machines",
-    "bench": "`make bench`, the alternatives that speed is compared with",
+    "bench": "`make bench`, other libraries for the speed comparison",
     "browser": "tests, benchmarks and pictures of the studio in a real browser",
     "docs": "`make docs`, the documentation as a site",
-    "audit": "`make audit`, known weaknesses of the dependencies and of the code",
+    "audit": "`make audit`, known vulnerabilities in dependencies and code",
     "dev": "`make test`, `make lint`, `make coverage` and `make mutants`",
 }
-# Dependencies without which summaries are still made, and what goes without them.
+# Dependencies that summaries can be made without, and what needs them.
 _ONLY_FOR = {
     "jinja2": "the format html",
     "pillow": "the formats html, sheet, gif and webp, and the studio",
 }
-# FFmpeg's decoders and encoders by the names that people know, in the order of how often videos need them.
+# Usual names of codecs, and FFmpeg's decoders and encoders for them; the most common first.
 _READS = {
     "H.264": "h264", "HEVC": "hevc", "VP9": "vp9", "AV1": "libdav1d", "VP8": "vp8", "MPEG-4": "mpeg4",
     "MPEG-2": "mpeg2video", "ProRes": "prores", "DNxHD": "dnxhd", "MJPEG": "mjpeg", "WMV": "wmv3", "Theora": "theora",
@@ -43,27 +46,58 @@ _READS = {
 _WRITES = {"pictures, H.264": "libx264", "sound, AAC": "aac", "subtitles": "mov_text"}
 
 
-def doctor(
-    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON, for other programs.")] = False,
-) -> None:
-    """Say what is installed, what is missing for what, and what this machine offers.
+Section = dict[str, Any]
 
-    The exit code is 1 only where no summary can be made; missing extras are no fault.
+
+def doctor(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
+) -> None:
+    """Report what is installed, what is missing for which feature, and what this machine offers.
+
+    The exit code is 1 only if no summary can be made. A missing extra is no problem.
     """
-    found = examine()
+    report = examine()
     if as_json:
-        print(json.dumps(found, indent=1, ensure_ascii=False))
+        print(json.dumps(report, indent=1, ensure_ascii=False))
     else:
-        print("\n".join(_lines(found)))
-    if found["problems"]:
+        print("\n".join(_lines(report)))
+    if report["problems"]:
         raise typer.Exit(1)
 
 
-def examine() -> dict[str, Any]:
-    """All that is found, of the format `summdiff.doctor/1`; `problems` holds a sentence for each thing in the way."""
+def examine() -> Section:
+    """Return a report of format `summdiff.doctor/1`; `problems` has a sentence for each reason why summaries fail."""
     problems: list[str] = []
-    packages = _packages(problems)
-    found = {
+
+    def load(package: str, section: Callable[[], Section], empty: Section) -> Section:
+        """Return a section whose code imports a package; add a problem if that fails."""
+        from summdiff.errors import SummdiffError
+
+        try:
+            return section()
+        except SummdiffError as error:
+            problems.append(str(error))
+        except (ImportError, OSError) as error:
+            reason = str(error).strip().splitlines()[0].rstrip(".")
+            problem = f"{package} cannot be loaded ({reason}): run `pip install --force-reinstall {package}`."
+            if not any(known.startswith(f"{package} cannot be loaded") for known in problems):
+                problems.append(problem)
+        return empty
+
+    from summdiff.options import DEFAULT_BACKBONE, DEFAULT_MODEL
+
+    packages = _packages()
+    for name, package in packages.items():
+        if package["state"] == "missing" and not package["extras"] and name not in _ONLY_FOR:
+            problems.append(f"{name} is missing: run `pip install '{name}{package['allowed']}'`.")
+    video = load("av", _video, {})
+    for label, there in video.get("writes", {}).items():
+        if not there:
+            problems.append(
+                f"FFmpeg cannot write {label} ({_WRITES[label]}): install av from its wheel, which can, with "
+                "`pip install --force-reinstall av`."
+            )
+    report = {
         "format": FORMAT,
         "summdiff": __version__,
         "python": {
@@ -73,103 +107,71 @@ def examine() -> dict[str, Any]:
         },
         "packages": packages,
         "extras": _extras(packages),
-        "video": _video(problems),
-        "onnxruntime": _onnxruntime(problems),
+        "video": video,
+        "onnxruntime": load("onnxruntime", _onnxruntime, {}),
         "torch": _torch(),
-        "backbone": _backbone(problems),
-        "model": _model(problems),
+        "backbone": load("onnxruntime", _backbone, {"id": DEFAULT_BACKBONE}),
+        "model": load("onnxruntime", _model, {"id": DEFAULT_MODEL}),
         "cache": _cache(),
         "data": _data(),
     }
-    return {**found, "can_summarize": not problems, "problems": problems}
+    return {**report, "can_summarize": not problems, "problems": problems}
 
 
-def _packages(problems: list[str]) -> dict[str, dict[str, Any]]:
-    """Each direct dependency: `installed` (None if it is not), `allowed`, `state`, `extras` (empty: always needed)."""
+def _packages() -> dict[str, Section]:
+    """Return each direct dependency: `installed` version, `allowed` versions, `state`, and `extras` that need it."""
     from packaging.requirements import Requirement
 
     try:
-        wanted = importlib.metadata.requires("summdiff") or []
-    except importlib.metadata.PackageNotFoundError:
-        # Its source is run as it lies: what it needs shows when it is loaded below.
+        requirements = importlib.metadata.requires("summdiff") or []
+    except importlib.metadata.PackageNotFoundError:  # run from its source, without being installed
         return {}
-    packages: dict[str, dict[str, Any]] = {}
-    for requirement in map(Requirement, wanted):
-        if requirement.name == "summdiff":  # an extra made of others, whose packages are listed by themselves
-            continue
+    packages: dict[str, Section] = {}
+    for requirement in map(Requirement, requirements):
         extras = [extra for extra in EXTRAS if requirement.marker and requirement.marker.evaluate({"extra": extra})]
-        if requirement.marker and not extras:
-            continue  # for another system or Python
+        if requirement.name == "summdiff" or (requirement.marker and not extras):
+            continue  # an extra made of others, or a requirement of another system or Python
         if requirement.name in packages:
             packages[requirement.name]["extras"] += extras
             continue
-        version = _version_of(requirement.name)
-        if version is None:
-            state = "missing"
-        else:
+        version, state = None, "missing"
+        with suppress(importlib.metadata.PackageNotFoundError):
+            version = importlib.metadata.version(requirement.name)
             state = "ok" if requirement.specifier.contains(version, prereleases=True) else "wrong version"
         packages[requirement.name] = {
             "installed": version, "allowed": str(requirement.specifier), "state": state, "extras": extras,
         }  # fmt: skip
-    for name, package in packages.items():
-        if package["state"] == "missing" and not package["extras"] and name not in _ONLY_FOR:
-            problems.append(f"{name} is missing: install it with `pip install '{name}{package['allowed']}'`.")
     return packages
 
 
-def _version_of(name: str) -> str | None:
-    try:
-        return importlib.metadata.version(name)
-    except importlib.metadata.PackageNotFoundError:
-        return None
-
-
-def _extras(packages: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Each extra: what it `brings`, whether it is `installed`, what is `missing` of it, and the `command` to get it."""
+def _extras(packages: dict[str, Section]) -> dict[str, Section]:
+    """Return each extra: what it `brings`, whether it is `installed`, what is `missing`, and the `command`."""
     extras = {}
     for extra, brings in EXTRAS.items():
-        parts = {name: package for name, package in packages.items() if extra in package["extras"]}
-        if not parts:  # an older version is installed than the one that runs
-            continue
-        missing = [name for name, package in parts.items() if package["state"] != "ok"]
-        extras[extra] = {
-            "brings": brings,
-            "installed": not missing,
-            "missing": missing,
-            "command": f"pip install 'summdiff[{extra}]'",
-        }
+        states = {name: package["state"] for name, package in packages.items() if extra in package["extras"]}
+        if states:
+            missing = [name for name, state in states.items() if state != "ok"]
+            command = f"pip install 'summdiff[{extra}]'"
+            extras[extra] = {"brings": brings, "installed": not missing, "missing": missing, "command": command}
     return extras
 
 
-def _video(problems: list[str]) -> dict[str, Any]:
-    """PyAV, its FFmpeg, and the codecs that matter."""
-    try:
-        import av
-        from av.codec import codecs_available
-    except (ImportError, OSError) as error:
-        problems.append(_broken("av", error))
-        return {}
-    writes = {label: name in codecs_available for label, name in _WRITES.items()}
-    problems += [
-        f"FFmpeg cannot write {label} ({_WRITES[label]}): install av from its wheel, which brings it, with "
-        "`pip install --force-reinstall av`."
-        for label, there in writes.items()
-        if not there
-    ]
+def _video() -> Section:
+    """Return the versions of PyAV and its FFmpeg, and the codecs that they read and write."""
+    import av
+    from av.codec import codecs_available
+
     return {
         "av": av.__version__,
         "libraries": {name: ".".join(map(str, version)) for name, version in av.library_versions.items()},
         "reads": {label: name in codecs_available for label, name in _READS.items()},
-        "writes": writes,
+        "writes": {label: name in codecs_available for label, name in _WRITES.items()},
     }
 
 
-def _onnxruntime(problems: list[str]) -> dict[str, Any]:
-    try:
-        import onnxruntime
-    except (ImportError, OSError) as error:
-        problems.append(_broken("onnxruntime", error))
-        return {}
+def _onnxruntime() -> Section:
+    import onnxruntime
+
     from summdiff._runtime import threads_asked, usable_cores
 
     return {
@@ -179,8 +181,8 @@ def _onnxruntime(problems: list[str]) -> dict[str, Any]:
     }
 
 
-def _torch() -> dict[str, Any]:
-    """PyTorch, which only training needs; empty where it is not installed or does not load."""
+def _torch() -> Section:
+    """Return what is known of PyTorch, which only training needs; empty if it cannot be imported."""
     try:
         from summdiff.research.devices import describe_torch
     except (ImportError, OSError):
@@ -188,52 +190,31 @@ def _torch() -> dict[str, Any]:
     return describe_torch()
 
 
-def _backbone(problems: list[str]) -> dict[str, Any]:
-    """The default backbone's weights, which are read and checked."""
-    from summdiff.errors import BackboneError
+def _backbone() -> Section:
+    """Check the weights of the default backbone."""
+    from summdiff.features.backbones.efficientnet_lite0 import GRAPH_SHA256, verified_graph
     from summdiff.options import DEFAULT_BACKBONE
 
-    try:
-        from summdiff.features.backbones.efficientnet_lite0 import GRAPH_SHA256, verified_graph
-
-        graph = verified_graph()
-    except BackboneError as error:
-        problems.append(str(error))
-        return {"id": DEFAULT_BACKBONE}
-    except (ImportError, OSError):  # said of numpy already
-        return {"id": DEFAULT_BACKBONE}
-    return {"id": DEFAULT_BACKBONE, "weights": str(graph), "sha256": GRAPH_SHA256}
+    return {"id": DEFAULT_BACKBONE, "weights": str(verified_graph()), "sha256": GRAPH_SHA256}
 
 
-def _model(problems: list[str]) -> dict[str, Any]:
-    """The model that ships, which is loaded, and what its card says in short."""
-    from summdiff.errors import ModelError
+def _model() -> Section:
+    """Load the default model, and summarise its card."""
     from summdiff.options import DEFAULT_MODEL
+    from summdiff.scoring import load_model
 
-    try:
-        from summdiff.scoring import load_model
-
-        model = load_model(DEFAULT_MODEL)
-    except ModelError as error:
-        problems.append(str(error))
-        return {"id": DEFAULT_MODEL}
-    except (ImportError, OSError):  # said of onnxruntime already
-        return {"id": DEFAULT_MODEL}
-    videos: dict[str, int] = {}
-    for name in model.provenance["trained_on"]:  # tvsum/video_1
-        kind = name.partition("/")[0]
-        videos[kind] = videos.get(kind, 0) + 1
+    model = load_model(DEFAULT_MODEL)
     return {
         "id": DEFAULT_MODEL,
         "step_seconds": model.config.step_seconds,
         "trained_with": model.provenance["summdiff"],
-        "trained_on": videos,
+        "trained_on": Counter(name.partition("/")[0] for name in model.provenance["trained_on"]),  # tvsum/video_1
         "card": "docs/default-model.md",
     }
 
 
-def _cache() -> dict[str, Any]:
-    """Where features are kept, how much lies there, and whether more can be written."""
+def _cache() -> Section:
+    """Return the folder, number and size of cached features, and whether more can be written."""
     from summdiff.features.cache import default_directory
 
     folder = default_directory()
@@ -246,15 +227,13 @@ def _cache() -> dict[str, Any]:
     return {"folder": str(folder), "entries": len(sizes), "bytes": sum(sizes), "writable": writable}
 
 
-def _data() -> dict[str, Any]:
-    """The annotated data sets in $SUMMDIFF_DATA; a file that cannot be read says why."""
+def _data() -> Section:
+    """Return the annotated data sets in $SUMMDIFF_DATA, or why a file cannot be read."""
     from summdiff.errors import SummdiffError
 
     folder = os.environ.get("SUMMDIFF_DATA")
-    if not folder:
-        return {"folder": None, "sets": []}
-    sets: list[dict[str, Any]] = []
-    for path in sorted(Path(folder).glob("*.h5")):
+    sets: list[Section] = []
+    for path in sorted(Path(folder).glob("*.h5")) if folder else ():
         try:
             from summdiff.data.registry import open_dataset
 
@@ -262,22 +241,17 @@ def _data() -> dict[str, Any]:
                 sets.append({"file": path.name, "kind": data.kind, "videos": len(data)})
         except (SummdiffError, ImportError) as error:
             sets.append({"file": path.name, "problem": str(error)})
-    return {"folder": folder, "sets": sets}
+    return {"folder": folder or None, "sets": sets}
 
 
-def _broken(name: str, error: Exception) -> str:
-    reason = str(error).strip().splitlines()[0].rstrip(".")
-    return f"{name} cannot be loaded ({reason}): install it with `pip install --force-reinstall {name}`."
-
-
-def _lines(found: dict[str, Any]) -> list[str]:
-    """The same for people."""
-    python, video, runtime, torch = found["python"], found["video"], found["onnxruntime"], found["torch"]
+def _lines(report: dict[str, Any]) -> list[str]:
+    """Format the report for people."""
+    python, video, runtime, torch = report["python"], report["video"], report["onnxruntime"], report["torch"]
     lines = [
-        f"summdiff {found['summdiff']}, {python['implementation']} {python['version']}, {python['platform']}",
+        f"summdiff {report['summdiff']}, {python['implementation']} {python['version']}, {python['platform']}",
         "",
-        "Summaries can be made." if found["can_summarize"] else "No summary can be made:",
-        *(f"  {problem}" for problem in found["problems"]),
+        "Summaries can be made." if report["can_summarize"] else "No summary can be made:",
+        *(f"  {problem}" for problem in report["problems"]),
     ]
     if video:
         absent = [label for label, there in video["reads"].items() if not there]
@@ -291,34 +265,36 @@ def _lines(found: dict[str, Any]) -> list[str]:
         lines.append(_row("computing", f"onnxruntime {runtime['version']}, {_count(runtime['threads'], 'thread')}"))
         lines.append(_row("devices", _devices(runtime["providers"])))
     if torch:
-        seen = ", ".join(torch["accelerators"]) or "no accelerator"
-        lines.append(_row("training", f"torch {torch['version']}, {seen}"))
-    if "sha256" in found["backbone"]:
-        lines.append(_row("backbone", f"{found['backbone']['id']}, weights whole"))
-    if "card" in found["model"]:
-        model = found["model"]
+        accelerators = ", ".join(torch["accelerators"]) or "no accelerator"
+        lines.append(_row("training", f"torch {torch['version']}, {accelerators}"))
+    if "sha256" in report["backbone"]:
+        lines.append(_row("backbone", f"{report['backbone']['id']}, weights intact"))
+    if "card" in report["model"]:
+        model = report["model"]
         sets = " and ".join(f"{_count(videos, 'video')} of {kind}" for kind, videos in model["trained_on"].items())
         lines.append(_row("model", f"{model['id']}, trained on {sets}; {model['card']}"))
-    cache = found["cache"]
+    cache = report["cache"]
     state = f"{_count(cache['entries'], 'video')}, {cache['bytes'] / 1e6:.1f} MB"
     lines.append(
         _row("cache", f"{cache['folder']}, {state if cache['writable'] else 'cannot be written, so not used'}")
     )
-    for name, package in found["packages"].items():
+    for name, package in report["packages"].items():
         if package["extras"] or package["state"] == "ok":
             continue
         what = f" (for {_ONLY_FOR[name]})" if name in _ONLY_FOR else ""
         have = f"is {package['installed']}, tested is {package['allowed']}" if package["installed"] else "is missing"
-        lines.append(_row("look here", f"{name} {have}{what}: pip install '{name}{package['allowed']}'"))
-    lines += ["", "Extras"] if found["packages"] else ["", "summdiff is not installed, so its extras are not known."]
-    for extra, facts in found["extras"].items() if found["packages"] else ():
+        lines.append(_row("check", f"{name} {have}{what}: pip install '{name}{package['allowed']}'"))
+    lines += (
+        ["", "Extras"] if report["packages"] else ["", "Extras: unknown, as summdiff is not installed as a package."]
+    )
+    for extra, facts in report["extras"].items() if report["packages"] else ():
         lines.append(_row(extra, f"{'installed' if facts['installed'] else 'not here '}  {facts['brings']}"))
         if not facts["installed"]:
             lines.append(_row("", f"           {facts['command']}  (lacks {', '.join(facts['missing'])})"))
-    data = found["data"]
+    data = report["data"]
     lines += ["", f"Data sets in {data['folder']}" if data["folder"] else "Data sets: $SUMMDIFF_DATA names no folder."]
     if data["folder"] and not data["sets"]:
-        lines.append("  none: no .h5 file lies there")
+        lines.append("  no .h5 file")
     for part in data["sets"]:
         what = part["problem"] if "problem" in part else f"{_count(part['videos'], 'video')}, {part['kind']}"
         lines.append(f"  {part['file']}: {what}")
@@ -326,10 +302,10 @@ def _lines(found: dict[str, Any]) -> list[str]:
 
 
 def _devices(providers: list[str]) -> str:
-    """Say where summaries can be computed, by ONNX Runtime's providers."""
+    """Return where summaries can be computed, from ONNX Runtime's providers."""
     if "CUDAExecutionProvider" in providers:
-        return "cpu, cuda (`--device cuda` looks and scores there; pictures are decoded on the processor)"
-    return "cpu (for `--device cuda`, put onnxruntime-gpu in the place of onnxruntime)"
+        return "cpu, cuda (with `--device cuda`; videos are decoded on the processor)"
+    return "cpu (for `--device cuda`, replace onnxruntime by onnxruntime-gpu)"
 
 
 def _row(label: str, text: str) -> str:

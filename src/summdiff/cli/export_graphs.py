@@ -1,4 +1,4 @@
-"""`summdiff export-graphs`: make the graphs that scoring needs from a model folder's weights."""
+"""`summdiff export-graphs`: the ONNX graphs of a model folder."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import typer
 def export_graphs(
     folders: Annotated[list[Path], typer.Argument(help="Model folders that `summdiff train` wrote.")],
 ) -> None:
-    """Write the ONNX graphs of model folders anew from their weights, for folders of an older version.
+    """Write the ONNX graphs of model folders again from their weights, for folders of an older version.
 
-    The graphs are compared with the network first; a folder whose graphs score differently stays as it is. Scoring
-    with them needs no torch, making them does.
+    The graphs are first compared with the network; a folder stays unchanged if they score differently. Making graphs
+    needs torch, scoring with them does not.
     """
     from summdiff.research.networks.folder import export_folder
     from summdiff.scoring import model_folder

@@ -21,39 +21,39 @@ _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 
 
 def serve(
-    videos: Annotated[list[Path] | None, typer.Argument(help="Videos to begin with.", show_default=False)] = None,
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen at; 0 takes any that is free.")] = 8765,
+    videos: Annotated[list[Path] | None, typer.Argument(help="Videos to open.", show_default=False)] = None,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 for any free one.")] = 8765,
     host: Annotated[
         str,
-        typer.Option(metavar="ADDRESS", help="Address to listen at. Others than this machine need the printed token."),
+        typer.Option(metavar="ADDRESS", help="Address to listen on. Other machines need the printed token."),
     ] = "127.0.0.1",
     max_upload: Annotated[str, typer.Option(metavar="SIZE", help="Largest upload: 500MB, 4GB.")] = "4GB",
     expire: Annotated[
-        float, typer.Option(metavar="HOURS", min=0.01, help="An unused session's files are deleted after this time.")
+        float, typer.Option(metavar="HOURS", min=0.01, help="Delete the files of an unused session after this time.")
     ] = 12.0,
     model: Annotated[
         str, typer.Option(metavar="ID|DIR", help="Model: 'default', or a folder that `summdiff train` wrote.")
     ] = DEFAULT_MODEL,
     backbone: Annotated[
-        str, typer.Option(metavar="ID", help="What looks at the frames: efficientnet_lite0, timm:NAME, …")
+        str, typer.Option(metavar="ID", help="Network that describes the frames: efficientnet_lite0, timm:NAME, …")
     ] = DEFAULT_BACKBONE,
     fast: Annotated[
         bool,
-        typer.Option("--fast", help="Look at key frames only, where they come often enough: several times faster."),
+        typer.Option("--fast", help="Use key frames only, where they are dense enough: several times faster."),
     ] = False,
     device: DeviceOption = "cpu",
     open_browser: Annotated[bool, typer.Option("--open/--no-open", help="Open the page in the browser.")] = True,
 ) -> None:
-    """Open the studio: a page in the browser to make a summary by hand and eye.
+    """Open the studio: a page in the browser for making a summary.
 
-    Drop a video, see what the model finds important, drag the length, pin or ban shots, ask again, play only the
-    summary, export. Nothing leaves this machine, and nothing is loaded from elsewhere. Ctrl-C ends it.
+    Drop a video, see what the model finds important, change the length, keep or leave out shots, suggest again, play
+    the summary, export. Nothing leaves this machine, and nothing is loaded from elsewhere. Ctrl+C ends it.
 
     Example: summdiff serve talk.mp4
     """
     limit = size(max_upload)
     try:
-        import fastapi  # noqa: F401 - only to find out
+        import fastapi  # noqa: F401
         import PIL  # noqa: F401
         import uvicorn  # noqa: F401
     except ImportError as error:
@@ -64,7 +64,7 @@ def serve(
         print(f"The studio is open at {address.url}", file=sys.stderr, flush=True)
         if host in ("0.0.0.0", "::"):  # noqa: S104
             print("From other machines: the same with this machine's name or address.", file=sys.stderr)
-        print("Ctrl-C closes it and deletes what was uploaded.", file=sys.stderr, flush=True)
+        print("Ctrl+C closes it and deletes uploads.", file=sys.stderr, flush=True)
         if open_browser:
             webbrowser.open(address.url)
 
@@ -83,7 +83,7 @@ def serve(
 
 
 def size(text: str) -> int:
-    """Bytes from "4GB", "500 MB", "1.5g" or "1000000".
+    """Return bytes from "4GB", "500 MB", "1.5g" or "1000000".
 
     Raises:
         UsageError: the text is none of these, or 0.
