@@ -6,18 +6,20 @@ python scripts/recipe_fields.py docs/training.md
 from __future__ import annotations
 
 import json
+import re
 import sys
 import types
 from collections.abc import Iterator
+from dataclasses import MISSING, Field, fields
 from pathlib import Path
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from summdiff.documents import put_table
-from summdiff.research.training.network_recipe import SECTIONS
-from summdiff.research.training.recipe import Recipe
+from summdiff.research.networks.registry import ARCHITECTURES
+from summdiff.research.training.recipe import NetworkRecipe, Recipe
 
 _TYPES = {int: "whole number", float: "number", bool: "`true`, `false`", str: "text", Path: "path"}
 
@@ -35,9 +37,7 @@ def field_tables() -> str:
             parts.append(_section_table(f"### Each of `{name}`", item))
     for name, section in sections.items():
         if name == "network":
-            parts += [
-                _section_table(f"### `network` with `model: {model}`", choice) for model, choice in SECTIONS.items()
-            ]
+            parts += [_network_table(model) for model in ARCHITECTURES]
         else:
             parts.append(_section_table(f"### `{name}`", section))
     return "\n\n".join(parts)
@@ -48,9 +48,40 @@ def _section_table(heading: str, section: type[BaseModel]) -> str:
     return f"{heading}\n\n{about}\n\n{_table(section.model_fields)}"
 
 
-def _table(fields: dict[str, FieldInfo]) -> str:
-    rows = [f"| `{name}` | {_values(field)} | {_default(field)} | {_about(field)} |" for name, field in fields.items()]
-    return "\n".join(["| field | values | default | |", "|---|---|---|---|", *rows])
+def _network_table(model: str) -> str:
+    """Return the table of a network's fields, from its config dataclass."""
+    config_type = ARCHITECTURES[model].config
+    docstring, types_by_name = config_type.__doc__ or "", get_type_hints(config_type)
+    descriptions: dict[str, str] = {}
+    for base in reversed(config_type.__mro__):
+        descriptions |= _attribute_descriptions(base.__doc__ or "")
+    options = getattr(NetworkRecipe(model=model), "__pydantic_extra__", None) or {}
+    rows = {
+        field.name: FieldInfo(
+            annotation=types_by_name[field.name],
+            default=_dataclass_default(field),
+            description=descriptions.get(field.name),
+        )
+        for field in fields(config_type)
+        if field.name in options
+    }
+    return f"### `network` with `model: {model}`\n\n{docstring.partition(chr(10))[0]}\n\n{_table(rows)}"
+
+
+def _dataclass_default(field: Field[Any]) -> Any:
+    return ... if field.default is MISSING else field.default
+
+
+def _attribute_descriptions(docstring: str) -> dict[str, str]:
+    """Return the descriptions under "Attributes:" of a docstring, by name; `name, other: text` describes both."""
+    attributes = docstring.partition("Attributes:")[2]
+    entries = re.findall(r"^ {8}(\w+(?:, \w+)*): (.*(?:\n {12}.*)*)", attributes, re.MULTILINE)
+    return {name: " ".join(text.split()) for names, text in entries for name in names.split(", ")}
+
+
+def _table(rows: dict[str, FieldInfo]) -> str:
+    lines = [f"| `{name}` | {_values(row)} | {_default(row)} | {_about(row)} |" for name, row in rows.items()]
+    return "\n".join(["| field | values | default | |", "|---|---|---|---|", *lines])
 
 
 def _about(field: FieldInfo) -> str:

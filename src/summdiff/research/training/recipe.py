@@ -1,58 +1,157 @@
-"""The fields of a recipe: everything that decides a training run."""
+"""The fields of a recipe, which describes a training run completely."""
 
 from __future__ import annotations
 
 import os
+import reprlib
+from dataclasses import fields
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, cast
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
 from summdiff.data.video import DatasetKind
-from summdiff.errors import DataError
-from summdiff.research.training.network_recipe import SECTIONS, AnyNetwork, Section
+from summdiff.errors import DataError, ModelError
+from summdiff.research.networks.base import Learns, Scorer
+from summdiff.research.networks.registry import ARCHITECTURES
+from summdiff.research.networks.summdiff import PRESETS
+from summdiff.scoring.config_checks import check_fields
 from summdiff.scoring.inputs import Conditioning
 from summdiff.scoring.schedule import ScheduleName
 from summdiff.scoring.windows import WINDOW
 
-# The file of each data set in the folder $SUMMDIFF_DATA.
+# File of each data set in the folder $SUMMDIFF_DATA.
 USUAL_FILES: dict[DatasetKind, str] = {
     "tvsum": "tvsum_i3d.h5",
     "summe": "summe_annotations.h5",
     "mr_hisum": "mr_hisum.h5",
     "youtube_highlights": "youtube_highlights_i3d.h5",
 }
+DEFAULT_NETWORK = "summdiff"
+_FROM_DATA = ("inputs", "relations")  # fields of a network's config that depend on the videos
 Share = Annotated[float, Field(ge=0, le=1)]
-# Where a run happens and where its files lie, not what it learns: may differ where an interrupted run goes on.
+# Fields that say where a run happens, not what it learns; an interrupted run may go on with others.
 PLACE = frozenset(
-    {
-        *("data", "annotations", "splits", "output", "resume", "workers", "in_memory", "threads"),
-        *("accelerator", "devices", "nodes", "strategy", "compile", "micro_batch", "checkpoint_minutes", "init_from"),
-    }
+    [
+        "data",
+        "annotations",
+        "splits",
+        "output",
+        "resume",
+        "workers",
+        "in_memory",
+        "threads",
+        "accelerator",
+        "devices",
+        "nodes",
+        "strategy",
+        "compile",
+        "micro_batch",
+        "checkpoint_minutes",
+        "init_from",
+    ]
 )
 
 
-class DiffusionRecipe(Section):
-    """The noise, and how samples are drawn for validation and by default afterwards."""
+class Section(BaseModel):
+    """A part of a recipe; unknown fields are refused and values cannot be changed."""
 
-    schedule: ScheduleName = Field(default="cosine", description="of the noise")
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class NetworkRecipe(BaseModel):
+    """A network's name and the fields of its config.
+
+    Which fields there are, with which types and defaults, is declared by the config dataclass of each network in
+    `summdiff.research.networks`. Those that do not depend on the videos are attributes
+    of this section.
+    """
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    model: str = Field(default=DEFAULT_NETWORK, description="the network")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_in(cls, given: Any) -> Any:
+        """Check the given fields against the network's config and fill in its defaults."""
+        if not isinstance(given, dict):
+            return given
+        name = given.get("model", DEFAULT_NETWORK)
+        if not isinstance(name, str) or name not in ARCHITECTURES:
+            raise ValueError(f"model must be one of {', '.join(ARCHITECTURES)}, got {reprlib.repr(name)}")
+        options = {key: value for key, value in given.items() if key != "model"}
+        section: dict[str, Any] = {"model": name}
+        if name == "summdiff":
+            section["preset"] = options.pop("preset", "joint")
+            if section["preset"] not in PRESETS:
+                presets = ", ".join(PRESETS)
+                raise ValueError(f"preset must be one of {presets}, got {reprlib.repr(section['preset'])}")
+            options = PRESETS[section["preset"]] | options
+        config_type = ARCHITECTURES[name].config
+        allowed = [field.name for field in fields(config_type) if field.name not in _FROM_DATA]
+        unknown = [key for key in options if key not in allowed]
+        if unknown:
+            raise ValueError(f"{name} has no field {reprlib.repr(unknown[0])}: it has {', '.join(allowed)}")
+        try:
+            config = TypeAdapter(config_type).validate_python({"inputs": 1, **options})
+            check_fields(config)
+        except ModelError as error:
+            raise ValueError(str(error)) from error
+        return section | {key: getattr(config, key) for key in allowed}
+
+    @property
+    def learns(self) -> Learns | None:
+        """Kind of targets of a scorer; None for a denoiser, which learns any curves."""
+        network = ARCHITECTURES[self.model].network
+        return network.learns if issubclass(network, Scorer) else None
+
+    @property
+    def features_power(self) -> float:
+        """Power of the features' size that the network and ridge regression see."""
+        return float(getattr(self, "power", 1.0))
+
+    def config(self, *, inputs: int, relations: int) -> Any:
+        """Return the network's config for P inputs per step, the last `relations` of which are relational.
+
+        Raises:
+            ModelError: the sizes do not fit together.
+        """
+        config_type = ARCHITECTURES[self.model].config
+        sizes = {"inputs": inputs, "relations": relations}
+        known = {field.name for field in fields(config_type)}
+        return config_type(
+            **{name: value for name, value in sizes.items() if name in known},
+            **self.model_dump(exclude={"model", "preset"}),
+        )
+
+
+class DiffusionRecipe(Section):
+    """The noise, and how samples are drawn, in validation and as the default of the trained model."""
+
+    schedule: ScheduleName = Field(default="cosine", description="noise schedule")
     num_train_timesteps: int = Field(default=1000, ge=1, le=100_000, description="T")
-    p_uncond: float = Field(default=0.1, ge=0, lt=1, description="share of items trained without their video")
+    p_uncond: float = Field(
+        default=0.1, ge=0, lt=1, description="share of items trained with the null video, for classifier-free guidance"
+    )
     guidance_scale: float = Field(default=0.0, ge=0, description="w of classifier-free guidance")
     null_video: Path | None = Field(
-        default=None, description=".npy file (D,) with the features of a black video, what guidance guides away from"
+        default=None, description=".npy file (D,) with the features of a black video, which guidance steers away from"
     )
     step_seconds: Literal["data"] | float | None = Field(
         default="data",
-        description='length of a step: higher rates are averaged before sampling; "data": as in the training videos; '
-        "null: any rate as it comes",
+        description='seconds per step; features at a higher rate are averaged before sampling; "data": as in the '
+        "training videos; null: any rate",
     )
-    eta: float = Field(default=0.0, ge=0, le=1, description="of the DDIM steps")
-    guide_final: bool = Field(default=True, description="whether guidance reaches the last prediction, the answer")
+    eta: float = Field(default=0.0, ge=0, le=1, description="noise of DDIM sampling: 0 is deterministic, 1 is DDPM")
+    guide_final: bool = Field(default=True, description="whether guidance also applies to the last prediction")
     window: int = Field(
-        default=WINDOW, ge=8, le=1_000_000, description="steps denoised at a time; longer videos are blended of such"
+        default=WINDOW,
+        ge=8,
+        le=1_000_000,
+        description="steps denoised at a time; longer videos are blended from several windows",
     )
-    samples: int = Field(default=8, ge=1, le=1000, description="curves drawn for a video; their mean is judged")
+    samples: int = Field(default=8, ge=1, le=1000, description="samples per video; their mean is judged")
     steps: int = Field(default=10, ge=1, description="denoising steps")
 
     @model_validator(mode="after")
@@ -65,190 +164,198 @@ class DiffusionRecipe(Section):
 
 
 class TargetRecipe(Section):
-    """What the clean scores are, in [0, 1].
+    """The clean scores in [0, 1] to learn.
 
-    Panels rather than single annotators by default, since 20 curves a video are soon known by heart, thousands of
-    panels are not.
+    Panels are the default because a network soon memorizes 20 curves per video, but not thousands of panels.
     """
 
     people: Literal["panels", "each", "mean", "gtscore", "keyshots"] = Field(
         default="panels",
-        description="panels: means of random panels of annotators; each: every annotator of every video is an item of "
-        "an epoch; mean: the mean annotator; gtscore: the file's own ground truth; keyshots: 1 in the shots that a "
-        "knapsack fills 15 % of the video with by it, what detectors learn. Where a data set has one curve a video, "
-        "the first three are that curve",
+        description="panels: means of random panels of annotators; each: one item per annotator and video; mean: the "
+        "mean annotator; gtscore: the file's ground truth; keyshots: 1 in the shots that a knapsack selects by it for "
+        "15% of the video, which detectors learn. With one curve per video, the first three are that curve",
     )
     scale: Literal["ranks", "scores", "minmax"] = Field(
         default="ranks",
-        description="ranks: each annotator's ranks in the video; scores: as annotated; minmax: stretched to 0 to 1",
+        description="ranks: each annotator's ranks in the video; scores: as annotated; minmax: scaled to [0, 1]",
     )
-    clip: tuple[Share, Share] | None = Field(default=None, description="smallest and largest value of a curve")
+    clip: tuple[Share, Share] | None = Field(default=None, description="smallest and largest value of a target")
     panel: int = Field(
         default=4, ge=1, le=10_000, description="annotators in a panel; the spread falls with its square root"
     )
-    panels_per_video: int = Field(default=32, ge=1, le=10_000, description="panels drawn for a video at each step")
+    panels_per_video: int = Field(default=32, ge=1, le=10_000, description="panels drawn per video and step")
     curves_per_video: int = Field(
-        default=4, ge=1, le=10_000, description="of these, how many are noised and learned from (each: one)"
+        default=4, ge=1, le=10_000, description="how many of them are noised and learned from (each: one)"
     )
     expected: bool = Field(
-        default=True, description="learn the mean of the drawn curves by how likely each is, instead of the noised one"
+        default=True,
+        description="learn the mean of the drawn curves, weighted by likelihood, instead of the noised one",
     )
-    smooth_seconds: float = Field(default=0.0, ge=0, description="deviation of the Gaussian that smooths; 0: off")
+    smooth_seconds: float = Field(default=0.0, ge=0, description="standard deviation of Gaussian smoothing; 0: off")
 
     @model_validator(mode="after")
     def _check(self) -> Self:
         if self.people == "keyshots" and (self.scale == "ranks" or self.smooth_seconds > 0):
             raise ValueError(
-                "keyshots are of the scores themselves: set scale to scores or minmax, smooth_seconds to 0."
+                "keyshots are selected by unsmoothed scores: set scale to scores or minmax, and smooth_seconds to 0."
             )
         if self.clip is not None and not self.clip[0] < self.clip[1]:
-            raise ValueError(f"clip must rise, got {list(self.clip)}.")
+            raise ValueError(f"clip must increase, got {list(self.clip)}.")
         return self
 
 
 class AugmentationRecipe(Section):
-    """Changed copies ("views") of each training video; their descriptors are computed anew."""
+    """Augmentation: changed copies ("views") of each training video, with descriptors of their own."""
 
-    views: int = Field(default=16, ge=1, le=10_000, description="copies of each video, the first one unchanged")
-    crop: float = Field(default=0.5, ge=0, le=1, description="share of the views cut to a part of the video")
-    metric: float = Field(default=0.5, ge=0, le=1, description="share of the views with another feature space")
+    views: int = Field(default=16, ge=1, le=10_000, description="copies per video; the first is unchanged")
+    crop: float = Field(default=0.5, ge=0, le=1, description="share of the copies cropped in time")
+    metric: float = Field(
+        default=0.5, ge=0, le=1, description="share of the copies with a randomly changed feature space"
+    )
     spaces: tuple[Literal["unit", "roots"], ...] = Field(
         default=(),
-        description="further views of each video, whole: unit: each step at length one; roots: square roots of sizes",
+        description="further uncropped copies; unit: steps scaled to length 1; roots: signed square roots",
     )
 
     @property
     def count(self) -> int:
-        """How many views there are of each video."""
+        """Number of copies of each video."""
         return self.views + len(self.spaces)
 
 
 class AlsoRecipe(Section):
-    """Another data set that the mean curve is learned from too, by a relational network."""
+    """Another data set from which a relational network also learns its mean curve."""
 
-    kind: DatasetKind = Field(description="which data set")
-    data: Path | None = Field(default=None, description="HDF5; null: the usual file of its kind in $SUMMDIFF_DATA")
+    kind: DatasetKind = Field(description="the data set")
+    data: Path | None = Field(default=None, description="HDF5 file; null: the usual file of its kind in $SUMMDIFF_DATA")
     weight: float = Field(
-        default=1.0, gt=0, description="of all of it together, relative to all views of the recipe's own videos"
+        default=1.0, gt=0, description="of the whole data set, relative to all copies of the recipe's own videos"
     )
 
 
 class Recipe(Section):
     """One training run."""
 
-    name: str = Field(min_length=1, description="of the model")
+    name: str = Field(min_length=1, description="name of the model")
     output: Path = Field(description="folder for the model, the log and checkpoints")
 
-    data: Path | None = Field(default=None, description="HDF5; null: the usual file of its kind in $SUMMDIFF_DATA")
-    kind: DatasetKind | None = Field(default=None, description="which data set; null: told by the file")
-    annotations: Path | None = Field(
-        default=None, description="TVSum's original annotations, for a file without annotators' scores"
-    )
-    also: tuple[AlsoRecipe, ...] = Field(
-        default=(), description="further data sets that a relational network learns from"
-    )
-    splits: Path | None = Field(default=None, description="file of splits; null: drawn at random")
-    fold: int = Field(default=0, ge=0, description="which split of that file to train on, from 0; not for crossval")
+    data: Path | None = Field(default=None, description="HDF5 file; null: the usual file of its kind in $SUMMDIFF_DATA")
+    kind: DatasetKind | None = Field(default=None, description="the data set; null: detected from the file")
+    annotations: Path | None = Field(default=None, description="TVSum's original annotations, for a file without them")
+    also: tuple[AlsoRecipe, ...] = Field(default=(), description="further data sets for a relational network")
+    splits: Path | None = Field(default=None, description="file of splits; null: random")
+    fold: int = Field(default=0, ge=0, description="index of the split in that file, from 0; not for crossval")
     hold_out: float = Field(
-        default=0.0, ge=0, lt=1, description="share of the training videos that validates; not for crossval"
+        default=0.0, ge=0, lt=1, description="share of the training videos used for validation; not for crossval"
     )
-    folds: int = Field(default=5, ge=2, le=10_000, description="of cross-validation without `splits`")
-    validation: float = Field(default=0.2, ge=0, lt=1, description="share of a fold's training videos held out")
+    folds: int = Field(default=5, ge=2, le=10_000, description="number of folds of a cross-validation without `splits`")
+    validation: float = Field(
+        default=0.2, ge=0, lt=1, description="share of a fold's training videos used for validation"
+    )
     other_spaces: bool = Field(
-        default=False, description="cross-validation also tests on features as other backbones might make them"
+        default=False,
+        description="cross-validation also tests in changed feature spaces, like those of other backbones",
     )
-    split_seed: int = Field(default=0, ge=0, lt=2**63, description="of the videos held out and of the folds")
+    split_seed: int = Field(default=0, ge=0, lt=2**63, description="seed of folds and validation videos")
 
     conditioning: Conditioning = Field(
         default="relational",
         description="what the network sees of a video: how its steps relate in any features, the features, or both; "
         "kinship: how they relate and which are alike, for relational networks",
     )
-    feature_extractor: str | None = Field(default=None, description="the backbone that the model will need")
-    network: AnyNetwork = cast("AnyNetwork", SECTIONS["summdiff"](model="summdiff"))
+    feature_extractor: str | None = Field(default=None, description="the backbone that the model needs")
+    network: NetworkRecipe = NetworkRecipe()
     diffusion: DiffusionRecipe = DiffusionRecipe()
     targets: TargetRecipe = TargetRecipe()
     augmentation: AugmentationRecipe = AugmentationRecipe()
 
-    epochs: int = Field(default=200, ge=1, le=1_000_000, description="each item is learned from once in each")
+    epochs: int = Field(default=200, ge=1, le=1_000_000, description="passes over all items")
     window: int | None = Field(
         default=128,
         ge=8,
         le=1_000_000,
-        description="steps learned from at a time (descriptors see them all); null: whole videos",
+        description="steps per training example; descriptors are of the whole video; null: whole videos",
     )
-    videos_per_batch: int = Field(default=8, ge=1, le=100_000, description="on all devices together")
+    videos_per_batch: int = Field(default=8, ge=1, le=100_000, description="batch size, over all devices")
     micro_batch: int | None = Field(
         default=None,
         ge=1,
-        description="videos that a device works off at a time, those of like length together, before the batch's one "
-        "update (gradient accumulation): less padding and memory, the same gradient; null: all at once",
+        description="gradient accumulation: videos per forward pass, sorted by length; less padding and memory, "
+        "the same gradient; null: the whole batch",
     )
-    length_buckets: bool = Field(default=False, description="batches of videos of like length, so with little padding")
+    length_buckets: bool = Field(default=False, description="batches of videos of similar length, for less padding")
     in_memory: bool | None = Field(
         default=None, description="keep training videos in memory; null: if they take less than 2 GiB"
     )
-    workers: int = Field(default=0, ge=0, le=1024, description="processes that read videos which are not in memory")
+    workers: int = Field(default=0, ge=0, le=1024, description="processes that read videos that are not in memory")
 
     optimizer: Literal["adamw", "adam", "sgd"] = Field(
-        default="adamw", description="adam, sgd: weight decay is added to the gradient (L2); sgd: with momentum 0.9"
+        default="adamw", description="adam and sgd add weight decay to the gradient (L2); sgd has momentum 0.9"
     )
-    learning_rate: float = Field(default=1e-3, gt=0, description="the highest")
+    learning_rate: float = Field(default=1e-3, gt=0, description="maximum learning rate")
     learning_rate_schedule: Literal["cosine", "constant", "exponential"] = Field(
-        default="cosine", description="epoch by epoch, after the warm-up; cosine falls to 0 at the end"
+        default="cosine", description="per epoch, after the warm-up; cosine falls to 0 at the end"
     )
-    learning_rate_factor: float = Field(default=0.99, gt=0, le=1, description="of an epoch, if exponential")
-    warmup_epochs: int = Field(default=0, ge=0, description="in which the learning rate rises linearly")
-    weight_decay: float = Field(default=0.01, ge=0, description="of all weights")
-    clip_norm: float = Field(default=1.0, ge=0, description="largest norm of the gradient; 0: off")
-    ema_decay: float = Field(default=0.99, ge=0, lt=1, description="of the weights' moving average; 0: off")
-    rank_weight: float = Field(default=0.0, ge=0, description="of a loss on ranks beside the squared error")
-    linear_penalty: float = Field(default=10.0, gt=0, description="of the network's ridge regression, for each video")
-    init_from: Path | None = Field(default=None, description="folder of a trained model to start from")
+    learning_rate_factor: float = Field(
+        default=0.99, gt=0, le=1, description="factor per epoch of the exponential schedule"
+    )
+    warmup_epochs: int = Field(default=0, ge=0, description="epochs in which the learning rate rises linearly")
+    weight_decay: float = Field(default=0.01, ge=0, description="for all weights")
+    clip_norm: float = Field(default=1.0, ge=0, description="maximum norm of the gradient; 0: off")
+    ema_decay: float = Field(default=0.99, ge=0, lt=1, description="decay of the weights' moving average; 0: off")
+    rank_weight: float = Field(default=0.0, ge=0, description="weight of a rank loss added to the squared error")
+    linear_penalty: float = Field(default=10.0, gt=0, description="penalty per video of the network's ridge regression")
+    init_from: Path | None = Field(default=None, description="model folder with initial weights")
 
-    validate_every: int = Field(default=20, ge=1, description="epochs; a checkpoint is written then, too")
-    validate_videos: int | None = Field(default=None, ge=1, description="at most so many, evenly chosen; null: all")
+    validate_every: int = Field(default=20, ge=1, description="epochs between validations, each with a checkpoint")
+    validate_videos: int | None = Field(
+        default=None, ge=1, description="maximum number of validation videos, evenly chosen; null: all"
+    )
     select: Literal["best", "last"] = Field(
-        default="last", description="best: the epoch that does best on the validation videos"
+        default="last", description="best: the epoch with the best result on the validation videos"
     )
-    checkpoint_minutes: float = Field(default=10.0, gt=0, description="a checkpoint at least so often")
-    resume: Literal["auto", "never"] = Field(default="auto", description="never: start anew in any case")
-    seed: int = Field(default=0, ge=0, lt=2**63, description="of everything random but the splits")
+    checkpoint_minutes: float = Field(default=10.0, gt=0, description="minutes between checkpoints")
+    resume: Literal["auto", "never"] = Field(
+        default="auto", description="auto: go on from the newest checkpoint; never: start anew"
+    )
+    seed: int = Field(default=0, ge=0, lt=2**63, description="seed of everything random except the splits")
 
-    threads: int = Field(default=1, ge=1, le=1024, description="of the processor, for each process")
+    threads: int = Field(default=1, ge=1, le=1024, description="CPU threads per process")
     accelerator: Literal["cpu", "cuda", "mps", "auto"] = Field(
-        default="cpu", description="where the network learns; validation draws its samples there too, if cuda"
+        default="cpu", description="device of training, and with cuda of validation"
     )
     devices: int = Field(
         default=1,
         ge=1,
         le=1024,
-        description="accelerators of a machine, or processes on its processor; torchrun says so itself",
+        description="accelerators per machine, or processes on a CPU; set by torchrun if it is used",
     )
     nodes: int = Field(
-        default=1, ge=1, le=1024, description="machines, each with so many devices; torchrun says so itself"
+        default=1, ge=1, le=1024, description="machines, each with that many devices; set by torchrun if it is used"
     )
-    strategy: Literal["auto", "ddp"] = Field(default="auto", description="how several devices share the work")
+    strategy: Literal["auto", "ddp"] = Field(default="auto", description="strategy for several devices")
     precision: Literal["32-true", "16-mixed", "bf16-mixed"] = Field(
-        default="32-true", description="of the computation, as Lightning Fabric has it; mixed: by autocast"
+        default="32-true", description="as in Lightning Fabric; mixed: by autocast"
     )
-    compile: bool = Field(
-        default=False, description="whether torch.compile makes faster code of the network first, which takes a while"
-    )
+    compile: bool = Field(default=False, description="compile the network by torch.compile, which takes a while")
 
     @model_validator(mode="after")
     def _check(self) -> Self:
         learns, cut = self.network.learns, self.augmentation.views > 1 and self.augmentation.crop > 0
         if learns == "keyshots" and (self.targets.people != "keyshots" or cut):
             raise ValueError(
-                f"{self.network.model} looks for key-shots: set targets.people=keyshots, targets.scale=minmax and "
+                f"{self.network.model} detects key shots: set targets.people=keyshots, targets.scale=minmax and "
                 "augmentation.crop=0."
             )
         if learns == "importance" and self.targets.people == "keyshots":
             raise ValueError(f"{self.network.model} learns importance: set targets.people=gtscore.")
         if (self.network.model == "relational") != (self.conditioning == "kinship"):
             raise ValueError("A relational network needs conditioning=kinship, and no other network can use it.")
-        if self.micro_batch is not None and self.network.model == "iptnet" and self.network.consistency:
+        if (
+            self.micro_batch is not None
+            and self.network.model == "iptnet"
+            and getattr(self.network, "consistency", False)
+        ):
             raise ValueError("iPTNet's teacher learns once a batch: micro_batch needs network.consistency=0.")
         if self.also and self.network.model != "relational":
             raise ValueError("Only a relational network learns from further data sets: leave out also.")
@@ -259,20 +366,20 @@ class Recipe(Section):
         return self
 
     def data_path(self) -> Path:
-        """Where the data is.
+        """Return the path of the data.
 
         Raises:
-            DataError: neither the recipe nor $SUMMDIFF_DATA says so.
+            DataError: neither the recipe nor $SUMMDIFF_DATA names it.
         """
         if self.data is None and self.kind is None:
             raise DataError(f"Recipe '{self.name}' names no data: add data=FILE, or kind={'|'.join(USUAL_FILES)}.")
         return self._file(self.data, self.kind)
 
     def also_paths(self) -> list[Path]:
-        """Where the further data sets are.
+        """Return the paths of the further data sets.
 
         Raises:
-            DataError: neither the recipe nor $SUMMDIFF_DATA says so.
+            DataError: neither the recipe nor $SUMMDIFF_DATA names them.
         """
         return [self._file(other.data, other.kind) for other in self.also]
 
@@ -285,5 +392,5 @@ class Recipe(Section):
         return Path(folder) / USUAL_FILES[kind]
 
     def stated(self) -> dict[str, Any]:
-        """What it says of the training itself, for results: the same on another machine and in another folder."""
+        """Return the fields that affect results, which are the same on another machine and in another folder."""
         return self.model_dump(mode="json", exclude=set(PLACE))

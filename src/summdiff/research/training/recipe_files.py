@@ -197,10 +197,9 @@ def _set(document: dict[str, Any], keys: Sequence[str], value: Any, override: st
 
 
 def _first_problem(error: ValidationError) -> str:
-    """Describe the first invalid field, without the network's tag, which is not part of the field's name."""
+    """Describe the first invalid field."""
     first = error.errors()[0]
-    location = [part for i, part in enumerate(first["loc"]) if not (i == 1 and first["loc"][0] == "network")]
-    field = ".".join(str(part) for part in location) or "the recipe"
+    field = ".".join(str(part) for part in first["loc"]) or "the recipe"
     if first["type"] == "value_error":  # raised by one of our own validators
         return f"{field}: {first['ctx']['error']}"
     return f"{field}: {first['msg'].lower()}, got {reprlib.repr(first['input'])}."
