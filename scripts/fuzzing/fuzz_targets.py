@@ -211,7 +211,7 @@ class H5(Fuzzer):
             self.scores = write_scores(Path(place) / "scores.h5").read_bytes()
 
     def use(self, rng: np.random.Generator, folder: Path) -> str:
-        from summdiff.data.check.file import check
+        from summdiff.data.check import check
         from summdiff.data.registry import open_dataset
         from summdiff.evaluation import read_predictions
 

@@ -45,8 +45,8 @@ def test_the_usual_files_have_no_problems(write, tmp_path, kind):
 @pytest.mark.parametrize(
     ("kind", "key", "damage", "said"),
     [
-        ("tvsum", "gtscore", lambda x: x * 2, "goes from .* where 0 to 1 is expected"),
-        ("tvsum", "user_scores", lambda x: x - 1, "goes from 0 to 4 where 1 to 5 is expected"),
+        ("tvsum", "gtscore", lambda x: x * 2, "goes from .*, expected 0 to 1"),
+        ("tvsum", "user_scores", lambda x: x - 1, "goes from 0 to 4, expected 1 to 5"),
         ("tvsum", "user_summary", lambda x: x * 2, "has values other than 0 and 1"),
         ("tvsum", "user_summary", lambda x: x[:-1], "has 19 annotators but 'user_scores' has 20"),
         ("tvsum", "picks", lambda x: x[::-1], "is not rising"),
@@ -64,9 +64,9 @@ def test_the_usual_files_have_no_problems(write, tmp_path, kind):
         ("youtube_highlights", "clips", lambda x: x[:, ::-1], "end before they start"),
         ("youtube_highlights", "n_steps", lambda x: x + 1, "has 12 entries"),
         ("mr_hisum", "gt_summary", lambda x: x + 0.5, "other than 0 and 1"),
-        ("mr_hisum", "gtscore", lambda x: x - 0.5, "where 0 to 1 is expected"),
+        ("mr_hisum", "gtscore", lambda x: x - 0.5, "expected 0 to 1"),
         ("mr_hisum", "change_points", lambda x: x[:-1], "does not cut seconds"),
-        ("mr_hisum", "features", lambda x: x[:-1], "rows where"),
+        ("mr_hisum", "features", lambda x: x[:-1], "rows, expected"),
     ],
 )
 def test_values_that_cannot_be(write, tmp_path, kind, key, damage, said):

@@ -51,7 +51,7 @@ def test_fingerprint_follows_the_content(path):
         ("features", np.zeros(6), "1 axes where 2"),
         ("features", np.zeros((0, 8)), "empty"),
         ("user_scores", np.ones((3, 5)), "5 entries where 6 are expected"),
-        ("user_scores", np.zeros((3, 6)), "outside 1 to 5"),
+        ("user_scores", np.zeros((3, 6)), "goes from 0 to 0, expected 1 to 5"),
         ("gtscore", None, "'gtscore' is missing"),
         ("picks", np.zeros(6), "not rising"),
         ("n_frames", None, "'n_frames' is missing"),

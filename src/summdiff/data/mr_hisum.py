@@ -54,11 +54,7 @@ class MrHiSum(AnnotatedFile):
         user_summary = None if summary is None else group.binary(summary, ndim=1, n=n)[None]
         segments = None
         if "change_points" in group:
-            segments = group.integers("change_points", ndim=2, n=2)
-            ends = segment_ends(segments, n)
-            if ends is None:
-                raise group.wrong("change_points", f"does not cut seconds 0 to {n} into contiguous segments")
-            segments = half_open(segments, ends)
+            segments, _ = read_segments(group, n)
         return AnnotatedVideo(
             kind=self.kind,
             name=group.name,
@@ -76,15 +72,22 @@ class MrHiSum(AnnotatedFile):
         )
 
 
-def half_open(change_points: NDArray[np.int64], ends: Literal["half_open", "inclusive"]) -> NDArray[np.int64]:
-    """Rows with such ends as half-open rows, without empty ones."""
-    rows: NDArray[np.int64] = change_points + np.array([0, ends == "inclusive"])
-    filled: NDArray[np.int64] = rows[rows[:, 1] > rows[:, 0]]
-    return filled
+def read_segments(group: VideoGroup, n: int) -> tuple[NDArray[np.int64], Literal["half_open", "inclusive"]]:
+    """Read `change_points` of n seconds as half-open rows without empty ones, and how the file stores their ends.
+
+    Raises:
+        DataError: they are missing, damaged, not contiguous, or do not cover the video.
+    """
+    stored = group.integers("change_points", ndim=2, n=2)
+    ends = segment_ends(stored, n)
+    if ends is None:
+        raise group.wrong("change_points", f"does not cut seconds 0 to {n} into contiguous segments")
+    rows = stored + np.array([0, ends == "inclusive"])
+    return rows[rows[:, 1] > rows[:, 0]], ends
 
 
 def segment_ends(change_points: NDArray[np.int64], n: int) -> Literal["half_open", "inclusive"] | None:
-    """How the ends of contiguous rows over n seconds are meant, or None if they are not contiguous or miss a part.
+    """Return how the ends of contiguous rows over n seconds are stored; None if rows have gaps or miss a part.
 
     Half-open rows touch, [0, 5], [5, 6]; inclusive ones do not, [0, 4], [5, 5]. A single row counts as half-open.
     """

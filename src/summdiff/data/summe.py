@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from summdiff.data.h5 import AnnotatedFile, VideoGroup
 from summdiff.data.video import AnnotatedVideo, DatasetKind
@@ -62,8 +63,7 @@ class SumMe(AnnotatedFile):
 
     def _read(self, group: VideoGroup, *, features: bool) -> AnnotatedVideo:
         n_frames = group.n_frames()
-        # Stored by the original tool as numbers of segments: any but 0 is a chosen frame.
-        user_summary = (group.array("user_summary", ndim=2, n=n_frames) > 0).astype(np.uint8)
+        user_summary = read_chosen_frames(group, n_frames)
         found = gtsummary = None
         if features and "features" not in group and "features_dino" in group:
             found = group.features("features_dino")
@@ -102,3 +102,15 @@ class SumMe(AnnotatedFile):
             if self.group(name).text("title", "video_name") == title:
                 return self[name]
         raise DataError(f"'{self.path}' has no video titled '{title}'.")
+
+
+def read_chosen_frames(group: VideoGroup, n_frames: int) -> NDArray[np.uint8]:
+    """Read `user_summary` (U, n_frames) as 0/1: the original tool stores numbers of segments, 0 for frames left out.
+
+    Raises:
+        DataError: it is missing, damaged, or has values that are negative or not whole numbers.
+    """
+    stored = group.integers("user_summary", ndim=2, n=n_frames)
+    if stored.min() < 0:
+        raise group.wrong("user_summary", "has values below 0")
+    return (stored > 0).astype(np.uint8)

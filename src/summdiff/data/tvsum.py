@@ -51,9 +51,7 @@ class TVSum(AnnotatedFile):
         fps, category, title = group.fps(), group.text("category"), group.text("title")
         user_scores: NDArray[np.float32] | None = None
         if "user_scores" in group:
-            user_scores = group.array("user_scores", ndim=2, n=n).astype(np.float32)
-            if user_scores.min() < 1 or user_scores.max() > 5:
-                raise group.wrong("user_scores", "has values outside 1 to 5")
+            user_scores = read_user_scores(group, n)
         elif self._annotations is not None:
             original = self._original(self._annotations, group, n_frames)
             user_scores = _at(original, picks, self._annotations)
@@ -100,6 +98,14 @@ class TVSum(AnnotatedFile):
 
     def __getstate__(self) -> dict[str, Any]:
         return super().__getstate__() | {"_originals": None}
+
+
+def read_user_scores(group: VideoGroup, n: int | None) -> NDArray[np.float32]:
+    """Read each annotator's scores (U, n); raises DataError unless they are 1 to 5."""
+    scores = group.array("user_scores", ndim=2, n=n)
+    if scores.min() < 1 or scores.max() > 5:
+        raise group.wrong("user_scores", f"goes from {scores.min():g} to {scores.max():g}, expected 1 to 5")
+    return scores.astype(np.float32)
 
 
 def _at(original: VideoAnnotations, picks: NDArray[np.int64], path: Path) -> NDArray[np.float32]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from summdiff.data.h5 import AnnotatedFile, VideoGroup
 from summdiff.data.video import AnnotatedVideo, DatasetKind
@@ -28,13 +29,9 @@ class YouTubeHighlights(AnnotatedFile):
     convention: ClassVar[str | None] = None
 
     def _read(self, group: VideoGroup, *, features: bool) -> AnnotatedVideo:
-        match = group.integers("match", ndim=1)
+        match = read_match(group)
         n = len(match)
-        if np.abs(match).max() > 1:
-            raise group.wrong("match", "has values other than -1, 0 and 1")
-        clips = group.array("clips", ndim=2, n=2, rows=n).astype(np.float64)
-        if (clips[:, 1] < clips[:, 0]).any():
-            raise group.wrong("clips", "has clips that end before they start")
+        clips = read_clips(group, n)
         n_frames = group.n_frames()
         gtscore = group.scores("gtscore", n=n) if "gtscore" in group else ((match + 1) / 2).astype(np.float32)
         return AnnotatedVideo(
@@ -52,3 +49,19 @@ class YouTubeHighlights(AnnotatedFile):
             category=group.text("category"),
             youtube_id=group.text("youtube_id") or group.name,
         )
+
+
+def read_match(group: VideoGroup) -> NDArray[np.int64]:
+    """Read `match` (N,); raises DataError unless its values are -1, 0 and 1."""
+    match = group.integers("match", ndim=1)
+    if np.abs(match).max() > 1:
+        raise group.wrong("match", "has values other than -1, 0 and 1")
+    return match
+
+
+def read_clips(group: VideoGroup, n: int | None) -> NDArray[np.float64]:
+    """Read `clips` (n, 2), first and last frames; raises DataError if one ends before it starts."""
+    clips = group.array("clips", ndim=2, n=2, rows=n).astype(np.float64)
+    if (clips[:, 1] < clips[:, 0]).any():
+        raise group.wrong("clips", "has clips that end before they start")
+    return clips

@@ -54,7 +54,7 @@ def info(
         print(f"{'file':<12}{data.path.name}")
         print(f"{'kind':<12}{data.kind}")
         print(f"{'videos':<12}{len(data):,}")
-        print(f"{'steps':<12}{sum(steps):,}" + (f", {min(steps)} to {max(steps)} a video" if steps else ""))
+        print(f"{'steps':<12}{sum(steps):,}" + (f", {min(steps)} to {max(steps)} per video" if steps else ""))
         print(f"{'convention':<12}{data.convention or 'no segments'}")
         print(f"{'sha256':<12}{data.fingerprint()}")
         # A file has no edge to wrap at.

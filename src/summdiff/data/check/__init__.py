@@ -1,6 +1,6 @@
-"""Whether a file of annotated videos is what it should be, and what is in it: all problems, not only the first."""
+"""Check a file of annotated videos: everything that is wrong with it, and a summary of its content."""
 
-from summdiff.data.check.file import check
-from summdiff.data.check.report import Report, Rule
+from summdiff.data.check._check import check
+from summdiff.data.check._report import FileReport, RuleCount
 
-__all__ = ["Report", "Rule", "check"]
+__all__ = ["FileReport", "RuleCount", "check"]

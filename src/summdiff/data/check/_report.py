@@ -1,4 +1,4 @@
-"""What a check of a file found, and what it makes of rules that relate keys to each other."""
+"""Report of a check, and counts of the videos that keep each rule."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from summdiff.data.check.look import Found
+from summdiff.data.check._videos import VideoCheck
 from summdiff.data.video import DatasetKind
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
-    """How many videos keep a rule that relates their keys to each other.
+class RuleCount:
+    """Number of videos that keep a rule about their keys.
 
     Attributes:
-        videos: those that have the keys.
-        kept: those that keep the rule.
-        exactly: for summaries, those where the knapsack gives just what is stored, not only something as good.
+        videos: videos that have the keys.
+        kept: videos that keep the rule.
+        exactly: for summaries, videos whose stored summary equals our knapsack's, instead of being as good.
     """
 
     videos: int = 0
@@ -26,20 +26,19 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
-    """What a file holds and what is wrong with it.
+class FileReport:
+    """Content and problems of a file.
 
     Attributes:
         file, kind, fingerprint: name, data set and SHA-256 of the file.
-        videos: groups; with_features: those that have features.
-        steps, frames, hours: in total; hours None where a frame rate is missing, or frames are seconds.
-        shortest, longest: steps.
-        annotators: fewest and most, None without any.
-        dimension, dtype: of the features, "mixed" or None where videos differ or there are none.
-        segment_ends: how rows of `change_points` end, "inclusive" or "half_open" or "mixed", None without segments.
-        rules: by what they say. A rule that more than half of the videos keep is taken to be meant: the others are
-            problems then.
-        problems: a sentence each, video and key first.
+        videos, with_features: number of videos, and of those with features.
+        steps, frames, hours: totals; hours is None if a frame rate is missing.
+        shortest, longest: steps of the shortest and longest video.
+        annotators: fewest and most; None without any.
+        dimension, dtype: of the features; None or "mixed" if videos differ.
+        segment_ends: "inclusive", "half_open" or "mixed" ends of `change_points`; None without segments.
+        rules: counts by the text of the rule. If more than half of the videos keep a rule, breaking it is a problem.
+        problems: one sentence each, video and key first.
     """
 
     file: str
@@ -56,11 +55,11 @@ class Report:
     dimension: int | None
     dtype: str | None
     segment_ends: str | None
-    rules: dict[str, Rule]
+    rules: dict[str, RuleCount]
     problems: tuple[str, ...]
 
     def facts(self) -> dict[str, str]:
-        """What it holds, to print."""
+        """Return the content as text by heading."""
         features = "none"
         if self.with_features:
             features = f"{self.dimension or 'mixed'} {self.dtype}, in {self.with_features} videos"
@@ -69,7 +68,7 @@ class Report:
             "file": self.file,
             "kind": self.kind,
             "videos": f"{self.videos:,}",
-            "steps": f"{self.steps:,}, {self.shortest} to {self.longest} a video",
+            "steps": f"{self.steps:,}, {self.shortest} to {self.longest} per video",
             "frames": f"{self.frames:,}",
             "hours": "unknown, there is no frame rate" if self.hours is None else f"{self.hours:.2f}",
             "annotators": "none"
@@ -83,23 +82,23 @@ class Report:
         }
 
     def as_json(self) -> dict[str, Any]:
-        """For `json.dumps`."""
+        """Return everything for `json.dumps`."""
         return asdict(self)
 
 
-def count_rules(found: Sequence[Found]) -> tuple[dict[str, Rule], list[str]]:
-    """How many videos keep each rule, and a sentence for those that break one that most keep."""
-    rules: dict[str, Rule] = {}
-    for video in found:
+def count_rules(checks: Sequence[VideoCheck]) -> tuple[dict[str, RuleCount], list[str]]:
+    """Count the videos that keep each rule; return a sentence for each video that breaks a rule most keep."""
+    rules: dict[str, RuleCount] = {}
+    for video in checks:
         for text, (kept, exactly) in video.rules.items():
-            rule = rules.get(text, Rule(exactly=None if exactly is None else 0))
+            rule = rules.get(text, RuleCount(exactly=None if exactly is None else 0))
             rules[text] = replace(
                 rule,
                 videos=rule.videos + 1,
                 kept=rule.kept + kept,
                 exactly=None if exactly is None else (rule.exactly or 0) + exactly,
             )
-    # Of several conventions for one key the best is taken to be meant.
+    # Of several conventions for a key, the one that most videos keep counts.
     best: dict[str, str] = {}
     for text, rule in rules.items():
         family = text.partition(" by the convention ")[0]
@@ -112,7 +111,7 @@ def count_rules(found: Sequence[Found]) -> tuple[dict[str, Rule], list[str]]:
             key, _, what = text.partition(" ")
             broken += [
                 f"{video.name}: '{key}' is unlike the other videos', where it {what}."
-                for video in found
+                for video in checks
                 if text in video.rules and not video.rules[text][0]
             ]
     return rules, broken
