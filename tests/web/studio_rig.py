@@ -45,11 +45,8 @@ def running_studio(
     **settings: Any,
 ) -> Iterator[RunningStudio]:
     """Run a studio with its files in `folder`, on a free port of this computer."""
-    import uvicorn
-
-    from summdiff.web._app import create_app
     from summdiff.web._security import Access
-    from summdiff.web._server import listen
+    from summdiff.web._server import StudioServer, listen
     from summdiff.web._studio import Settings, Studio
 
     summarizer = summarizer or Summarizer(cache=False)
@@ -61,16 +58,7 @@ def running_studio(
             local=summarizer,
         )
         access = Access(token=TOKEN, loopback=loopback, names=frozenset({"studio.test"}), cookie=f"summdiff_{port}")
-        server = uvicorn.Server(
-            uvicorn.Config(
-                create_app(studio, access),
-                log_level="error",
-                access_log=False,
-                server_header=False,
-                proxy_headers=False,
-                timeout_graceful_shutdown=2,
-            )
-        )
+        server = StudioServer(studio, access)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()
         try:

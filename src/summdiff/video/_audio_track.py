@@ -6,8 +6,6 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from fractions import Fraction
-from types import TracebackType
-from typing import Self
 
 import av
 import numpy as np
@@ -15,7 +13,7 @@ from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
 from numpy.typing import NDArray
 
-from summdiff.video._container import LONGEST_STILL_SECONDS, Clock, audio_stream, open_input
+from summdiff.video._container import LONGEST_STILL_SECONDS, Clock, OpenFile, audio_stream, open_input
 
 _FADE_SECONDS = 0.005
 # Timestamps of audio jitter (Matroska rounds to milliseconds): smaller gaps are not gaps.
@@ -26,7 +24,7 @@ _READ_ON_SECONDS = 5.0  # up to here reading on is cheaper than seeking
 _KEPT_LAYOUTS = ("mono", "stereo", "5.1", "5.1(side)")
 
 
-class AudioTrack:
+class AudioTrack(OpenFile):
     """The audio stream of a video that a player plays, read part by part.
 
     Each part has exactly as many samples as its place in the output needs, counted from the output's start, so that
@@ -68,14 +66,6 @@ class AudioTrack:
         self._earliest = 0  # index of the track's first sample
         self._expected: int | None = None  # index of the next sample, if samples are contiguous
         self._rewind()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         self._container.close()

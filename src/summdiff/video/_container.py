@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 import av
 import av.container
@@ -31,6 +32,22 @@ _DEFAULT_MAX_PIXELS = 2**26
 
 
 FileVersion = tuple[int, int, int, int]
+
+
+class OpenFile:
+    """Base of classes that hold a file open: a context manager that calls `close`."""
+
+    def close(self) -> None:
+        """Close the file. Safe to call twice."""
+        raise NotImplementedError
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain, islice
-from types import TracebackType
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 import av
 import numpy as np
@@ -21,7 +20,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-from summdiff.video._container import Clock, open_input, video_stream
+from summdiff.video._container import Clock, OpenFile, open_input, video_stream
 from summdiff.video._h264 import GroupsOfPictures, SequenceParameterSet, length_prefixed
 from summdiff.video._index import FrameIndex, seek_targets
 
@@ -119,7 +118,7 @@ def _can_copy(sequence: SequenceParameterSet, first: VideoFrame, *, has_reorderi
     )
 
 
-class GroupReader:
+class GroupReader(OpenFile):
     """Read the packets of groups of pictures; fastest if they are asked for in order.
 
     Args:
@@ -136,12 +135,7 @@ class GroupReader:
         self._packets: Iterator[Packet[VideoStream]] = iter(())
         self._position = -1  # of the next packet in decoding order; -1 if unknown
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
         self._container.close()
 
     def read(self, group: int) -> list[CopiedPacket] | None:

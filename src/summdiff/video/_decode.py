@@ -10,8 +10,7 @@ import math
 import os
 from collections.abc import Iterator
 from fractions import Fraction
-from types import TracebackType
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 import av
 from av.packet import Packet
@@ -24,6 +23,7 @@ from summdiff.video._container import (
     LONGEST_STILL_SECONDS,
     PIXELS_VARIABLE,
     Clock,
+    OpenFile,
     limit_pixels,
     max_pixels,
     nominal_rate,
@@ -46,7 +46,7 @@ class TimedFrame(NamedTuple):
     duration: int
 
 
-class FrameDecoder:
+class FrameDecoder(OpenFile):
     """Decode a video file in one sequential pass.
 
     Iterating yields frames in display order; their ticks start at 0 and increase strictly. Timestamps are repaired:
@@ -105,16 +105,7 @@ class FrameDecoder:
         self._sparse_ticks = round(self._sparse_seconds / self.time_base)
         self._filter: _KeyFrameFilter | None = None
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
     def close(self) -> None:
-        """Close the file. Safe to call twice."""
         self.container.close()
 
     @property

@@ -8,8 +8,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
-from types import TracebackType
-from typing import Self
 
 import av
 import numpy as np
@@ -17,7 +15,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-from summdiff.video._container import Clock, FileVersion, file_version, nominal_rate
+from summdiff.video._container import Clock, FileVersion, OpenFile, file_version, nominal_rate
 from summdiff.video._decode import FrameDecoder, TimedFrame
 from summdiff.video._h264 import GopScanner, GroupsOfPictures
 
@@ -143,7 +141,7 @@ def seek_targets(key_ticks: NDArray[np.int64], at: int, time_base: Fraction) -> 
         step *= 4
 
 
-class SeekingDecoder:
+class SeekingDecoder(OpenFile):
     """Decode given ranges of a video; fastest if they are asked for in order.
 
     Args:
@@ -159,12 +157,7 @@ class SeekingDecoder:
         self._index = index
         self.first = self._restart()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
         self._decoder.close()
 
     @property

@@ -6,8 +6,6 @@ import math
 import os
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 from av.video.frame import VideoFrame
@@ -15,7 +13,7 @@ from numpy.typing import NDArray
 
 from summdiff.errors import UsageError
 from summdiff.summary import VideoInfo
-from summdiff.video._container import pixel_aspect
+from summdiff.video._container import OpenFile, pixel_aspect
 from summdiff.video._decode import FrameDecoder, TimedFrame
 from summdiff.video._index import SeekingDecoder, index_frames
 from summdiff.video._picture import LumaChange, Scaler
@@ -43,7 +41,7 @@ class Step:
     image: NDArray[np.uint8]
 
 
-class VideoReader:
+class VideoReader(OpenFile):
     """Sample a video at a steady rate.
 
         with VideoReader("talk.mp4") as reader:
@@ -69,14 +67,6 @@ class VideoReader:
         self._threads = threads
         self.position = 0.0
         self._decoder: FrameDecoder | None = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Close the file, also in the middle of a pass. Safe to call twice."""

@@ -71,45 +71,26 @@ def serve(
     local = Summarizer(model=model, backbone=backbone, fast=fast, device=device)
     local.load()  # report missing parts now instead of after an upload
     with listen(host, port) as listener:
-        loopback = is_loopback(host)
         port = listener.getsockname()[1]
-        parent = Path(tempfile.gettempdir())
-        sweep(parent)  # folders of studios that were killed
-        root = temporary_path(parent)  # deleted by Studio.close
-        root.mkdir(mode=0o700)
+        folder = _make_folder()  # deleted by Studio.close
         studio = Studio(
             Settings(
-                folder=root,
+                folder=folder,
                 videos=tuple(video.absolute() for video in videos),
-                typed_paths=loopback,
+                typed_paths=is_loopback(host),
                 max_upload=max_upload,
                 idle_seconds=idle_seconds,
             ),
             # Features of uploads are deleted with them; those of this computer's files stay in the user's cache.
             uploads=Summarizer(
-                model=model, backbone=backbone, cache=FeatureCache(root / "features"), fast=fast, device=device
+                model=model, backbone=backbone, cache=FeatureCache(folder / "features"), fast=fast, device=device
             ),
             local=local,
         )
-        name = socket.gethostname().lower()
-        token = secrets.token_urlsafe(24)
-        access = Access(
-            token=token,
-            loopback=loopback,
-            names=frozenset({host.lower(), name, f"{name}.local"}),
-            cookie=f"summdiff_{port}",
-        )
-        shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
-        plain = f"http://{shown}:{port}/"
-        config = uvicorn.Config(
-            create_app(studio, access),
-            log_level="error",
-            access_log=False,  # would print the token
-            server_header=False,
-            proxy_headers=False,
-            timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
-        )
-        server = _Server(config, studio, lambda: ready(Address(f"{plain}?token={token}", plain)))
+        access = _make_access(host, port)
+        plain = f"http://{_host_to_open(host)}:{port}/"
+        address = Address(f"{plain}?token={access.token}", plain)
+        server = StudioServer(studio, access, on_start=lambda: ready(address))
         try:
             with suppress(KeyboardInterrupt), server.handling_hangup():  # Ctrl-C closes a studio
                 server.run(sockets=[listener])
@@ -117,15 +98,56 @@ def serve(
             studio.close()
 
 
-class _Server(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config, studio: Studio, ready: Callable[[], None]) -> None:
-        super().__init__(config)
-        self._studio, self._ready = studio, ready
+def _make_folder() -> Path:
+    """Make a temporary folder that only this user can read, and delete those of studios that were killed."""
+    parent = Path(tempfile.gettempdir())
+    sweep(parent)
+    folder = temporary_path(parent)
+    folder.mkdir(mode=0o700)
+    return folder
+
+
+def _make_access(host: str, port: int) -> Access:
+    name = socket.gethostname().lower()
+    return Access(
+        token=secrets.token_urlsafe(24),
+        loopback=is_loopback(host),
+        names=frozenset({host.lower(), name, f"{name}.local"}),
+        cookie=f"summdiff_{port}",
+    )
+
+
+def _host_to_open(host: str) -> str:
+    """Return a host that a browser on this computer can open."""
+    return {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
+
+
+class StudioServer(uvicorn.Server):
+    """The HTTP server of a studio.
+
+    Args:
+        studio: the studio.
+        access: its credentials and names.
+        on_start: called once requests are answered.
+    """
+
+    def __init__(self, studio: Studio, access: Access, *, on_start: Callable[[], None] = lambda: None) -> None:
+        super().__init__(
+            uvicorn.Config(
+                create_app(studio, access),
+                log_level="error",
+                access_log=False,  # would print the token
+                server_header=False,
+                proxy_headers=False,
+                timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
+            )
+        )
+        self._studio, self._on_start = studio, on_start
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
-            self._ready()
+            self._on_start()
 
     @contextmanager
     def handling_hangup(self) -> Iterator[None]:
