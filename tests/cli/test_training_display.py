@@ -8,8 +8,8 @@ import sys
 import pytest
 
 from summdiff.cli._progress import clock
+from summdiff.cli._training_display import Lines, describe_row
 from summdiff.cli.crossval import describe_seeds, read_seeds
-from summdiff.cli.training_display import Lines, describe_row
 from summdiff.errors import UsageError
 
 
@@ -45,7 +45,7 @@ def test_lines_are_few(capsys):
 def test_a_terminal_gets_a_bar_that_is_taken_away(tmp_path):
     code = (
         "import time\n"
-        "from summdiff.cli.training_display import training_display\n"
+        "from summdiff.cli._training_display import training_display\n"
         "bar = training_display(2)\n"
         "bar.on_start(0, 4)\n"
         "for epoch in range(2):\n"

@@ -1,4 +1,4 @@
-"""An evaluation as tables on the terminal."""
+"""Print an evaluation as tables."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ if TYPE_CHECKING:
 
     from summdiff.evaluation import Comparison, Estimate, Evaluation, Measure
 
-_WIDTH = 200  # of text that goes to a file
-_WIDEST = 10_000  # of tables, wherever they go
+_FILE_WIDTH = 200  # columns of text where the output is no terminal
+_TABLE_WIDTH = 10_000  # columns of tables: a number cut to fit a terminal would be wrong
 
 
 def print_evaluation(result: Evaluation, split: dict[str, Any] | None = None, *, per_video: bool = False) -> None:
-    """Print means with their intervals, references, comparisons and what has to be said beside them.
+    """Print means with intervals, references, comparisons and notes.
 
     Args:
-        result: what was found.
+        result: the evaluation.
         split: `file`, `part`, `splits`, `distinct_videos`, `in_more_than_one_split`,
-            `not_in_the_data`, if videos were chosen by one.
-        per_video: print each video's values too.
+            `not_in_the_data`, if a split chose the videos.
+        per_video: also print the values of each video.
     """
     from rich.console import Console
     from rich.markup import escape
 
-    console = Console(highlight=False) if sys.stdout.isatty() else Console(width=_WIDTH, highlight=False)
+    console = Console(highlight=False) if sys.stdout.isatty() else Console(width=_FILE_WIDTH, highlight=False)
     data = result.data
     console.print(f"{escape(data['file'])}: {data['kind']}, {len(result.names)} videos, SHA-256 {data['sha256'][:16]}…")
     if split:
@@ -39,7 +39,7 @@ def print_evaluation(result: Evaluation, split: dict[str, Any] | None = None, *,
     tables.extend(_comparison_table(result, comparison) for comparison in result.comparisons)
     if per_video:
         tables.append(_videos_table(result))
-    whole = Console(width=_WIDEST, highlight=False)  # a number that is cut to fit a terminal is a wrong number
+    whole = Console(width=_TABLE_WIDTH, highlight=False)
     for table in tables:
         whole.print(table)
     console.print(f"± is half the {result.protocol['interval']}; means {result.protocol['mean']}.")
@@ -51,7 +51,7 @@ def print_evaluation(result: Evaluation, split: dict[str, Any] | None = None, *,
 
 
 def _of_split(split: dict[str, Any], videos: int) -> str:
-    """How the videos were chosen, in a line."""
+    """Describe in a line how the videos were chosen."""
     line = f"{split['file']}: {split['part']} part of {split['splits']} split(s), {split['distinct_videos']} distinct "
     line += f"videos of {videos}"
     if split["in_more_than_one_split"]:
@@ -84,7 +84,7 @@ def _means_table(result: Evaluation) -> Table:
 
 
 def _domains_table(result: Evaluation) -> Table:
-    """The first measure by domain."""
+    """Tabulate the first measure by domain."""
     measure, domains, groups = result.measures[0], result.domains(), result.groups or ()
     table = _table(f"{measure.label} by domain", *(f"{name} ({groups.count(name)})" for name in domains))
     for row in (*result.systems, *result.references):
@@ -106,18 +106,18 @@ def _variety_table(result: Evaluation) -> Table:
 
 def _comparison_table(result: Evaluation, comparison: Comparison) -> Table:
     table = _table(
-        "", "difference", "95 % interval", "p", "better", "worse", "equal",
+        "", "difference", "95% interval", "p", "better", "worse", "equal",
         title=f"{comparison.first} less {comparison.second}, video by video",
     )  # fmt: skip
     for measure in result.measures:
-        found = comparison.differences[measure.name]
-        low, high = _number(found.mean.low, measure, sign="+"), _number(found.mean.high, measure, sign="+")
+        difference = comparison.differences[measure.name]
+        low, high = _number(difference.mean.low, measure, sign="+"), _number(difference.mean.high, measure, sign="+")
         table.add_row(
             measure.label,
-            _number(found.mean.value, measure, sign="+"),
+            _number(difference.mean.value, measure, sign="+"),
             f"{low} … {high}",
-            f"{found.p:.4f}",
-            *map(str, (found.better, found.worse, found.equal)),
+            f"{difference.p:.4f}",
+            *map(str, (difference.better, difference.worse, difference.equal)),
         )
     return table
 
@@ -133,7 +133,7 @@ def _videos_table(result: Evaluation) -> Table:
 
 
 def _escaped(name: str) -> str:
-    """A name of a user's file or video, whose brackets are not styles."""
+    """Escape the brackets in the name of a file or video, which would be taken for styles."""
     from rich.markup import escape
 
     return escape(name)

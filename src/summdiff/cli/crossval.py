@@ -35,7 +35,7 @@ def crossval(
     other. Finished folds are not trained again.
     """
     from summdiff.cli._evaluation_report import print_evaluation
-    from summdiff.cli.training_display import training_display
+    from summdiff.cli._training_display import training_display
     from summdiff.research.training.crossval import cross_validate, cross_validate_seeds, over_seeds
     from summdiff.research.training.processes import Interrupted
     from summdiff.research.training.recipe_files import read_recipe

@@ -33,7 +33,7 @@ def train(
     SIGTERM finish the step, save and leave; a second one leaves at once. The same command goes on from there. Logs are
     log.csv and, for TensorBoard, tensorboard/. `summdiff summarize --model FOLDER` uses the result.
     """
-    from summdiff.cli.training_display import training_display
+    from summdiff.cli._training_display import training_display
     from summdiff.research.training.loop import train as run
     from summdiff.research.training.processes import Interrupted, LostProcess, is_first_process
     from summdiff.research.training.recipe_files import read_recipe
