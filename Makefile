@@ -83,10 +83,8 @@ growth: $(VENV)/.installed-dev ## measure how time and memory grow, into results
 train-default: $(VENV)/.installed-dev ## train the shipped model again from TVSum (see docs/default-model.md)
 	$(BIN)/summdiff train default
 
-table: $(VENV)/.installed-dev ## train and compare all systems on TVSum (some four hours; goes on where it stopped)
-	$(BIN)/python -m summdiff.research.reproduce.systems --set select=best --seeds 0,1,2 --processes 2
-	$(BIN)/python -m summdiff.research.reproduce.paired --set select=best --seeds 0,1,2 --processes 2
-	$(BIN)/python -m summdiff.research.reproduce.f1_offset --set select=best --seeds 0,1,2 --processes 2
+table: $(VENV)/.installed-dev ## train and compare all systems on TVSum (some four hours; continues where it stopped)
+	$(BIN)/summdiff reproduce systems f1_offset --seeds 0,1,2 --processes 2
 
 reproduce-quick: $(VENV)/.installed-dev ## a tiny version of every table and figure of the paper, in minutes
 	$(BIN)/summdiff reproduce all --quick

@@ -1,5 +1,7 @@
 """Quick graphs: each architecture is exported once, and later models put their weights in its graphs."""
 
+from contextlib import contextmanager, nullcontext
+
 import onnx
 import pytest
 import torch
@@ -35,11 +37,22 @@ def _filled(graph, weights):
     return model.SerializeToString()
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _quick_graphs(request):
-    """Only where training is tested: the tests of networks test the export."""
+@contextmanager
+def _quick_graphs():
     with pytest.MonkeyPatch.context() as patch:
-        if "networks" not in request.path.parts:
-            patch.setattr(folder, "export_graphs", graphs_by_template)
-            patch.setattr(folder, "_COMPARED_STEPS", (13,))
+        patch.setattr(folder, "export_graphs", graphs_by_template)
+        patch.setattr(folder, "_COMPARED_STEPS", (13,))
+        yield
+
+
+@pytest.fixture(scope="session")
+def quick_graphs():
+    """A context with quick graphs, for fixtures of the session that train."""
+    return _quick_graphs
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _quick_graphs_in_modules(request):
+    """Only where training is tested: the tests of networks test the export."""
+    with nullcontext() if "networks" in request.path.parts else _quick_graphs():
         yield

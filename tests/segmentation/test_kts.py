@@ -134,7 +134,7 @@ def test_two_similar_steps_are_separated_if_that_lowers_the_objective():
 
 def test_defaults_are_those_of_the_literature():
     x = scenes(np.random.default_rng(1), [3, 1, 9, 6], noise=0.3)
-    assert kts(x).tolist() == kts(x, min_length=1, max_length=19, v_max=1.0, center=False).tolist()
+    assert kts(x).tolist() == kts(x, min_length=1, max_length=19, v_max=1.0, normalize=True, center=False).tolist()
     # One step by itself may be a segment.
     assert kts(scenes(np.random.default_rng(0), [8, 1, 8], dimension=64, noise=0.01), v_max=0.2).tolist() == [8, 9]
 
@@ -151,9 +151,8 @@ def test_the_number_type_of_the_features_does_not_matter():
 
 def test_without_limits_it_agrees_with_ruptures_for_the_same_number_of_cuts():
     x = scenes(np.random.default_rng(3), [40, 25, 60, 12, 80, 33], noise=0.4)
-    found = kts(x)
-    unit = x.astype(np.float64) / np.linalg.norm(x, axis=1, keepdims=True)
-    theirs = ruptures.KernelCPD("linear", min_size=1).fit(unit).predict(n_bkps=len(found))
+    found = kts(x, normalize=False, v_max=20.0)
+    theirs = ruptures.KernelCPD("linear", min_size=1).fit(x.astype(np.float64)).predict(n_bkps=len(found))
     assert len(found) == 5
     assert found.tolist() == theirs[:-1]
 

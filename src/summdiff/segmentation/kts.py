@@ -34,11 +34,10 @@ def kts(
     max_length: float | None = None,
     edges: ArrayLike | None = None,
     v_max: float = 1.0,
+    normalize: bool = True,
     center: bool = False,
 ) -> NDArray[np.intp]:
     """Find the change points of a sequence of features.
-
-    Steps are scaled to unit length first, so that the kernel is the cosine, as in the literature.
 
     Args:
         features: (N, D), N ≥ 1.
@@ -48,9 +47,10 @@ def kts(
         edges: (N + 1,) ascending: the start of each step and the end of the last one, in the unit of the two limits.
             None means that lengths are counted in steps.
         v_max: weight of the penalty; a larger one gives fewer segments. The literature uses 1.
-        center: subtract the mean over all steps after that, and scale again. Features that are never negative have a
-            large common part, which hides changes; without it, v_max also means about the same for any backbone. Steps
-            within 0.05 of the mean are not scaled up to unit length.
+        normalize: scale every step to unit length first, so that the kernel is the cosine, as in the literature.
+        center: then subtract the mean over all steps and scale again. Features that are never negative have a large
+            common part, which hides changes; without it, v_max also means about the same for any backbone. Steps within
+            0.05 of the mean are not scaled up to unit length.
 
     Returns:
         (m,) ascending: indices of the steps at which a new segment begins, 0 < index < N.
@@ -69,7 +69,8 @@ def kts(
         raise ValueError(f"edges must be ({n + 1},) and ascending, got shape {edge.shape}")
     if min_length < 0 or (max_length is not None and not 0 < max_length >= min_length):
         raise ValueError(f"need 0 <= min_length <= max_length, got {min_length} and {max_length}")
-    x = _unit(x, 1e-12)
+    if normalize or center:
+        x = _unit(x, 1e-12)
     if center:
         x = _unit(x - x.mean(axis=0), 0.05)
 

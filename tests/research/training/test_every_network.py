@@ -12,7 +12,6 @@ from summdiff.data.tvsum import TVSum
 from summdiff.evaluation import evaluate, read_predictions
 from summdiff.pipeline import summarize
 from summdiff.research.networks.registry import ARCHITECTURES
-from summdiff.research.reproduce import systems
 from summdiff.research.training.crossval import cross_validate
 from summdiff.research.training.loop import fit, train
 from summdiff.research.training.recipe import Recipe
@@ -105,12 +104,6 @@ def test_a_detector_is_judged_by_its_scores_and_by_its_segments(shots_file, tmp_
     scores = model.sample(data[video].need_features(), rate=data[video].rate, readout="segments")
     assert np.allclose(scores, both[1][video], atol=1e-6)
 
-    rows = systems.table([systems.System(asked, [found])], [0])
-    assert [(row["system"], row["variant"]) for row in rows[:2]] == [
-        ("dsnet", "small"),
-        ("dsnet", "small by segments"),
-    ]
-    assert rows[0]["params"] == rows[1]["params"] > 1000
     written = json.loads(found.path.read_text())
     assert {"dsnet_small", "dsnet_small by segments"} <= set(written["evaluation"]["systems"])
 

@@ -1,4 +1,4 @@
-"""Small files in the forms of TVSum and YouTube Highlights, for the quick mode: planted importance, no real video."""
+"""Small files in the formats of TVSum and YouTube Highlights for the quick mode, with synthetic importance."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from summdiff.research.training.loop import make_folder
 
 _DOMAINS = ("dog", "surfing")
 _ANNOTATORS = 4
-_FPS, _STEP = 30, 60  # frames a second, frames of a step
+_FPS, _STEP = 30, 60  # frames per second, frames per step
 
 
 def tiny_files(folder: Path) -> dict[str, Path]:
-    """Write both files (by kind), unless they are there; features in one space, so that models carry over."""
+    """Return the two files by kind, written if missing; their features share a space, so a model fits both."""
     paths = {kind: folder / f"tiny_{kind}.h5" for kind in ("tvsum", "youtube_highlights")}
     make_folder(folder)
     for kind, path in paths.items():

@@ -1,0 +1,400 @@
+"""Trained and measured systems, each kept in a folder so that tables share them and nothing is trained twice.
+
+A run is a recipe with changes, cross-validated on a data set, or trained on all of it and judged on another one. Its
+folder is named by a digest of the recipe and the data. An interrupted run continues from its last checkpoint.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import os
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from summdiff.atomic import written_whole
+from summdiff.data.h5 import AnnotatedFile
+from summdiff.data.registry import open_dataset
+from summdiff.data.video import DatasetKind
+from summdiff.errors import DataError
+from summdiff.evaluation import MAIN_MEASURE, Evaluation, Predictions, evaluate, predict, read_predictions
+from summdiff.research.reproduce.sampling_study import study_samples
+from summdiff.research.training.crossval import FOLD_FILE, cross_validate, predictions_file, system_name
+from summdiff.research.training.logs import LOG, Callbacks
+from summdiff.research.training.loop import make_folder, train, validation_count
+from summdiff.research.training.recipe import Recipe
+from summdiff.research.training.recipe_files import read_recipe
+from summdiff.research.training.videos import to_cross_validate
+from summdiff.scoring import load_model
+
+_CROSS_VALIDATION = "run.json"
+
+
+@dataclass(frozen=True)
+class TableData:
+    """A data set that systems are trained and judged on.
+
+    Attributes:
+        kind: the data set.
+        path: its HDF5 file.
+        splits: file of splits; None for folds in which every video is tested once.
+    """
+
+    kind: DatasetKind
+    path: Path
+    splits: Path | None = None
+
+    @cached_property
+    def file(self) -> AnnotatedFile:
+        """The open file.
+
+        Raises:
+            DataError, UsageError: it is missing, damaged, or of another kind.
+        """
+        return open_dataset(self.path, self.kind)
+
+    @cached_property
+    def sha256(self) -> str:
+        """Digest of the file and of the splits."""
+        digest = self.file.fingerprint()
+        if self.splits is not None:
+            digest += hashlib.sha256(self.splits.read_bytes()).hexdigest()
+        return digest
+
+    def describe(self) -> dict[str, Any]:
+        """Return the entry for a report."""
+        return {
+            "kind": self.kind,
+            "file": self.path.name,
+            "sha256": self.file.fingerprint(),
+            "videos": len(self.file),
+            "splits": self.splits.name if self.splits else None,
+            "synthetic": bool(self.file.attribute("synthetic")),
+        }
+
+
+@dataclass(frozen=True)
+class SystemRun:
+    """A recipe with changes, on a data set.
+
+    Attributes:
+        recipe_name: name of a shipped recipe, or a YAML file.
+        data: the data set.
+        changes: `key=value`, as for `summdiff train`.
+        schedule: "reproduce" for the recipe's shorter schedule for tables, "recipe" for its own.
+    """
+
+    recipe_name: str
+    data: TableData
+    changes: tuple[str, ...] = ()
+    schedule: Literal["reproduce", "recipe"] = "reproduce"
+
+    @cached_property
+    def recipe(self) -> Recipe:
+        """The checked recipe, without output folder, device and seed of a particular run.
+
+        Raises:
+            DataError, UsageError: as `read_recipe`.
+        """
+        recipe = read_recipe(self.recipe_name, self.changes, reproduce=self.schedule == "reproduce")
+        return recipe.model_copy(update={"data": self.data.path, "splits": self.data.splits})
+
+    @cached_property
+    def digest(self) -> str:
+        """Digest of everything that affects the result except the seed."""
+        fields = self.recipe.stated() | {"seed": None}
+        for name in ("annotations", "init_from"):  # paths, whose contents affect the result
+            if (path := getattr(self.recipe, name)) is not None:
+                fields[name] = _content_digest(Path(path))
+        text = json.dumps([fields, self.data.sha256], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """How a run is judged: as it was trained, sampled or read in another way, or on another data set.
+
+    Attributes:
+        run: what is trained.
+        steps, guidance_scale: of sampling; None for the recipe's.
+        offset: added to every score before judging.
+        study: "samples" for `study_samples`.
+        target: train on all of the run's data set and judge on all of this one; None to cross-validate.
+    """
+
+    run: SystemRun
+    steps: int | None = None
+    guidance_scale: float | None = None
+    offset: float | None = None
+    study: str | None = None
+    target: TableData | None = None
+
+    @property
+    def trains(self) -> bool:
+        """Whether this is the training itself, not a further measurement of a cross-validated run."""
+        return self.target is not None or self.file == _CROSS_VALIDATION
+
+    @property
+    def file(self) -> str:
+        """Name of the file with the results, in the run's folder of a seed."""
+        how = self.run.recipe.diffusion
+        if self.target is not None:
+            return f"on_{self.target.kind}_{self.target.sha256[:12]}.json"
+        if self.study is not None:
+            return f"{self.study}.json"
+        if self.offset:
+            return f"offset_{self.offset:g}.json"
+        steps = how.steps if self.steps is None else self.steps
+        scale = how.guidance_scale if self.guidance_scale is None else self.guidance_scale
+        if (steps, scale) == (how.steps, how.guidance_scale):
+            return _CROSS_VALIDATION
+        return f"sampled_steps{steps}_w{scale:g}.json"
+
+
+@dataclass(frozen=True)
+class MeasuredValues:
+    """Results of a measurement with one seed.
+
+    Attributes:
+        names: (V,) the judged videos, sorted.
+        groups: (V,) the domain of each video where the mean is one over domains, else None.
+        rows: values (V,) by measure for each readout of the model ("scores" is the usual one) and each reference
+            ("random", "oracle", …); F1 and MAP are in [0, 1], nan where a measure does not apply.
+        about: selection, chosen epochs, validation curve, cost; under "columns" further values by readout.
+    """
+
+    names: tuple[str, ...]
+    groups: tuple[str, ...] | None
+    rows: Mapping[str, Mapping[str, NDArray[np.float64]]]
+    about: Mapping[str, Any] = field(default_factory=dict)
+
+
+class RunFolder:
+    """The folder in which runs are trained and kept.
+
+    Attributes:
+        folder: its path.
+        place: fields of all recipes that say where training runs (`accelerator`, `threads`, …).
+        processes: folds trained at the same time.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        place: Mapping[str, Any] | None = None,
+        processes: int = 1,
+        callbacks: Callbacks | None = None,
+    ) -> None:
+        """Remember the settings; folders are made when something is written."""
+        self.folder, self.place, self.processes = folder, dict(place or {}), processes
+        self.callbacks = callbacks or Callbacks()
+
+    def has(self, measurement: Measurement, seed: int) -> bool:
+        """Return whether the results are there."""
+        return (self._folder(measurement.run, seed) / measurement.file).exists()
+
+    def get(self, measurement: Measurement, seed: int) -> MeasuredValues:
+        """Return the results, after training and judging what is missing.
+
+        Raises:
+            DataError, UsageError, OutputError: as `cross_validate`.
+            Interrupted: by SIGINT or SIGTERM; the same call continues.
+        """
+        path = self._folder(measurement.run, seed) / measurement.file
+        if not path.exists():
+            if measurement.target is not None:
+                result = self._transfer(measurement.run, measurement.target, seed)
+            elif measurement.trains:
+                result = self._cross_validate(measurement.run, seed)
+            else:
+                self.get(Measurement(measurement.run), seed)
+                result = self._measure(measurement, seed)
+            make_folder(path.parent)
+            with written_whole(path) as partial:
+                partial.write_text(json.dumps(result) + "\n", encoding="utf-8")
+        return _read(path)
+
+    def recipe(self, run: SystemRun, seed: int, output: Path | None = None) -> Recipe:
+        """Return the run's recipe with its output folder, device and seed."""
+        here = {"seed": seed, "output": output or self._folder(run, seed)}
+        return run.recipe.model_copy(update=self.place | here)
+
+    def _folder(self, run: SystemRun, seed: int) -> Path:
+        return self.folder / f"{run.recipe.name}_{run.digest}" / f"seed{seed}"
+
+    def _cross_validate(self, run: SystemRun, seed: int) -> dict[str, Any]:
+        recipe = self.recipe(run, seed)
+        result = cross_validate(recipe, processes=self.processes, callbacks=self.callbacks, ridge=False)
+        folds, main, cost = result.metrics["folds"], MAIN_MEASURE[run.data.kind], result.metrics["cost"]
+        readouts = {system_name(recipe, readout): readout for readout in folds[0]["readouts"]}
+        folders = [result.path.parent / f"fold{number}" for number in range(len(folds))]
+        validation = [fold["validation"][main] for fold in folds if fold["validation"]]
+        columns = {"parameters": cost["parameters"], "train_seconds": cost["train_seconds"]}
+        columns |= {"predict_ms": cost["predict_ms"]}
+        if validation:
+            columns[f"validation_{main}"] = float(np.mean(validation))
+        if recipe.network.learns is None:
+            columns |= {f"sample_{name}": value for name, value in result.metrics["variety"].items()}
+        for space, quality in result.metrics["other feature spaces"].items():
+            columns[f"{main} on {space}"] = quality[main]
+        judged = _by_readout(result.evaluation, readouts) | {
+            "about": {
+                "selection": result.evaluation.about[recipe.name]["selection"],
+                "epochs": recipe.epochs,
+                "chosen": [fold["epoch"] + 1 for fold in folds],
+                "curve": _validation_curve(folders, main),
+                "folds": len(folds),
+                "trained_on": [len(fold["split"]["train"]) for fold in folds],
+                "validated_on": [validation_count(recipe, len(fold["split"]["validation"])) for fold in folds],
+                "device": _device(recipe),
+                **cost,
+                "columns": {"scores": columns},
+            }
+        }
+        if recipe.network.learns is not None:  # only samplers are measured again; other weights can be a gigabyte
+            for pattern in ("*.safetensors", "*.onnx"):
+                for weights in (path for folder in folders for path in folder.glob(pattern)):
+                    weights.unlink()
+        return judged
+
+    def _measure(self, measurement: Measurement, seed: int) -> dict[str, Any]:
+        """Measure the folds of a cross-validated run again."""
+        run = measurement.run
+        recipe, folder = self.recipe(run, seed), self._folder(run, seed) / "crossval"
+        if measurement.offset:
+            predictions = read_predictions(folder / predictions_file("scores"))
+            return _with_offset(run.data.file, recipe.name, predictions, measurement.offset, seed)
+        folds = to_cross_validate(recipe, lambda sentence: None)
+        data = folds[0].data
+        if measurement.study == "samples":
+            self.callbacks.message(f"Sampling {len(folds)} folds for the study of samples.")
+            models = [load_model(folder / f"fold{number}") for number in range(len(folds))]
+            tested = [(models[number], data[name]) for number, fold in enumerate(folds) for name in fold.split.test]
+            return study_samples(tested, seed=seed)
+        how = recipe.diffusion
+        curves: dict[str, NDArray[np.float64]] = {}
+        means: dict[str, NDArray[np.float64]] = {}
+        began, sampled = time.perf_counter(), 0
+        for number, fold in reversed(list(enumerate(folds))):  # of a video in several folds, the first one counts
+            model = load_model(folder / f"fold{number}")
+            self.callbacks.message(
+                f"Sampling fold {number + 1}/{len(folds)} ({measurement.file.removesuffix('.json')})."
+            )
+            drawn = predict(
+                *(model, fold.data, fold.split.test),
+                samples=how.samples,
+                steps=measurement.steps or how.steps,
+                seed=seed,
+                guidance_scale=measurement.guidance_scale,
+            )
+            curves |= drawn.curves
+            means |= drawn.means
+            sampled += len(fold.split.test)
+        predict_ms = round(1000 * (time.perf_counter() - began) / sampled, 3)
+        names = [name for name in data.names if name in curves]
+        judged = evaluate(data, [Predictions(recipe.name, curves, means=means)], names=names, seed=seed)
+        return _by_readout(judged, {recipe.name: "scores"}) | {
+            "about": {"selection": "as the run that was trained", "columns": {"scores": {"predict_ms": predict_ms}}}
+        }
+
+    def _transfer(self, run: SystemRun, target: TableData, seed: int) -> dict[str, Any]:
+        """Train on the run's whole data set and judge on all of another one."""
+        folder = self._folder(run, seed) / "whole"
+        recipe = self.recipe(run, seed, folder)
+        if not (folder / FOLD_FILE).exists():
+            train(recipe, callbacks=self.callbacks)
+            with written_whole(folder / FOLD_FILE) as partial:
+                partial.write_text("{}\n", encoding="utf-8")
+        how, model = recipe.diffusion, load_model(folder)
+        names = [name for name in target.file.names if target.file.feature_shape(name) is not None]
+        drawn = predict(model, target.file, names, samples=how.samples, steps=how.steps, seed=seed)
+        judged = evaluate(
+            target.file, [Predictions(recipe.name, drawn.curves, means=drawn.means)], names=names, seed=seed
+        )
+        about = {"selection": model.provenance["selection"], "epochs": recipe.epochs, "device": _device(recipe)}
+        about |= {"source": run.data.describe()}
+        return _by_readout(judged, {recipe.name: "scores"}) | {"about": about}
+
+
+def _with_offset(data: AnnotatedFile, name: str, predictions: Predictions, offset: float, seed: int) -> dict[str, Any]:
+    """Judge mean curves plus a constant, which changes no ranks, only what the knapsack chooses."""
+    names = [one for one in data.names if one in predictions.curves]
+    means = {one: predictions.mean_at_steps(data.annotations(one)) for one in names}
+    moved = Predictions(name, {one: mean[None] + offset for one, mean in means.items()})
+    judged = evaluate(data, [moved], names=names, seed=seed)
+    columns = {
+        "median_score": float(np.mean([np.median(mean) for mean in means.values()])),
+        "highest_score": float(np.mean([mean.max() for mean in means.values()])),
+    }
+    about = {"selection": "as the run that was trained", "columns": {"scores": columns}}
+    return _by_readout(judged, {name: "scores"}) | {"about": about}
+
+
+def _content_digest(path: Path) -> str:
+    """Return the digest of a file, or of all files of a model folder.
+
+    Raises:
+        DataError: the path cannot be read.
+    """
+    files = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
+    try:
+        return hashlib.sha256(b"".join(hashlib.sha256(file.read_bytes()).digest() for file in files)).hexdigest()
+    except OSError as error:
+        raise DataError(f"'{path}' cannot be read: {error.strerror or error}.") from error
+
+
+def _device(recipe: Recipe) -> str:
+    """Return the name of the device that a recipe trains on."""
+    import torch
+
+    if recipe.accelerator in ("cuda", "gpu", "auto") and torch.cuda.is_available():
+        return torch.cuda.get_device_name()
+    return f"{os.cpu_count()} processor cores"
+
+
+def _by_readout(evaluation: Evaluation, readouts: Mapping[str, str]) -> dict[str, Any]:
+    """Return an evaluation's values by video, sorted by name, with its systems named by their readout."""
+    order = np.argsort(evaluation.names)
+    groups = evaluation.groups
+    return {
+        "names": [evaluation.names[i] for i in order],
+        "groups": None if groups is None else [groups[i] for i in order],
+        "rows": {
+            readouts.get(row.name, row.name): {
+                measure: values[order].tolist() for measure, values in row.values.items()
+            }
+            for row in (*evaluation.systems, *evaluation.references)
+        },
+    }
+
+
+def _read(path: Path) -> MeasuredValues:
+    result = json.loads(path.read_text(encoding="utf-8"))
+    rows = {
+        row: {measure: np.array(column, dtype=np.float64) for measure, column in columns.items()}
+        for row, columns in result["rows"].items()
+    }
+    groups = None if result["groups"] is None else tuple(result["groups"])
+    return MeasuredValues(tuple(result["names"]), groups, rows, result["about"])
+
+
+def _validation_curve(folders: Sequence[Path], measure: str) -> dict[int, float]:
+    """Return the mean over folds of a validation measure by epoch, from 1, for the epochs that were validated."""
+    by_epoch: dict[int, list[float]] = {}
+    for folder in folders:
+        if not (folder / LOG).exists():  # ridge regression has no epochs
+            continue
+        with (folder / LOG).open(encoding="utf-8") as file:
+            for row in csv.DictReader(file):
+                if row.get(measure):
+                    by_epoch.setdefault(int(float(row["epoch"])) + 1, []).append(float(row[measure]))
+    return {epoch: float(np.mean(values)) for epoch, values in sorted(by_epoch.items())}
