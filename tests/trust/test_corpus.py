@@ -94,10 +94,11 @@ def test_slides_that_stand_for_long_are_written(tmp_path):
 
 
 def test_a_video_that_is_too_long_names_the_option(tmp_path, monkeypatch):
-    from summdiff import Summarizer, extraction
+    from summdiff import Summarizer
     from summdiff.errors import VideoError
+    from summdiff.features import extraction
 
-    monkeypatch.setattr(extraction, "_MOST_STEPS", 3)
+    monkeypatch.setattr(extraction, "_MAX_STEPS", 3)
     film = clip(tmp_path / "film.mkv")
     with pytest.raises(VideoError, match="choose a lower --rate, or cut it"):
         Summarizer(cache=False).summarize(film)
@@ -109,7 +110,7 @@ def test_the_limit_of_pixels_can_be_raised_and_lowered(tmp_path, monkeypatch):
 
     film = clip(tmp_path / "film.mkv", frames=5)
     monkeypatch.setenv("SUMMDIFF_MAX_PIXELS", "6000")
-    with pytest.raises(VideoError, match=r"96 x 64 pixels, but 6,000 pixels are allowed.*set SUMMDIFF_MAX_PIXELS"):
+    with pytest.raises(VideoError, match=r"96 x 64 pixels; at most 6,000 pixels are allowed.*Set SUMMDIFF_MAX_PIXELS"):
         probe(film)
     monkeypatch.setenv("SUMMDIFF_MAX_PIXELS", "7000")
     assert probe(film).width == 96
