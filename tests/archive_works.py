@@ -1,4 +1,4 @@
-"""Work for workers that needs no video: what a file says happens to whoever works on it."""
+"""Work on text files instead of videos: the content of a file says what happens to its worker."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import sys
 import time
 from pathlib import Path
 
+from summdiff.archive.dispatch import run_jobs
 from summdiff.archive.jobs import VideoJob
 from summdiff.archive.manifest import Manifest
-from summdiff.archive.runner import run_jobs
 from summdiff.archive.workers import LocalWorkers
 from summdiff.atomic import sweep, written_whole
 from summdiff.errors import SummdiffError, VideoError

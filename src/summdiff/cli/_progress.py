@@ -20,7 +20,7 @@ from summdiff.archive.jobs import Record, VideoJob
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from summdiff.archive.runner import RunCounts
+    from summdiff.archive.dispatch import RunCounts
 
 _FILE_WIDTH = 200  # columns where the output is no terminal
 _JSON_SECONDS = 2.0  # between two progress lines of a run with workers
@@ -80,7 +80,7 @@ def run_display(*, quiet: bool, machine: bool, workers: bool) -> RunDisplay:
 
 
 class RunDisplay:
-    """Print only failures, one line each. A `summdiff.archive.runner.RunListener`, entered during the run."""
+    """Print only failures, one line each. A `summdiff.archive.dispatch.RunListener`, entered during the run."""
 
     def __enter__(self) -> Self:
         return self

@@ -134,8 +134,8 @@ def summarize(
 
     Example: summdiff summarize talk.mp4 holiday/ -o short --duration 60s
     """
+    from summdiff.archive.dispatch import run_jobs
     from summdiff.archive.manifest import Manifest, RunState
-    from summdiff.archive.runner import run_jobs
     from summdiff.archive.summarizing import (
         SummarizeResults,
         SummarizeWork,

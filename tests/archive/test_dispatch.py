@@ -1,4 +1,4 @@
-"""Nothing is lost, nothing is done twice and nothing stops the rest, whatever is killed; with real processes."""
+"""Runs with real processes: nothing is lost or done twice and nothing stops the rest, whatever is killed."""
 
 import json
 import os
