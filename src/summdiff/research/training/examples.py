@@ -16,12 +16,12 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from summdiff.data.video import AnnotatedVideo
 from summdiff.research.networks.summdiff.relational_fit import Annotated, Curve
+from summdiff.research.training.augmentation import augmented
 from summdiff.research.training.batches import Batch, Example, collate, length_buckets
 from summdiff.research.training.processes import ignore_signals
 from summdiff.research.training.recipe import Recipe, TargetRecipe
 from summdiff.research.training.targets import SINGLE_CURVE_KINDS, draw_targets, for_single_curves
 from summdiff.research.training.videos import Videos, further_data, names_with_features
-from summdiff.research.training.views import view
 
 _VIEWS, _ITEMS, _ORDER = 0, 1, 2  # what a generator is for, so that no two share their numbers
 _MEMORY = 2 * 2**30  # bytes of training videos that are kept in memory
@@ -97,7 +97,7 @@ class Examples(Dataset[Example]):
         kept = self._kept.get((video, number))
         if kept is None:
             rng = np.random.default_rng([self._recipe.seed, _VIEWS, video, number])
-            kept = view(self._data[self._names[video]], self._recipe, number, rng)
+            kept = augmented(self._data[self._names[video]], self._recipe, number, rng)
             if self.in_memory:
                 self._kept[video, number] = kept
         return kept
@@ -134,7 +134,7 @@ class Examples(Dataset[Example]):
             for i, name in enumerate(names):
                 for number in range(how.count):
                     rng = np.random.default_rng([recipe.seed, _VIEWS, i, number])
-                    seen = view(data[name], own, number, rng)
+                    seen = augmented(data[name], own, number, rng)
                     yield seen.inputs, seen.targets.mean(axis=0), weight
 
     def take_means(self, means: Sequence[NDArray[np.float32]]) -> None:

@@ -1,4 +1,4 @@
-"""Which videos of which file a run trains on, validates on and tests."""
+"""The training, validation and test videos of a run."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from summdiff.research.training.recipe import Recipe
 
 @dataclass(frozen=True)
 class Videos:
-    """A data set's file and the parts of a run.
+    """A data set's file and its split.
 
     Attributes:
         data: the file.
-        split: names; a run by `summdiff train` has no test part.
+        split: names of the videos; `summdiff train` has no test part.
     """
 
     data: AnnotatedFile
@@ -29,51 +29,51 @@ class Videos:
 
     @cached_property
     def sha256(self) -> str:
-        """Of the file."""
+        """Digest of the file."""
         return self.data.fingerprint()
 
     @cached_property
     def fingerprint(self) -> str:
-        """Of the file and of the names in each part: the same only where a run sees the same."""
+        """Digest of the file and of the names in each part of the split."""
         names = "\n".join((*self.split.train, "", *self.split.validation, "", *self.split.test))
         return hashlib.sha256(f"{self.sha256}\n{names}".encode()).hexdigest()
 
     def describe(self) -> dict[str, Any]:
-        """What a result says of its data."""
+        """Return a record of the data for results."""
         return {"file": self.data.path.name, "kind": self.data.kind, "sha256": self.sha256, "videos": len(self.data)}
 
 
 def open_data(recipe: Recipe) -> AnnotatedFile:
-    """The recipe's file.
+    """Open the recipe's data file.
 
     Raises:
-        DataError, UsageError: there is none, or it is not of the kind that the recipe says.
+        DataError, UsageError: it is missing, or of another kind than the recipe says.
     """
     return open_dataset(recipe.data_path(), recipe.kind, recipe.annotations)
 
 
 def further_data(recipe: Recipe) -> list[AnnotatedFile]:
-    """The files of the recipe's further data sets.
+    """Open the files of the recipe's further data sets.
 
     Raises:
-        DataError, UsageError: one is missing, or is not of the kind that the recipe says.
+        DataError, UsageError: one is missing, or of another kind than the recipe says.
     """
     return [open_dataset(path, also.kind) for path, also in zip(recipe.also_paths(), recipe.also, strict=True)]
 
 
 def names_with_features(data: AnnotatedFile) -> tuple[str, ...]:
-    """Names of the videos that a model can look at."""
+    """Return the names of the videos that have features."""
     return tuple(name for name in data.names if data.feature_shape(name) is not None)
 
 
 def to_train(recipe: Recipe, say: Callable[[str], None]) -> Videos:
-    """The recipe's videos for one run: a fold of its `splits`, or all of the file, with `hold_out` of them to validate.
+    """Return the videos of one run: a fold of the recipe's `splits` or the whole file, with `hold_out` for validation.
 
-    A run that keeps the best epoch has to have some: without `hold_out` it holds out `validation`, as a fold would.
+    A run with `select: best` needs validation videos: without `hold_out` it holds out `validation`, like a fold.
 
     Raises:
-        DataError: no video has features, or the splits do not fit the file.
-        UsageError: the file of splits has no such fold, or nothing is left to train on.
+        DataError: no video has features, or the splits do not match the file.
+        UsageError: the file of splits has no such fold, or no video is left to train on.
     """
     data = open_data(recipe)
     names = _with_features(data, say)
@@ -87,13 +87,13 @@ def to_train(recipe: Recipe, say: Callable[[str], None]) -> Videos:
     share = recipe.hold_out or (recipe.validation if recipe.select == "best" else 0)
     if share and not split.validation:
         split = with_validation(split, share, recipe.split_seed)
-        say(f"{len(split.validation)} of {len(names)} videos are held out to validate on.")
+        say(f"{len(split.validation)} of {len(names)} videos are held out for validation.")
     _need_training_videos(split)
     return Videos(data, split)
 
 
 def to_cross_validate(recipe: Recipe, say: Callable[[str], None]) -> list[Videos]:
-    """The recipe's videos fold by fold: those of its `splits`, or k folds in which every video is tested once.
+    """Return the videos of each fold: of the recipe's `splits`, or k folds in which every video is tested once.
 
     Raises:
         DataError, UsageError: as for `to_train`, or too few videos for that many folds.
@@ -113,7 +113,7 @@ def to_cross_validate(recipe: Recipe, say: Callable[[str], None]) -> list[Videos
 
 
 def _with_features(data: AnnotatedFile, say: Callable[[str], None]) -> tuple[str, ...]:
-    """Names of the videos with features, all alike; how many are left out is said."""
+    """Return the names of the videos with features, which must have the same dimension."""
     names = names_with_features(data)
     if not names:
         raise DataError(f"No video in '{data.path}' has features to train on.")
@@ -123,22 +123,24 @@ def _with_features(data: AnnotatedFile, say: Callable[[str], None]) -> tuple[str
     dimensions = {shape[1]: name for shape, name in sizes.items() if shape}
     if len(dimensions) > 1:
         (one, a), (other, b), *_ = dimensions.items()
-        raise DataError(f"'{data.path}' has features of {one} dimensions ({a}) and of {other} ({b}): make them alike.")
+        raise DataError(
+            f"'{data.path}' has features of {one} dimensions ({a}) and of {other} ({b}): they must be the same."
+        )
     return names
 
 
 def _published(
     recipe: Recipe, data: AnnotatedFile, names: Sequence[str], say: Callable[[str], None]
 ) -> tuple[Split, ...]:
-    """The recipe's splits, without videos that have no features."""
-    assert recipe.splits is not None  # noqa: S101 (callers look)
-    there = set(names)
+    """Return the recipe's splits, without videos that have no features."""
+    assert recipe.splits is not None  # noqa: S101 (callers check)
+    available = set(names)
     splits = []
     for split in read_splits(recipe.splits, data.names):
         if split.train_elsewhere:
             say(f"{len(split.train_elsewhere)} videos of other files that '{recipe.splits}' names are left out.")
         parts = {
-            part: tuple(name for name in getattr(split, part) if name in there)
+            part: tuple(name for name in getattr(split, part) if name in available)
             for part in ("train", "validation", "test")
         }
         splits.append(replace(split, **parts, train_elsewhere=()))

@@ -3,9 +3,9 @@ import pytest
 
 from summdiff.data.tvsum import TVSum
 from summdiff.features.relational import describe
+from summdiff.research.training.augmentation import augmented, change_metric, crop
 from summdiff.research.training.recipe_files import read_recipe
 from summdiff.research.training.targets import ranks
-from summdiff.research.training.views import change_metric, crop, view
 
 
 @pytest.fixture
@@ -13,22 +13,22 @@ def video(data_file):
     return TVSum(data_file)["video_5"]
 
 
-def test_the_first_view_is_the_video(video, recipe_file):
+def test_the_first_copy_is_the_video(video, recipe_file):
     recipe = read_recipe(recipe_file, ["augmentation.views=6"])
-    made = [view(video, recipe, number, np.random.default_rng(number)) for number in range(6)]
+    made = [augmented(video, recipe, number, np.random.default_rng(number)) for number in range(6)]
     assert np.array_equal(made[0].inputs, describe(video.features, rate=video.rate))
     assert np.array_equal(made[0].targets, ranks(video.user_scores))
-    assert any(not np.array_equal(view.inputs, made[0].inputs) for view in made[1:])
+    assert any(not np.array_equal(copy.inputs, made[0].inputs) for copy in made[1:])
     for each in made:
         assert each.targets.shape == (5, len(each.inputs))
         assert np.isfinite(each.inputs).all()
 
 
-def test_named_spaces_come_after_the_random_views(video, recipe_file):
+def test_copies_in_named_spaces_follow_the_random_ones(video, recipe_file):
     recipe = read_recipe(recipe_file, ["augmentation={views: 2, spaces: [unit, roots]}"])
     assert recipe.augmentation.count == 4
     x = video.features
-    unit, roots = (view(video, recipe, number, np.random.default_rng(0)) for number in (2, 3))
+    unit, roots = (augmented(video, recipe, number, np.random.default_rng(0)) for number in (2, 3))
     assert np.allclose(unit.inputs, describe(x / np.linalg.norm(x, axis=1, keepdims=True), rate=video.rate), atol=1e-5)
     assert np.allclose(roots.inputs, describe(np.sign(x) * np.sqrt(np.abs(x)), rate=video.rate), atol=1e-5)
     assert np.array_equal(unit.targets, ranks(video.user_scores))
@@ -45,7 +45,7 @@ def test_crop_keeps_steps_and_scores_together(video):
         assert len(part.features) == min(len(video.features), max(length, 24))
 
 
-def test_another_metric_keeps_what_the_video_is_like_and_its_shape(video):
+def test_a_changed_metric_keeps_shape_and_most_of_the_relations(video):
     rng = np.random.default_rng(0)
     before = describe(video.features, rate=0.5)
     similar = []
