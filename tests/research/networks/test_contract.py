@@ -1,5 +1,7 @@
 """What holds for every network but SummDiff and its relational form, which have tests of their own."""
 
+import contextlib
+
 import numpy as np
 import pytest
 import torch
@@ -92,42 +94,50 @@ def test_every_weight_learns(name):
 
 @pytest.mark.parametrize("name", SCORERS)
 def test_overfits_one_video(name):
+    """Within 600 updates, of which most need 200: it is looked at now and then, so that it can end early."""
     network = made(name).train()
     features, _, _ = videos()
     features, targets, mask = features[:1], wanted(network)[:1], MASK[:1]
-    optimizer = torch.optim.Adam(network.parameters(), 0.002)
+    optimizer = torch.optim.Adam(network.parameters(), 0.005 if name.endswith("anchor_based") else 0.002)
     losses = []
-    for number in range(1500 if name.endswith("anchor_based") else 600):
+    for number in range(600):
         optimizer.zero_grad()
         loss = network.loss(features, targets, mask, SEEDS[:1] + number).mean()
         loss.backward()
         optimizer.step()
         losses.append(float(loss.detach()))
-    network.eval()
-    with torch.inference_mode():
-        if not isinstance(network, Detector):
-            assert spearmanr(network.predict(features, mask)[0], targets[0]).statistic > 0.95
-            return
-        if name.endswith("anchor_based"):
-            # Anchors that overlap a segment by 0.3 to 0.6 are never trained, so what is left of all boxes is no measure
-            around = detection.anchors(40, network.head.widths, device=features.device).flatten(0, 1)
-            segments = detection.segments_of(targets[0]).float()
-            positive, which, negative = detection.match(around, segments, seed=0)
-            boxes, scores = (part[0] for part in network.head.boxes(network.encode(features, mask), mask))
-            overlaps = detection.overlap(boxes[positive], segments)
-            assert overlaps[torch.arange(len(which)), which].min() > 0.8
-            assert scores[positive].min() > 0.9
-            assert scores[negative].mean() < 0.2
-            assert losses[-1] < losses[0] / 30
-            return
-        inside = targets[0].numpy() > 0.5
-        boxes, scores = (part[0].numpy() for part in network.boxes(features, mask))
-        kept = suppress(boxes, scores, network.facts().threshold)
-        boxes, scores = boxes[kept], scores[kept]
-        curve = curve_of(boxes, scores, 40)
-        assert curve[inside].mean() > curve[~inside].mean() + 0.3
-        for start, end in ((4, 12), (20, 30)):
-            assert np.abs(boxes[scores > 0.5] - np.array([start, end])).max(axis=1).min() < 1
+        if number % 25 == 24:
+            with contextlib.suppress(AssertionError, ValueError):  # ValueError: of no box at all
+                return assert_it_fits(name, network.eval(), features, targets, mask, losses)
+            network.train()
+    return assert_it_fits(name, network.eval(), features, targets, mask, losses)
+
+
+@torch.inference_mode()
+def assert_it_fits(name, network, features, targets, mask, losses):
+    if not isinstance(network, Detector):
+        assert spearmanr(network.predict(features, mask)[0], targets[0]).statistic > 0.95
+        return
+    if name.endswith("anchor_based"):
+        # Anchors that overlap a segment by 0.3 to 0.6 are never trained, so what is left of all boxes is no measure
+        around = detection.anchors(40, network.head.widths, device=features.device).flatten(0, 1)
+        segments = detection.segments_of(targets[0]).float()
+        positive, which, negative = detection.match(around, segments, seed=0)
+        boxes, scores = (part[0] for part in network.head.boxes(network.encode(features, mask), mask))
+        overlaps = detection.overlap(boxes[positive], segments)
+        assert overlaps[torch.arange(len(which)), which].min() > 0.8
+        assert scores[positive].min() > 0.9
+        assert scores[negative].mean() < 0.2
+        assert losses[-1] < losses[0] / 30
+        return
+    inside = targets[0].numpy() > 0.5
+    boxes, scores = (part[0].numpy() for part in network.boxes(features, mask))
+    kept = suppress(boxes, scores, network.facts().threshold)
+    boxes, scores = boxes[kept], scores[kept]
+    curve = curve_of(boxes, scores, 40)
+    assert curve[inside].mean() > curve[~inside].mean() + 0.3
+    for start, end in ((4, 12), (20, 30)):
+        assert np.abs(boxes[scores > 0.5] - np.array([start, end])).max(axis=1).min() < 1
 
 
 @pytest.mark.parametrize("name", SCORERS)
