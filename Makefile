@@ -5,6 +5,8 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --quiet --disable-pip-version-check
 DEMO   := demo
 VIDEO  ?= $(DEMO)/big_buck_bunny.mp4
+# A file's tests run in one process, so that what they share is made once.
+WORKERS := -n 2 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-slow test-backbones test-browser test-ray bench-studio lint format coverage mutants audit docs \
@@ -19,10 +21,10 @@ demo: $(VENV)/.installed $(VIDEO) ## summarise a real film (VIDEO=path for anoth
 	@echo "Watch the .summary.mp4 above; the .html beside it is its report with the curve; scores, shots and settings are in the .json."
 
 test: $(VENV)/.installed-dev ## run the default tests
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest $(WORKERS)
 
 test-slow: $(VENV)/.installed-dev ## run the slow tests as well
-	$(BIN)/python -m pytest -n 2 -m "slow or not slow"
+	$(BIN)/python -m pytest $(WORKERS) -m "slow or not slow"
 
 test-backbones: $(VENV)-backbones/.installed ## run the tests of the optional backbones (torchvision, timm)
 	$(VENV)-backbones/bin/python -m pytest -n 2 tests/research/backbones

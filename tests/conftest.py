@@ -9,9 +9,11 @@ import signal
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(name, "1")
 
+import pickle
+import shutil
 import zlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -82,10 +84,19 @@ def _processes_hear_signals() -> None:
 
 @pytest.fixture(scope="session")
 def make_video(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., MadeVideo]:
-    """A function that makes a video; see `write_video` for its options. Without `path` it picks one."""
+    """A function that makes a video; see `write_video` for its options. Without `path` it picks one.
+
+    Each video is encoded once per process; later calls with the same options copy it.
+    """
+    encoded: dict[tuple[str, bytes], MadeVideo] = {}
 
     def make(path: str | os.PathLike[str] | None = None, **options: Any) -> MadeVideo:
-        return write_video(tmp_path_factory.mktemp("video") / "video.mp4" if path is None else Path(path), **options)
+        place = tmp_path_factory.mktemp("video") / "video.mp4" if path is None else Path(path)
+        key = place.suffix, pickle.dumps(sorted(options.items()))
+        if key not in encoded:
+            encoded[key] = write_video(tmp_path_factory.mktemp("encoded") / f"video{place.suffix}", **options)
+        shutil.copyfile(encoded[key].path, place)
+        return replace(encoded[key], path=place)
 
     return make
 

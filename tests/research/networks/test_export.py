@@ -118,12 +118,12 @@ def test_scores_of_a_scorer_depend_on_the_video(scoring):
 
 
 def test_graphs_of_other_weights_are_told_apart(sampling):
-    model, _ = sampling
+    model, graphs = sampling
     other = copy.deepcopy(model.network.module)
     with torch.no_grad():
         for weight in other.state_dict().values():
             weight.mul_(1.01)
-    both = beside_graphs(model, export_graphs(other))
+    both = beside_graphs(SamplingModel(model.config, in_torch(other)), graphs)
     both.score(seen(model, 13), rate=1.0, samples=3, steps=3)
     assert both.network.largest > 3 * LARGEST_DIFFERENCE
 

@@ -96,10 +96,21 @@ def small_files(tmp_path):
 @pytest.fixture
 def recipe_file(data_file, tmp_path):
     """A recipe for it."""
+    return write_recipe(tmp_path, data_file)
+
+
+@pytest.fixture(scope="session")
+def recipe_in(data_file):
+    """A function that writes the recipe into a folder, for fixtures that are made once."""
+    return lambda folder: write_recipe(folder, data_file)
+
+
+def write_recipe(folder, data_file):
+    """Write a recipe that trains on a data file, and return its path."""
     recipe = {
         "name": "small",
         "data": str(data_file),
-        "output": str(tmp_path / "out"),
+        "output": str(folder / "out"),
         "network": {"width": 16, "heads": 2, "feed_forward": 32, "encoder_layers": 1, "denoiser_layers": 1},
         "diffusion": {"samples": 4, "steps": 4},
         "augmentation": {"views": 2},
@@ -110,7 +121,7 @@ def recipe_file(data_file, tmp_path):
         "ema_decay": 0.9,
         "learning_rate": 0.003,
     }
-    path = tmp_path / "small.yaml"
+    path = folder / "small.yaml"
     path.write_text(yaml.safe_dump(recipe))
     return path
 

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from summdiff.research.networks.folder import load_network
+from summdiff.research.training.loop import train
+from summdiff.research.training.recipe_files import read_recipe
 
 # Seven videos to train on: batches of 3, 3 and 1, so the second process has 1, 1 and 0 of them.
 SAME = ["hold_out=0.3", "videos_per_batch=3", "validate_every=2", "epochs=4", "augmentation.views=1"]
@@ -20,6 +22,11 @@ def start(recipe_file, *overrides, by=()):
     command = [sys.executable, *by, "-m", "summdiff", "train", str(recipe_file), *SAME, *overrides]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
+def alone(recipe_file, *overrides):
+    """The same by this process, to its end."""
+    train(read_recipe(recipe_file, [*SAME, *overrides]))
 
 
 def finish(process):
@@ -35,9 +42,8 @@ def rows(folder):
 @pytest.mark.parametrize("preset", ["joint", "release"])
 def test_two_processes_have_the_loss_curve_of_one(recipe_file, tmp_path, preset):
     network = f"network={{preset: {preset}, width: 16, heads: 2, feed_forward: 32, dropout: 0, input_dropout: 0}}"
-    one = start(recipe_file, network, f"output={tmp_path / 'one'}")
     two = start(recipe_file, network, f"output={tmp_path / 'two'}", "strategy=ddp", "devices=2")
-    assert finish(one) == f"{tmp_path / 'one'}\n"
+    alone(recipe_file, network, f"output={tmp_path / 'one'}")
     assert finish(two) == f"{tmp_path / 'two'}\n"  # said once
     for ours, theirs in zip(rows(tmp_path / "one"), rows(tmp_path / "two"), strict=True):
         assert float(ours["loss"]) == pytest.approx(float(theirs["loss"]), abs=1e-5)
@@ -58,8 +64,8 @@ def test_both_leave_together_and_one_goes_on(recipe_file, tmp_path):
     assert errors.count("the same command goes on from there") == 1
     assert "Traceback" not in errors
     done = len(rows(tmp_path / "out"))
-    finish(start(recipe_file, *plain, f"output={tmp_path / 'out'}"))
-    finish(start(recipe_file, *plain, f"output={tmp_path / 'one'}"))
+    alone(recipe_file, *plain, f"output={tmp_path / 'out'}")
+    alone(recipe_file, *plain, f"output={tmp_path / 'one'}")
     assert 0 < done < 20
     for ours, theirs in zip(rows(tmp_path / "one"), rows(tmp_path / "out"), strict=True):
         assert float(ours["loss"]) == pytest.approx(float(theirs["loss"]), abs=1e-5)
@@ -73,7 +79,7 @@ def test_torchrun_with_gradient_accumulation_and_the_best_epoch(recipe_file, tmp
     how = ["network={model: vasnet, width: 16, dropout: 0}", "targets={people: gtscore, scale: scores}", "window=null"]
     how += ["select=best", "epochs=6", "validate_every=1", "augmentation={views: 1, crop: 0, metric: 0}"]
     two = start(recipe_file, *how, f"output={tmp_path / 'two'}", "micro_batch=1", by=TORCHRUN)
-    finish(start(recipe_file, *how, f"output={tmp_path / 'one'}"))
+    alone(recipe_file, *how, f"output={tmp_path / 'one'}")
     assert finish(two) == f"{tmp_path / 'two'}\n"
     for ours, theirs in zip(rows(tmp_path / "one"), rows(tmp_path / "two"), strict=True):
         assert float(ours["loss"]) == pytest.approx(float(theirs["loss"]), abs=1e-5)
@@ -105,8 +111,8 @@ def test_a_process_that_is_killed_ends_the_run_with_one_sentence(recipe_file, tm
     assert "summdiff/research/training" not in errors  # a traceback
     assert 0 < len(rows(tmp_path / "out")) < 25
     if who == "second" and not by:
-        finish(start(recipe_file, *plain, f"output={tmp_path / 'out'}"))
-        finish(start(recipe_file, *plain, f"output={tmp_path / 'one'}"))
+        alone(recipe_file, *plain, f"output={tmp_path / 'out'}")
+        alone(recipe_file, *plain, f"output={tmp_path / 'one'}")
         for ours, theirs in zip(rows(tmp_path / "one"), rows(tmp_path / "out"), strict=True):
             assert float(ours["loss"]) == pytest.approx(float(theirs["loss"]), abs=1e-4)
         assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted(

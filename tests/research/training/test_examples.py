@@ -121,9 +121,8 @@ def test_large_files_are_read_as_they_are_needed(synthetic, tmp_path):
     lazy = recipe.model_copy(update={"in_memory": False, "workers": 2})
     examples = Examples(videos, lazy)
     batches = Batches(examples, lazy)
-    for epoch in range(2):
-        kept = list(Batches(Examples(videos, recipe), recipe).of(epoch))
-        assert all(same(a, b) for a, b in zip(kept, batches.of(epoch), strict=True))
+    kept = list(Batches(Examples(videos, recipe), recipe).of(1))
+    assert all(same(a, b) for a, b in zip(kept, batches.of(1), strict=True))
     assert examples._kept == {}
     a = fit(recipe, videos, tmp_path / "a")
     b = fit(lazy.model_copy(update={"workers": 0}), videos, tmp_path / "b")

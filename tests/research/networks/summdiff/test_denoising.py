@@ -93,15 +93,15 @@ def test_overfits_one_video(preset):
     """The loss comes under 1e-3 and samples agree with the truth (rho above 0.95)."""
     network = small(preset, width=64, heads=4, feed_forward=128, input_dropout=0.0)
     rng = np.random.default_rng(0)
-    features = rng.normal(size=(24, 6)).astype(np.float32)
-    truth = rng.permutation(24) / 23 * 0.8 + 0.1
+    features = rng.normal(size=(10, 6)).astype(np.float32)
+    truth = rng.permutation(10) / 9 * 0.8 + 0.1
     learner = Denoising(network, p_uncond=0, expected_targets=False)
     optimizer = torch.optim.AdamW(learner.parameters(), weight_decay=0.0)
-    updates = 600
+    updates = 600 if preset == "paper" else 300
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=3e-3, total_steps=updates)
     S = 16
     inputs, targets = torch.tensor(features)[None], torch.tensor(truth, dtype=torch.float32).expand(1, S, -1)
-    seconds, mask = 2 * torch.arange(24.0)[None], torch.ones(1, 24, dtype=torch.bool)
+    seconds, mask = 2 * torch.arange(10.0)[None], torch.ones(1, 10, dtype=torch.bool)
     recent = []
     for update in range(updates):
         loss = learner(inputs, targets, seconds, mask, torch.tensor([update])).mean()
