@@ -66,7 +66,7 @@ class RunCounts:
 
     @property
     def complete(self) -> bool:
-        """Whether no video is set aside."""
+        """True if no video is set aside."""
         return self.failed + self.failed_before == 0
 
 

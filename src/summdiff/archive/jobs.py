@@ -49,7 +49,7 @@ class VideoJob:
 
 
 class Work(Protocol):
-    """What a worker does with each video. Pickled and sent to the workers."""
+    """The processing of one video by a worker. Pickled and sent to the workers."""
 
     def load(self) -> None:
         """Load models.
@@ -117,7 +117,7 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class JobOutcome:
-    """What a worker answers for a video.
+    """The answer of a worker for a video.
 
     Attributes:
         kind: "done"; "video", it cannot be processed; "bug", an unexpected error; "stop", the disk is full.

@@ -38,7 +38,7 @@ FailureKind = Literal["video", "crash", "time", "bug"]
 
 @dataclass(slots=True)
 class VideoState:
-    """What is known of a video.
+    """State of a video in a run.
 
     Attributes:
         version: version of the file, see `VideoJob.version`; None for no file.
@@ -58,7 +58,7 @@ class VideoState:
 
 
 class RunState:
-    """What is known of each video of a run, in memory only. A context manager, as `Manifest` is.
+    """States of the videos of a run, in memory only. A context manager, as `Manifest` is.
 
     Attributes:
         videos: states by absolute path.

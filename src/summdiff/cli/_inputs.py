@@ -49,7 +49,7 @@ def jobs(sources: Sequence[Path], *, output: Path | None, recursive: bool | None
             folder = video.parent if output is None else output / video.parent.relative_to(source)
             found.setdefault(_real(video), (video, folder))
 
-    # talk.mp4 and talk.mkv would both give talk.summary.mp4: such names keep their ending.
+    # talk.mp4 and talk.mkv would both give talk.summary.mp4: these names keep their suffix.
     uses = Counter((_real(folder), video.stem.casefold()) for video, folder in found.values())
     names = [
         video.stem if uses[_real(folder), video.stem.casefold()] == 1 else video.name

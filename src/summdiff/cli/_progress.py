@@ -199,7 +199,7 @@ class _WorkerJson(_VideoJson):
 
 
 class _Bars(RunDisplay):
-    """What the displays for people share: bars at a terminal, and lines."""
+    """Base of the displays for people: bars at a terminal, and lines."""
 
     def __init__(self, *columns: Any) -> None:
         from rich.progress import Progress

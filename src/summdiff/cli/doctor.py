@@ -46,6 +46,8 @@ _READS = {
 _WRITES = {"pictures, H.264": "libx264", "sound, AAC": "aac", "subtitles": "mov_text"}
 
 
+_WITH_CUDA = "cpu, cuda (with `--device cuda`; videos are decoded on the processor)"
+_WITHOUT_CUDA = "cpu (for `--device cuda`, replace onnxruntime by onnxruntime-gpu)"
 Section = dict[str, Any]
 
 
@@ -244,72 +246,60 @@ def _data() -> Section:
     return {"folder": folder or None, "sets": sets}
 
 
-def _lines(report: dict[str, Any]) -> list[str]:
+def _lines(report: Section) -> list[str]:
     """Format the report for people."""
     python, video, runtime, torch = report["python"], report["video"], report["onnxruntime"], report["torch"]
-    lines = [
+    model, cache, data = report["model"], report["cache"], report["data"]
+    rows: list[tuple[str, str]] = []
+    if video:
+        read = [label for label, there in video["reads"].items() if there]
+        not_read = [label for label in video["reads"] if label not in read]
+        rows.append(("video", f"av {video['av']} with FFmpeg's libavcodec {video['libraries'].get('libavcodec', '?')}"))
+        rows.append(("reads", ", ".join(read) + " and more"))
+        rows += [("cannot read", ", ".join(not_read))] if not_read else []
+        rows.append(("writes", "; ".join(label for label, there in video["writes"].items() if there)))
+    if runtime:
+        cuda = "CUDAExecutionProvider" in runtime["providers"]
+        rows.append(("computing", f"onnxruntime {runtime['version']}, {_count(runtime['threads'], 'thread')}"))
+        rows.append(("devices", _WITH_CUDA if cuda else _WITHOUT_CUDA))
+    if torch:
+        accelerators = ", ".join(torch["accelerators"]) or "no accelerator"
+        rows.append(("training", f"torch {torch['version']}, {accelerators}"))
+    if "sha256" in report["backbone"]:
+        rows.append(("backbone", f"{report['backbone']['id']}, weights intact"))
+    if "card" in model:
+        sets = " and ".join(f"{_count(videos, 'video')} of {kind}" for kind, videos in model["trained_on"].items())
+        rows.append(("model", f"{model['id']}, trained on {sets}; {model['card']}"))
+    size = f"{_count(cache['entries'], 'video')}, {cache['bytes'] / 1e6:.1f} MB"
+    rows.append(("cache", f"{cache['folder']}, {size if cache['writable'] else 'cannot be written, so not used'}"))
+    for name, package in report["packages"].items():
+        if not package["extras"] and package["state"] != "ok":
+            version, allowed = package["installed"], package["allowed"]
+            state = f"is {version}, tested is {allowed}" if version else "is missing"
+            uses = f" (for {_ONLY_FOR[name]})" if name in _ONLY_FOR else ""
+            rows.append(("check", f"{name} {state}{uses}: pip install '{name}{allowed}'"))
+    extras: list[tuple[str, str]] = []
+    for extra, facts in report["extras"].items():
+        extras.append((extra, f"{'installed' if facts['installed'] else 'not here '}  {facts['brings']}"))
+        if not facts["installed"]:
+            extras.append(("", f"           {facts['command']}  (lacks {', '.join(facts['missing'])})"))
+    sets_found = [
+        f"  {found['file']}: " + (found.get("problem") or f"{_count(found['videos'], 'video')}, {found['kind']}")
+        for found in data["sets"]
+    ]
+    return [
         f"summdiff {report['summdiff']}, {python['implementation']} {python['version']}, {python['platform']}",
         "",
         "Summaries can be made." if report["can_summarize"] else "No summary can be made:",
         *(f"  {problem}" for problem in report["problems"]),
+        *(f"  {label:<13} {text}" for label, text in rows),
+        "",
+        "Extras" if extras else "Extras: unknown, as summdiff is not installed as a package.",
+        *(f"  {label:<13} {text}" for label, text in extras),
+        "",
+        f"Data sets in {data['folder']}" if data["folder"] else "Data sets: $SUMMDIFF_DATA names no folder.",
+        *(sets_found or ["  no .h5 file"] * bool(data["folder"])),
     ]
-    if video:
-        absent = [label for label, there in video["reads"].items() if not there]
-        lines += [
-            _row("video", f"av {video['av']} with FFmpeg's libavcodec {video['libraries'].get('libavcodec', '?')}"),
-            _row("reads", ", ".join(label for label, there in video["reads"].items() if there) + " and more"),
-            *([_row("cannot read", ", ".join(absent))] if absent else []),
-            _row("writes", "; ".join(label for label, there in video["writes"].items() if there)),
-        ]
-    if runtime:
-        lines.append(_row("computing", f"onnxruntime {runtime['version']}, {_count(runtime['threads'], 'thread')}"))
-        lines.append(_row("devices", _devices(runtime["providers"])))
-    if torch:
-        accelerators = ", ".join(torch["accelerators"]) or "no accelerator"
-        lines.append(_row("training", f"torch {torch['version']}, {accelerators}"))
-    if "sha256" in report["backbone"]:
-        lines.append(_row("backbone", f"{report['backbone']['id']}, weights intact"))
-    if "card" in report["model"]:
-        model = report["model"]
-        sets = " and ".join(f"{_count(videos, 'video')} of {kind}" for kind, videos in model["trained_on"].items())
-        lines.append(_row("model", f"{model['id']}, trained on {sets}; {model['card']}"))
-    cache = report["cache"]
-    state = f"{_count(cache['entries'], 'video')}, {cache['bytes'] / 1e6:.1f} MB"
-    lines.append(
-        _row("cache", f"{cache['folder']}, {state if cache['writable'] else 'cannot be written, so not used'}")
-    )
-    for name, package in report["packages"].items():
-        if package["extras"] or package["state"] == "ok":
-            continue
-        what = f" (for {_ONLY_FOR[name]})" if name in _ONLY_FOR else ""
-        have = f"is {package['installed']}, tested is {package['allowed']}" if package["installed"] else "is missing"
-        lines.append(_row("check", f"{name} {have}{what}: pip install '{name}{package['allowed']}'"))
-    lines += (
-        ["", "Extras"] if report["packages"] else ["", "Extras: unknown, as summdiff is not installed as a package."]
-    )
-    for extra, facts in report["extras"].items() if report["packages"] else ():
-        lines.append(_row(extra, f"{'installed' if facts['installed'] else 'not here '}  {facts['brings']}"))
-        if not facts["installed"]:
-            lines.append(_row("", f"           {facts['command']}  (lacks {', '.join(facts['missing'])})"))
-    data = report["data"]
-    lines += ["", f"Data sets in {data['folder']}" if data["folder"] else "Data sets: $SUMMDIFF_DATA names no folder."]
-    if data["folder"] and not data["sets"]:
-        lines.append("  no .h5 file")
-    for part in data["sets"]:
-        what = part["problem"] if "problem" in part else f"{_count(part['videos'], 'video')}, {part['kind']}"
-        lines.append(f"  {part['file']}: {what}")
-    return lines
-
-
-def _devices(providers: list[str]) -> str:
-    """Return where summaries can be computed, from ONNX Runtime's providers."""
-    if "CUDAExecutionProvider" in providers:
-        return "cpu, cuda (with `--device cuda`; videos are decoded on the processor)"
-    return "cpu (for `--device cuda`, replace onnxruntime by onnxruntime-gpu)"
-
-
-def _row(label: str, text: str) -> str:
-    return f"  {label:<13} {text}"
 
 
 def _count(number: int, what: str) -> str:
