@@ -46,7 +46,7 @@ def test_fits_to_all_pictures_of_the_videos_that_can_be_read(videos, tmp_path):
     ("options", "error", "message"),
     [
         ({"dimension": 1281}, UsageError, "features of 1280 numbers, which have no 1281 components"),
-        ({"dimension": 12}, UsageError, "12 components need more than 12 pictures, but there were 12"),
+        ({"dimension": 12}, UsageError, "12 components need more than 12 frames, but there are 12"),
         ({"backbone": "efficientnet"}, BackboneError, "did you mean 'efficientnet_lite0'"),
         ({"rate": 0.0}, UsageError, "rate is 0.0"),
         ({"out": "pca.npz"}, UsageError, "must end in .safetensors"),

@@ -75,9 +75,9 @@ def test_both_forms_of_tvsum_say_the_same(tmp_path, tvsum):
         (lambda lines: [*lines[:25], lines[25].replace("\t", " "), *lines[26:]], "line 26: expected YouTube id"),
         (lambda lines: [*lines[:3], lines[3].replace(",", ",x", 1), *lines[4:]], "line 4: the scores are not whole"),
         (lambda lines: [*lines[:3], lines[3] + ",6", *lines[4:]], "line 4: 'xxdtq8mxegs' has a score of 6, not 1 to 5"),
-        (lambda lines: [*lines[:3], lines[3] + ",5", *lines[4:]], "line 4: 'xxdtq8mxegs' has 62 scores where .* 61"),
-        (lambda lines: [*lines, lines[0]], "line 61: 'xxdtq8mxegs' comes again"),
-        (lambda lines: lines[:-1], "'A_b' has 19 annotators where other videos have 20"),
+        (lambda lines: [*lines[:3], lines[3] + ",5", *lines[4:]], "line 4: 'xxdtq8mxegs' has 62 scores, but .* 61"),
+        (lambda lines: [*lines, lines[0]], "line 61: 'xxdtq8mxegs' occurs again"),
+        (lambda lines: lines[:-1], "'A_b' has 19 annotators, other videos have 20"),
         (lambda lines: [], "is empty"),
     ],
 )
@@ -92,10 +92,10 @@ def test_what_is_wrong_in_a_text_is_named_by_its_line(tmp_path, tvsum, change, s
 @pytest.mark.parametrize(
     ("field", "value", "said"),
     [
-        ("user_anno", np.ones((20, 44)), "'A_b': 'user_anno' is .* no axis of 45 frames"),
+        ("user_anno", np.ones((20, 44)), "'A_b': 'user_anno' has shape .* without an axis of 45"),
         ("user_anno", np.full((20, 45), np.nan), "outside 1 to 5"),
-        ("video", np.zeros(2, np.uint64), "video 3: 'video' is no text"),
-        ("nframes", np.zeros((1, 2)), "video 3: it is damaged"),
+        ("video", np.zeros(2, np.uint64), "video 3: 'video' is not text"),
+        ("nframes", np.zeros((1, 2)), "video 3: damaged"),
         ("title", None, "has no field 'title'"),
     ],
 )
@@ -227,7 +227,7 @@ def test_times_of_frames_written_with_three_decimals_mean_those_frames(fps, firs
     assert np.flatnonzero(video.by_frame(500, fps).summaries[0]).tolist() == list(range(first, first + n))
 
 
-@pytest.mark.parametrize(("span", "said"), [((2.0, 3.0), "begins after its end"), ((0.45, 0.55), "holds no frame")])
+@pytest.mark.parametrize(("span", "said"), [((2.0, 3.0), "begins after its end"), ((0.45, 0.55), "has no frame")])
 def test_parts_that_are_not_in_the_video(span, said):
     with pytest.raises(DataError, match=f"'a', ann's part from .* {said}"):
         VideoAnnotations(name="a", spans={"ann": (Span(*span),)}).by_frame(5, 2.5)
@@ -238,16 +238,16 @@ def test_parts_that_are_not_in_the_video(span, said):
     [
         (("video;annotator;start;end",), "line 1: the header is"),
         (("video,annotator,start,end,scores", "a,b,0,1,2"), "line 1: the header is .* expected"),
-        (("video,annotator,start,end", "a,b,0"), "line 2: 3 cells where 4"),
-        (("video,annotator,start,end", "a,b,0,1", "a,,1,2"), "line 3: there is no annotator"),
-        (("video,annotator,start,end", "a,b,0,0:30"), "line 2: the end is '0:30', which is no number"),
+        (("video,annotator,start,end", "a,b,0"), "line 2: 3 cells, expected 4"),
+        (("video,annotator,start,end", "a,b,0,1", "a,,1,2"), "line 3: no annotator"),
+        (("video,annotator,start,end", "a,b,0,0:30"), "line 2: the end is '0:30', not a number"),
         (("video,annotator,start,end", "a,b,0,nan"), "line 2: the end is 'nan'"),
-        (("video,annotator,start,end", "a,b,3,2"), "line 2: the part from 3 to 2 s is none"),
-        (("video,annotator,start,end", "a,b,-3,2"), "need 0 <= start < end"),
-        (("video,annotator,start,end,score", "a,b,0,1,2", "a,b,1,2,"), "some parts have a score and some have none"),
+        (("video,annotator,start,end", "a,b,3,2"), "line 2: the part must have 0 <= start < end, got 3"),
+        (("video,annotator,start,end", "a,b,-3,2"), "must have 0 <= start < end"),
+        (("video,annotator,start,end,score", "a,b,0,1,2", "a,b,1,2,"), "only some parts have a score"),
         (("video,annotator,start,end,score", "a,b,0,1,2", "a,c,1,2,2"), "every part has the score 2"),
         (("video,annotator,start,end,score", "a,b,0,9,2", "a,b,1,2,1"), "'b' scores two parts of 'a' that overlap"),
-        (("video,annotator,start,end",), "annotates no video"),
+        (("video,annotator,start,end",), "has no annotated video"),
     ],
 )
 def test_what_is_wrong_in_a_table_is_named_by_its_line(tmp_path, lines, said):
@@ -260,18 +260,18 @@ def test_what_is_wrong_in_a_table_is_named_by_its_line(tmp_path, lines, said):
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ('{"a": ', "line 1: this is no JSON"),
+        ('{"a": ', "line 1: not JSON"),
         ("[]", "does not have the form"),
         ('{"a": []}', "'a' does not hold annotators"),
         ('{"a": {}}', "'a' has no annotator"),
         ('{"a": {"b": {}}}', "'b' has no list of parts"),
         ('{"a": {"b": [[1]]}}', "'a', 'b': part 1 is not"),
         ('{"a": {"b": [[0, 1], [1, true]]}}', "part 2: the end is True"),
-        ('{"a": {"b": []}, "a": {}}', "'a' is there twice"),
+        ('{"a": {"b": []}, "a": {}}', "'a' occurs twice"),
         ("[" * 100_000, "nested"),
-        ('{"a": {"b": [[0, 1' + "0" * 400 + "]]}}", "which is no number"),
-        ('{"a": {"b": [[0, 1' + "0" * 5000 + "]]}}", "is no JSON that can be read"),
-        ("{}", "annotates no video"),
+        ('{"a": {"b": [[0, 1' + "0" * 400 + "]]}}", "not a number"),
+        ('{"a": {"b": [[0, 1' + "0" * 5000 + "]]}}", "cannot be read as JSON"),
+        ("{}", "has no annotated video"),
     ],
 )
 def test_what_is_wrong_in_json_is_named(tmp_path, content, said):
@@ -291,7 +291,7 @@ def test_sources_that_are_none(tmp_path):
     with pytest.raises(DataError, match=r"ydata-tvsum50-anno\.tsv"):
         read_annotations(tmp_path / "a.txt")
     (tmp_path / "latin.csv").write_bytes("vidéo,annotator".encode("latin-1"))
-    with pytest.raises(DataError, match="no text in UTF-8"):
+    with pytest.raises(DataError, match="not text in UTF-8"):
         read_annotations(tmp_path / "latin.csv")
 
 

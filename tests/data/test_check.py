@@ -49,7 +49,7 @@ def test_the_usual_files_have_no_problems(write, tmp_path, kind):
         ("tvsum", "user_scores", lambda x: x - 1, "goes from 0 to 4, expected 1 to 5"),
         ("tvsum", "user_summary", lambda x: x * 2, "has values other than 0 and 1"),
         ("tvsum", "user_summary", lambda x: x[:-1], "has 19 annotators but 'user_scores' has 20"),
-        ("tvsum", "picks", lambda x: x[::-1], "is not rising"),
+        ("tvsum", "picks", lambda x: x[::-1], "does not rise"),
         ("tvsum", "picks", lambda x: x + 1000, "in a video of"),
         ("tvsum", "picks", lambda x: x + 0.5, "not whole numbers"),
         ("tvsum", "n_steps", lambda x: x + 1, "is 61 but 'picks' has 60 entries"),
@@ -163,7 +163,7 @@ def test_progress_and_what_cannot_be_opened(any_file, tmp_path):
     assert seen == [(done, report.videos) for done in range(1, report.videos + 1)]
     with pytest.raises(DataError, match="no data file"):
         check(tmp_path / "nowhere.h5")
-    with pytest.raises(UsageError, match="kind of data 'ovp'; there are tvsum, summe"):
+    with pytest.raises(UsageError, match="kind of data 'ovp'; known are tvsum, summe"):
         check(path, "ovp")
 
 

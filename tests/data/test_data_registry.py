@@ -54,7 +54,7 @@ def test_a_file_may_say_what_it_is_of(write, tmp_path):
 
 
 def test_annotations_are_for_tvsum(write, tmp_path):
-    with pytest.raises(UsageError, match=r"for TVSum, but .* is of kind summe"):
+    with pytest.raises(UsageError, match=r"Only TVSum takes .* is of kind summe"):
         open_dataset(write["summe"](tmp_path / "s.h5"), annotations="ydata-tvsum50-anno.tsv")
 
 

@@ -79,12 +79,12 @@ def _as_text(values):
 
 DAMAGE = {
     "missing": (lambda values: None, "is missing"),
-    "text": (_as_text, "holds text or objects where numbers are expected"),
-    "bytes": (lambda values: np.full(values.shape, b"1"), "holds text where numbers are expected"),
+    "text": (_as_text, "holds text or objects, expected numbers"),
+    "bytes": (lambda values: np.full(values.shape, b"1"), "holds text, expected numbers"),
     "complex": (lambda values: values * 1j, "holds complex numbers"),
-    "an axis more": (lambda values: values[None] if values.ndim else values[None, None], "axes where"),
+    "an axis more": (lambda values: values[None] if values.ndim else values[None, None], "axes, expected"),
     "nothing": (lambda values: h5py.Empty("f4"), "is empty"),
-    "no rows": (lambda values: values[:0] if values.ndim else np.zeros(0), "is empty|axes where"),
+    "no rows": (lambda values: values[:0] if values.ndim else np.zeros(0), "is empty|axes, expected"),
     "a step less": (lambda values: values[..., :-1] if values.ndim else values - 1, "expected|contiguous|frames"),
     "NaN": (lambda values: np.full(values.shape, np.nan), "not finite"),
     "infinity": (lambda values: np.full(values.shape, -np.inf), "not finite"),
@@ -205,7 +205,7 @@ def test_a_group_where_an_array_is_expected(any_file):
     with h5py.File(path, "a") as file:
         del file[name]["gtscore"]
         file[name].create_group("gtscore")
-    with pytest.raises(DataError, match="'gtscore' is a group where an array is expected"):
+    with pytest.raises(DataError, match="'gtscore' is a group, expected an array"):
         open_dataset(path, kind)[name]
 
 
@@ -214,7 +214,7 @@ def test_impossible_frame_rates(write, tmp_path, fps):
     path = write["tvsum"](tmp_path / "small.h5")
     with h5py.File(path, "a") as file:
         file["video_2"].attrs["fps"] = fps
-    with pytest.raises(DataError, match=r"'fps' is .*, which is no frame rate"):
+    with pytest.raises(DataError, match=r"'fps' is .*not a frame rate"):
         open_dataset(path)["video_2"]
     assert any("'fps'" in problem for problem in check(path).problems)
 

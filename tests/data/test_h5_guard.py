@@ -42,7 +42,7 @@ def test_a_heap_that_has_no_end(tmp_path, length, which):
     with open_h5(path) as file:
         assert file.attrs["about"] == "a text of its own length"
     spoil(path, length, which)
-    with pytest.raises(DataError, match="from which HDF5 never comes back; get it anew"):
+    with pytest.raises(DataError, match="on which HDF5 hangs: download it again"):
         open_h5(path)
 
 
@@ -51,7 +51,7 @@ def test_predictions_with_such_a_heap(tmp_path):
     with h5py.File(path, "a") as file:
         file.attrs["about"] = "{}"
     spoil(path)
-    with pytest.raises(DataError, match="never comes back"):
+    with pytest.raises(DataError, match="on which HDF5 hangs"):
         read_predictions(path)
 
 
@@ -77,7 +77,7 @@ def test_other_files(tmp_path, content, said):
 
 
 def test_folders_and_nothing(tmp_path):
-    with pytest.raises(DataError, match="is a folder; name the HDF5 file"):
+    with pytest.raises(DataError, match="is a folder: name the HDF5 file"):
         open_h5(tmp_path)
     with pytest.raises(DataError, match="There is no data file"):
         open_h5(tmp_path / "data.h5")
@@ -86,11 +86,11 @@ def test_folders_and_nothing(tmp_path):
 @pytest.mark.parametrize(
     ("value", "said"),
     [
-        (np.arange(3.0), "it is not one value"),
-        (np.zeros(5, "S8"), "it is not one value"),
-        (np.bytes_(b"a" * 60_000), "says that it has 60,000 bytes"),
+        (np.arange(3.0), "it is not a single value"),
+        (np.zeros(5, "S8"), "it is not a single value"),
+        (np.bytes_(b"a" * 60_000), "states a size of 60,000 bytes"),
         (np.array((1, 2), dtype=[("a", "i4"), ("b", "f4")]), "neither text nor a number"),
-        (h5py.Empty("f4"), "it is not one value"),
+        (h5py.Empty("f4"), "it is not a single value"),
     ],
 )
 def test_attributes_that_no_data_set_has(tmp_path, value, said):

@@ -128,12 +128,12 @@ def test_what_is_written_is_read(tmp_path_factory, data):
         ({"train_keys": ["a"], "val_keys": ["a"], "test_keys": ["b"]}, "'a' in its training and its validation part"),
         ({"train_keys": ["f/a"], "test_keys": ["f/b", "g/b"]}, "tests videos of several files: f, g"),
         ({"train_keys": ["f/a"], "val_keys": ["g/a"], "test_keys": ["f/b"]}, "validates on videos of another file"),
-        ({"train_keys": ["a"], "test_keys": ["x/f.h5/a"]}, "tests videos of 'f.h5' and trains on some without a file"),
+        ({"train_keys": ["a"], "test_keys": ["x/f.h5/a"]}, "tests videos of 'f.h5' but names no file for some"),
         ({"train_keys": ["x/f.h5/a"], "test_keys": ["y/f.h5/a"]}, "'a' in its training and its test part"),
         ({"train_keys": ["x/f.h5/a", "y/f.h5/a"], "test_keys": ["f.h5/b"]}, "names 'f.h5/a' more than once"),
         ("video_1", "has no"),
         ([], "has no splits"),
-        ({"train_keys": ["a"], "test_keys": ["z"]}, r"names 'z', which the data does not have \(1 such"),
+        ({"train_keys": ["a"], "test_keys": ["z"]}, r"names 'z', which is not in the data \(1 such"),
     ],
 )
 def test_says_what_is_wrong_with_a_file(tmp_path, entry, said):
@@ -155,7 +155,7 @@ def test_unreadable_files(tmp_path):
         read_splits(tmp_path / "bad.yml")
     assert "\n" not in str(raised.value)
     (tmp_path / "bytes.json").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(DataError, match="no text in UTF-8"):
+    with pytest.raises(DataError, match="not text in UTF-8"):
         read_splits(tmp_path / "bytes.json")
     for name in ("deep.json", "deep.yaml"):
         (tmp_path / name).write_text("[" * 100_000)

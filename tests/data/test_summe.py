@@ -47,11 +47,11 @@ def test_the_usual_file(write, tmp_path):
 @pytest.mark.parametrize(
     ("key", "value", "said"),
     [
-        ("user_summary", np.ones((2, 9)), "has 9 entries where 296 are expected"),
+        ("user_summary", np.ones((2, 9)), "has 9 entries, expected 296"),
         ("change_points", np.array([[0, 3], [5, 295]]), "contiguous"),
         ("change_points", np.array([[0, 3], [4, 296]]), "contiguous"),
         ("picks", np.arange(20) * 15 + 20, "in a video of 296 frames"),
-        ("n_frames", 296.5, "is no number of frames"),
+        ("n_frames", 296.5, "expected a number of frames"),
         ("n_frames", None, "is missing"),
     ],
 )

@@ -48,12 +48,12 @@ def test_fingerprint_follows_the_content(path):
     [
         ("features", None, "'features' is missing"),
         ("features", np.full((6, 8), np.nan), "not finite"),
-        ("features", np.zeros(6), "1 axes where 2"),
+        ("features", np.zeros(6), "1 axes, expected 2"),
         ("features", np.zeros((0, 8)), "empty"),
-        ("user_scores", np.ones((3, 5)), "5 entries where 6 are expected"),
+        ("user_scores", np.ones((3, 5)), "5 entries, expected 6"),
         ("user_scores", np.zeros((3, 6)), "goes from 0 to 0, expected 1 to 5"),
         ("gtscore", None, "'gtscore' is missing"),
-        ("picks", np.zeros(6), "not rising"),
+        ("picks", np.zeros(6), "does not rise"),
         ("n_frames", None, "'n_frames' is missing"),
     ],
 )
@@ -143,7 +143,7 @@ def test_annotations_that_do_not_fit(usual, tmp_path):
     few = tmp_path / "few.tsv"
     few.write_text("\n".join(lines[:40]) + "\n")
     assert TVSum(path, few)["video_2"].need_user_scores().size
-    with pytest.raises(DataError, match=r"few.tsv' has 2 videos, none of which is 'video_10'"):
+    with pytest.raises(DataError, match=r"few.tsv' has 2 videos, so 'video_10'"):
         TVSum(path, few)["video_10"]
     with pytest.raises(DataError, match=r"nowhere.tsv"):
         TVSum(path, tmp_path / "nowhere.tsv")["video_2"]

@@ -38,8 +38,8 @@ def test_scores_come_from_the_labels_where_they_are_missing(path):
     [
         ("match", np.full(12, 3), "other than -1, 0 and 1"),
         ("clips", np.tile([5, 3], (12, 1)), "end before they start"),
-        ("clips", np.ones((11, 2)), "has 11 rows where 12 are expected"),
-        ("features", np.ones((11, 2)), "has 11 rows where 12 are expected"),
+        ("clips", np.ones((11, 2)), "has 11 rows, expected 12"),
+        ("features", np.ones((11, 2)), "has 11 rows, expected 12"),
     ],
 )
 def test_says_what_is_wrong(path, key, value, said):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
 from summdiff.errors import BackboneError, UsageError
-from summdiff.features.pca import PCA, Moments, load_pca
+from summdiff.features.pca import PCA, RunningCovariance, load_pca
 
 
 def correlated(rows: int, dimension: int, *, seed: int = 0) -> np.ndarray:
@@ -22,7 +22,7 @@ def correlated(rows: int, dimension: int, *, seed: int = 0) -> np.ndarray:
 
 
 def fitted(rows: np.ndarray, dimension: int, *, pieces: int = 1) -> PCA:
-    moments = Moments(rows.shape[1])
+    moments = RunningCovariance(rows.shape[1])
     for piece in np.array_split(rows, pieces):
         moments.add(piece)
     return moments.pca(dimension)
@@ -64,10 +64,10 @@ def test_whitening_is_the_published_formula():
 @pytest.mark.parametrize(
     ("rows", "dimension", "message"),
     [
-        (50, 11, "Features with 10 numbers have no 11 components; ask for 1 to 10"),
-        (50, 0, "ask for 1 to 10"),
-        (8, 8, "8 components need more than 8 pictures, but there were 8"),
-        (0, 1, "but there were 0"),
+        (50, 11, "Features of length 10 have 1 to 10 components, not 11"),
+        (50, 0, "1 to 10 components, not 0"),
+        (8, 8, "8 components need more than 8 frames, but there are 8"),
+        (0, 1, "but there are 0"),
     ],
 )
 def test_what_cannot_be_fitted_is_said(rows, dimension, message):
@@ -114,11 +114,11 @@ GOOD = {"mean": np.zeros(6), "eigenvals": np.array([3.0, 2.0, 1.0, 0.0]), "eigen
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"mean": np.zeros(5)}, "has a mean of 5 numbers, but the features have 6"),
+        ({"mean": np.zeros(5)}, "has a mean of length 5, but the features have 6"),
         ({"eigenvecs": np.eye(6)[:, :4]}, r"eigenvecs of shape \(6, 4\), but 4 or more rows of 6 are needed"),
         ({"eigenvecs": np.eye(6)[:3]}, r"eigenvecs of shape \(3, 6\), but 4 or more rows"),
         ({"eigenvals": np.ones(3)}, "has 3 eigenvals, but 4 are needed"),
-        ({"eigenvals": np.arange(4.0)}, "do not go from the greatest down"),
+        ({"eigenvals": np.arange(4.0)}, "not sorted from the greatest down"),
         ({"eigenvals": np.array([3.0, 2, 1, -1])}, "are negative"),
         ({"mean": np.full(6, np.nan)}, "not finite"),
         ({"mean": None}, "needed are mean, eigenvals and eigenvecs"),

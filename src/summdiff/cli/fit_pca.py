@@ -31,7 +31,7 @@ def fit_pca(
 
     from summdiff.features import load_backbone
     from summdiff.features.extraction import extract
-    from summdiff.features.pca import Moments
+    from summdiff.features.pca import RunningCovariance
 
     # What cannot work is said before hours are spent on videos.
     if not out.parent.is_dir():
@@ -41,7 +41,7 @@ def fit_pca(
         raise UsageError(
             f"'{backbone}' gives features of {extractor.dimension} numbers, which have no {dimension} components."
         )
-    moments = Moments(extractor.dimension)
+    moments = RunningCovariance(extractor.dimension)
     for video in videos:
         try:
             extracted = extract(video, extractor, rate=rate)

@@ -1,4 +1,4 @@
-"""What all data sets of annotated videos have in common: one HDF5 file, one group per video, checked as it is read."""
+"""Base class of the readers: one HDF5 file with one group per video, each key checked as it is read."""
 
 from __future__ import annotations
 
@@ -20,27 +20,27 @@ from summdiff.errors import DataError
 
 
 class AnnotatedFile(ABC):
-    """An HDF5 file with one group per video. Videos are read one at a time, when asked for.
+    """An HDF5 file with one group per video. Videos are read one at a time.
 
-    One handle a process is opened when first needed, so an object may be used in threads, after a fork and, pickled, in
-    spawned processes: it goes with torch's `DataLoader(num_workers=...)`.
+    Each process opens its own handle when needed, so an object works in threads, after a fork and, pickled, in spawned
+    processes, for example in torch's `DataLoader(num_workers=...)`.
 
     Attributes:
         path: the file.
-        names: the videos in it, `video_2` before `video_10`.
+        names: the videos in it, in natural order (`video_2` before `video_10`).
         kind: the data set.
         convention: how `change_points` become a summary, a name of `summdiff.metrics.segments`; None without segments.
 
     Raises:
-        DataError: no such file, not HDF5 or damaged, no video in it, or h5py is not installed.
+        DataError: the file is missing, damaged, not HDF5 or has no video, or h5py is not installed.
     """
 
     kind: ClassVar[DatasetKind]
     convention: ClassVar[str | None] = "eccv16"
-    _feature_keys: ClassVar[tuple[str, ...]] = ("features",)  # the first that is there holds the features
+    _feature_keys: ClassVar[tuple[str, ...]] = ("features",)  # the first one present holds the features
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        """Open the file and list its videos; no group is looked into."""
+        """Open the file and list its videos, without opening groups."""
         self.path = Path(path)
         self._handle: tuple[int, Any] | None = None  # process, h5py.File
         try:
@@ -51,45 +51,45 @@ class AnnotatedFile(ABC):
             raise DataError(f"'{self.path}' has no video: expected one group per video.")
         damaged = [name for name in names if not isinstance(name, str)]
         if damaged:
-            raise DataError(f"'{self.path}' has a group whose name is no text, {damaged[0]!r}; it may be damaged.")
+            raise DataError(f"'{self.path}' has a group whose name is not text, {damaged[0]!r}; it may be damaged.")
         self.names: tuple[str, ...] = tuple(sorted(names, key=natural))
 
     @abstractmethod
     def _read(self, group: VideoGroup, *, features: bool) -> AnnotatedVideo:
-        """The record of one video, without features unless they are wanted."""
+        """Read one video, with features if requested."""
 
     def __getitem__(self, name: str) -> AnnotatedVideo:
         """Read one video with its features.
 
         Raises:
-            DataError: unknown video, or a key of it is missing, damaged or has the wrong shape or values.
+            DataError: the video is unknown, or one of its keys is missing, damaged or has wrong shape or values.
         """
         return self._read(self.group(name), features=True)
 
     def annotations(self, name: str) -> AnnotatedVideo:
-        """Read one video without its features, which are neither read nor need to be there. Raises as `[name]` does."""
+        """Read one video without its features, which may be missing. Raises as `[name]` does."""
         return self._read(self.group(name), features=False)
 
     def feature_shape(self, name: str) -> tuple[int, int] | None:
-        """(N, D) of a video's features without reading them, None if it has none. Raises as `[name]` does."""
+        """Return (N, D) of a video's features without reading them; None if it has none. Raises as `[name]` does."""
         group = self.group(name)
         key = next((key for key in self._feature_keys if key in group), None)
         if key is None:
             return None
         shape = group.shape(key)
         if len(shape) != 2:
-            raise group.wrong(key, f"has {len(shape)} axes where 2 are expected")
+            raise group.wrong(key, f"has {len(shape)} axes, expected 2")
         return shape[0], shape[1]
 
     def n_steps(self, name: str) -> int:
-        """Steps of a video as `[name]` gives it, without reading it. Raises as that does."""
+        """Return the number of steps of `[name]` without reading it. Raises as that does."""
         features = self.feature_shape(name)
         if features is not None:
             return features[0]
         group = self.group(name)
         shape = group.shape("gtscore")
         if len(shape) != 1:
-            raise group.wrong("gtscore", f"has {len(shape)} axes where 1 is expected")
+            raise group.wrong("gtscore", f"has {len(shape)} axes, expected 1")
         return shape[0]
 
     def __len__(self) -> int:
@@ -102,31 +102,31 @@ class AnnotatedFile(ABC):
         return isinstance(name, str) and name in self._file()
 
     def identity(self, name: str) -> str:
-        """What a video is called outside this file, `tvsum/video_3`: the names of these data sets are canonical.
+        """Return a name of the video that is unique across files, such as `tvsum/video_3`.
 
-        A file may say that it only has the form of its kind, by an attribute `dataset`: the identity begins with that,
-        and for videos of one's own, "other", ends with what they are called (`video_name`) rather than their number.
+        A file that only has the form of its kind states its data set in an attribute `dataset`, which then comes first.
+        For "other" (the user's own videos) `video_name` replaces the number.
         """
         dataset = self.attribute("dataset") or self.kind
         return f"{dataset}/{(dataset == 'other' and self.group(name).text('video_name')) or name}"
 
     def attribute(self, key: str) -> str:
-        """An attribute of the file as text, "" where it has none."""
+        """Return an attribute of the file as text; "" if it has none."""
         try:
             return _as_text(attribute(self._file(), key))
         except H5_ERRORS as error:
             raise DataError(f"'{self.path}': attribute '{key}' cannot be read: {reason(error)}.") from error
 
     def fingerprint(self) -> str:
-        """SHA-256 of the file, to say in a result what it was measured on."""
+        """Return the SHA-256 of the file, which results state."""
         status = self.path.stat()
         return _sha256(self.path, status.st_size, status.st_mtime_ns)
 
     def group(self, name: str) -> VideoGroup:
-        """One video's group, to read keys from.
+        """Return the group of a video, to read keys from.
 
         Raises:
-            DataError: no such video, or it is not a group.
+            DataError: there is no such video, or it is not a group.
         """
         import h5py
 
@@ -159,14 +159,14 @@ class AnnotatedFile(ABC):
     def _file(self) -> Any:
         """The `h5py.File` of this process."""
         if self._handle is None or self._handle[0] != os.getpid():
-            # A handle that came over a fork is closed first: HDF5 would else go on with the parent's file descriptor.
+            # Close a handle inherited by a fork: HDF5 would otherwise keep using the parent's file descriptor.
             self.close()
             self._handle = os.getpid(), open_h5(self.path)
         return self._handle[1]
 
 
 class VideoGroup:
-    """One video's group; whatever is wrong with it is said in a sentence that names file, video and key."""
+    """Group of one video; errors name file, video and key."""
 
     def __init__(self, path: Path, name: str, group: Any) -> None:
         """Wrap an `h5py.Group`."""
@@ -177,7 +177,7 @@ class VideoGroup:
 
     @cached_property
     def keys(self) -> frozenset[str]:
-        """Its keys."""
+        """Names of its keys."""
         try:
             return frozenset(key for key in self._group if isinstance(key, str))
         except H5_ERRORS as error:
@@ -186,37 +186,37 @@ class VideoGroup:
             ) from error
 
     def shape(self, key: str) -> tuple[int, ...]:
-        """The shape of a key's values, which are not read."""
+        """Return the shape of a key without reading its values."""
         return self._dataset(key)[1] or ()
 
     def dtype(self, key: str) -> str:
-        """The type of a key's values."""
+        """Return the type of a key's values."""
         return str(self._dataset(key)[2])
 
     def array(self, key: str, *, ndim: int, n: int | None = None, rows: int | None = None) -> NDArray[Any]:
-        """One key's values, checked: numbers, finite, not empty, `ndim` axes, the first of length `rows`, the last `n`.
+        """Read a key: finite numbers, not empty, with `ndim` axes, the first of length `rows` and the last `n`.
 
         Raises:
-            DataError: it is missing, damaged or something else than that.
+            DataError: it is missing, damaged, or has other content.
         """
         dataset, shape, dtype = self._dataset(key)
         if dtype.kind not in "biuf":
-            raise self.wrong(key, f"holds {_kind_of(dtype)} where numbers are expected")
+            raise self.wrong(key, f"holds {_type_name(dtype)}, expected numbers")
         if shape is None or 0 in shape:
             raise self.wrong(key, "is empty")
-        if ndim == 0 and shape == (1,):  # some files store a number as a list of one
+        if ndim == 0 and shape == (1,):  # some files store a number as an array of length 1
             shape = ()
         if len(shape) != ndim:
-            raise self.wrong(key, f"has {len(shape)} axes where {ndim} are expected")
+            raise self.wrong(key, f"has {len(shape)} axes, expected {ndim}")
         if n is not None and shape[-1] != n:
-            raise self.wrong(key, f"has {shape[-1]} entries where {n} are expected")
+            raise self.wrong(key, f"has {shape[-1]} entries, expected {n}")
         if rows is not None and shape[0] != rows:
-            raise self.wrong(key, f"has {shape[0]} rows where {rows} are expected")
+            raise self.wrong(key, f"has {shape[0]} rows, expected {rows}")
         size, most = math.prod(shape) * dtype.itemsize, most_bytes()
         if size > most:
             raise self.wrong(
                 key,
-                f"has {size:,} bytes, and {most:,} are the most: set {BYTES_VARIABLE} if it is meant to be so large",
+                f"has {size:,} bytes, more than the limit of {most:,}: set {BYTES_VARIABLE} to allow it",
             )
         try:
             from h5py import h5s
@@ -226,37 +226,37 @@ class VideoGroup:
         except H5_ERRORS as error:
             raise self._damaged(key, error) from error
         if dtype.kind == "f" and not np.isfinite(array).all():
-            raise self.wrong(key, "has values that are not finite numbers")
+            raise self.wrong(key, "has values that are not finite")
         return array
 
     def features(self, key: str = "features", *, rows: int | None = None) -> NDArray[np.floating]:
-        """Features (N, D): half precision stays half, anything else becomes float32."""
+        """Read features (N, D): float16 stays float16, other types become float32."""
         array = self.array(key, ndim=2, rows=rows)
         return array if array.dtype == np.float16 else array.astype(np.float32, copy=False)
 
     def scores(self, key: str, *, n: int | None = None) -> NDArray[np.floating]:
-        """Scores (n,) as precise as stored, in single precision at least: a knapsack may hang on the last digit."""
+        """Read scores (n,) with the stored precision, float32 at least: a knapsack may depend on the last digit."""
         array = self.array(key, ndim=1, n=n)
         return array if array.dtype.kind == "f" and array.dtype.itemsize >= 4 else array.astype(np.float32)
 
     def n_frames(self) -> int:
-        """Frames of the original video."""
+        """Read the number of frames of the original video."""
         value = self.array("n_frames", ndim=0)
         if value < 1 or value != int(value):
-            raise self.wrong("n_frames", f"is {value}, which is no number of frames")
+            raise self.wrong("n_frames", f"is {value}, expected a number of frames")
         return int(value)
 
     def picks(self, n_frames: int, *, key: str = "picks", n: int | None = None) -> NDArray[np.int64]:
-        """First frame of each step: rising, within the video."""
+        """Read the first frame of each step; raises DataError unless they rise within the video."""
         picks = self.integers(key, ndim=1, n=n)
         if len(picks) > 1 and not (np.diff(picks) > 0).all():
-            raise self.wrong(key, "is not rising")
+            raise self.wrong(key, "does not rise")
         if picks[0] < 0 or picks[-1] >= n_frames:
             raise self.wrong(key, f"goes from {picks[0]} to {picks[-1]} in a video of {n_frames} frames")
         return picks
 
     def segments(self, n_frames: int) -> NDArray[np.int64]:
-        """`change_points` (S, 2) with inclusive ends that cut the whole video."""
+        """Read `change_points` (S, 2) with inclusive ends; raises DataError if they do not cover the video."""
         segments = self.integers("change_points", ndim=2, n=2)
         first, last = segments.T
         if first[0] != 0 or last[-1] != n_frames - 1 or (first[1:] != last[:-1] + 1).any() or (last < first).any():
@@ -266,14 +266,14 @@ class VideoGroup:
         return segments
 
     def integers(self, key: str, *, ndim: int, n: int | None = None) -> NDArray[np.int64]:
-        """Whole numbers, stored as whatever type."""
+        """Read whole numbers stored as any type."""
         array = self.array(key, ndim=ndim, n=n)
         if array.dtype.kind == "f" and (array != np.rint(array)).any():
             raise self.wrong(key, "has values that are not whole numbers")
         return array.astype(np.int64)
 
     def binary(self, key: str, *, ndim: int, n: int | None = None) -> NDArray[np.uint8]:
-        """Values that are 0 or 1."""
+        """Read values that are 0 or 1."""
         array = self.array(key, ndim=ndim, n=n)
         ones: NDArray[np.bool_] = array == 1
         if not (ones | (array == 0)).all():
@@ -281,11 +281,11 @@ class VideoGroup:
         return ones.astype(np.uint8)
 
     def fps(self) -> float | None:
-        """Frames per second of the original video, None where the file does not say."""
+        """Read the frame rate of the original video; None if the file does not state it."""
         try:
             stored = attribute(self._group, "fps") if self._has_attributes else None
         except (TypeError, ValueError) as error:
-            raise self.wrong("fps", f"is something else ({error}), which is no frame rate") from error
+            raise self.wrong("fps", f"is not a frame rate ({error})") from error
         except H5_ERRORS as error:
             raise self._damaged("fps", error) from error
         try:
@@ -293,10 +293,10 @@ class VideoGroup:
                 return None if "fps" not in self else self._rate(float(self.array("fps", ndim=0)))
             return self._rate(float(np.asarray(stored).reshape(())))
         except (TypeError, ValueError) as error:
-            raise self.wrong("fps", f"is {stored!r}, which is no frame rate") from error
+            raise self.wrong("fps", f"is {stored!r}, not a frame rate") from error
 
     def text(self, *keys: str) -> str:
-        """The first of these that is there, as attribute or as key; "" without any."""
+        """Return the first of these that exists, as an attribute or a key; "" if there is none."""
         for key in keys:
             try:
                 stored = attribute(self._group, key) if self._has_attributes else None
@@ -311,9 +311,9 @@ class VideoGroup:
                 return _as_text(stored)
         return ""
 
-    def wrong(self, key: str, what: str) -> DataError:
-        """The error that says in one sentence what is wrong, and where."""
-        return DataError(f"'{self.path}', {self.name}: '{key}' {what}.")
+    def wrong(self, key: str, fault: str) -> DataError:
+        """Return the error for a key, naming file and video."""
+        return DataError(f"'{self.path}', {self.name}: '{key}' {fault}.")
 
     @cached_property
     def _has_attributes(self) -> bool:
@@ -321,13 +321,13 @@ class VideoGroup:
 
     def _rate(self, fps: float) -> float:
         if not 0 < fps < 1000:
-            raise self.wrong("fps", f"is {fps:g}, which is no frame rate")
+            raise self.wrong("fps", f"is {fps:g}, not a frame rate")
         return fps
 
     def _dataset(self, key: str) -> tuple[Any, tuple[int, ...] | None, np.dtype[Any]]:
-        """A key's `h5py.h5d.DatasetID`, its shape (None if it has no values at all) and the type of its values.
+        """Return a key's `h5py.h5d.DatasetID`, shape (None without values) and type.
 
-        The low-level interface takes less than half the time of `h5py.Dataset`, which counts for 31,892 videos.
+        The low-level interface takes less than half the time of `h5py.Dataset`, which matters for 31,892 videos.
         """
         from h5py import h5d, h5o, h5s
 
@@ -342,7 +342,7 @@ class VideoGroup:
                 return found, shape, found.dtype
         except H5_ERRORS as error:
             raise self._damaged(key, error) from error
-        raise self.wrong(key, "is a group where an array is expected")
+        raise self.wrong(key, "is a group, expected an array")
 
     def _damaged(self, key: str, error: Exception) -> DataError:
         return self.wrong(key, f"cannot be read, the file may be damaged ({reason(error)})")
@@ -350,13 +350,13 @@ class VideoGroup:
 
 @lru_cache(maxsize=16)
 def _sha256(path: Path, _size: int, _changed: int) -> str:
-    """Of a file as it is now, read once as long as it stays so."""
+    """Return the SHA-256 of a file; cached until it changes."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def natural(name: str) -> tuple[str, int]:
-    """Sort key: video_2 before video_10."""
+    """Return a sort key that puts video_2 before video_10."""
     digits = name[len(name.rstrip("0123456789")) :]
     return name[: len(name) - len(digits)], int(digits or 0)
 
@@ -367,5 +367,5 @@ def _as_text(stored: Any) -> str:
     return "" if stored is None else str(stored)
 
 
-def _kind_of(dtype: Any) -> str:
+def _type_name(dtype: Any) -> str:
     return {"O": "text or objects", "S": "text", "U": "text", "c": "complex numbers"}.get(dtype.kind, f"type {dtype}")

@@ -1,4 +1,4 @@
-"""What keeps HDF5 from crashing, hanging or filling the memory on damaged files: looked at before it reads."""
+"""Checks before HDF5 reads, which crashes, hangs or fills the memory on some damaged files."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from typing import Any
 from summdiff._runtime import whole_number
 from summdiff.errors import DataError
 
-# What h5py raises where a file is damaged, cut off or not what it should be; which of them depends on the place.
+# Errors that h5py raises for damaged files.
 H5_ERRORS = (OSError, KeyError, RuntimeError, ValueError, TypeError, MemoryError)
-# A global heap's head: signature, version, reserved bytes (HDF5 file format, III.E). Files of data sets have theirs,
-# with the texts that they begin with, at the front; what lies further back in a large one is not looked at.
+# Header of a global heap: signature, version, reserved bytes (HDF5 file format, III.E). Data sets have theirs near the
+# beginning; the rest of a large file is not scanned.
 _HEAP = b"GCOL\x01\0\0\0"
-_LOOKED_AT = 2**26
-# Beyond this an array is taken for damaged or for one that fills the memory: compressed, a terabyte of zeros is small.
+_SCANNED_BYTES = 2**26
+# Larger arrays are refused: a compressed terabyte of zeros is a small file.
 _MOST_BYTES = 4 * 2**30
 BYTES_VARIABLE = "SUMMDIFF_MAX_ARRAY_BYTES"
-_LONGEST_TEXT = 2**15  # of a fixed length; others are as long as they are
-_HEAD = 16  # bytes, of a heap and of each object in it
+_LONGEST_TEXT = 2**15  # of fixed length; variable-length texts are not limited
+_HEAD = 16  # bytes of the header of a heap and of each object in it
 
 
 def library(path: Path) -> Any:
-    """The module h5py.
+    """Import h5py.
 
     Raises:
         DataError: it is not installed.
@@ -37,33 +37,33 @@ def library(path: Path) -> Any:
 
 
 def open_h5(path: Path) -> Any:
-    """An `h5py.File` to read from.
+    """Open an HDF5 file for reading.
 
     Raises:
-        DataError: no such file, not HDF5 or damaged, or h5py is not installed.
+        DataError: the file is missing, damaged or not HDF5, or h5py is not installed.
     """
     h5py = library(path)
     if path.is_dir():
-        raise DataError(f"'{path}' is a folder; name the HDF5 file.")
+        raise DataError(f"'{path}' is a folder: name the HDF5 file.")
     if not path.is_file():
         raise DataError(f"There is no data file '{path}'.")
     try:
-        if _never_ends(path):
+        if _has_endless_heap(path):
             raise DataError(
-                f"'{path}' has a damaged list of texts, from which HDF5 never comes back; get it anew, or write it "
-                "anew with h5repack."
+                f"'{path}' has a damaged global heap, on which HDF5 hangs: download it again, or rewrite it with "
+                "h5repack."
             )
         return h5py.File(path, "r")
     except H5_ERRORS as error:
-        cut = "; it is cut off, copy it again" if "truncated" in str(error) else ""
+        cut = "; it is cut off: copy it again" if "truncated" in str(error) else ""
         raise DataError(f"'{path}' cannot be read as HDF5: {reason(error)}{cut}.") from error
 
 
 def attribute(holder: Any, key: str) -> Any:
-    """The value of a file's or group's attribute, None where it has none.
+    """Return an attribute of a file or group; None if it has none.
 
     Raises:
-        TypeError, ValueError: it is anything else than one text or number; and whatever h5py raises.
+        TypeError, ValueError: it is not a single text or number. Also any error of h5py.
     """
     from h5py import h5a
 
@@ -74,11 +74,12 @@ def attribute(holder: Any, key: str) -> Any:
 
 
 def text_or_number(found: Any) -> None:
-    """Refuse an `h5py.h5a.AttrID` or `h5py.h5d.DatasetID` that is not one text or number: h5py crashes on some damaged
-    types, and makes room for as many values as a damaged shape says.
+    """Check that an `h5py.h5a.AttrID` or `h5py.h5d.DatasetID` is a single text or number.
+
+    h5py crashes on some damaged types, and allocates as many values as a damaged shape states.
 
     Raises:
-        TypeError, ValueError: what it is not.
+        TypeError, ValueError: it is not.
     """
     from h5py import h5t
 
@@ -86,29 +87,29 @@ def text_or_number(found: Any) -> None:
     if not isinstance(kind, h5t.TypeStringID | h5t.TypeIntegerID | h5t.TypeFloatID):
         raise TypeError("it is neither text nor a number")
     if found.shape is None or math.prod(found.shape) != 1:
-        raise ValueError("it is not one value")
+        raise ValueError("it is not a single value")
     if kind.get_size() > _LONGEST_TEXT:
-        raise ValueError(f"it says that it has {kind.get_size():,} bytes")
+        raise ValueError(f"it states a size of {kind.get_size():,} bytes")
 
 
 def most_bytes() -> int:
-    """How large one array of a file may be: $SUMMDIFF_MAX_ARRAY_BYTES, else 4 GiB.
+    """Return the largest allowed size of an array in bytes: $SUMMDIFF_MAX_ARRAY_BYTES, or 4 GiB.
 
     Raises:
-        DataError: the variable holds something else than a whole number above 0.
+        DataError: the variable is not a whole number above 0.
     """
     return whole_number(BYTES_VARIABLE, _MOST_BYTES, "bytes", error=DataError)
 
 
 def reason(error: Exception) -> str:
-    """What h5py says, on one line, without the quotes that a KeyError puts around it."""
+    """Return the message of an error of h5py on one line, without the quotes of a KeyError."""
     return " ".join(str(error.args[0] if error.args else type(error).__name__).split()).rstrip(".")
 
 
-def _never_ends(path: Path) -> bool:
-    """Whether a heap has an object from which HDF5 goes on to the same place, or back, and so for ever."""
-    with path.open("rb") as file:  # read, not mapped: a file that is cut off meanwhile would end the process
-        content = file.read(_LOOKED_AT)
+def _has_endless_heap(path: Path) -> bool:
+    """Return whether a heap has an object after which HDF5 continues at the same place or before, and so hangs."""
+    with path.open("rb") as file:  # not mapped: truncating a mapped file would end the process
+        content = file.read(_SCANNED_BYTES)
     place = 0
     while (start := content.find(_HEAP, place)) >= 0:
         place = _end_of_heap(content, start)
@@ -118,7 +119,7 @@ def _never_ends(path: Path) -> bool:
 
 
 def _end_of_heap(content: bytes, start: int) -> int:
-    """Where a heap ends, going from object to object as HDF5 does; -1 where one is smaller than its own head."""
+    """Return the end of a heap, going from object to object as HDF5 does; -1 if one is smaller than its header."""
     place = start + _HEAD
     if place > len(content):
         return place

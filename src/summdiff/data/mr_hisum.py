@@ -1,6 +1,6 @@
 """Mr.HiSum (Sul et al., NeurIPS 2023): 31,892 videos whose importance is YouTube's "Most replayed" graph.
 
-One HDF5 file, one group per video, one step a second; see `MrHiSum`. Needs the `train` extra (h5py).
+One HDF5 file, one group per video, one step a second; see `MrHiSum`. Needs h5py (extra `data`).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from summdiff.errors import DataError
 
 
 class MrHiSum(AnnotatedFile):
-    """Reads one video at a time; opening a file takes no longer than listing its groups.
+    """Reader of Mr.HiSum. Opening a file only lists its groups.
 
         data = MrHiSum("mr_hisum.h5", split="mr_hisum_split.json")
         video = data["video_18749"]
@@ -28,10 +28,10 @@ class MrHiSum(AnnotatedFile):
     n - 1, `fps` = 1, and `user_summary` is the single `gt_summary`.
 
     `change_points` are half-open rows [start, end), contiguous; the last end is n - 1, sometimes n. Rows with inclusive
-    ends are told by their not touching, and turned into half-open ones; empty rows are left out.
+    ends, recognized because they do not touch, are converted; empty rows are left out.
 
     Attributes:
-        split: the parts that the file `split` names, None without one.
+        split: the split in the file `split`; None without one.
     """
 
     kind: ClassVar[DatasetKind] = "mr_hisum"
@@ -44,7 +44,7 @@ class MrHiSum(AnnotatedFile):
         if split is not None:
             splits = read_splits(split, self.names)
             if len(splits) != 1:
-                raise DataError(f"'{split}' has {len(splits)} splits where Mr.HiSum has one.")
+                raise DataError(f"'{split}' has {len(splits)} splits, expected one.")
             self.split = splits[0]
 
     def _read(self, group: VideoGroup, *, features: bool) -> AnnotatedVideo:

@@ -1,4 +1,4 @@
-"""Which data set a file is of, told by its keys."""
+"""Opening a file as the data set that it states, or that its keys show."""
 
 from __future__ import annotations
 
@@ -27,26 +27,26 @@ def open_dataset(
 
     Args:
         path: HDF5, one group per video.
-        kind: the data set; where None the file's attribute `kind`, else found out from the first video's keys.
+        kind: the data set; None: the file's attribute `kind`, or by the first video's keys.
         annotations: TVSum's original annotations, for a file without `user_scores`; see `TVSum`.
 
     Raises:
-        DataError: the file cannot be read, or its keys do not tell which data set it is of.
-        UsageError: an unknown kind, or annotations with a data set that needs none.
+        DataError: the file cannot be read, or its keys do not show which data set it is.
+        UsageError: the kind is unknown, or annotations are given for another data set than TVSum.
     """
     if kind is None:
         kind = _kind_of(_Unknown(path))
     if kind not in KINDS:
-        raise UsageError(f"There is no kind of data '{kind}'; there are {', '.join(KINDS)}.")
+        raise UsageError(f"There is no kind of data '{kind}'; known are {', '.join(KINDS)}.")
     if kind == "tvsum":
         return TVSum(path, annotations)
     if annotations is not None:
-        raise UsageError(f"Annotations beside the file are for TVSum, but '{path}' is of kind {kind}.")
+        raise UsageError(f"Only TVSum takes annotations beside the file, but '{path}' is of kind {kind}.")
     return KINDS[kind](path)
 
 
 class _Unknown(AnnotatedFile):
-    """A file whose kind is to be found out; its videos cannot be read yet."""
+    """A file of unknown kind; its videos cannot be read."""
 
     def _read(self, group: VideoGroup, *, features: bool) -> AnnotatedVideo:
         raise NotImplementedError
@@ -75,6 +75,6 @@ def _kind_of(file: AnnotatedFile) -> DatasetKind:
             if 15 <= annotators <= 18:
                 return "summe"
     raise DataError(
-        f"'{file.path}' does not tell which data set it is of ({video.name}: {', '.join(sorted(keys)) or 'no keys'}):"
-        f" name its kind, one of {', '.join(KINDS)}."
+        f"The kind of data in '{file.path}' is unclear ({video.name}: {', '.join(sorted(keys)) or 'no keys'}): "
+        f"name it, one of {', '.join(KINDS)}."
     )

@@ -1,4 +1,4 @@
-"""Which videos train, validate and test."""
+"""Splits of videos into training, validation and test parts."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class Split:
     """Disjoint groups of video names of one file.
 
     Attributes:
-        train, validation, test: names; published splits have no validation part (`with_validation` takes one).
-        train_elsewhere: videos of other files to train on as well (the settings "augmented" and "transfer"), each as
+        train, validation, test: names; published splits have no validation part (see `with_validation`).
+        train_elsewhere: further training videos of other files (the settings "augmented" and "transfer"), each as
             `file.h5/video_7`.
     """
 
@@ -35,13 +35,13 @@ class Split:
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """What a set of splits tests.
+    """Videos that a set of splits tests.
 
     Attributes:
-        splits: how many there are.
-        tested: videos that are tested at least once.
-        repeated: of these, tested in more than one split.
-        never: names that are tested in none, of the names given; else of those that occur in any part.
+        splits: number of splits.
+        tested: videos tested at least once.
+        repeated: videos tested in more than one split.
+        never: videos tested in no split, of the given names or else of those in any part.
     """
 
     splits: int
@@ -61,12 +61,12 @@ def k_fold(videos: Sequence[str], *, folds: int = 5, validation: float = 0.2, se
     Args:
         videos: names, each once; their order does not matter.
         folds: k, at least 2.
-        validation: share of each fold's training videos that is set apart for choosing when to stop and which settings
-            to keep, in [0, 1). Never the test videos.
-        seed: of the shuffling.
+        validation: share of each fold's training videos, in [0, 1), held out for early stopping and the choice of
+            settings.
+        seed: seed of the shuffling.
 
     Raises:
-        UsageError: fewer videos than folds, a name that occurs twice, or a number out of range.
+        UsageError: there are fewer videos than folds, a name occurs twice, or a number is out of range.
     """
     if len(set(videos)) != len(videos):
         raise UsageError("A video name occurs more than once in the list to split.")
@@ -89,15 +89,15 @@ def k_fold(videos: Sequence[str], *, folds: int = 5, validation: float = 0.2, se
 
 
 def with_validation(split: Split, share: float, seed: int = 0) -> Split:
-    """Move a share of the training videos, at random, to the validation part that published splits lack.
+    """Move a random share of the training videos to the validation part.
 
-    A share above 0 moves one at least, if that leaves one to train on.
+    A share above 0 moves at least one video, if one remains for training.
 
     Raises:
-        UsageError: there is a validation part already, or the share is not in [0, 1).
+        UsageError: the split has a validation part, or the share is not in [0, 1).
     """
     if split.validation:
-        raise UsageError(f"The split has {len(split.validation)} validation videos already.")
+        raise UsageError(f"The split has {len(split.validation)} validation videos already: leave the share out.")
     if not 0 <= share < 1:
         raise UsageError(f"The validation share must be in [0, 1), got {share}.")
     shuffled = [str(name) for name in np.random.default_rng(seed).permutation(sorted(split.train))]
@@ -106,11 +106,11 @@ def with_validation(split: Split, share: float, seed: int = 0) -> Split:
 
 
 def describe_splits(splits: Sequence[Split], names: Collection[str] | None = None) -> Coverage:
-    """Which videos are tested, how often, and which never: results on different split sets do not compare.
+    """Return which videos are tested, and how often: results on different sets of splits do not compare.
 
     Args:
-        splits: at least one.
-        names: all videos there are.
+        splits: at least one split.
+        names: names of all videos.
 
     Raises:
         DataError: a video is in two parts of a split.
@@ -130,17 +130,17 @@ def describe_splits(splits: Sequence[Split], names: Collection[str] | None = Non
 def read_splits(path: str | os.PathLike[str], names: Collection[str] | None = None) -> tuple[Split, ...]:
     """Read published splits.
 
-    Three forms: a JSON list of `{"train_keys": [...], "test_keys": [...]}`, with `val_keys` or without (PGL-SUM, CSTA);
+    Accepts a JSON list of `{"train_keys": [...], "test_keys": [...]}`, optionally with `val_keys` (PGL-SUM, CSTA);
     the same as YAML (VASNet, DSNet); one such object (Mr.HiSum). A key is a video's name or a path such as
-    `../datasets/eccv16_dataset_tvsum_google_pool5.h5/video_7`, whose last part is the name. The file that the test
-    keys are in is the one that the splits are of; training keys in other files become `train_elsewhere`.
+    `../datasets/eccv16_dataset_tvsum_google_pool5.h5/video_7`, whose last part is the name. The splits
+    belong to the file of the test keys; training keys of other files become `train_elsewhere`.
 
     Args:
-        path: JSON, or YAML where the file does not end in `.json`.
-        names: the videos there are, to find names that are not among them.
+        path: JSON, or YAML if the suffix is not `.json`.
+        names: names of all videos; others are refused.
 
     Raises:
-        DataError: the file cannot be read or has another form, test keys come from several files, a name is unknown or
+        DataError: the file cannot be read or has another form, test keys are in several files, or a name is unknown or
             in two parts of a split.
     """
     path = Path(path)
@@ -161,9 +161,9 @@ def read_splits(path: str | os.PathLike[str], names: Collection[str] | None = No
         home = homes.pop()
         if any(_home(key) != home for key in validation):
             raise DataError(f"{where} validates on videos of another file than it tests.")
-        # Of a bare name beside tests in a named file nobody can say whether it is one of the tests.
+        # A name without a file may be one of the test videos.
         if home and any(not _home(key) for key in train):
-            raise DataError(f"{where} tests videos of '{home}' and trains on some without a file; name it for all.")
+            raise DataError(f"{where} tests videos of '{home}' but names no file for some to train on.")
         split = Split(
             train=tuple(_video(key) for key in train if _home(key) == home),
             validation=tuple(map(_video, validation)),
@@ -174,9 +174,7 @@ def read_splits(path: str | os.PathLike[str], names: Collection[str] | None = No
         if known is not None:
             strange = [name for name in split.train + split.validation + split.test if name not in known]
             if strange:
-                raise DataError(
-                    f"{where} names '{strange[0]}', which the data does not have ({len(strange)} such names)."
-                )
+                raise DataError(f"{where} names '{strange[0]}', which is not in the data ({len(strange)} such names).")
         splits.append(split)
     return tuple(splits)
 
@@ -201,15 +199,15 @@ def write_splits(path: str | os.PathLike[str], splits: Sequence[Split]) -> None:
 
 def _load(path: Path) -> Any:
     try:
-        text = path.read_text(encoding="utf-8-sig")  # some editors put a mark at the beginning
+        text = path.read_text(encoding="utf-8-sig")  # with or without a byte-order mark
     except OSError as error:
         raise DataError(f"The splits '{path}' cannot be read: {error.strerror or error}.") from error
     except UnicodeDecodeError as error:
-        raise DataError(f"The splits '{path}' cannot be read: they are no text in UTF-8.") from error
+        raise DataError(f"The splits '{path}' cannot be read: not text in UTF-8.") from error
     if path.suffix.lower() == ".json":
         try:
             return json.loads(text)
-        except ValueError as error:  # besides errors of form, numbers of thousands of digits
+        except ValueError as error:  # also raised for numbers of thousands of digits
             raise DataError(f"The splits '{path}' are not JSON: {error}.") from error
         except RecursionError as error:
             raise DataError(f"The splits '{path}' are nested too deeply.") from error
@@ -220,7 +218,7 @@ def _load(path: Path) -> Any:
 
 
 def _keys(entry: Any, key: str, where: str, *, needed: bool) -> list[str]:
-    """The names under a key of one split, each with no more of a path than the file: folders may differ in a list."""
+    """Return the names under a key of a split, with file but without folders, which may differ within a list."""
     if not isinstance(entry, dict) or (needed and key not in entry):
         raise DataError(f"{where} has no '{key}'.")
     listed = entry.get(key) or []
@@ -240,7 +238,7 @@ def _video(key: str) -> str:
 
 
 def _home(key: str) -> str:
-    """The file that a key is in, "" if it names none."""
+    """Return the file of a key; "" if it names none."""
     return key.rpartition("/")[0]
 
 

@@ -1,6 +1,6 @@
 """SumMe (Gygli et al., ECCV 2014) from one HDF5 file: short videos, each summarised by 15 to 18 annotators.
 
-The file has one group per video with the field's common keys; see `SumMe`. Needs the `train` extra (h5py).
+The file has one group per video with the field's common keys; see `SumMe`. Needs h5py (extra `data`).
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ TITLES = (
 
 
 class SumMe(AnnotatedFile):
-    """Reads one video at a time.
+    """Reader of SumMe.
 
         summe = SumMe("summe.h5")
         video = summe["video_12"]
@@ -53,9 +53,9 @@ class SumMe(AnnotatedFile):
     Keys of a group: `picks` (N,), `gtscore` (N,), `n_frames`, `change_points` (S, 2), `user_summary` (users, n_frames);
     `features` (N, D) if there are any; attribute `fps` if known, `title` or `video_name`.
 
-    A file may instead have `features_dino` (n, D) at frames of their own, `features_dino_picks` (n,). A video that is
-    read with these has `picks` and `gtscore`, the share of annotators who chose the frame, on that grid.
-    `annotations()` always gives the standard `picks`.
+    A file may instead have `features_dino` (n, D) at other frames, `features_dino_picks` (n,). A video read with these
+    has its `picks` there, and as `gtscore` the share of annotators who chose the frame. `annotations()` always returns
+    the standard `picks`.
     """
 
     kind: ClassVar[DatasetKind] = "summe"
@@ -93,7 +93,7 @@ class SumMe(AnnotatedFile):
         )
 
     def titled(self, title: str) -> AnnotatedVideo:
-        """The video of a title.
+        """Read the video with a title.
 
         Raises:
             DataError: no video has it.

@@ -1,6 +1,6 @@
-"""A file of Mr.HiSum's form whose importance is planted: for tests, benchmarks and trying out a training run.
+"""A synthetic file of Mr.HiSum's form, for tests, benchmarks and trial runs.
 
-Nothing in it is of a real video, so no number that is measured on it says how good a system is.
+Its importance scores are planted, so results on it say nothing about the quality of a system.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from summdiff.errors import DataError, UsageError
 from summdiff.metrics.segments import summary_from_scores
 
 _BINS = 100  # of the "Most replayed" graph
-_TOPICS = 24  # kinds of scenes that all videos share
-_HELD_OUT = 2000  # videos of Mr.HiSum's validation part, and of its test part
+_TOPICS = 24  # shared by all videos
+_HELD_OUT = 2000  # videos of Mr.HiSum's validation part and of its test part
 
 
 def make_synthetic(
@@ -35,27 +35,27 @@ def make_synthetic(
     dtype: Literal["float16", "float32"] = "float16",
     on_progress: Callable[[int], None] = lambda done: None,
 ) -> Path:
-    """Write a file that `MrHiSum` reads, and a split beside it. One video at a time is in memory.
+    """Write a file that `MrHiSum` reads, and a split beside it, with one video in memory at a time.
 
-    A video is a row of scenes, 5 s long on average. Each scene is of one of a few topics, which its features show, and
-    has an importance. The graph that viewers leave (`gtscore`) follows the scenes' importance half, and something that
-    cannot be seen half; one direction in feature space tells the scenes' importance, mixed with as much of a nuisance.
-    So unseen videos can be predicted well above chance, but by far not perfectly.
+    A video is a sequence of scenes, 5 s long on average. Each scene has one of a few topics, visible in its features,
+    and an importance. `gtscore` depends in equal parts on the scenes' importance and on a hidden signal; one direction
+    of the feature space shows the importance, mixed with an equal amount of noise. So test videos can be predicted well
+    above chance, but far from perfectly.
 
     Args:
         path: the file; the split goes to the same folder, `<stem>_split.json`.
-        videos: how many, at least 3. A tenth of them, though at most 2,000, are for validation, as many for testing.
-        seed: decides everything; a video depends on it and on its own number only.
-        min_seconds, max_seconds: length of a video, each whole number of seconds in between being as likely.
+        videos: number of videos, at least 3. A tenth of them, at most 2,000, are for validation, as many for testing.
+        seed: seed; a video depends only on it and on the video's number.
+        min_seconds, max_seconds: limits of a video's length, uniformly distributed in whole seconds.
         dimension: D of the features.
-        dtype: of the features as stored.
-        on_progress: told of the number of videos that are written.
+        dtype: stored type of the features.
+        on_progress: called with the number of videos written.
 
     Returns:
         The path of the split.
 
     Raises:
-        UsageError: a number out of range.
+        UsageError: a number is out of range.
         DataError: h5py is not installed.
         OutputError: a file cannot be written.
     """
@@ -92,12 +92,12 @@ def make_synthetic(
 
 
 def split_path(path: Path) -> Path:
-    """Where the split of such a file is."""
+    """Return the path of the split of a synthetic file."""
     return path.with_name(f"{path.stem}_split.json")
 
 
 def _directions(rng: np.random.Generator, dimension: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """What all videos share: the topics (T, D) and the direction (D,) that tells importance, each of length 1."""
+    """Return the topics (T, D) and the direction of importance (D,), unit vectors that all videos share."""
     vectors = rng.standard_normal((_TOPICS + 1, dimension), dtype=np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     return vectors[1:], vectors[0]
@@ -106,8 +106,8 @@ def _directions(rng: np.random.Generator, dimension: int) -> tuple[NDArray[np.fl
 def _video(
     rng: np.random.Generator, n: int, topics: NDArray[np.float32], telling: NDArray[np.float32]
 ) -> dict[str, NDArray[Any]]:
-    """The keys of one video of n seconds."""
-    # Scenes are half-open and end at n - 1, as in Mr.HiSum: the last second is in none of them.
+    """Return the arrays of one video of n seconds by key."""
+    # Scenes are half-open and end at n - 1, as in Mr.HiSum: the last second belongs to none.
     lengths = np.minimum(rng.geometric(0.2, size=n), 20)
     ends = np.minimum(np.cumsum(lengths), n - 1)
     ends = ends[: int(np.searchsorted(ends, n - 1)) + 1]
@@ -116,7 +116,7 @@ def _video(
 
     seen = _standard(_smooth(rng.exponential(size=len(ends))[scene], 3))
     unseen = _standard(_smooth(rng.standard_normal(n), 9))
-    # One value for each hundredth of the duration, a few peaks, the highest of them 1: neighbouring seconds share it.
+    # One value per hundredth of the duration, with a maximum of 1: neighboring seconds share it.
     place = np.arange(n) * _BINS // n
     curve = np.exp(0.8 * (0.7 * seen + 0.7 * unseen))
     bins = np.bincount(place, curve, _BINS) / np.maximum(np.bincount(place, minlength=_BINS), 1)
@@ -138,7 +138,7 @@ def _video(
 
 
 def _smooth(values: NDArray[np.float64], width: int) -> NDArray[np.float64]:
-    """Mean over `width` (odd) neighbours, the ends repeated."""
+    """Return the running mean over `width` (odd) values, with repeated ends."""
     padded = np.pad(values, width // 2, mode="edge")
     return np.asarray(np.convolve(padded, np.full(width, 1 / width), mode="valid"), dtype=np.float64)
 

@@ -1,6 +1,6 @@
 """TVSum (Song et al., CVPR 2015) from one HDF5 file: 50 videos, each scored by 20 annotators.
 
-The file has one group per video with the field's common keys; see `TVSum`. Needs the `train` extra (h5py).
+The file has one group per video with the field's common keys; see `TVSum`. Needs h5py (extra `data`).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class TVSum(AnnotatedFile):
-    """Reads one video at a time.
+    """Reader of TVSum.
 
         tvsum = TVSum("tvsum.h5")
         video = tvsum["video_1"]
@@ -31,14 +31,14 @@ class TVSum(AnnotatedFile):
     `category`, `youtube_id`.
 
     The usual file, `eccv16_dataset_tvsum_google_pool5.h5`, has neither `user_scores` nor `fps`. `annotations` may then
-    name the original `ydata-tvsum50-anno.tsv` or `ydata-tvsum50.mat`: `video_i` is the i-th video in it, and its
-    scores are taken at the frames `picks`. Without, both are None in the record.
+    name the original `ydata-tvsum50-anno.tsv` or `ydata-tvsum50.mat`: `video_i` is the i-th video in it, with scores at
+    the frames `picks`. Otherwise both are None.
     """
 
     kind: ClassVar[DatasetKind] = "tvsum"
 
     def __init__(self, path: str | os.PathLike[str], annotations: str | os.PathLike[str] | None = None) -> None:
-        """Open the file and list its videos; annotations are read with the first video."""
+        """Open the file and list its videos; annotations are read when the first video is read."""
         super().__init__(path)
         self._annotations = None if annotations is None else Path(annotations)
         self._originals: list[VideoAnnotations] | None = None
@@ -76,7 +76,7 @@ class TVSum(AnnotatedFile):
         )
 
     def _original(self, path: Path, group: VideoGroup, n_frames: int) -> VideoAnnotations:
-        """The original annotations of `video_i`, the i-th in their file."""
+        """Return the original annotations of `video_i`, the i-th in their file."""
         from summdiff.data.annotations import read_annotations
 
         if self._originals is None:
@@ -85,14 +85,14 @@ class TVSum(AnnotatedFile):
         number = int(digits) if prefix == "video" and digits.isdigit() else 0
         if not 1 <= number <= len(self._originals):
             raise DataError(
-                f"'{path}' has {len(self._originals)} videos, none of which is '{group.name}' of '{self.path}': groups "
-                f"must be named video_1 to video_{len(self._originals)} in the order of that file."
+                f"'{path}' has {len(self._originals)} videos, so '{group.name}' of '{self.path}' is not in it: name "
+                f"the groups video_1 to video_{len(self._originals)} in the order of that file."
             )
         original = self._originals[number - 1]
         if original.n_frames is not None and original.n_frames != n_frames:
             raise DataError(
                 f"'{path}', {original.name} has {original.n_frames} frames but '{self.path}', "
-                f"{group.name} has {n_frames}: one of the two files is not TVSum's, or in another order."
+                f"{group.name} has {n_frames}: one of the files is not TVSum's or has another order."
             )
         return original
 
@@ -109,13 +109,13 @@ def read_user_scores(group: VideoGroup, n: int | None) -> NDArray[np.float32]:
 
 
 def _at(original: VideoAnnotations, picks: NDArray[np.int64], path: Path) -> NDArray[np.float32]:
-    """Each annotator's score at the steps."""
+    """Return each annotator's scores at the steps."""
     scores = original.scores
     if scores is None:
-        raise DataError(f"'{path}', {original.name} has summaries but no scores of single frames, which TVSum needs.")
+        raise DataError(f"'{path}', {original.name} has summaries, but TVSum needs scores of frames.")
     if picks[-1] >= scores.shape[1]:
         raise DataError(
-            f"'{path}', {original.name} has scores for {scores.shape[1]} frames, a step starts at {picks[-1]}."
+            f"'{path}', {original.name} has scores for {scores.shape[1]} frames, but a step starts at {picks[-1]}."
         )
     at_steps: NDArray[np.float32] = scores[:, picks].astype(np.float32, copy=False)
     if at_steps.min() < 1 or at_steps.max() > 5:

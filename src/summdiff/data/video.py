@@ -1,4 +1,4 @@
-"""One annotated video as every reader gives it, whatever data set it is from."""
+"""An annotated video, the same for all data sets."""
 
 from __future__ import annotations
 
@@ -16,28 +16,27 @@ DatasetKind = Literal["tvsum", "summe", "mr_hisum", "youtube_highlights"]
 
 @dataclass(frozen=True)
 class AnnotatedVideo:
-    """A video's features and what people said of it; what its data set does not have is None.
+    """Features and annotations of a video; None for what its data set lacks.
 
     A step is a row of the features: N steps, U annotators, S segments. Frames are those of the original video, except
-    in Mr.HiSum, where only seconds are known and one second counts as one frame.
+    in Mr.HiSum, where one second counts as one frame.
 
     Attributes:
         kind: its data set.
         name: its group in the file, `video_1` …
         n_frames: frames of the original video.
         picks: (N,) int64, first frame of each step, rising.
-        gtscore: (N,) in [0, 1], as precise as stored: what is learned from, and compared with where there is only one
-            reference.
-        fps: frames per second, None where the file does not say.
-        features: (N, D) float32 or float16, None where they were not asked for or are not there.
+        gtscore: (N,) in [0, 1], with the stored precision: the target, and the reference if there is only one.
+        fps: frames per second; None if the file does not state it.
+        features: (N, D) float32 or float16; None if not requested or missing.
         user_scores: (U, N) float32, each annotator's importance, 1 to 5 (TVSum).
         user_summary: (U, n_frames) uint8, each annotator's summary (TVSum: knapsack of that annotator's scores; SumMe:
-            what the annotator chose; Mr.HiSum: the single `gt_summary`, U = 1).
-        change_points: (S, 2) int64 as the file has them; how to read them is the data set's `convention`.
+            the annotator's choice; Mr.HiSum: the single `gt_summary`, U = 1).
+        change_points: (S, 2) int64 as stored; the data set's `convention` says how to read the ends.
         gtsummary: (N,) uint8.
         match: (N,) int8, -1, 0, 1 (YouTube Highlights).
         clips: (N, 2) first and last frame of each step (YouTube Highlights).
-        title, category, youtube_id: "" where the file has none.
+        title, category, youtube_id: "" if the file has none.
         file: the file it was read from, for messages.
     """
 
@@ -64,7 +63,7 @@ class AnnotatedVideo:
         """Steps per second.
 
         Raises:
-            DataError: the file does not say the frame rate.
+            DataError: the frame rate is unknown.
         """
         fps = self.need_fps()
         if len(self.picks) < 2:
@@ -73,27 +72,27 @@ class AnnotatedVideo:
         return fps / float(steps[0] if (steps == steps[0]).all() else np.median(steps))
 
     def need_fps(self) -> float:
-        """Frames per second.
+        """Return the frames per second.
 
         Raises:
-            DataError: the file does not say.
+            DataError: the file does not state it.
         """
         if self.fps is None:
             raise self._lacks("frame rate", "its group needs an attribute 'fps'")
         return self.fps
 
     def need_features(self) -> NDArray[np.float32]:
-        """Features (N, D) in single precision.
+        """Return the features (N, D) as float32.
 
         Raises:
-            DataError: there are none, or they were not asked for.
+            DataError: there are none, or they were not requested.
         """
         if self.features is None:
             raise self._lacks("features", "its group needs a key 'features'")
         return self.features.astype(np.float32, copy=False)
 
     def need_user_scores(self) -> NDArray[np.float32]:
-        """Each annotator's scores (U, N).
+        """Return each annotator's scores (U, N).
 
         Raises:
             DataError: there are none.
@@ -107,7 +106,7 @@ class AnnotatedVideo:
         return self.user_scores
 
     def need_user_summary(self) -> NDArray[np.uint8]:
-        """Each annotator's summary (U, n_frames).
+        """Return each annotator's summary (U, n_frames).
 
         Raises:
             DataError: there is none.
@@ -118,7 +117,7 @@ class AnnotatedVideo:
         return self.user_summary
 
     def need_change_points(self) -> NDArray[np.int64]:
-        """Segments (S, 2).
+        """Return the segments (S, 2).
 
         Raises:
             DataError: there are none.
@@ -138,6 +137,6 @@ class AnnotatedVideo:
             return ((self.user_scores - 1) / 4).astype(np.float32)
         return self.gtscore[None].astype(np.float32)
 
-    def _lacks(self, what: str, remedy: str) -> DataError:
+    def _lacks(self, part: str, remedy: str) -> DataError:
         where = f"'{self.file}', {self.name}" if self.file else self.name
-        return DataError(f"{where} has no {what}: {remedy}.")
+        return DataError(f"{where} has no {part}: {remedy}.")

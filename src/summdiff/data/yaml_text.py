@@ -1,4 +1,4 @@
-"""YAML from people, who may be mistaken or mean harm."""
+"""Safe reading of YAML from users."""
 
 from __future__ import annotations
 
@@ -6,38 +6,35 @@ from typing import Any
 
 from summdiff.errors import DataError
 
-_MOST_VALUES = 100_000  # a name for what was written before may stand for a thousand of them, and so on
+_MAX_VALUES = 100_000  # aliases of aliases can stand for billions
 
 
 def parse_yaml(text: str) -> Any:
-    """What a YAML text holds, in plain types; nothing in it is run.
+    """Parse YAML into plain types, without running code in it.
 
     Raises:
-        DataError: YAML is not installed.
-        ValueError: it is no YAML, holds what cannot be read, or far too much; said on one line.
+        DataError: PyYAML is not installed.
+        ValueError: the text is not YAML, has invalid values, or expands to too many values.
     """
     try:
         import yaml
     except ImportError as error:
-        raise DataError(
-            "Reading YAML needs more packages: install them with `pip install 'summdiff[data]'`."
-        ) from error
+        raise DataError("Reading YAML needs PyYAML: install it with `pip install 'summdiff[data]'`.") from error
     try:
         document = yaml.safe_load(text)
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
-    except Exception as error:  # what is said to be a date, a number or a flag and is none fails in many ways
+    except Exception as error:  # invalid dates, numbers and flags raise many kinds of errors
         reason = " ".join(str(error).split()) if isinstance(error, yaml.YAMLError | ValueError) else ""
-        raise ValueError(reason or "it holds a value that is not of the type that it says") from error
+        raise ValueError(reason or "a value does not have its stated type") from error
     waiting, seen = [document], 0
     while waiting:
         value = waiting.pop()
         seen += 1
-        if seen > _MOST_VALUES:
-            raise ValueError(f"it stands for more than {_MOST_VALUES:,} values")
-        waiting += (*value.keys(), *value.values()) if isinstance(value, dict) else value if _is_many(value) else ()
+        if seen > _MAX_VALUES:
+            raise ValueError(f"it expands to more than {_MAX_VALUES:,} values")
+        if isinstance(value, dict):
+            waiting += (*value.keys(), *value.values())
+        elif isinstance(value, list | tuple | set):
+            waiting += value
     return document
-
-
-def _is_many(value: Any) -> bool:
-    return isinstance(value, list | tuple | set)

@@ -1,6 +1,6 @@
 """YouTube Highlights (Sun et al., ECCV 2014): clips of raw videos that were or were not taken into an edited one.
 
-One HDF5 file, one group per video, named by its YouTube id; see `YouTubeHighlights`. Needs the `train` extra (h5py).
+One HDF5 file, one group per video, named by its YouTube id; see `YouTubeHighlights`. Needs h5py (extra `data`).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from summdiff.data.video import AnnotatedVideo, DatasetKind
 
 
 class YouTubeHighlights(AnnotatedFile):
-    """Reads one video at a time.
+    """Reader of YouTube Highlights.
 
         data = YouTubeHighlights("youtube_highlights.h5")
         video = data["zyooMDuAgCA"]

@@ -1,7 +1,7 @@
-"""Principal components of features, and whitening with them: the last step of YouTube-8M's visual features.
+"""Principal components and whitening, the last step of YouTube-8M's visual features.
 
 Source: Abu-El-Haija et al., "YouTube-8M: A Large-Scale Video Classification Benchmark", 2016, section 3.3, and the file
-format and constant of the feature extractor that was published with it.
+format and constant of its published feature extractor.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-# Keeps directions in which the features hardly vary from being blown up.
+# Limits the gain of directions in which the features hardly vary.
 WHITENING_EPSILON = 1e-4
 
 _ARRAYS = ("mean", "eigenvals", "eigenvecs")
@@ -34,9 +34,9 @@ class PCA:
 
     Attributes:
         mean: (D,) float64.
-        eigenvals: (K,) float64, the variance along each component, greatest first.
-        eigenvecs: (K, D) float64, the components as rows of length 1.
-        backbone_id: whose features these are; None where that is not known.
+        eigenvals: (K,) float64, variance along each component, greatest first.
+        eigenvecs: (K, D) float64, components as unit rows.
+        backbone_id: id of the backbone; None if unknown.
     """
 
     mean: NDArray[np.float64]
@@ -45,28 +45,28 @@ class PCA:
     backbone_id: str | None = None
 
     def whiten(self, features: NDArray[np.floating]) -> NDArray[np.float32]:
-        """(B, D) -> (B, K) float32: (x - mean) · eigenvecsᵀ / sqrt(eigenvals + 1e-4)."""
+        """Transform (B, D) to (B, K) float32: (x - mean) · eigenvecsᵀ / sqrt(eigenvals + 1e-4)."""
         projected = (features - self.mean) @ self.eigenvecs.T
         return (projected / np.sqrt(self.eigenvals + WHITENING_EPSILON)).astype(np.float32)
 
     def digest(self) -> bytes:
-        """SHA-256 of the numbers, the same whatever file they came from."""
+        """Return the SHA-256 of the arrays, independent of the file format."""
         numbers = (np.ascontiguousarray(array).tobytes() for array in (self.mean, self.eigenvals, self.eigenvecs))
         return hashlib.sha256(b"".join(numbers)).digest()
 
     def to_bytes(self) -> bytes:
-        """The content of a .safetensors file that `load_pca` reads."""
+        """Return the content of a .safetensors file for `load_pca`."""
         from safetensors.numpy import save
 
         arrays = {name: np.ascontiguousarray(getattr(self, name)) for name in _ARRAYS}
         return save(arrays, metadata={} if self.backbone_id is None else {"backbone": self.backbone_id})
 
 
-class Moments:
-    """Mean and covariance of rows that come in pieces, exact up to the rounding of float64.
+class RunningCovariance:
+    """Mean and covariance of rows that arrive in batches, exact up to float64 rounding.
 
-    Pieces are joined by the formulas of Chan, Golub and LeVeque (1979), which lose nothing where the mean is large
-    against the spread, as sums of squares would.
+    Uses the formulas of Chan, Golub and LeVeque (1979), which unlike sums of squares stay accurate if the mean is large
+    compared with the deviation.
 
     Args:
         dimension: D, the length of a row.
@@ -78,7 +78,7 @@ class Moments:
         self._scatter = np.zeros((dimension, dimension))
 
     def add(self, rows: NDArray[np.floating]) -> None:
-        """Take in (B, D) rows."""
+        """Add (B, D) rows."""
         if len(rows) == 0:
             return
         new = rows.astype(np.float64)
@@ -92,23 +92,23 @@ class Moments:
         self.count = total
 
     def pca(self, dimension: int, *, backbone_id: str | None = None) -> PCA:
-        """The first `dimension` principal components of all rows so far.
+        """Return the first `dimension` principal components of all rows so far.
 
-        The sign of each is chosen so that its entry of greatest size is positive.
+        The sign of each is chosen so that its largest entry is positive.
 
         Raises:
-            UsageError: the rows are too few to have so many components, or too short.
+            UsageError: there are too few rows for so many components, or the rows are too short.
         """
         length = len(self._mean)
         if not 1 <= dimension <= length:
-            raise UsageError(f"Features with {length} numbers have no {dimension} components; ask for 1 to {length}.")
+            raise UsageError(f"Features of length {length} have 1 to {length} components, not {dimension}.")
         if self.count <= dimension:
             raise UsageError(
-                f"{dimension} components need more than {dimension} pictures, but there were {self.count}; "
-                "give more or longer videos, a higher rate, or ask for fewer components."
+                f"{dimension} components need more than {dimension} frames, but there are {self.count}: give more or "
+                "longer videos, a higher rate, or ask for fewer components."
             )
         values, vectors = np.linalg.eigh(self._scatter / (self.count - 1))
-        # eigh gives columns, smallest variance first. Rounding can leave a variance of nothing slightly negative.
+        # eigh returns columns, smallest variance first; rounding can make a variance of 0 slightly negative.
         eigenvals = np.maximum(values[::-1][:dimension], 0.0)
         eigenvecs = vectors[:, ::-1][:, :dimension].T
         largest = np.take_along_axis(eigenvecs, np.abs(eigenvecs).argmax(axis=1)[:, None], axis=1)
@@ -118,14 +118,14 @@ class Moments:
 def load_pca(path: str | os.PathLike[str], *, features: int, dimension: int) -> PCA:
     """Read the first `dimension` components for features of length `features`.
 
-    Read are the folder of YouTube-8M's `yt8m_pca.tgz` once unpacked (mean.npy, eigenvals.npy, eigenvecs.npy), an .npz
-    or .safetensors file with arrays of these names, and what `PCA.to_bytes` gives. In all of them eigenvectors are
-    rows, those of the greatest eigenvalues first; mean and eigenvalues may be columns, as in YouTube-8M's files.
+    Accepts the unpacked folder of YouTube-8M's `yt8m_pca.tgz` (mean.npy, eigenvals.npy, eigenvecs.npy), and .npz or
+    .safetensors files with arrays of these names. Eigenvectors are rows, those of the greatest eigenvalues first; mean
+    and eigenvalues may be columns, as in YouTube-8M's files.
 
     Args:
         path: the folder or file.
         features: D, the length of a feature vector before the projection.
-        dimension: K, the length after it; further components in the file are left out.
+        dimension: K, the length after it; further components are ignored.
 
     Raises:
         BackboneError: it cannot be read, or its arrays do not fit.
@@ -135,7 +135,7 @@ def load_pca(path: str | os.PathLike[str], *, features: int, dimension: int) -> 
     mean, eigenvals = (np.asarray(arrays[name], dtype=np.float64).reshape(-1) for name in ("mean", "eigenvals"))
     eigenvecs = np.asarray(arrays["eigenvecs"], dtype=np.float64)
     if mean.shape != (features,):
-        raise BackboneError(f"'{path}' has a mean of {mean.size} numbers, but the features have {features}.")
+        raise BackboneError(f"'{path}' has a mean of length {mean.size}, but the features have {features}.")
     if eigenvecs.ndim != 2 or eigenvecs.shape[1] != features or len(eigenvecs) < dimension:
         raise BackboneError(
             f"'{path}' has eigenvecs of shape {eigenvecs.shape}, but {dimension} or more rows of {features} are needed."
@@ -144,14 +144,14 @@ def load_pca(path: str | os.PathLike[str], *, features: int, dimension: int) -> 
         raise BackboneError(f"'{path}' has {len(eigenvals)} eigenvals, but {dimension} are needed.")
     pca = PCA(mean, eigenvals[:dimension], np.ascontiguousarray(eigenvecs[:dimension]), backbone_id)
     if not all(np.isfinite(array).all() for array in (pca.mean, pca.eigenvals, pca.eigenvecs)):
-        raise BackboneError(f"'{path}' has numbers that are not finite.")
+        raise BackboneError(f"'{path}' has values that are not finite.")
     if pca.eigenvals.min() < 0 or np.any(np.diff(pca.eigenvals) > 1e-6 * pca.eigenvals[0]):
-        raise BackboneError(f"'{path}' has eigenvals that are negative or do not go from the greatest down.")
+        raise BackboneError(f"'{path}' has eigenvals that are negative or not sorted from the greatest down.")
     return pca
 
 
 def _read_arrays(path: Path) -> tuple[Mapping[str, NDArray[np.generic]], str | None]:
-    """The three arrays and the backbone's id, if the file has one."""
+    """Return the three arrays, and the id of the backbone if the file has one."""
     from safetensors import SafetensorError, safe_open
 
     try:

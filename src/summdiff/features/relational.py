@@ -1,11 +1,11 @@
-"""How each step of a video relates to the rest of the same video, from features of any backbone.
+"""Relational descriptors: how each step of a video relates to its other steps, from features of any backbone.
 
-Importance, as people annotate it, depends much on how typical or novel a moment is, how dense its neighbourhood, and
-where it lies in its scene. All of that can be read off the similarities between the steps, whatever network made the
-features; so a model that sees only these descriptors works over any backbone.
+Annotated importance depends on how typical or novel a moment is, how dense its neighborhood is, and where it lies in
+its scene. The similarities between steps contain all of this for any backbone, so a model that only sees these
+descriptors works with any backbone.
 
-Similarities are compared with at most `MAX_REFERENCES` evenly spaced steps and with a neighbourhood of fixed duration,
-so time and memory grow linearly with the length of the video.
+Each step is compared with at most `MAX_REFERENCES` evenly spaced steps and with a neighborhood of fixed duration, so
+time and memory grow linearly with the length of the video.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from summdiff.errors import ModelError
 WINDOWS = (2.0, 4.0, 8.0, 16.0, 32.0)  # seconds
 QUANTILES = (0.05, 0.10, 0.25, 0.50, 0.75, 0.90, 0.95)
 MAX_REFERENCES = 1024
-PLACES = 32  # coordinates of a step among the video's own
-_BLOCK = 512  # steps described at a time
+PLACES = 32  # coordinates of a step in the video's principal axes
+_BLOCK = 512  # steps at a time; bounds memory
 
 _PER_MATRIX = (
     "mean",
@@ -38,32 +38,31 @@ DESCRIPTORS: tuple[str, ...] = (
 
 
 def describe(features: ArrayLike, *, rate: float) -> NDArray[np.float32]:
-    """Relational descriptors of each step, then the same standardised within the video.
+    """Compute relational descriptors of each step, followed by the same standardized within the video.
 
-    Features are centred per video and brought to length one. S holds their cosines, and a second matrix the rank of
-    each cosine among all of S, in [0, 1], which makes backbones with very different similarities alike. Give features
-    as the backbone makes them: the size of an activation says much, and is lost when each step is normalised before
-    (ridge regression on TVSum's I3D features: tau 0.207, after that 0.157). From each matrix, per step:
+    Features are centered per video and scaled to unit length. One matrix has their cosines, a second one the rank of
+    each cosine among all, in [0, 1], which makes backbones with very different similarities comparable. Pass features
+    as the backbone computes them: the size of an activation carries information that normalizing each step before
+    loses (ridge regression on TVSum's I3D features: tau 0.207 without, 0.157 with). Per matrix and step:
 
-    - mean and quantiles of its row: how typical the step is, how dense its neighbourhood;
-    - centroid and spread over time of the steps that are like it, relative to the duration;
-    - mean similarity to the seconds before and to those after, and of those before to those after ("across"; low at a
-      change), for windows of 2 to 32 seconds. At the ends of the video, what has no
-      window counts like the other side.
+    - mean and quantiles of the row: how typical the step is, how dense its neighborhood is;
+    - centroid and spread over time of similar steps, relative to the duration;
+    - mean similarity to the seconds before, to those after, and between these two ("across"; low at a change), for
+      windows of 2 to 32 seconds. At the ends of the video, a missing window takes the value of the other side.
 
-    And once: the distance to the video's mean relative to the average one, the position in the video in [0, 1], and the
+    Once per step: distance to the video's mean relative to the average distance, position in the video in [0, 1], and
     distance to the nearer end.
 
     Args:
-        features: (N, D), any backbone's, N >= 1.
+        features: (N, D) of any backbone, N >= 1.
         rate: steps per second, > 0.
 
     Returns:
-        (N, 2 P) float32 with P = len(DESCRIPTORS). They do not change when the feature space is scaled, shifted,
-        rotated or mirrored.
+        (N, 2 P) float32 with P = len(DESCRIPTORS), invariant to scaling, shifting, rotating and mirroring the feature
+        space.
 
     Raises:
-        ModelError: features that are not (N, D) finite numbers, or a rate that is not positive.
+        ModelError: the features are not (N, D) finite numbers, or the rate is not positive.
     """
     unit, distance = _unit(features)
     if not (np.isfinite(rate) and rate > 0):
@@ -91,10 +90,10 @@ def describe(features: ArrayLike, *, rate: float) -> NDArray[np.float32]:
 
 
 def describe_twice(features: ArrayLike, *, rate: float) -> NDArray[np.float32]:
-    """`describe` of the features as they are, and of the same with every step brought to length one.
+    """Compute `describe` of the features, and of the same features with every step scaled to unit length.
 
-    How strongly a network responds says much about importance, but not every backbone keeps it. Beside descriptors
-    that never saw it, a model can learn what to make of either.
+    The strength of a network's response is informative, but not every backbone preserves it. Given descriptors with and
+    without it, a model can learn which to use.
 
     Returns:
         (N, 4 P) float32 with P = len(DESCRIPTORS).
@@ -111,20 +110,19 @@ def describe_twice(features: ArrayLike, *, rate: float) -> NDArray[np.float32]:
 
 
 def places(features: ArrayLike) -> NDArray[np.float32]:
-    """Where each step lies in the video's own space: steps that are near each other look alike.
+    """Project the features, centered per video and scaled to unit length, on the video's first principal axes.
 
-    The features, centred in the video and brought to length one, in their first principal axes. Found from at most
-    `MAX_REFERENCES` steps.
+    Nearby steps look alike. The axes are computed from at most `MAX_REFERENCES` steps.
 
     Args:
-        features: (N, D), any backbone's, N >= 1.
+        features: (N, D) of any backbone, N >= 1.
 
     Returns:
-        (N, PLACES) float32, 0 in axes that the video does not have. Only distances mean anything: signs and order of
-        axes are the video's own.
+        (N, PLACES) float32, 0 for axes that the video does not have. Only distances compare between videos: signs and
+        order of axes differ.
 
     Raises:
-        ModelError: features that are not (N, D) finite numbers.
+        ModelError: the features are not (N, D) finite numbers.
     """
     unit, _ = _unit(features)
     n = len(unit)
@@ -143,7 +141,7 @@ def places(features: ArrayLike) -> NDArray[np.float32]:
 
 
 def standardise(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Columns of (N, P) values shifted and scaled to mean 0 and deviation 1; a column that hardly varies becomes 0."""
+    """Scale the columns of (N, P) values to mean 0 and deviation 1; a column that hardly varies becomes 0."""
     centred = values - values.mean(axis=0)
     deviation = centred.std(axis=0)
     scaled: NDArray[np.float64] = np.divide(centred, deviation, out=np.zeros_like(centred), where=deviation > 1e-6)

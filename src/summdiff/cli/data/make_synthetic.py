@@ -41,7 +41,7 @@ def make_synthetic(
     from summdiff.data.synthetic import split_path
 
     if output.is_dir():
-        raise UsageError(f"'{output}' is a folder; name the .h5 file to write.")
+        raise UsageError(f"'{output}' is a folder: name the .h5 file to write.")
     for path in (output, split_path(output)):
         if path.exists() and not overwrite:
             raise UsageError(f"'{path}' exists: name another output or add --overwrite.")

@@ -1,9 +1,9 @@
-"""What annotators said of videos, read from the files that data sets are published in or from a table of one's own.
+"""Annotations of videos, from the files in which data sets are published or from the user's own tables.
 
     annotations = read_annotations("ydata-tvsum50-anno.tsv")
     annotations["AwmHb44_ouw"].scores  # (20, n_frames)
 
-One module per format; `read_annotations` chooses by what the path is.
+One module per format; `read_annotations` chooses it by the path.
 """
 
 from summdiff.data.annotations.read import Source, read_annotations, source_of

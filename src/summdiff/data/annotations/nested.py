@@ -1,6 +1,6 @@
 """The same as `table` in JSON: `{"video": {"annotator": [[start, end], [start, end, score], ...]}}`, in seconds.
 
-An empty list is an annotator who chose nothing.
+An empty list means that the annotator chose nothing.
 """
 
 from __future__ import annotations
@@ -10,24 +10,24 @@ from pathlib import Path
 from typing import Any
 
 from summdiff.data.annotations.record import Span, VideoAnnotations
-from summdiff.data.annotations.spans import annotated, checked
+from summdiff.data.annotations.spans import annotated, make_span
 from summdiff.errors import DataError
 
 _FORM = '{"video": {"annotator": [[start, end, score], ...]}}'
 
 
 def read(path: Path) -> dict[str, VideoAnnotations]:
-    """Every video's annotations in the order of the file."""
+    """Read every video's annotations, in the order of the file."""
     try:
         content = json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=_once)
     except json.JSONDecodeError as error:
-        raise DataError(f"'{path}', line {error.lineno}: this is no JSON ({error.msg}).") from error
+        raise DataError(f"'{path}', line {error.lineno}: not JSON ({error.msg}).") from error
     except UnicodeDecodeError:
         raise
     except ValueError as error:  # a number of thousands of digits
-        raise DataError(f"'{path}' is no JSON that can be read: {error}.") from error
+        raise DataError(f"'{path}' cannot be read as JSON: {error}.") from error
     except _TwiceError as error:
-        raise DataError(f"'{path}': '{error}' is there twice.") from error
+        raise DataError(f"'{path}': '{error}' occurs twice.") from error
     except RecursionError as error:
         raise DataError(f"'{path}' is nested deeper than {_FORM}.") from error
     if not isinstance(content, dict):
@@ -45,7 +45,7 @@ class _TwiceError(Exception):
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A JSON object; of a key that is there twice one value would be lost unseen."""
+    """Build a JSON object; refuse a repeated key, of which one value would be lost."""
     result: dict[str, Any] = {}
     for key, value in pairs:
         if key in result:
@@ -62,7 +62,7 @@ def _spans(path: Path, name: str, who: str, parts: Any) -> list[Span]:
         if not isinstance(part, list) or not 2 <= len(part) <= 3:
             raise DataError(f"'{path}', '{name}', '{who}': part {number} is not [start, end] or [start, end, score].")
         try:
-            spans.append(checked(part[0], part[1], part[2] if len(part) == 3 else None))
+            spans.append(make_span(part[0], part[1], part[2] if len(part) == 3 else None))
         except ValueError as error:
             raise DataError(f"'{path}', '{name}', '{who}': part {number}: {error}.") from error
     return spans

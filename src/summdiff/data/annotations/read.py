@@ -1,4 +1,4 @@
-"""Chooses the format of an annotation source by what it is."""
+"""Reading annotations in the format that the path shows."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ _MODULES: dict[Source, str] = {
 
 
 def read_annotations(path: str | os.PathLike[str]) -> dict[str, VideoAnnotations]:
-    """Every video's annotations, by name, in the order of the source.
+    """Return every video's annotations by name, in the order of the source.
 
     Args:
         path: `ydata-tvsum50-anno.tsv` or `ydata-tvsum50.mat` (TVSum); a folder with SumMe's `GT/*.mat`, or one of
-            them; a .csv or .json of one's own (see `table` and `nested`).
+            them; the user's own .csv or .json (see `table` and `nested`).
 
     Raises:
-        DataError: there is no such source, it has another form, or a library to read it with is missing.
+        DataError: the source is missing or has another form, or a library is missing.
     """
     source = source_of(path)
     read: Callable[[Path], dict[str, VideoAnnotations]] = import_module(
@@ -42,14 +42,14 @@ def read_annotations(path: str | os.PathLike[str]) -> dict[str, VideoAnnotations
     except OSError as error:
         raise DataError(f"The annotations '{path}' cannot be read: {error.strerror or error}.") from error
     except UnicodeDecodeError as error:
-        raise DataError(f"The annotations '{path}' are no text in UTF-8.") from error
+        raise DataError(f"The annotations '{path}' are not text in UTF-8.") from error
 
 
 def source_of(path: str | os.PathLike[str]) -> Source:
-    """Which format a source has.
+    """Return the format of a source.
 
     Raises:
-        DataError: nothing is there, or nothing that is known.
+        DataError: the source is missing, or its format is unknown.
     """
     path = Path(path)
     if path.is_dir():
@@ -57,14 +57,14 @@ def source_of(path: str | os.PathLike[str]) -> Source:
     if not path.is_file():
         raise DataError(f"There are no annotations '{path}'.")
     if path.suffix.lower() == ".mat":
-        # TVSum comes in one file for all videos, SumMe in one for each.
+        # TVSum has one file for all videos, SumMe one per video.
         from summdiff.data.annotations.tvsum_mat import is_tvsum
 
         return "tvsum_mat" if is_tvsum(path) else "summe_mat"
     known = _BY_SUFFIX.get(path.suffix.lower())
     if known is None:
         raise DataError(
-            f"'{path}' is no source of annotations that is known: TVSum's ydata-tvsum50-anno.tsv or ydata-tvsum50.mat, "
+            f"'{path}' is not a known format of annotations: give TVSum's ydata-tvsum50-anno.tsv or ydata-tvsum50.mat, "
             "the folder with SumMe's GT/*.mat, a .csv or a .json."
         )
     return known

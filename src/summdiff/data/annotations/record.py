@@ -1,4 +1,4 @@
-"""One video's annotations as every format gives them."""
+"""Annotations of one video, the same for all formats."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _ROUNDING = 1e-4  # seconds by which a written time may miss the frame that it m
 
 
 class Span(NamedTuple):
-    """What an annotator said of the part [start, end) of a video, in seconds; no score means "keep this"."""
+    """An annotator's score of the part [start, end) of a video, in seconds; without score the part was chosen."""
 
     start: float
     end: float
@@ -24,17 +24,17 @@ class Span(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class VideoAnnotations:
-    """What U annotators said of one video: `scores` or `summaries`, or `spans` until `by_frame` resolves them.
+    """Annotations of one video by U annotators: `scores` or `summaries`, or `spans` until `by_frame` resolves them.
 
     Attributes:
-        name: what the source calls the video: the YouTube id (TVSum), the title (SumMe), the name in a table.
-        n_frames: frames of the video as the annotators saw it; None where the source counts in seconds.
-        fps: frames per second, None where the source does not say. TVSum's .mat has only the length to go by.
-        scores: (U, n_frames) float32, importance of each frame within `score_range`.
+        name: name of the video in the source: YouTube id (TVSum), title (SumMe) or name in a table.
+        n_frames: frames of the annotated video; None if the source counts in seconds.
+        fps: frames per second; None if unknown. For TVSum's .mat computed from the length.
+        scores: (U, n_frames) float32, importance of each frame in `score_range`.
         summaries: (U, n_frames) uint8, 1 where the annotator chose the frame.
         spans: per annotator, for sources in seconds.
-        score_range: lowest and highest score that could be given; (1, 5) in TVSum, None for summaries.
-        title, category: "" where the source has none.
+        score_range: lowest and highest possible score; (1, 5) in TVSum, None for summaries.
+        title, category: "" if the source has none.
     """
 
     name: str
@@ -49,20 +49,20 @@ class VideoAnnotations:
 
     @property
     def scored(self) -> bool:
-        """Whether annotators gave importance, rather than choosing parts."""
+        """Whether annotators gave scores instead of choosing parts."""
         return self.score_range is not None
 
     @property
     def annotators(self) -> int:
-        """U."""
+        """U, the number of annotators."""
         rows = next(rows for rows in (self.scores, self.summaries, self.spans) if rows is not None)
         return len(rows)
 
     def within(self, low: float, high: float) -> Self:
-        """The same scores on a scale from `low` to `high`.
+        """Return the same scores with the range from `low` to `high`.
 
         Raises:
-            DataError: a score lies outside of it.
+            DataError: a score is outside the range.
         """
         given = (
             [span.score for spans in self.spans.values() for span in spans if span.score is not None]
@@ -79,18 +79,17 @@ class VideoAnnotations:
         return replace(self, score_range=(low, high))
 
     def by_frame(self, n_frames: int, fps: float | None = None, *, times: ArrayLike | None = None) -> Self:
-        """Spans of seconds as values of frames; what already counts in frames stays as it is.
+        """Convert spans of seconds to values of frames; annotations by frame are returned unchanged.
 
-        A frame belongs to the span in which it appears. A frame in no span was not chosen; where scores are given, it
-        has the lowest of the scale.
+        A frame belongs to the span in which it appears. A frame in no span was not chosen, or has the lowest score.
 
         Args:
             n_frames: frames of the video.
             fps: frames per second, to place frame n at n / fps seconds.
-            times: (n_frames,) seconds at which each frame appears, instead of `fps` where the frame rate varies.
+            times: (n_frames,) seconds at which each frame appears, used instead of `fps`.
 
         Raises:
-            DataError: a span begins after the video's end, or holds no frame.
+            DataError: a span begins after the end of the video, or has no frame.
         """
         if self.spans is None:
             return self
@@ -107,7 +106,7 @@ class VideoAnnotations:
                 first, last = np.searchsorted(shown, (span.start - _ROUNDING, span.end - _ROUNDING))
                 if first == last:
                     where = f"{annotator}'s part from {span.start:g} to {span.end:g} s"
-                    why = "begins after its end" if first == n_frames else "holds no frame of it"
+                    why = "begins after its end" if first == n_frames else "has no frame"
                     raise DataError(f"In the annotations of '{self.name}', {where} {why} ({n_frames} frames).")
                 row[first:last] = 1.0 if span.score is None else span.score
         resolved = replace(self, n_frames=n_frames, spans=None)

@@ -1,4 +1,4 @@
-"""What the formats in seconds have in common: parts of videos, checked, as annotations."""
+"""Annotations from spans of seconds, for the formats that count in seconds."""
 
 from __future__ import annotations
 
@@ -13,40 +13,40 @@ from summdiff.errors import DataError
 _TOUCHING = 1e-6  # seconds
 
 
-def checked(start: object, end: object, score: object) -> Span:
-    """A part of a video from what a file says; `score` may be None.
+def make_span(start: object, end: object, score: object) -> Span:
+    """Make a span from the values in a file; `score` may be None.
 
     Raises:
-        ValueError: with what is wrong, to follow the place in a sentence.
+        ValueError: a value is wrong; the message continues a sentence that names the place.
     """
     times = []
     for key, value in (("start", start), ("end", end)):
         times.append(_number(key, value))
     if not 0 <= times[0] < times[1]:
-        raise ValueError(f"the part from {times[0]:g} to {times[1]:g} s is none: need 0 <= start < end")
+        raise ValueError(f"the part must have 0 <= start < end, got {times[0]:g} to {times[1]:g} s")
     return Span(times[0], times[1], None if score is None else _number("score", score))
 
 
 def annotated(path: Path, videos: Mapping[str, Mapping[str, list[Span]]]) -> dict[str, VideoAnnotations]:
-    """Annotations from parts by video and annotator.
+    """Make annotations from spans by video and annotator.
 
-    Without scores, or if all are 1, the parts are summaries. Else they are importance on a scale from the lowest to the
-    highest score of the file.
+    Without scores, or if all are 1, the spans are summaries. Otherwise they are importance scores, in the range from
+    the lowest to the highest score of the file.
 
     Raises:
-        DataError: no video, only some parts have a score, all have the same, or scored parts overlap.
+        DataError: there is no video, only some parts have a score, all scores are equal, or scored parts overlap.
     """
     if not videos:
-        raise DataError(f"'{path}' annotates no video.")
+        raise DataError(f"'{path}' has no annotated video.")
     scores = {span.score for annotators in videos.values() for spans in annotators.values() for span in spans}
     score_range: tuple[float, float] | None = None
     if scores - {None, 1.0}:
         given = [score for score in scores if score is not None]
         if len(given) < len(scores):
-            raise DataError(f"'{path}': some parts have a score and some have none; give one to all or to none.")
+            raise DataError(f"'{path}': only some parts have a score: give all parts one, or none.")
         score_range = (min(given), max(given))
         if len(given) == 1:
-            raise DataError(f"'{path}': every part has the score {given[0]:g}, which tells nothing; leave it out.")
+            raise DataError(f"'{path}': every part has the score {given[0]:g}: leave the scores out.")
     result = {}
     for name, annotators in videos.items():
         if not annotators:
@@ -72,8 +72,8 @@ def _number(key: str, value: object) -> float:
     if isinstance(value, (int, float, str)) and not isinstance(value, bool):
         try:
             number = float(value)
-        except (ValueError, OverflowError):  # a whole number of JSON may have hundreds of digits
+        except (ValueError, OverflowError):  # a whole number in JSON may have hundreds of digits
             number = math.nan
         if math.isfinite(number):
             return number
-    raise ValueError(f"the {key} is {value!r}, which is no number")
+    raise ValueError(f"the {key} is {value!r}, not a number")

@@ -17,9 +17,9 @@ from summdiff.errors import DataError
 
 
 def read(path: Path) -> dict[str, VideoAnnotations]:
-    """The annotations of every `.mat` in a folder or in its sub-folder GT, or of the one given, by title.
+    """Read the annotations of every `.mat` in a folder or its sub-folder GT, or of a single file, by title.
 
-    Capital letters come before small ones, as in the numbers that the field gives to the videos.
+    Capital letters sort before small ones, as in the field's numbering of the videos.
     """
     if path.is_dir():
         inside = path / "GT"
@@ -39,7 +39,7 @@ def _video(path: Path) -> VideoAnnotations:
         raise DataError(f"'{path}' has no 'user_score'; is it one of SumMe's GT/*.mat?")
     chosen = values["user_score"]
     if chosen.dtype.kind not in "fuib" or len(chosen) != n_frames:
-        raise DataError(f"'{path}': 'user_score' is {chosen.shape} where {n_frames} frames by annotators are expected.")
+        raise DataError(f"'{path}': 'user_score' is {chosen.shape}, expected ({n_frames}, annotators).")
     if not np.isfinite(chosen).all():
         raise DataError(f"'{path}': 'user_score' has values that are not finite.")
     return VideoAnnotations(
@@ -56,5 +56,5 @@ def _number(path: Path, values: dict[str, NDArray[Any]], key: str) -> float:
     if value is None:
         raise DataError(f"'{path}' has no '{key}'; is it one of SumMe's GT/*.mat?")
     if value.size != 1 or value.dtype.kind not in "fui" or not 0 < value.item() < np.inf:
-        raise DataError(f"'{path}': '{key}' is no positive number.")
+        raise DataError(f"'{path}': '{key}' is not a positive number.")
     return float(value.item())

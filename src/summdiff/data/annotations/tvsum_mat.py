@@ -23,7 +23,7 @@ _NEEDED = ("video", "category", "title", "nframes", "user_anno")
 
 
 def is_tvsum(path: Path) -> bool:
-    """Whether a MATLAB file has TVSum's struct."""
+    """Return whether a MATLAB file has TVSum's struct."""
     file = open_hdf5(path)
     if file is None:
         return False
@@ -35,7 +35,7 @@ def is_tvsum(path: Path) -> bool:
 
 
 def read(path: Path) -> dict[str, VideoAnnotations]:
-    """Every video's annotations in the order of the file."""
+    """Read every video's annotations, in the order of the file."""
     videos: dict[str, VideoAnnotations] = {}
     at = 0
     with open_hdf5(path) as file:
@@ -48,23 +48,23 @@ def read(path: Path) -> dict[str, VideoAnnotations]:
             for at in range(len(references["video"])):
                 video = _video(path, at, {field: np.asarray(file[to[at]][()]) for field, to in references.items()})
                 if video.name in videos:
-                    raise DataError(f"'{path}', video {at + 1}: '{video.name}' is there twice.")
+                    raise DataError(f"'{path}', video {at + 1}: '{video.name}' occurs twice.")
                 videos[video.name] = video
         except DAMAGE as error:
-            raise DataError(f"'{path}', video {at + 1}: it is damaged or has another form ({error}).") from error
+            raise DataError(f"'{path}', video {at + 1}: damaged or of another form ({error}).") from error
     if not videos:
-        raise DataError(f"'{path}' annotates no video.")
+        raise DataError(f"'{path}' has no annotated video.")
     return videos
 
 
 def _video(path: Path, at: int, field: dict[str, NDArray[Any]]) -> VideoAnnotations:
     name = text(field["video"])
     if not name:
-        raise DataError(f"'{path}', video {at + 1}: 'video' is no text.")
+        raise DataError(f"'{path}', video {at + 1}: 'video' is not text.")
     n_frames = int(field["nframes"].item())
     stored = field["user_anno"]
     if stored.ndim != 2 or n_frames not in stored.shape:
-        raise DataError(f"'{path}', '{name}': 'user_anno' is {stored.shape}, which has no axis of {n_frames} frames.")
+        raise DataError(f"'{path}', '{name}': 'user_anno' has shape {stored.shape} without an axis of {n_frames}.")
     if not ((stored >= SCORE_RANGE[0]) & (stored <= SCORE_RANGE[1])).all():
         raise DataError(f"'{path}', '{name}': 'user_anno' has scores outside 1 to 5.")
     scores = np.ascontiguousarray(stored if stored.shape[1] == n_frames else stored.T, dtype=np.float32)

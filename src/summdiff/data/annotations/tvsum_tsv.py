@@ -1,8 +1,8 @@
-"""TVSum's `ydata-tvsum50-anno.tsv`: a line for each annotator of each video, those of a video one after the other.
+"""TVSum's `ydata-tvsum50-anno.tsv`: one line per annotator and video, grouped by video.
 
     <youtube id> \\t <category> \\t <score of the first frame>,<score of the second>,...
 
-Scores are whole numbers from 1 to 5; there is one for each frame.
+Scores are whole numbers from 1 to 5, one per frame.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class _Line(NamedTuple):
 
 
 def read(path: Path) -> dict[str, VideoAnnotations]:
-    """Every video's annotations in the order of the file."""
+    """Read every video's annotations, in the order of the file."""
     with path.open(encoding="utf-8-sig") as text:
         lines = [_parse(path, number, line) for number, line in enumerate(text, 1) if line.strip()]
     if not lines:
@@ -38,11 +38,11 @@ def read(path: Path) -> dict[str, VideoAnnotations]:
         rows = list(run)
         first = rows[0]
         if name in videos:
-            raise DataError(f"'{path}', line {first.number}: '{name}' comes again after other videos.")
+            raise DataError(f"'{path}', line {first.number}: '{name}' occurs again after other videos.")
         for row in rows[1:]:
             if len(row.scores) != len(first.scores):
                 raise DataError(
-                    f"'{path}', line {row.number}: '{name}' has {len(row.scores)} scores where the line before "
+                    f"'{path}', line {row.number}: '{name}' has {len(row.scores)} scores, but the line before "
                     f"has {len(first.scores)}."
                 )
         videos[name] = VideoAnnotations(
@@ -55,8 +55,8 @@ def read(path: Path) -> dict[str, VideoAnnotations]:
     counts = {name: video.annotators for name, video in videos.items()}
     most = max(counts.values())
     for name, count in counts.items():
-        if count != most:  # the last one, where a file was cut off between two lines
-            raise DataError(f"'{path}': '{name}' has {count} annotators where other videos have {most}.")
+        if count != most:  # the last one, if the file was cut off between lines
+            raise DataError(f"'{path}': '{name}' has {count} annotators, other videos have {most}.")
     return videos
 
 
