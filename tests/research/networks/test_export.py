@@ -68,9 +68,19 @@ def seen(model, n):
     return np.random.default_rng(n).standard_normal((n, INPUTS), dtype=np.float32)
 
 
-@pytest.mark.parametrize("n", STEPS)
-@pytest.mark.parametrize("with_known", [False, True])
-@pytest.mark.parametrize("w", [0.0, 0.3])
+# Of the longer videos the plainest and the fullest case; the others with the slow tests.
+CASES = [(n, known, w) for n in (1, 2, 13) for known in (False, True) for w in (0.0, 0.3)]
+CASES += [(257, False, 0.0), (257, True, 0.3)]
+CASES += [
+    pytest.param(n, known, w, marks=pytest.mark.slow)
+    for n in (257, 600, 3600)
+    for known in (False, True)
+    for w in (0.0, 0.3)
+    if n > 257 or known != (w > 0)
+]
+
+
+@pytest.mark.parametrize(("n", "with_known", "w"), CASES)
 def test_graphs_of_a_denoiser_score_as_it_does(sampling, n, with_known, w):
     model, graphs = sampling
     known = np.full(n, np.nan)
