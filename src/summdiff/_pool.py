@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import copy
 import multiprocessing
 import os
 import pickle
@@ -235,14 +236,15 @@ def _run_tasks(function: Callable[[Any], Any], connection: Connection) -> None:
 
 
 def _picklable(error: Exception) -> Exception:
-    """The exception, or its text where it cannot be pickled; with the worker's traceback where it is a bug."""
+    """Return the exception, or its text if it cannot be pickled and rebuilt; a bug carries the worker's traceback."""
     try:
-        copy: Exception = pickle.loads(pickle.dumps(error))  # noqa: S301
+        rebuilt = copy.copy(error)  # by the same calls as unpickling
+        pickle.dumps(rebuilt)
     except Exception:
-        copy = RuntimeError(f"{type(error).__name__}: {error}")
+        rebuilt = RuntimeError(f"{type(error).__name__}: {error}")
     if not isinstance(error, SummdiffError):
-        copy.add_note("".join(traceback.format_exception(error)))
-    return copy
+        rebuilt.add_note("".join(traceback.format_exception(error)))
+    return rebuilt
 
 
 def _describe_exit(exit_code: int) -> str:
