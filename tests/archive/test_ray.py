@@ -232,5 +232,5 @@ def test_extract_on_a_cluster_gives_what_extract_gives(cluster, make_video, tmp_
 def test_no_cluster_is_said(tmp_path, monkeypatch):
     monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")
     (tmp_path / "a.txt").write_text("fine")
-    with pytest.raises(ArchiveError, match="There is no Ray cluster"):
+    with pytest.raises(ArchiveError, match="No Ray cluster found"):
         run_files(tmp_path, 1, make=crew([]))
