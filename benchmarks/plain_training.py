@@ -17,7 +17,7 @@ from torch import Tensor
 from summdiff.research.networks.summdiff import layers
 from summdiff.research.training.batches import Batch
 from summdiff.research.training.build import new_network, objective
-from summdiff.research.training.examples import Batches, Examples
+from summdiff.research.training.data import Batches, Examples
 from summdiff.research.training.recipe import Recipe
 
 

@@ -28,11 +28,11 @@ from summdiff.errors import DataError
 from summdiff.evaluation import MAIN_MEASURE, Evaluation, Predictions, evaluate, predict, read_predictions
 from summdiff.research.reproduce.sampling_study import study_samples
 from summdiff.research.training.crossval import FOLD_FILE, cross_validate, predictions_file, system_name
+from summdiff.research.training.data import to_cross_validate
 from summdiff.research.training.logs import LOG, Callbacks
 from summdiff.research.training.loop import make_folder, train, validation_count
 from summdiff.research.training.recipe import Recipe
 from summdiff.research.training.recipe_files import read_recipe
-from summdiff.research.training.videos import to_cross_validate
 from summdiff.scoring import load_model
 
 _CROSS_VALIDATION = "run.json"

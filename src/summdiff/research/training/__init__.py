@@ -1,4 +1,9 @@
-"""Training: recipes, the loop, checkpoints, cross-validation."""
+"""Training: from a recipe to a model, or to a cross-validation.
+
+`recipe` declares the fields of a recipe and `recipe_files` reads them; `targets`, `augmentation`, `batches` and `data` turn
+videos into batches; `build` makes the network and its loss; `state`, `checkpoint`, `processes`, `logs` and `validation`
+serve `loop`, which trains; `ridge` fits the baseline in closed form; `crossval` trains and tests on folds.
+"""
 
 from summdiff.research import require
 

@@ -19,7 +19,7 @@ from summdiff.research.networks.summdiff.closed_form import fit_closed_form
 from summdiff.research.networks.summdiff.denoising import Denoising, RelationalDenoising
 from summdiff.research.networks.summdiff.relational import Relational
 from summdiff.research.networks.summdiff.relational_fit import fit_relational, foresee
-from summdiff.research.training.examples import Examples
+from summdiff.research.training.data import Examples
 from summdiff.research.training.recipe import Recipe
 from summdiff.research.training.targets import count_noised
 from summdiff.scoring import model_folder

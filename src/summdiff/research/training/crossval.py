@@ -38,6 +38,7 @@ from summdiff.research.networks.folder import write_model
 from summdiff.research.networks.inference import module_of
 from summdiff.research.training.augmentation import other_spaces
 from summdiff.research.training.checkpoint import Checkpoints
+from summdiff.research.training.data import Videos, to_cross_validate
 from summdiff.research.training.logs import Callbacks
 from summdiff.research.training.loop import fit, identity, make_folder, provenance
 from summdiff.research.training.processes import Interrupted, Signals
@@ -45,7 +46,6 @@ from summdiff.research.training.recipe import Recipe
 from summdiff.research.training.ridge import ridge_curves
 from summdiff.research.training.targets import SINGLE_CURVE_KINDS, panels, target_curves
 from summdiff.research.training.validation import quality, validate
-from summdiff.research.training.videos import Videos, to_cross_validate
 from summdiff.scoring.model import Model
 
 FOLD_FILE = "fold.json"

@@ -24,7 +24,7 @@ from summdiff.errors import OutputError, UsageError
 from summdiff.research.networks.folder import load_network, write_model
 from summdiff.research.training.build import as_model
 from summdiff.research.training.checkpoint import Checkpoints, random_states, read, set_random_states, write
-from summdiff.research.training.examples import Batches, Examples
+from summdiff.research.training.data import Batches, Examples, Videos, further_data, names_with_features, to_train
 from summdiff.research.training.logs import Callbacks, Logs
 from summdiff.research.training.processes import (
     Interrupted,
@@ -39,7 +39,6 @@ from summdiff.research.training.recipe import Recipe
 from summdiff.research.training.ridge import fit_ridge
 from summdiff.research.training.state import TrainingState
 from summdiff.research.training.validation import Quality, validate
-from summdiff.research.training.videos import Videos, further_data, names_with_features, to_train
 from summdiff.scoring.model import Model
 
 _SCRATCH_PREFIX = ".sanity-check-"

@@ -16,7 +16,7 @@ from summdiff.errors import UsageError
 from summdiff.research.networks.base import Network
 from summdiff.research.networks.summdiff.layers import Layer
 from summdiff.research.training.build import as_model, look_again, new_network, objective
-from summdiff.research.training.examples import Examples, Step
+from summdiff.research.training.data import Examples, Step
 from summdiff.research.training.logs import LogRow
 from summdiff.research.training.recipe import Recipe
 from summdiff.research.training.validation import Quality

@@ -1,4 +1,4 @@
-"""How good a model's samples are on videos that it did not learn from, by what their data set is judged by."""
+"""Validation: a model's quality on videos that it was not trained on, by the measures of their data set."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from summdiff.scoring.model import Curves, Model
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """How good curves are, on average over videos.
+    """Mean quality of curves over videos.
 
     Attributes:
         main: the value of the data set's `MAIN_MEASURE`.
@@ -33,7 +33,7 @@ class Quality:
 def validate(
     model: Model, videos: Iterable[AnnotatedVideo], recipe: Recipe, *, on_video: Callable[[], None] = lambda: None
 ) -> Quality:
-    """Judge samples drawn as the recipe says; `on_video` is called before each video and may raise."""
+    """Judge samples with the recipe's sampling; `on_video` is called before each video and may raise."""
 
     def drawn() -> Iterator[tuple[Curves, AnnotatedVideo]]:
         how = recipe.diffusion
@@ -49,7 +49,7 @@ def validate(
 
 
 def quality(predicted: Iterable[tuple[NDArray[np.floating], NDArray[np.floating], AnnotatedVideo]]) -> Quality:
-    """Judge mean curves (N,), and the variety of samples (M, N), of at least one video."""
+    """Judge mean curves (N,) and the variety of samples (M, N), for at least one video."""
     rows, videos = [], []
     for mean, samples, video in predicted:
         spread, coherence = spread_and_coherence(samples)

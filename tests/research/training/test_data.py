@@ -6,14 +6,13 @@ from summdiff.data.mr_hisum import MrHiSum
 from summdiff.data.registry import open_dataset
 from summdiff.data.splits import Split
 from summdiff.data.synthetic import make_synthetic
-from summdiff.research.training.examples import Batches, Examples
+from summdiff.research.training.data import Batches, Examples, Videos
 from summdiff.research.training.loop import fit
 from summdiff.research.training.processes import launch
 from summdiff.research.training.recipe import Recipe
 from summdiff.research.training.recipe_files import read_recipe
 from summdiff.research.training.state import TrainingState
 from summdiff.research.training.targets import count_noised
-from summdiff.research.training.videos import Videos
 
 
 def same(a, b):

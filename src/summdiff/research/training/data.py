@@ -1,44 +1,187 @@
-"""The items of an epoch: which view, window, curves, times and noise, and how they become batches.
+"""Training data: the videos of a run, their examples with random copy, window and curves, and the batches of an epoch.
 
-All that chance decides of an item comes from a generator seeded by the recipe's seed, the epoch and the item's number.
-So a run that goes on needs no state of a loader, and several processes draw just what one would.
+All random choices of an item come from a generator seeded by the recipe's seed, the epoch and the item's number. So a
+resumed run needs no state of a data loader, and several processes draw the same numbers as one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+import hashlib
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from summdiff.data.h5 import AnnotatedFile
+from summdiff.data.registry import open_dataset
+from summdiff.data.splits import Split, k_fold, read_splits, with_validation
 from summdiff.data.video import AnnotatedVideo
+from summdiff.errors import DataError, UsageError
 from summdiff.research.networks.summdiff.relational_fit import Annotated, Curve
 from summdiff.research.training.augmentation import augmented
 from summdiff.research.training.batches import Batch, Example, collate, length_buckets
 from summdiff.research.training.processes import ignore_signals
 from summdiff.research.training.recipe import Recipe, TargetRecipe
 from summdiff.research.training.targets import SINGLE_CURVE_KINDS, draw_targets, for_single_curves
-from summdiff.research.training.videos import Videos, further_data, names_with_features
 
-_VIEWS, _ITEMS, _ORDER = 0, 1, 2  # what a generator is for, so that no two share their numbers
-_MEMORY = 2 * 2**30  # bytes of training videos that are kept in memory
+_VIEWS, _ITEMS, _ORDER = 0, 1, 2  # purposes of generators, so that no two are seeded alike
+_MEMORY = 2 * 2**30  # bytes of training videos up to which they are kept in memory
 _LOOKED_AT = 1024  # views that are enough to know the inputs by
 
 
-class Examples(Dataset[Example]):
-    """What a run trains on. An index is a pair of epoch and item; the items are videos, or their annotators.
-
-    Its examples have curves (K, N), those that are noised first.
+@dataclass(frozen=True)
+class Videos:
+    """A data set's file and its split.
 
     Attributes:
-        lengths: (items,) steps of each, a window at most.
+        data: the file.
+        split: names of the videos; `summdiff train` has no test part.
+    """
+
+    data: AnnotatedFile
+    split: Split
+
+    @cached_property
+    def sha256(self) -> str:
+        """Digest of the file."""
+        return self.data.fingerprint()
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Digest of the file and of the names in each part of the split."""
+        names = "\n".join((*self.split.train, "", *self.split.validation, "", *self.split.test))
+        return hashlib.sha256(f"{self.sha256}\n{names}".encode()).hexdigest()
+
+    def describe(self) -> dict[str, Any]:
+        """Return a record of the data for results."""
+        return {"file": self.data.path.name, "kind": self.data.kind, "sha256": self.sha256, "videos": len(self.data)}
+
+
+def open_data(recipe: Recipe) -> AnnotatedFile:
+    """Open the recipe's data file.
+
+    Raises:
+        DataError, UsageError: it is missing, or of another kind than the recipe says.
+    """
+    return open_dataset(recipe.data_path(), recipe.kind, recipe.annotations)
+
+
+def further_data(recipe: Recipe) -> list[AnnotatedFile]:
+    """Open the files of the recipe's further data sets.
+
+    Raises:
+        DataError, UsageError: one is missing, or of another kind than the recipe says.
+    """
+    return [open_dataset(path, also.kind) for path, also in zip(recipe.also_paths(), recipe.also, strict=True)]
+
+
+def names_with_features(data: AnnotatedFile) -> tuple[str, ...]:
+    """Return the names of the videos that have features."""
+    return tuple(name for name in data.names if data.feature_shape(name) is not None)
+
+
+def to_train(recipe: Recipe, say: Callable[[str], None]) -> Videos:
+    """Return the videos of one run: a fold of the recipe's `splits` or the whole file, with `hold_out` for validation.
+
+    A run with `select: best` needs validation videos: without `hold_out` it holds out `validation`, like a fold.
+
+    Raises:
+        DataError: no video has features, or the splits do not match the file.
+        UsageError: the file of splits has no such fold, or no video is left to train on.
+    """
+    data = open_data(recipe)
+    names = _with_features(data, say)
+    if recipe.splits is None:
+        split = Split(train=names, validation=(), test=())
+    else:
+        splits = _published(recipe, data, names, say)
+        if recipe.fold >= len(splits):
+            raise UsageError(f"'{recipe.splits}' has {len(splits)} splits, so fold is from 0 to {len(splits) - 1}.")
+        split = replace(splits[recipe.fold], test=())
+    share = recipe.hold_out or (recipe.validation if recipe.select == "best" else 0)
+    if share and not split.validation:
+        split = with_validation(split, share, recipe.split_seed)
+        say(f"{len(split.validation)} of {len(names)} videos are held out for validation.")
+    _need_training_videos(split)
+    return Videos(data, split)
+
+
+def to_cross_validate(recipe: Recipe, say: Callable[[str], None]) -> list[Videos]:
+    """Return the videos of each fold: of the recipe's `splits`, or k folds in which every video is tested once.
+
+    Raises:
+        DataError, UsageError: as for `to_train`, or too few videos for that many folds.
+    """
+    data = open_data(recipe)
+    names = _with_features(data, say)
+    if recipe.splits is None:
+        splits = k_fold(names, folds=recipe.folds, validation=recipe.validation, seed=recipe.split_seed)
+    else:
+        splits = tuple(
+            split if split.validation else with_validation(split, recipe.validation, recipe.split_seed)
+            for split in _published(recipe, data, names, say)
+        )
+    for split in splits:
+        _need_training_videos(split)
+    return [Videos(data, split) for split in splits]
+
+
+def _with_features(data: AnnotatedFile, say: Callable[[str], None]) -> tuple[str, ...]:
+    """Return the names of the videos with features, which must have the same dimension."""
+    names = names_with_features(data)
+    if not names:
+        raise DataError(f"No video in '{data.path}' has features to train on.")
+    if len(names) < len(data):
+        say(f"{len(data) - len(names)} of {len(data)} videos in '{data.path}' are left out: they have no features.")
+    sizes = {data.feature_shape(name): name for name in names}
+    dimensions = {shape[1]: name for shape, name in sizes.items() if shape}
+    if len(dimensions) > 1:
+        (one, a), (other, b), *_ = dimensions.items()
+        raise DataError(
+            f"'{data.path}' has features of {one} dimensions ({a}) and of {other} ({b}): they must be the same."
+        )
+    return names
+
+
+def _published(
+    recipe: Recipe, data: AnnotatedFile, names: Sequence[str], say: Callable[[str], None]
+) -> tuple[Split, ...]:
+    """Return the recipe's splits, without videos that have no features."""
+    assert recipe.splits is not None  # noqa: S101 (callers check)
+    available = set(names)
+    splits = []
+    for split in read_splits(recipe.splits, data.names):
+        if split.train_elsewhere:
+            say(f"{len(split.train_elsewhere)} videos of other files that '{recipe.splits}' names are left out.")
+        parts = {
+            part: tuple(name for name in getattr(split, part) if name in available)
+            for part in ("train", "validation", "test")
+        }
+        splits.append(replace(split, **parts, train_elsewhere=()))
+    return tuple(splits)
+
+
+def _need_training_videos(split: Split) -> None:
+    if not split.train:
+        raise UsageError("No video is left to train on: choose a smaller hold_out, or other splits.")
+
+
+class Examples(Dataset[Example]):
+    """The examples of a run, indexed by epoch and item; an item is a video, or an annotator of a video.
+
+    The examples have curves (K, N); the first ones are noised.
+
+    Attributes:
+        in_memory: whether the videos are kept in memory.
+        lengths: (items,) steps of each example, at most a window.
     """
 
     def __init__(self, videos: Videos, recipe: Recipe) -> None:
-        """Look how long the videos are; nothing else is read yet."""
+        """Read the videos' lengths, and nothing else yet."""
         self._recipe, self._data, self._names = recipe, videos.data, videos.split.train
         self._how = for_single_curves(recipe.targets) if self._data.kind in SINGLE_CURVE_KINDS else recipe.targets
         shapes = [self._data.feature_shape(name) or (0, 0) for name in self._names]
@@ -78,22 +221,22 @@ class Examples(Dataset[Example]):
         )
 
     def __getitems__(self, batch: Sequence[tuple[int, int]]) -> list[Example]:
-        """A batch, whose videos are read in the order in which they lie in the file, which disks like."""
+        """Return a batch; its videos are read in the order of the file, which is faster on disks."""
         order = sorted(range(len(batch)), key=lambda i: self._places[self._names[self._items[batch[i][1]][0]]])
         found = {i: self[batch[i]] for i in order}
         return [found[i] for i in range(len(batch))]
 
     @property
     def how(self) -> TargetRecipe:
-        """What the curves are: the recipe's section, as far as it applies to the data."""
+        """The recipe's section `targets`, adapted to the data set."""
         return self._how
 
     def videos(self) -> dict[str, AnnotatedVideo]:
-        """The training videos as they are, by name."""
+        """Return the unchanged training videos by name."""
         return {name: self._data[name] for name in self._names}
 
     def view(self, video: int, number: int) -> Example:
-        """A view of a video with all annotators' curves: the same whenever it is asked for, kept or made anew."""
+        """Return a copy of a video with all annotators' curves; the same for each call."""
         kept = self._kept.get((video, number))
         if kept is None:
             rng = np.random.default_rng([self._recipe.seed, _VIEWS, video, number])
@@ -103,7 +246,7 @@ class Examples(Dataset[Example]):
         return kept
 
     def look(self) -> dict[str, Any]:
-        """What has to be known to build a network: `inputs` (P) and `step_seconds`, the usual length of a step."""
+        """Return what a model depends on: `inputs` (P), and `step_seconds`, the median length of a step."""
         seconds = [1 / self.view(video, 0).rate for video in self._looked_at(1)]
         return {"inputs": self.view(0, 0).inputs.shape[1], "step_seconds": float(np.median(seconds))}
 
@@ -115,7 +258,7 @@ class Examples(Dataset[Example]):
             yield seen.inputs, seen.targets.mean(axis=0)
 
     def annotated(self) -> list[Annotated]:
-        """All views of all videos."""
+        """Return all copies of all videos."""
         found = []
         for video in range(len(self._names)):
             for number in range(self._recipe.augmentation.count):
@@ -148,7 +291,7 @@ class Examples(Dataset[Example]):
         return places
 
     def order(self, epoch: int) -> list[list[int]]:
-        """The batches of an epoch, each item in exactly one."""
+        """Return the batches of an epoch, with each item in exactly one."""
         recipe = self._recipe
         size = recipe.videos_per_batch
         if recipe.length_buckets:
@@ -159,12 +302,12 @@ class Examples(Dataset[Example]):
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Videos that a process works off at a time.
+    """Videos of one forward pass.
 
     Attributes:
         batch: the videos.
-        share: what the mean of their losses counts in the mean over all processes of the sums over their parts, so that
-            this is the batch's mean loss however its items were shared out.
+        share: weight of their mean loss. The sum over a process's parts, averaged over the processes, is the batch's
+            mean loss, however its items were distributed.
     """
 
     batch: Batch
@@ -172,22 +315,22 @@ class Part:
 
 
 Step = list[Part]
-"""One process's parts of one update, at least one."""
+"""The parts of one update in one process; at least one."""
 
 
 class Batches:
-    """Steps of an epoch for one of `world` processes, each of which gets every `world`-th item of a batch.
+    """The steps of an epoch for one of `world` processes, each of which gets every `world`-th item of a batch.
 
-    With several processes or with micro-batches a batch is sorted by length first: so the processes have about as much
-    to do as each other, and little of a part is padding.
+    With several processes or micro-batches a batch is sorted by length first, so that the processes have about the same
+    amount of work and parts have little padding.
     """
 
     def __init__(
         self, examples: Examples, recipe: Recipe, *, rank: int = 0, world: int = 1, pinned: bool = False
     ) -> None:
-        """Start no process yet; those that read, if any, stay from one epoch to the next.
+        """Start no process yet; data-loading processes live over all epochs.
 
-        Pinned batches can be copied to an accelerator while the processor goes on.
+        Pinned batches can be copied to an accelerator asynchronously.
         """
         self._examples, self._rank, self._world = examples, rank, world
         self._at_once = recipe.micro_batch
@@ -200,21 +343,21 @@ class Batches:
             num_workers=workers,
             persistent_workers=workers > 0,
             pin_memory=pinned,
-            # Spawned, not forked: a forked torch may hang on locks of threads that the child does not have.
+            # Spawned: a forked torch may hang on locks of threads that do not exist in the child.
             multiprocessing_context="spawn" if workers else None,
             worker_init_fn=ignore_signals if workers else None,
         )
 
     @property
     def count(self) -> int:
-        """Steps of an epoch, the same of each."""
+        """Number of steps in an epoch."""
         return len(self._examples.order(0))
 
     def of(self, epoch: int, *, first: int = 0) -> Generator[Step]:
-        """The steps of an epoch from the `first` on."""
+        """Yield the steps of an epoch, from step `first` on."""
         whole = self._examples.order(epoch)[first:]
         mine = [self._parts(batch) for batch in whole]
-        # Who has nothing in a last, small batch still takes part in the update, with an item that counts nothing.
+        # A process without an item in a last, small batch takes part in the update with an item of weight 0.
         self._plan.batches = [
             [(epoch, index) for index in part or batch[:1]]
             for parts, batch in zip(mine, whole, strict=True)
@@ -225,14 +368,14 @@ class Batches:
             yield [Part(next(loaded), share=len(part) / len(batch) * self._world) for part in parts]
 
     def largest(self, epoch: int) -> Step:
-        """The part of an epoch that takes most memory, as a step."""
+        """Return the part of an epoch that takes the most memory, as a step."""
         lengths = self._examples.lengths
         parts = [part or batch[:1] for batch in self._examples.order(epoch) for part in self._parts(batch)]
         part = max(parts, key=lambda part: int(lengths[part].max()) * len(part))
         return [Part(collate([self._examples[epoch, index] for index in part]), share=1.0)]
 
     def _parts(self, batch: list[int]) -> list[list[int]]:
-        """A batch's items of this process, in the parts that it works off at a time; one empty part if it has none."""
+        """Return the parts of this process, each a list of items of a batch; one empty part if it has none."""
         if self._world > 1 or self._at_once is not None:
             batch = sorted(batch, key=lambda index: int(self._examples.lengths[index]))
         mine = batch[self._rank :: self._world]
@@ -241,7 +384,7 @@ class Batches:
 
 
 class _Plan(Sampler[list[tuple[int, int]]]):
-    """The batches that the loader is to give next."""
+    """The batches that the data loader returns next."""
 
     def __init__(self) -> None:
         self.batches: list[list[tuple[int, int]]] = []
