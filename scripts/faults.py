@@ -26,9 +26,9 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 from fuzzing.fault_targets import CASES
 from fuzzing.kills import VERBS, kill
 from fuzzing.worker_pool import GOOD, run
+from page_tables import put_table
 
 from summdiff.atomic import written_whole
-from summdiff.documents import put_table
 
 RESULTS = REPOSITORY / "results" / "trust"
 PAGE = REPOSITORY / "docs" / "trust.md"

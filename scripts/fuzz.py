@@ -30,9 +30,9 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 
 from fuzzing.nasty_videos import CASES
 from fuzzing.worker_pool import GOOD, Outcome, run
+from page_tables import put_table
 
 from summdiff.atomic import written_whole
-from summdiff.documents import put_table
 
 RESULTS = REPOSITORY / "results" / "trust"
 PAGE = REPOSITORY / "docs" / "trust.md"

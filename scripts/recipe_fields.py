@@ -14,10 +14,10 @@ from dataclasses import MISSING, Field, fields
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
+from page_tables import put_table
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from summdiff.documents import put_table
 from summdiff.research.networks.registry import ARCHITECTURES
 from summdiff.research.training.recipe import NetworkRecipe, Recipe
 

@@ -18,7 +18,6 @@ LAYERS = [
         "_plugins",
         "errors",
         "atomic",
-        "documents",
         "summary",
         "summary_json",
         "options",
@@ -47,8 +46,6 @@ SAME_LEVEL = {
     ("options", "errors"),
     ("options", "summary"),  # constraints are intervals
     ("atomic", "errors"),
-    ("documents", "atomic"),
-    ("documents", "errors"),
     ("features", "video"),  # features are computed while a video is decoded
     ("data", "video"),  # data sets are made from videos, with features
     ("data", "features"),

@@ -2,9 +2,9 @@ import json
 from pathlib import Path
 
 import pytest
+from page_tables import with_table
 from recipe_fields import field_tables
 
-from summdiff.documents import with_table
 from summdiff.errors import DataError
 from summdiff.research.networks.summdiff import PRESETS, NetworkConfig
 from summdiff.research.training.loop import train

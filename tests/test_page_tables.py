@@ -1,6 +1,6 @@
 import pytest
+from page_tables import put_table, with_table
 
-from summdiff.documents import put_table, with_table
 from summdiff.errors import DataError
 
 

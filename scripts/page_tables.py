@@ -1,4 +1,4 @@
-"""Tables that commands write into pages of the documentation, each between marks of its own."""
+"""Tables that scripts write into pages of the documentation, each between marks of its own."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ def put_table(page: Path, name: str, table: str) -> None:
     """Put Markdown between the page's lines `<!-- name: begin -->` and `<!-- name: end -->`.
 
     Raises:
-        DataError: the page cannot be read, or has no such lines.
-        OutputError: it cannot be written.
+        DataError: the page cannot be read, or lacks these lines.
+        OutputError: the page cannot be written.
     """
     try:
         text = page.read_text(encoding="utf-8")
@@ -24,14 +24,14 @@ def put_table(page: Path, name: str, table: str) -> None:
 
 
 def with_table(text: str, name: str, table: str, page: Path) -> str:
-    """A page's text with Markdown between its marks.
+    """Return a page's text with Markdown between its marks.
 
     Raises:
-        DataError: the marks are not there.
+        DataError: the marks are missing.
     """
     begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
     before, found, rest = text.partition(begin)
     _, closed, after = rest.partition(end)
     if not found or not closed:
-        raise DataError(f"'{page}' needs the lines '{begin}' and '{end}', with what is written in between.")
+        raise DataError(f"'{page}' needs the lines '{begin}' and '{end}' around its table.")
     return f"{before}{begin}\n\n{table.strip()}\n\n{end}{after}"
