@@ -32,7 +32,6 @@ import numpy as np
 from rows import peak_of, turns
 
 from segmentation import scenes
-from summdiff.documents import put_table
 from summdiff.evaluation import judge, prepare
 from summdiff.features import load_backbone
 from summdiff.features.extraction import extract
@@ -45,6 +44,9 @@ mpl.use("Agg")
 from matplotlib import pyplot as plt
 
 from evaluation import tvsum_like
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "scripts"))
+from page_tables import put_table
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 RESULTS, PAGE = REPOSITORY / "results" / "growth", REPOSITORY / "docs" / "speed.md"
