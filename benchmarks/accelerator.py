@@ -25,7 +25,7 @@ from summdiff.data.registry import open_dataset
 from summdiff.data.splits import Split
 from summdiff.data.synthetic import make_synthetic
 from summdiff.research.networks.inference import in_torch
-from summdiff.research.networks.summdiff import NetworkConfig, SummDiff
+from summdiff.research.networks.summdiff import SummDiff, SummDiffConfig
 from summdiff.research.training.data import Batches, Examples, Videos
 from summdiff.research.training.processes import launch
 from summdiff.research.training.recipe_files import read_recipe
@@ -39,7 +39,7 @@ AGAINST = "this processor"
 def sampled(device: str) -> Callable[[], object]:
     """Return a function that draws curves on a device."""
     torch.manual_seed(0)
-    network = SummDiff(NetworkConfig.preset("paper", inputs=1024)).requires_grad_(False)
+    network = SummDiff(SummDiffConfig(inputs=1024)).requires_grad_(False)
     config = SamplingConfig(id="paper", conditioning="features", window=300)
     model = SamplingModel(config, in_torch(network, device=device))
     features = np.random.default_rng(0).normal(size=(300, 1024)).astype(np.float32)

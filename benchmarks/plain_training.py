@@ -14,29 +14,41 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from summdiff.research.networks.summdiff import layers
+from summdiff.research.networks import _attention
+from summdiff.research.networks._attention import Memory, rotate
 from summdiff.research.training.batches import Batch
 from summdiff.research.training.build import new_network, objective
 from summdiff.research.training.data import Batches, Examples
 from summdiff.research.training.recipe import Recipe
 
 
-class PlainAttention(layers.Attention):
-    """The package's attention with explicit matrices."""
+class PlainAttention(_attention.Attention):
+    """The package's attention, with explicit matrices, for denoisers."""
 
-    def forward(self, x: Tensor, steps: layers.Steps, memory: tuple[Tensor, Tensor] | None = None) -> Tensor:
-        """See `summdiff.research.networks.summdiff.layers.Attention.forward`."""
-        q = layers.rotate(self.split(self.query(self.placed(x, steps))), steps.turn).transpose(2, 3)  # (B, S, H, N, d)
+    def forward(
+        self,
+        x: Tensor,
+        mask: Tensor | None = None,
+        energies: Tensor | None = None,
+        *,
+        shift: Tensor | None = None,
+        rope: Tensor | None = None,
+        memory: Memory | None = None,
+    ) -> Tensor:
+        """See `summdiff.research.networks._attention.Attention.forward`; x (B, S, N, C)."""
+        placed = x if shift is None else x + shift
+        q = rotate(self._split(self.query(placed)), rope).transpose(2, 3)  # (B, S, H, N, d)
         if memory is None:
-            k, v = (part.transpose(2, 3) for part in self.keys_values(x, steps))
+            k = rotate(self._split(self.key(placed)), rope).transpose(2, 3)
+            v = self._split(self.value(x)).transpose(2, 3)
         else:
             k, v = (part[:, None] for part in memory)
         products = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])
-        if steps.mask is not None:
-            products = products.masked_fill(~steps.mask[:, None, None, None], -math.inf)
+        if mask is not None:
+            products = products.masked_fill(~mask[:, None, None, None], -math.inf)
         gathered = torch.softmax(products, dim=-1) @ v
-        seen: Tensor = self.out(gathered.transpose(2, 3).flatten(-2))
-        return seen
+        y: Tensor = self.out(gathered.transpose(2, 3).flatten(-2))
+        return y
 
 
 class PlainRun:
@@ -48,7 +60,7 @@ class PlainRun:
         self.network = new_network(recipe, examples.look(), examples)
         self.learner = objective(recipe, self.network, examples)
         for module in self.network.modules():
-            if type(module) is layers.Attention:
+            if type(module) is _attention.Attention:
                 module.__class__ = PlainAttention
         weights = [weight for weight in self.network.parameters() if weight.requires_grad]
         self.optimizer = torch.optim.AdamW(weights, lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
@@ -58,7 +70,9 @@ class PlainRun:
         """Update the weights once and return the loss."""
         if self.longest:
             batch = padded(batch, self.longest)
-        losses = self.learner(batch.inputs, batch.targets, batch.seconds, batch.mask, batch.seeds, batch.means)
+        losses = self.learner(
+            batch.inputs, batch.targets, batch.seconds, batch.mask, batch.seeds, batch.means, batch.places
+        )
         loss = losses.mean()
         self.optimizer.zero_grad()
         loss.backward()
@@ -85,4 +99,5 @@ def padded(batch: Batch, steps: int) -> Batch:
         seconds=torch.cat([batch.seconds, after], dim=1),
         mask=F.pad(batch.mask, (0, more)),
         means=F.pad(batch.means, (0, more)),
+        places=F.pad(batch.places, (0, 0, 0, more)),
     )

@@ -27,15 +27,15 @@ from rows import Row, write
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from summdiff.features.relational import PLACES
+from summdiff.research.networks.base import EncodedVideo, Prepared
 from summdiff.research.networks.folder import load_network
 from summdiff.research.networks.inference import in_torch, module_of
-from summdiff.research.networks.summdiff import PRESETS, NetworkConfig, SummDiff
-from summdiff.research.networks.summdiff.network import Encoded, Prepared
+from summdiff.research.networks.registry import architectures
 from summdiff.scoring import load_model, model_folder
 from summdiff.scoring.ddim import DDIM
 from summdiff.scoring.gaussian import ScorePosterior
 from summdiff.scoring.guidance import guide
+from summdiff.scoring.inputs import Condition
 from summdiff.scoring.networks import DenoiserFacts
 from summdiff.scoring.sampling import SamplingConfig, SamplingModel, paired_noise
 
@@ -45,12 +45,10 @@ EQUAL, FLIPPED = 1e-4, 0.1
 
 
 @torch.inference_mode()
-def plain(
-    model: SamplingModel, inputs: NDArray[np.float32], noise: NDArray[np.float32], *, steps: int
-) -> NDArray[np.float32]:
+def plain(model: SamplingModel, given: Condition, noise: NDArray[np.float32], *, steps: int) -> NDArray[np.float32]:
     """Return curves (M, N) from noise (M, N), the plain way."""
     network, rate = module_of(model), 1 / (model.config.step_seconds or 1 / RATE)
-    space = network.config.space
+    space, around_mean = network.space, network.facts().mean is not None
     curves = []
     for start in noise:
         ddim = DDIM(schedule=model.config.schedule, num_train_timesteps=model.config.num_train_timesteps)
@@ -61,29 +59,28 @@ def plain(
             signal = torch.tensor([[ddim.alphas_cumprod[t] ** 0.5]], dtype=torch.float32)
             both = []
             for null in (False, True):
-                condition = conditioned(network, inputs, rate=rate, null=null)
+                condition = conditioned(network, given, rate=rate, null=null)
                 predicted = network.denoise(noisy, when, signal, condition)[0, 0].numpy()
-                both.append(space.to_signal(predicted if network.config.mean_head else predicted.clip(0, 1)))
+                both.append(space.to_signal(predicted if around_mean else predicted.clip(0, 1)))
             state = ddim.step(space.bounded(guide(both[0], both[1], GUIDANCE)), t, state)
         curves.append(space.to_scores(state))
     return np.stack(curves)
 
 
-def conditioned(network: Any, inputs: NDArray[np.float32], *, rate: float, null: bool) -> Prepared:
+def conditioned(network: Any, given: Condition, *, rate: float, null: bool) -> Prepared:
     """Return the whole video (N, P), or the null video, as the denoiser's condition."""
-    facts, seconds = network.facts(), torch.arange(len(inputs)) / rate
-    seen, places = (inputs, None) if facts.prior is None else (inputs[:, :-PLACES], inputs[:, -PLACES:])
-    encoded = network.encode(torch.from_numpy(seen)[None], seconds, dropped=torch.tensor([null]))
+    facts, seconds = network.facts(), torch.arange(len(given)) / rate
+    encoded = network.encode(torch.from_numpy(given.inputs)[None], seconds, dropped=torch.tensor([null]))
     tensors: dict[str, torch.Tensor] = {}
     if facts.mean is not None:
-        beside = beside_tokens(facts, encoded, places, seconds.numpy(), null=null)
+        beside = beside_tokens(facts, encoded, given.places, seconds.numpy(), null=null)
         tensors = {name: torch.from_numpy(values)[None].float() for name, values in beside.items()}
     prepared: Prepared = network.prepare(encoded.tokens, seconds, **tensors)
     return prepared
 
 
 def beside_tokens(
-    facts: DenoiserFacts, encoded: Encoded, places: Any, seconds: NDArray[np.float32], *, null: bool
+    facts: DenoiserFacts, encoded: EncodedVideo, places: Any, seconds: NDArray[np.float32], *, null: bool
 ) -> dict[str, NDArray[np.floating]]:
     """Return the mean curve, and with a prior its posterior, of a network that has one."""
     assert facts.mean is not None and encoded.curves is not None
@@ -105,11 +102,12 @@ def models(steps: int) -> dict[str, tuple[SamplingModel, NDArray[np.float32]]]:
     rng = np.random.default_rng(0)
     features = rng.normal(size=(steps, INPUTS)).astype(np.float32)
     found = {}
-    for preset in PRESETS:
+    for name in ("summdiff", "release", "joint"):
+        one = architectures()[name]
         torch.manual_seed(0)
-        network = SummDiff(NetworkConfig.preset(preset, inputs=INPUTS)).requires_grad_(False)
-        config = SamplingConfig(id=preset, conditioning="features", window=max(8, steps))
-        found[preset] = SamplingModel(config, in_torch(network)), features
+        network = one.network(one.config(inputs=INPUTS)).requires_grad_(False)
+        config = SamplingConfig(id=name, conditioning="features", window=max(8, steps))
+        found[name] = SamplingModel(config, in_torch(network)), features
     shipped = load_model("default").config
     assert isinstance(shipped, SamplingConfig)
     network = load_network(model_folder("default")).requires_grad_(False)
@@ -138,12 +136,12 @@ def main() -> None:
     print(f"{'model':>8}{'width':>7}{'samples':>9}{'plain, ms':>11}{'ours, ms':>10}{'ratio':>7}{'of work':>9}")
     rows: list[dict[str, Any]] = []
     for name, (model, features) in models(asked.steps).items():
-        _, inputs = model.inputs_of(features, rate=RATE, readout="scores")
+        _, given = model.condition_of(features, rate=RATE, readout="scores")
         for samples in (1, 8):
             noise = paired_noise(asked.steps, samples=samples, seed=0).T
 
-            def slowly(model=model, inputs=inputs, noise=noise) -> NDArray[np.float32]:  # type: ignore[no-untyped-def]
-                return plain(model, inputs, noise, steps=asked.denoising_steps)
+            def slowly(model=model, given=given, noise=noise) -> NDArray[np.float32]:  # type: ignore[no-untyped-def]
+                return plain(model, given, noise, steps=asked.denoising_steps)
 
             def ours(model=model, features=features, samples=samples) -> NDArray[np.float32]:  # type: ignore[no-untyped-def]
                 how = {"samples": samples, "steps": asked.denoising_steps, "guidance_scale": GUIDANCE}

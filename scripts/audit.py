@@ -33,10 +33,6 @@ EXPLAINED: dict[tuple[str, str | None], str] = {
     ("B310", "scripts/smoke.py"): "the address is that of the server that the script itself has started",
     ("B104", "src/summdiff/cli/serve.py"): "compares with what the user gave; the default is 127.0.0.1",
     ("B104", "src/summdiff/web/_server.py"): "shows an address; the default is 127.0.0.1",
-    (
-        "B105",
-        "src/summdiff/research/networks/summdiff/config.py",
-    ): "`global_token` is an option of a network, not a secret",
     ("B403", "src/summdiff/research/training/checkpoint.py"): "only the name of an error; loading is weights_only=True",
 }
 

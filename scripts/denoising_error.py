@@ -20,17 +20,16 @@ from numpy.typing import NDArray
 from summdiff.data.registry import open_dataset
 from summdiff.data.video import AnnotatedVideo
 from summdiff.errors import SummdiffError
-from summdiff.features.relational import PLACES
+from summdiff.research.networks._layers import to_signal
+from summdiff.research.networks.base import Prepared
+from summdiff.research.networks.denoising import add_noise
 from summdiff.research.networks.folder import load_network
 from summdiff.research.networks.inference import TorchDenoiser
-from summdiff.research.networks.summdiff.denoising import add_noise
-from summdiff.research.networks.summdiff.layers import to_signal
-from summdiff.research.networks.summdiff.network import Prepared
-from summdiff.research.networks.summdiff.relational import Relational
+from summdiff.research.networks.relational import Relational
 from summdiff.research.training.recipe_files import read_recipe
 from summdiff.research.training.targets import ranks
 from summdiff.scoring.gaussian import ScorePosterior
-from summdiff.scoring.inputs import condition_inputs
+from summdiff.scoring.inputs import condition_of
 from summdiff.scoring.schedule import alphas_cumprod
 
 TIMES = (50, 200, 400, 600, 800, 950)
@@ -39,29 +38,28 @@ TIMES = (50, 200, 400, 600, 800, 950)
 @torch.inference_mode()
 def errors(network: Relational, video: AnnotatedVideo) -> NDArray[np.float64]:
     """Return the squared errors (2, times) with the network and of the Gaussian alone, in one window."""
-    left = torch.from_numpy(alphas_cumprod("cosine", num_train_timesteps=1000))
+    alpha_bar = torch.from_numpy(alphas_cumprod("cosine", num_train_timesteps=1000))
     condition = prepared(network, video)
     clean = torch.from_numpy(ranks(video.need_user_scores()))
     noise = torch.randn(clean.shape, generator=torch.Generator().manual_seed(0))
     rows = []
-    for corrects in (True, False):
-        object.__setattr__(network.config, "corrects", corrects)  # the same weights, with and without the network
+    for gaussian_only in (False, True):
+        object.__setattr__(network.config, "gaussian_only", gaussian_only)  # the same weights
         row = []
         for t in TIMES:
             times = torch.full((1, len(clean)), t)
-            noisy = add_noise(to_signal(network.config.space, clean), noise, times[0], left)[None]
-            predicted = network.denoise(noisy, times, left[times].sqrt().float(), condition)[0]
+            noisy = add_noise(to_signal(network.space, clean), noise, times[0], alpha_bar)[None]
+            predicted = network.denoise(noisy, times, alpha_bar[times].sqrt().float(), condition)[0]
             row.append(float((predicted - clean).square().mean()))
         rows.append(row)
     return np.array(rows)
 
 
 def prepared(network: Relational, video: AnnotatedVideo) -> Prepared:
-    inputs = condition_inputs(video.need_features(), rate=video.rate, conditioning="kinship")
-    described, places = inputs[None, :, :-PLACES], inputs[:, -PLACES:]
-    seconds = (np.arange(len(inputs)) / video.rate).astype(np.float32)
+    condition = condition_of(video.need_features(), rate=video.rate, conditioning="gaussian_prior")
+    places, seconds = condition.places, (np.arange(len(condition)) / video.rate).astype(np.float32)
     denoiser = TorchDenoiser(network)
-    encoded, facts = denoiser.encode(described, seconds), denoiser.facts
+    encoded, facts = denoiser.encode(condition.inputs[None], seconds), denoiser.facts
     agreed = network.prior.smooth(encoded.curves[0, :, 0], places, seconds, noise=facts.guess_noise)
     mean = facts.mean.finalize(agreed[None].astype(np.float32))
     posterior = ScorePosterior.of(mean, network.prior.covariance(places, seconds, np.exp(encoded.log_scale[0])))

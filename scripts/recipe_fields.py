@@ -18,7 +18,7 @@ from page_tables import put_table
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from summdiff.research.networks.registry import ARCHITECTURES
+from summdiff.research.networks.registry import architectures
 from summdiff.research.training.recipe import NetworkRecipe, Recipe
 
 _TYPES = {int: "whole number", float: "number", bool: "`true`, `false`", str: "text", Path: "path"}
@@ -37,7 +37,7 @@ def field_tables() -> str:
             parts.append(_section_table(f"### Each of `{name}`", item))
     for name, section in sections.items():
         if name == "network":
-            parts += [_network_table(model) for model in ARCHITECTURES]
+            parts += [_network_table(model) for model in architectures()]
         else:
             parts.append(_section_table(f"### `{name}`", section))
     return "\n\n".join(parts)
@@ -50,7 +50,7 @@ def _section_table(heading: str, section: type[BaseModel]) -> str:
 
 def _network_table(model: str) -> str:
     """Return the table of a network's fields, from its config dataclass."""
-    config_type = ARCHITECTURES[model].config
+    config_type = architectures()[model].config
     docstring, types_by_name = config_type.__doc__ or "", get_type_hints(config_type)
     descriptions: dict[str, str] = {}
     for base in reversed(config_type.__mro__):

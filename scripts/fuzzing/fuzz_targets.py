@@ -342,7 +342,7 @@ class Recipe(Fuzzer):
         path.write_bytes(mutated(content, rng, text=True))
         here = [f"data={self.data}", f"output={folder / 'out'}", "accelerator=cpu", "devices=1", "threads=1"]
         recipe = read_recipe(path, here)
-        if recipe.network.model == "summdiff" and getattr(recipe.network, "width", 0) <= 16:
+        if recipe.network.model == "joint" and getattr(recipe.network, "width", 0) <= 16:
             train(recipe, dry_run=True)
             return "rehearsed"
         return "read"
@@ -358,17 +358,16 @@ class Model(Fuzzer):
 
         from summdiff.research.networks.folder import write_model
         from summdiff.research.networks.inference import in_torch
-        from summdiff.research.networks.registry import ARCHITECTURES
-        from summdiff.research.networks.summdiff import NetworkConfig, SummDiff
+        from summdiff.research.networks.registry import architectures
         from summdiff.scoring.sampling import SamplingConfig, SamplingModel
         from summdiff.scoring.scorer import ScoringModel
 
         torch.manual_seed(0)
-        summdiff = SummDiff(NetworkConfig(inputs=6, width=16, heads=2, feed_forward=16))
-        vasnet = ARCHITECTURES["vasnet"]
+        joint, vasnet = architectures()["joint"], architectures()["vasnet"]
+        network = joint.network(joint.config(inputs=6, width=16, heads=2, feed_forward=16))
         models = [
             SamplingModel(
-                SamplingConfig(id="tiny", conditioning="features", feature_extractor="net"), in_torch(summdiff)
+                SamplingConfig(id="tiny", conditioning="features", feature_extractor="net"), in_torch(network)
             ),
             ScoringModel(
                 vasnet.model_config(id="other", conditioning="features"),

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from summdiff.features.relational import DESCRIPTORS, PLACES, describe, describe_twice, places
-from summdiff.scoring.inputs import Cells, condition_inputs, count_relations
+from summdiff.scoring.inputs import Cells, Condition, condition_of, count_relations
 
 
 def features(n, seed=0, dimension=24):
@@ -65,19 +65,36 @@ def test_features_of_length_one_are_described_alike_twice():
 
 
 @pytest.mark.parametrize(
-    ("conditioning", "inputs"),
+    ("conditioning", "features_there", "relations", "places_there"),
     [
-        ("features", 24),
-        ("relational", 2 * len(DESCRIPTORS)),
-        ("both", 24 + 2 * len(DESCRIPTORS)),
-        ("kinship", 4 * len(DESCRIPTORS) + PLACES),
+        ("features", True, 0, False),
+        ("relational", False, 2 * len(DESCRIPTORS), False),
+        ("both", True, 2 * len(DESCRIPTORS), False),
+        ("gaussian_prior", False, 4 * len(DESCRIPTORS), True),
     ],
 )
-def test_inputs_of_each_conditioning(conditioning, inputs):
+def test_a_condition_has_the_parts_of_its_conditioning(conditioning, features_there, relations, places_there):
     x = features(10)
-    seen = condition_inputs(x, rate=1.0, conditioning=conditioning)
-    assert (seen.shape, seen.dtype) == ((10, inputs), np.float32)
-    relations = count_relations(conditioning, inputs)
-    assert np.array_equal(seen[:, : inputs - relations], x[:, : inputs - relations])
+    found = condition_of(x, rate=1.0, conditioning=conditioning)
+    assert len(found) == 10
+    assert count_relations(conditioning) == relations == (0 if found.relations is None else found.relations.shape[1])
+    if features_there:
+        assert np.array_equal(found.features, x)
+    else:
+        assert found.features is None
     if conditioning in ("relational", "both"):
-        assert np.array_equal(seen[:, inputs - relations :], describe(x, rate=1.0))
+        assert np.array_equal(found.relations, describe(x, rate=1.0))
+    assert (found.places is not None) == places_there
+    if places_there:
+        assert np.array_equal(found.places, places(x))
+        assert np.array_equal(found.relations, describe_twice(x, rate=1.0))
+    assert (found.inputs.shape, found.inputs.dtype) == ((10, 24 * features_there + relations), np.float32)
+
+
+def test_inputs_are_features_then_relations_without_places():
+    whole = Condition(features=np.ones((6, 2)), relations=np.full((6, 3), 2.0), places=np.full((6, 4), 9.0))
+    assert whole.inputs.tolist() == [[1, 1, 2, 2, 2]] * 6
+    part = whole[2:4]
+    assert len(part) == 2
+    assert (part.inputs.shape, part.places.shape) == ((2, 5), (2, 4))
+    assert Condition(relations=np.ones((5, 3)))[1:].features is None

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from summdiff.errors import ModelError, UsageError
-from summdiff.features.relational import DESCRIPTORS, PLACES
+from summdiff.features.relational import DESCRIPTORS
 from summdiff.scoring.networks import DenoiserFacts, Encoded, MeanCurve
 from summdiff.scoring.sampling import SamplingConfig, SamplingModel, paired_noise
 from summdiff.scoring.space import ScoreSpace
@@ -372,7 +372,7 @@ def test_a_config_that_cannot_be_sampled_with_is_refused(wrong):
 
 
 def test_the_shipped_model_takes_any_features(model):
-    assert (model.id, model.conditioning, model.feature_extractor) == ("default", "kinship", None)
-    assert model.network.facts.inputs == 4 * len(DESCRIPTORS) + PLACES
+    assert (model.id, model.conditioning, model.feature_extractor) == ("default", "gaussian_prior", None)
+    assert model.network.facts.inputs == 4 * len(DESCRIPTORS)
     assert model.conditions_on_known
     assert model.readouts == ("scores",)

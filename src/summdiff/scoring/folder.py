@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from summdiff.errors import ModelError
+from summdiff.scoring import _old_formats
 from summdiff.scoring.config_checks import check_fields
 from summdiff.scoring.gaussian import GaussianPrior
 from summdiff.scoring.graphs import DENOISER_GRAPHS, SCORER_GRAPHS, GraphDenoiser, GraphScorer
@@ -26,7 +27,7 @@ from summdiff.scoring.sampling import SamplingConfig, SamplingModel
 from summdiff.scoring.scorer import ScoringModel
 from summdiff.scoring.space import ScoreSpace
 
-FORMAT = "summdiff.model/2"
+FORMAT = "summdiff.model/3"
 WITHOUT_GRAPHS = "summdiff.model/1"
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
@@ -69,7 +70,7 @@ def read_model(directory: Path, *, device: str = "cpu") -> Model:
 
 
 def read_config(directory: Path) -> dict[str, Any]:
-    """Return what `config.json` holds.
+    """Return what `config.json` holds; of older formats, model and inference in the present form.
 
     Raises:
         ModelError: it is missing, damaged or of another format.
@@ -79,11 +80,16 @@ def read_config(directory: Path) -> dict[str, Any]:
     except (OSError, ValueError, RecursionError) as error:
         raise ModelError(f"The model in '{directory}' cannot be read: {error}.") from error
     found = document.get("format") if isinstance(document, dict) else None
-    if found not in (FORMAT, WITHOUT_GRAPHS):
+    if found == FORMAT:
+        return dict(document)
+    if found not in _old_formats.FORMATS:
         raise ModelError(
             f"'{directory / CONFIG}' is not a model's config: its format is {reprlib.repr(found)}, not '{FORMAT}'."
         )
-    return dict(document)
+    try:
+        return _old_formats.modernised(document)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ModelError(f"The config in '{directory}' describes no model; train the model anew.") from error
 
 
 def read_file(directory: Path, name: str, document: dict[str, Any]) -> bytes:

@@ -1,4 +1,4 @@
-"""What a network sees of a video: its features, how its steps relate, or both, at the rate it was trained at."""
+"""What conditions a network on a video: its features, how its steps relate, or both, at the rate it was trained at."""
 
 from __future__ import annotations
 
@@ -11,11 +11,64 @@ from numpy.typing import ArrayLike, NDArray
 from summdiff.errors import ModelError
 from summdiff.features.relational import DESCRIPTORS, describe, describe_twice, places
 
-Conditioning = Literal["relational", "kinship", "features", "both"]
+Conditioning = Literal["relational", "gaussian_prior", "features", "both"]
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """What a network knows about the N steps of a video. At least features or relations are there.
+
+    Attributes:
+        features: (N, D) of a backbone; None for networks that work with any backbone.
+        relations: (N, R) relational descriptors (`summdiff.features.relational`); None for networks that see features.
+        places: (N, E) coordinates whose distances say how alike steps are, for a Gaussian prior; None without one.
+    """
+
+    features: NDArray[np.floating] | None = None
+    relations: NDArray[np.floating] | None = None
+    places: NDArray[np.floating] | None = None
+
+    @property
+    def inputs(self) -> NDArray[np.floating]:
+        """(N, P) numbers that enter the network's first layer: features, then relations."""
+        parts = [part for part in (self.features, self.relations) if part is not None]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
+
+    def __len__(self) -> int:
+        """Return N."""
+        part = self.relations if self.features is None else self.features
+        return 0 if part is None else len(part)
+
+    def __getitem__(self, steps: slice) -> Condition:
+        """Return the condition of some of the steps."""
+        return Condition(*(None if x is None else x[steps] for x in (self.features, self.relations, self.places)))
+
+
+def condition_of(features: ArrayLike, *, rate: float, conditioning: Conditioning) -> Condition:
+    """Return what conditions a network on features (N, D), as float32.
+
+    Args:
+        features: of the video.
+        rate: steps per second.
+        conditioning: "features": the features themselves; "relational": relational descriptors; "both"; or
+            "gaussian_prior": relational descriptors of the features and of the features at length one, and places.
+    """
+    own = np.asarray(features, dtype=np.float32)
+    if conditioning == "features":
+        return Condition(features=own)
+    if conditioning == "gaussian_prior":
+        return Condition(relations=describe_twice(features, rate=rate), places=places(features))
+    relations = describe(features, rate=rate)
+    return Condition(features=own if conditioning == "both" else None, relations=relations)
+
+
+def count_relations(conditioning: Conditioning) -> int:
+    """Return how many relational descriptors a step has under a conditioning."""
+    return {"features": 0, "relational": 2, "both": 2, "gaussian_prior": 4}[conditioning] * len(DESCRIPTORS)
 
 
 def checked_features(features: ArrayLike, *, rate: float) -> NDArray[np.floating[Any]]:
-    """Features as an array (N, D) of floats.
+    """Return features as an array (N, D) of floats.
 
     Raises:
         ModelError: they are not (N, D) finite numbers, or the rate is not a positive number.
@@ -32,35 +85,14 @@ def checked_features(features: ArrayLike, *, rate: float) -> NDArray[np.floating
     return x
 
 
-def condition_inputs(features: ArrayLike, *, rate: float, conditioning: Conditioning) -> NDArray[np.float32]:
-    """What conditions the network, (N, P).
-
-    "relational": relational descriptors; "features": the features themselves; "both": these and then those; "kinship":
-    relational descriptors with and without the features' size, and then the steps' places, which say what is alike.
-    """
-    own = np.asarray(features, dtype=np.float32)
-    if conditioning == "features":
-        return own
-    if conditioning == "kinship":
-        return np.concatenate([describe_twice(features, rate=rate), places(features)], axis=1)
-    relations = describe(features, rate=rate)
-    return relations if conditioning == "relational" else np.concatenate([own, relations], axis=1)
-
-
-def count_relations(conditioning: Conditioning, inputs: int) -> int:
-    """How many of P inputs, the last ones, are relational."""
-    known = {"features": 0, "relational": inputs, "both": 2 * len(DESCRIPTORS), "kinship": inputs}
-    return known[conditioning]
-
-
 @dataclass(frozen=True, slots=True)
 class Cells:
-    """How N given steps are grouped into the longer steps that a model was trained on.
+    """Groups of consecutive steps, each averaged into one longer step of a model.
 
     Attributes:
         rate: cells per second.
         first: (C,) each cell's first step.
-        size: (C,) how many steps it has.
+        size: (C,) each cell's number of steps.
     """
 
     rate: float
@@ -69,7 +101,7 @@ class Cells:
 
     @classmethod
     def over(cls, steps: int, *, rate: float, seconds: float | None) -> Cells:
-        """Cells of `seconds`; the steps themselves where those are not much shorter, or if there is no such length."""
+        """Group N steps at a rate into cells of `seconds`; each step is a cell where cells would hardly be longer."""
         if seconds is None or rate * seconds < 1.5:
             return cls(rate=rate, first=np.arange(steps), size=np.ones(steps, dtype=np.int64))
         cell = np.floor(np.arange(steps) / (rate * seconds) + 1e-9).astype(np.int64)
@@ -77,15 +109,15 @@ class Cells:
         return cls(rate=1 / seconds, first=first, size=size)
 
     def average(self, x: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
-        """Mean of the steps (N, D) of each cell, (C, D)."""
+        """Return the mean (C, D) of each cell's steps (N, D)."""
         if len(self.first) == len(x):
             return x
-        # Halves overflow in sums.
+        # Sums of half-precision numbers overflow
         wide = x.astype(np.float32) if x.dtype == np.float16 else x
         means: NDArray[np.floating[Any]] = np.add.reduceat(wide, self.first, axis=0) / self.size[:, None]
         return means
 
     def interpolate(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Values (N,) at the given steps of values (C,) at the cells' centres."""
+        """Return values (N,) of the steps from values (C,) at the cells' centres."""
         steps = np.arange(int(self.size.sum()))
         return np.interp(steps, self.first + (self.size - 1) / 2, values).astype(np.float32)

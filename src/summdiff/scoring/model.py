@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from summdiff.errors import ModelError, UsageError
-from summdiff.scoring.inputs import Cells, Conditioning, checked_features, condition_inputs
+from summdiff.scoring.inputs import Cells, Condition, Conditioning, checked_features, condition_of
 from summdiff.scoring.windows import WINDOW
 
 
@@ -23,7 +23,7 @@ class ModelConfig:
     Attributes:
         id: its name.
         conditioning: "relational" (descriptors of any backbone's features), "features" (those of one extractor),
-            "both", or "kinship" (descriptors and places, for a network with a Gaussian prior).
+            "both", or "gaussian_prior" (descriptors and places, for a network with a Gaussian prior).
         feature_extractor: the extractor it needs; none where any does.
         step_seconds: length of the steps it was trained on. Features at a higher rate are averaged into such steps, and
             scores interpolated between them. None: any rate is taken as it comes.
@@ -88,7 +88,7 @@ class Model(ABC):
         self.id = config.id
         self.conditioning = config.conditioning
         self.feature_extractor = config.feature_extractor
-        self._last: tuple[bytes, tuple[Cells, NDArray[np.float32]]] | None = None
+        self._last: tuple[bytes, tuple[Cells, Condition]] | None = None
 
     @abstractmethod
     def score(
@@ -163,8 +163,8 @@ class Model(ABC):
         found = np.where(counts > 0, sums / np.maximum(counts, 1), np.nan).astype(np.float32)
         return found if there.any() else None
 
-    def inputs_of(self, features: ArrayLike, *, rate: float, readout: str) -> tuple[Cells, NDArray[np.float32]]:
-        """Return what the network sees of features, (C, P), and which of the given steps lie in each of its C steps.
+    def condition_of(self, features: ArrayLike, *, rate: float, readout: str) -> tuple[Cells, Condition]:
+        """Return which of the given steps lie in each of the model's own steps, and the condition at these.
 
         Raises:
             ModelError, UsageError: as `score`.
@@ -177,12 +177,12 @@ class Model(ABC):
         last = self._last  # taken once, as threads may share a model
         if last is None or last[0] != key:
             over = Cells.over(len(x), rate=rate, seconds=self.config.step_seconds)
-            last = (key, (over, condition_inputs(over.average(x), rate=over.rate, conditioning=self.conditioning)))
+            last = (key, (over, condition_of(over.average(x), rate=over.rate, conditioning=self.conditioning)))
             self._last = last
-        cells, inputs = last[1]
-        too_many = inputs.shape[1] - self.network.facts.inputs
+        cells, condition = last[1]
+        too_many = condition.inputs.shape[1] - self.network.facts.inputs
         if too_many:
             raise ModelError(
                 f"The model '{self.id}' needs features of {x.shape[1] - too_many} dimensions, got {x.shape[1]}."
             )
-        return cells, inputs
+        return cells, condition

@@ -48,7 +48,7 @@ class DenoiserFacts:
     """What the sampler has to know about a network that denoises.
 
     Attributes:
-        inputs: P, places among them where there is a prior.
+        inputs: P.
         space: how scores become signals.
         mean: how its mean curve is made; None where it has none of its own.
         prior: the Gaussian that its denoising starts from; None where it has none.
@@ -94,7 +94,7 @@ class Denoiser(Protocol):
         """Encode windows.
 
         Args:
-            inputs: (W, L, P), without places.
+            inputs: (W, L, P).
             seconds: (L,) time of each step, from any origin.
             null: whether to encode the null video of guidance in place of each window.
         """

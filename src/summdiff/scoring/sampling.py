@@ -9,17 +9,17 @@ Shapes: N steps of the video, W windows of L steps, M samples.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from summdiff.errors import ModelError, UsageError
-from summdiff.features.relational import PLACES
 from summdiff.scoring.ddim import DDIM
 from summdiff.scoring.gaussian import ScorePosterior
 from summdiff.scoring.guidance import guide
+from summdiff.scoring.inputs import Condition
 from summdiff.scoring.model import Curves, Model, ModelConfig
 from summdiff.scoring.networks import Denoiser, Encoded
 from summdiff.scoring.schedule import ScheduleName
@@ -62,7 +62,7 @@ class SamplingConfig(ModelConfig):
 
 
 @dataclass(frozen=True, slots=True)
-class _Condition:
+class _Encoded:
     """A whole video as the denoiser is conditioned on it.
 
     Attributes:
@@ -72,7 +72,7 @@ class _Condition:
         mean: (N,) mean curve before anything is known; None where the network has none.
         scale: (N,) expected disagreement, with a prior.
         places: (N, E), with a prior.
-        known: (N,) known scores, NaN where none is; None where none is at all.
+        known: (N,) known scores, NaN where unknown; None if there are none.
     """
 
     windows: Windows
@@ -86,11 +86,17 @@ class _Condition:
 
 @dataclass(frozen=True, slots=True)
 class _Group:
-    """A few windows that are denoised together: which, their conditions, and their posteriors with a prior."""
+    """Windows that are denoised together.
+
+    Attributes:
+        rows: which windows.
+        conditional, unconditional: what `Denoiser.prepare` returned for the video and, with guidance, for no video.
+        posteriors: of each window, with a prior.
+    """
 
     rows: slice
-    seen: Any
-    unseen: Any | None
+    conditional: Any
+    unconditional: Any | None
     posteriors: list[ScorePosterior] | None
 
 
@@ -132,7 +138,7 @@ class SamplingModel(Model):
         Known scores take the place of what is predicted at their steps, at every denoising step, so the state there
         always is what they would be at that noise (replacement, as for inpainting: Lugmayr et al., CVPR 2022).
         """
-        cells, inputs = self.inputs_of(features, rate=rate, readout=readout)
+        cells, given = self.condition_of(features, rate=rate, readout=readout)
         if samples < 1:
             raise UsageError(f"The number of samples must be at least 1, got {samples}.")
         w = self.config.guidance_scale if guidance_scale is None else guidance_scale
@@ -141,16 +147,16 @@ class SamplingModel(Model):
         ddim = DDIM(num_train_timesteps=self.config.num_train_timesteps, schedule=self.config.schedule)
         ddim.set_timesteps(steps)
 
-        condition = self._condition(inputs, self.known_in_cells(known, cells), rate=cells.rate)
-        facts, windows = self.network.facts, condition.windows
-        has_own_mean = facts.mean is not None and w == 0 and (condition.known is None or facts.prior is not None)
+        video = self._encode(given, self.known_in_cells(known, cells), rate=cells.rate)
+        facts, windows = self.network.facts, video.windows
+        has_own_mean = facts.mean is not None and w == 0 and (video.known is None or facts.prior is not None)
         # Samples that mirror each other around the mean need only one of each pair to be denoised
         mirrored = has_own_mean and self.config.eta == 0
-        noise = paired_noise(len(inputs), samples=samples, seed=seed)[:, :: 2 if mirrored else 1]
-        groups = list(self._groups(condition, at_once=max(1, _BATCH // noise.shape[1]), guided=w > 0))
-        state = self._denoise(noise, ddim, condition, groups, w=w, seed=seed, on_progress=on_progress)
+        noise = paired_noise(len(given), samples=samples, seed=seed)[:, :: 2 if mirrored else 1]
+        groups = list(self._groups(video, at_once=max(1, _BATCH // noise.shape[1]), guided=w > 0))
+        state = self._denoise(noise, ddim, video, groups, w=w, seed=seed, on_progress=on_progress)
 
-        own = self._mean(condition, groups) if has_own_mean else None
+        own = self._mean(video, groups) if has_own_mean else None
         if mirrored and own is not None:
             pairs = np.stack([state, 2 * facts.space.to_signal(own)[:, None] - state], axis=2)
             state = pairs.reshape(len(pairs), -1)[:, :samples]
@@ -162,15 +168,13 @@ class SamplingModel(Model):
             spread = windows.blend(part.astype(np.float32) for part in deviations)
         return self._at_steps(cells, mean, spread, drawn, known)
 
-    def _condition(self, inputs: Array, known: Array | None, *, rate: float) -> _Condition:
-        """Encode a video (N, P), window by window, into one condition."""
+    def _encode(self, condition: Condition, known: Array | None, *, rate: float) -> _Encoded:
+        """Encode a video, window by window."""
         network, facts = self.network, self.network.facts
-        windows = Windows.over(len(inputs), size=self.config.window, overlap=self.config.window // 4)
+        windows = Windows.over(len(condition), size=self.config.window, overlap=self.config.window // 4)
         seconds = (np.arange(windows.size) / rate).astype(np.float32)
-        places = None
-        if facts.prior is not None:
-            inputs, places = inputs[:, :-PLACES], inputs[:, -PLACES:]
-        cut = windows.cut(inputs)
+        places = None if facts.prior is None else condition.places
+        cut = windows.cut(condition.inputs)
         parts = [network.encode(cut[i : i + _BATCH], seconds) for i in range(0, len(cut), _BATCH)]
         mean = scale = None
         if facts.mean is not None:
@@ -185,80 +189,63 @@ class SamplingModel(Model):
             mean = self.finite(facts.mean.finalize(windows.blend([raw]).T))
         if facts.prior is not None:
             scale = np.exp(windows.blend([_joined(parts, "log_scale")]))
-        return _Condition(windows, seconds, windows.blend([_joined(parts, "tokens")]), mean, scale, places, known)
+        return _Encoded(windows, seconds, windows.blend([_joined(parts, "tokens")]), mean, scale, places, known)
 
-    def _groups(self, condition: _Condition, *, at_once: int, guided: bool) -> Iterator[_Group]:
+    def _groups(self, video: _Encoded, *, at_once: int, guided: bool) -> Iterator[_Group]:
         """Prepare a few windows at a time, and with guidance the null video beside them."""
-        network, windows, seconds = self.network, condition.windows, condition.seconds
-        null_tokens = None
+        windows = video.windows
+        null = null_tokens = None
         if guided:
-            width = network.facts.inputs - (PLACES if network.facts.prior is not None else 0)
-            null_tokens = network.encode(
-                np.zeros((1, windows.size, width), dtype=np.float32), seconds, null=True
-            ).tokens
+            null, nothing = _without_video(video), np.zeros((1, windows.size, self.network.facts.inputs), np.float32)
+            null_tokens = self.network.encode(nothing, video.seconds, null=True).tokens  # (1, L, C)
         for first in range(0, len(windows.starts), at_once):
             parts = [slice(start, start + windows.size) for start in windows.starts[first : first + at_once]]
-            posteriors = self._posteriors(condition, parts)
-            seen = network.prepare(
-                np.stack([condition.tokens[part] for part in parts]),
-                seconds,
-                mean=self._window_means(condition.mean, parts, posteriors),
-                posteriors=posteriors,
-            )
-            unseen = None
-            if null_tokens is not None:
-                flat = None if condition.mean is None else np.full_like(condition.mean, 0.5)
-                null = _Condition(
-                    windows,
-                    seconds,
-                    condition.tokens,
-                    flat,
-                    None if condition.scale is None else np.ones_like(condition.scale),
-                    None if condition.places is None else np.zeros_like(condition.places),
-                    condition.known,
-                )
-                of_null = self._posteriors(null, parts)
-                unseen = network.prepare(
-                    np.ascontiguousarray(np.broadcast_to(null_tokens, (len(parts), *null_tokens.shape[1:]))),
-                    seconds,
-                    mean=self._window_means(flat, parts, of_null),
-                    posteriors=of_null,
-                )
-            yield _Group(slice(first, first + at_once), seen, unseen, posteriors)
+            tokens = np.stack([video.tokens[part] for part in parts])
+            conditional, posteriors = self._prepare(video, tokens, parts)
+            unconditional = None
+            if null is not None and null_tokens is not None:
+                unconditional, _ = self._prepare(null, null_tokens.repeat(len(parts), axis=0), parts)
+            yield _Group(slice(first, first + at_once), conditional, unconditional, posteriors)
 
-    def _posteriors(self, condition: _Condition, parts: list[slice]) -> list[ScorePosterior] | None:
+    def _prepare(self, video: _Encoded, tokens: Array, parts: list[slice]) -> tuple[Any, list[ScorePosterior] | None]:
+        """Return what the network prepares of windows with tokens (W, L, C), and their posteriors with a prior."""
+        posteriors = self._posteriors(video, parts)
+        mean = self._window_means(video.mean, parts, posteriors)
+        return self.network.prepare(tokens, video.seconds, mean=mean, posteriors=posteriors), posteriors
+
+    def _posteriors(self, video: _Encoded, parts: list[slice]) -> list[ScorePosterior] | None:
         """Return the Gaussian over each window's curve, given the known scores in it; None without a prior."""
         prior = self.network.facts.prior
-        if prior is None or condition.mean is None or condition.places is None or condition.scale is None:
+        if prior is None or video.mean is None or video.places is None or video.scale is None:
             return None
         found = []
         for part in parts:
-            covariance = prior.covariance(condition.places[part], condition.seconds, condition.scale[part])
-            known = None if condition.known is None else condition.known[part]
-            found.append(ScorePosterior.of(condition.mean[part], covariance, known))
+            covariance = prior.covariance(video.places[part], video.seconds, video.scale[part])
+            known = None if video.known is None else video.known[part]
+            found.append(ScorePosterior.of(video.mean[part], covariance, known))
         return found
 
     def _window_means(
         self, mean: Array | None, parts: list[slice], posteriors: list[ScorePosterior] | None
     ) -> Array | None:
-        """Return (W, L) means: the posteriors', or the mean curve as it is."""
+        """Return means (W, L): the posteriors', or the mean curve as it is."""
         if posteriors is not None:
             return np.stack([posterior.mean for posterior in posteriors]).astype(np.float32)
         return None if mean is None else np.stack([mean[part] for part in parts])
 
-    def _mean(self, condition: _Condition, groups: list[_Group]) -> Array:
-        """Return the network's own mean curve (N,), given what is known if it has a prior."""
+    def _mean(self, video: _Encoded, groups: list[_Group]) -> Array:
+        """Return the network's own mean curve (N,), given known scores if it has a prior."""
         if self.network.facts.prior is None:
-            assert condition.mean is not None  # noqa: S101 (the facts say that there is one)
-            return condition.mean
+            assert video.mean is not None  # noqa: S101 (the facts say that there is one)
+            return video.mean
         means = (np.stack([each.mean for each in group.posteriors or ()]) for group in groups)
-        return condition.windows.blend(part.astype(np.float32) for part in means)
+        return video.windows.blend(part.astype(np.float32) for part in means)
 
     def _denoise(
         self,
         noise: Array,
         ddim: DDIM,
-        condition: _Condition,
+        video: _Encoded,
         groups: list[_Group],
         *,
         w: float,
@@ -266,8 +253,8 @@ class SamplingModel(Model):
         on_progress: Callable[[float], None] | None,
     ) -> Array:
         """Return the clean signals (N, M) that noise (N, M) is denoised to."""
-        windows, space = condition.windows, self.network.facts.space
-        there = None if condition.known is None else ~np.isnan(condition.known)
+        windows, space = video.windows, self.network.facts.space
+        there = None if video.known is None else ~np.isnan(video.known)
         state, eta_noise = noise, np.random.default_rng([seed, 1])
         for done, t in enumerate(ddim.timesteps, start=1):
             signal = float(ddim.alphas_cumprod[t]) ** 0.5
@@ -277,8 +264,8 @@ class SamplingModel(Model):
                 self._clean(noisy[group.rows], t, signal, group, w=steered).transpose(0, 2, 1) for group in groups
             )
             self.finite(clean)
-            if there is not None and condition.known is not None:
-                clean[there] = space.to_signal(condition.known[there])[:, None]
+            if there is not None and video.known is not None:
+                clean[there] = space.to_signal(video.known[there])[:, None]
             state = ddim.step(clean, t, state, eta=self.config.eta, generator=eta_noise)
             if on_progress is not None:
                 on_progress(done / len(ddim.timesteps))
@@ -286,10 +273,10 @@ class SamplingModel(Model):
 
     def _clean(self, noisy: Array, t: int, signal: float, group: _Group, *, w: float) -> Array:
         """Return clean signals (W, M, L) of noisy ones, guided where there is a null video."""
-        clean = self._predicted(noisy, t, signal, group.seen)
-        if group.unseen is not None:
+        clean = self._predicted(noisy, t, signal, group.conditional)
+        if group.unconditional is not None:
             if w > 0:
-                clean = guide(clean, self._predicted(noisy, t, signal, group.unseen), w)
+                clean = guide(clean, self._predicted(noisy, t, signal, group.unconditional), w)
             clean = self.network.facts.space.bounded(clean)
         return clean
 
@@ -316,6 +303,16 @@ def paired_noise(steps: int, *, samples: int, seed: int) -> Array:
     generator = np.random.default_rng(seed)
     drawn = [generator.standard_normal(steps, dtype=np.float32) for _ in range((samples + 1) // 2)]
     return np.stack([sign * noise for noise in drawn for sign in (1, -1)][:samples], axis=1)
+
+
+def _without_video(video: _Encoded) -> _Encoded:
+    """Return what guidance guides away from: a flat mean curve, and steps that are all alike."""
+    return replace(
+        video,
+        mean=None if video.mean is None else np.full_like(video.mean, 0.5),
+        scale=None if video.scale is None else np.ones_like(video.scale),
+        places=None if video.places is None else np.zeros_like(video.places),
+    )
 
 
 def _joined(parts: list[Encoded], name: str) -> Array:

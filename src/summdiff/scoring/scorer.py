@@ -42,8 +42,9 @@ class ScoringModel(Model):
         on_progress: Callable[[float], None] | None = None,
     ) -> Curves:
         """Return the one curve of a video; see `Model.score`."""
-        cells, inputs = self.inputs_of(features, rate=rate, readout=readout)
+        cells, condition = self.condition_of(features, rate=rate, readout=readout)
         self.known_in_cells(known, cells)
+        inputs = condition.inputs
         windows = Windows.over(len(inputs), size=self.config.window, overlap=self.config.window // 4)
         find = self._by_segments if readout == "segments" else self.network.score
         scores = self.finite(windows.blend(find(part)[None] for part in windows.cut(inputs)))

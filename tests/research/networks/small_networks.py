@@ -5,12 +5,10 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from summdiff.features.relational import PLACES
-from summdiff.research.networks.registry import ARCHITECTURES
-from summdiff.research.networks.summdiff import NetworkConfig, SummDiff
-from summdiff.research.networks.summdiff.relational import Relational, RelationalConfig
-from summdiff.research.networks.summdiff.relational_fit import Annotated, fit_relational
-from summdiff.scoring.inputs import condition_inputs
+from summdiff.research.networks.registry import architectures
+from summdiff.research.networks.relational import Relational, RelationalConfig
+from summdiff.research.networks.relational_fit import AnnotatedView, fit_relational
+from summdiff.scoring.inputs import condition_of
 
 INPUTS = 6
 # Each as the papers mean it
@@ -40,29 +38,33 @@ SCORERS = {
         {"width": 16, "hidden": 16, "layers": 2, "heads": 2, "feed_forward": 16, "input_dropout": 0.0, "dropout": 0.0},
     ),
 }
+DENOISERS = ("summdiff", "release", "joint")  # beside the relational network, which needs fitting
 SMALL = {"width": 16, "heads": 2, "feed_forward": 32}
-MEAN = {"mean_head": True, "linear_share": 0.5, "squash": False, "encoder_kernel": 3}
+MEAN = {"mean_curve": True, "linear_share": 0.5}
 
 
 def scorer(name, **options):
     """A scorer with random weights."""
     architecture, sizes = SCORERS[name]
-    kind = ARCHITECTURES[architecture]
+    one = architectures()[architecture]
     torch.manual_seed(0)
-    return kind.network(kind.config(inputs=INPUTS, **sizes, **options))
+    return one.network(one.config(inputs=INPUTS, **sizes, **options))
 
 
-def denoiser(preset="joint", *, inputs=INPUTS, **changes):
-    """A SummDiff with random weights."""
+def denoiser(name="joint", *, inputs=INPUTS, **changes):
+    """A denoiser with random weights."""
+    one = architectures()[name]
     torch.manual_seed(0)
-    return SummDiff(NetworkConfig.preset(preset, inputs=inputs, **{**SMALL, **changes}))
+    return one.network(one.config(inputs=inputs, **{**SMALL, **changes}))
 
 
 def relational(videos=8, **changes):
     """A relational SummDiff, fitted to a few videos but not trained."""
     views = annotated(videos)
     torch.manual_seed(0)
-    config = RelationalConfig(inputs=views[0].inputs.shape[1], **{**SMALL, "n_bins": 20, "dropout": 0.0, **changes})
+    config = RelationalConfig(
+        inputs=views[0].descriptors.shape[1], **{**SMALL, "n_bins": 20, "dropout": 0.0, **changes}
+    )
     network = Relational(config)
     fit_relational(network, views)
     return network.eval()
@@ -102,11 +104,11 @@ def annotated(videos=8):
     found = []
     for seed in range(videos):
         x = features(50 + seed, seed)
-        inputs = condition_inputs(x, rate=0.5, conditioning="kinship")
-        found.append(Annotated(seed, inputs, people(x, seed), 2.0 * np.arange(len(x))))
+        condition = condition_of(x, rate=0.5, conditioning="gaussian_prior")
+        found.append(AnnotatedView(seed, condition, people(x, seed), 2.0 * np.arange(len(x))))
     return found
 
 
 def descriptors(view):
     """Relational descriptors (N, P) of a view, without places, as float32."""
-    return view.inputs[:, :-PLACES].astype(np.float32)
+    return view.condition.inputs.astype(np.float32)

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from summdiff.errors import ModelError
-from summdiff.research.networks.attention import Attention, start_xavier
+from summdiff.research.networks._attention import Attention, init_xavier, rotary_positions, rotate
 
 LENGTHS = (7, 1, 4)
 MASK = torch.arange(7) < torch.tensor(LENGTHS)[:, None]
@@ -37,13 +37,13 @@ def test_torchs_own_attention_agrees(heads, energies):
     assert torch.allclose(ours(x, MASK, added)[MASK], expected[MASK], atol=1e-5)
 
 
-def by_definition(module, x, energies, *, transposed):
+def by_definition(module, x, energies, *, scale, transposed):
     """One head of one video (N, C), written as sums over single steps."""
     q, k, v = (of(x) for of in (module.query, module.key, module.value))
     steps = range(len(x))
     rows = []
     for i in steps:
-        exps = [math.exp(float(q[i] @ k[j]) * module.scale + float(energies[i, j])) for j in steps]
+        exps = [math.exp(float(q[i] @ k[j]) * scale + float(energies[i, j])) for j in steps]
         rows.append([e / sum(exps) for e in exps])
     out = [sum((rows[i][j] if transposed else rows[j][i]) * v[i] for i in steps) for j in steps]
     return torch.stack([module.out(row) for row in out])
@@ -55,12 +55,13 @@ def by_definition(module, x, energies, *, transposed):
 def test_what_each_step_gathers_is_as_defined(transposed, scale):
     """Transposed, weights of a row still sum to 1, but those that a step gathers by do not."""
     module = attention(inner=6, scale=scale, transposed=transposed)
-    assert module.scale == (scale or pytest.approx(6**-0.5))
     energies = torch.randn(7, 7, generator=torch.Generator().manual_seed(2))
     x = videos()
     found = module(x, MASK, energies)
     for video, length, got in zip(x, LENGTHS, found, strict=True):
-        expected = by_definition(module, video[:length], energies[:length, :length], transposed=transposed)
+        expected = by_definition(
+            module, video[:length], energies[:length, :length], scale=scale or 6**-0.5, transposed=transposed
+        )
         assert torch.allclose(got[:length], expected, atol=1e-5)
 
 
@@ -115,7 +116,7 @@ def test_weights_drop_out_in_training_only(transposed):
 
 
 def test_heads_must_share_the_width():
-    with pytest.raises(ModelError, match="width of 12 cannot be shared by 5"):
+    with pytest.raises(ModelError, match="`heads` must divide the attention's width 12, got 5"):
         Attention(12, heads=5)
 
 
@@ -126,7 +127,7 @@ def test_xavier_start(per_head, norms):
     """A uniform distribution's bound is gain sqrt(6 / (fan in + fan out))."""
     torch.manual_seed(0)
     network = nn.Sequential(Attention(64, heads=8, inner=256, out_bias=True), nn.LayerNorm(64), nn.Linear(64, 32))
-    start_xavier(network, per_head=per_head, norms=norms)
+    init_xavier(network, per_head=per_head, norms=norms)
     attention, norm, linear = network
 
     def bound(into, out):
@@ -140,3 +141,31 @@ def test_xavier_start(per_head, norms):
     assert (linear.bias == 0.1).all()
     assert (norm.weight == 1).all()
     assert (norm.bias == (0.1 if norms else 0)).all()
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("with_memory", [False, True])
+def test_samples_of_a_video_attend_as_they_would_alone(with_memory):
+    module, x = attention(heads=2), torch.randn(3, 4, 7, 12, generator=torch.Generator().manual_seed(1))
+    rope = rotary_positions(torch.arange(7.0)[None], 6)
+    memory = module.project_memory(videos(), rope=rope) if with_memory else None
+    together = module(x, MASK, rope=rope, memory=memory)
+    for sample in range(4):
+        alone = module(x[:, sample : sample + 1], MASK, rope=rope, memory=memory)
+        assert torch.allclose(together[:, sample], alone[:, 0], atol=1e-5)
+    if not with_memory:
+        assert torch.allclose(module(x)[:, 0], module(x[:, 0]), atol=1e-5)
+
+
+def test_rotation_keeps_lengths_and_depends_on_differences_of_time():
+    generator = torch.Generator().manual_seed(2)
+    q, k = torch.randn(1, 1, 1, 1, 8, generator=generator), torch.randn(1, 1, 1, 1, 8, generator=generator)
+
+    def product(t_q, t_k):
+        a, b = (rotate(x, rotary_positions(torch.tensor([[t]]), 8)) for x, t in ((q, t_q), (k, t_k)))
+        return float((a * b).sum())
+
+    assert product(5.0, 2.0) == pytest.approx(product(105.0, 102.0), abs=1e-4)
+    assert product(5.0, 2.0) != pytest.approx(product(5.0, 3.0), abs=1e-3)
+    turned = rotate(q, rotary_positions(torch.tensor([[17.0]]), 8))
+    assert float(turned.norm()) == pytest.approx(float(q.norm()), abs=1e-5)

@@ -6,8 +6,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from summdiff.research.networks.a2summ import PLACES, A2Summ, A2SummConfig
-from summdiff.research.networks.attention import position_table
+from summdiff.research.networks._attention import position_table
+from summdiff.research.networks.a2summ import _POSITIONS, A2Summ, A2SummConfig
 from summdiff.research.networks.dsnet import DSNet, DSNetConfig
 from summdiff.research.networks.pgl_sum import PGLSum, PGLSumConfig
 from summdiff.research.networks.sl_module import SLModule, SLModuleConfig
@@ -152,5 +152,5 @@ def test_a2summ_applies_one_layer_twice():
 @torch.inference_mode()
 def test_a2summ_goes_beyond_its_table_of_positions():
     made = network(A2Summ, A2SummConfig(inputs=6, width=8, heads=2, layers=1, hidden=8, feed_forward=8))
-    x, mask = seen(PLACES + 3)
+    x, mask = seen(_POSITIONS + 3)
     assert made.predict(x, mask).isfinite().all()

@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 import torch
 from scipy.stats import spearmanr
-from small_networks import INPUTS, SCORERS
+from small_networks import DENOISERS, INPUTS, SCORERS
 from small_networks import scorer as made
 
 from summdiff.errors import ModelError
-from summdiff.research.networks import detection
+from summdiff.research.networks import _segments
 from summdiff.research.networks.base import Detector
 from summdiff.research.networks.folder import load_network, write_model
 from summdiff.research.networks.inference import in_torch, module_of
-from summdiff.research.networks.registry import ARCHITECTURES
+from summdiff.research.networks.registry import architectures
 from summdiff.scoring import load_model
 from summdiff.scoring.detection import curve_of, suppress
 from summdiff.scoring.model import ModelConfig
@@ -42,8 +42,8 @@ def wanted(network):
 
 
 def test_all_are_here():
-    assert {architecture for architecture, _ in SCORERS.values()} == set(ARCHITECTURES) - {
-        "summdiff",
+    assert {architecture for architecture, _ in SCORERS.values()} == set(architectures()) - {
+        *DENOISERS,
         "relational",
         "ridge",
     }
@@ -120,11 +120,11 @@ def assert_it_fits(name, network, features, targets, mask, losses):
         return
     if name.endswith("anchor_based"):
         # Anchors that overlap a segment by 0.3 to 0.6 are never trained, so what is left of all boxes is no measure
-        around = detection.anchors(40, network.head.widths, device=features.device).flatten(0, 1)
-        segments = detection.segments_of(targets[0]).float()
-        positive, which, negative = detection.match(around, segments, seed=0)
+        around = _segments.anchors(40, network.head.widths, device=features.device).flatten(0, 1)
+        segments = _segments.segments_of(targets[0]).float()
+        positive, which, negative = _segments.match(around, segments, seed=0)
         boxes, scores = (part[0] for part in network.head.boxes(network.encode(features, mask), mask))
-        overlaps = detection.overlap(boxes[positive], segments)
+        overlaps = _segments.overlap(boxes[positive], segments)
         assert overlaps[torch.arange(len(which)), which].min() > 0.8
         assert scores[positive].min() > 0.9
         assert scores[negative].mean() < 0.2
@@ -198,13 +198,13 @@ def test_sizes_that_make_no_network_are_refused(name):
     for wrong in ({"width": 0}, {"inputs": 0}):
         architecture, sizes = SCORERS[name]
         with pytest.raises(ModelError):
-            ARCHITECTURES[architecture].config(**{"inputs": INPUTS, **sizes, **wrong})
-    if "variant" in ARCHITECTURES[SCORERS[name][0]].config.__dataclass_fields__:
-        with pytest.raises(ModelError, match="published or corrected"):
+            architectures()[architecture].config(**{"inputs": INPUTS, **sizes, **wrong})
+    if "variant" in architectures()[SCORERS[name][0]].config.__dataclass_fields__:
+        with pytest.raises(ModelError, match="`variant` must be published or corrected"):
             made(name, variant="original")
     if "head" in SCORERS[name][1]:
-        with pytest.raises(ModelError, match="anchor_based or anchor_free"):
-            ARCHITECTURES[SCORERS[name][0]].config(inputs=INPUTS, head="both")
+        with pytest.raises(ModelError, match="`head` must be anchor_based or anchor_free"):
+            architectures()[SCORERS[name][0]].config(inputs=INPUTS, head="both")
 
 
 # The published sizes, as counted in the public code
@@ -225,7 +225,7 @@ COUNTS = [
 @pytest.mark.parametrize(("name", "options", "count"), COUNTS)
 @pytest.mark.parametrize("variant", ["corrected", "published"])
 def test_parameter_counts(name, options, count, variant):
-    kind = ARCHITECTURES[name]
+    kind = architectures()[name]
     if name != "a2summ":
         options = options | {"variant": variant}
     with torch.device("meta"):

@@ -4,27 +4,25 @@ processor is seen on torch's "meta" device, which has shapes but no numbers, and
 import numpy as np
 import pytest
 import torch
-from small_networks import denoiser, relational, scorer
+from small_networks import DENOISERS, denoiser, relational, scorer
 
 from summdiff.errors import UsageError
 from summdiff.research.networks.folder import load_in_torch, load_network
 from summdiff.research.networks.inference import TorchDenoiser, TorchScorer, in_torch, module_of
-from summdiff.research.networks.registry import ARCHITECTURES
-from summdiff.research.networks.summdiff import PRESETS
-from summdiff.research.networks.summdiff.denoising import Denoising
+from summdiff.research.networks.registry import architecture_of, architectures
 from summdiff.research.training.recipe_files import read_recipe
 from summdiff.scoring import model_folder
 from summdiff.scoring.sampling import SamplingConfig, SamplingModel
 
 
-def network(preset, **changes):
-    return denoiser(preset, inputs=24, **changes)
+def network(name, **changes):
+    return denoiser(name, inputs=24, **changes)
 
 
-@pytest.mark.parametrize("preset", PRESETS)
-@pytest.mark.parametrize("changes", [{}, {"mean_head": True, "squash": False, "score_space": "linear"}])
-def test_training_leaves_nothing_on_the_processor(preset, changes):
-    learner = Denoising(network(preset, **changes), curves=2).to("meta")
+@pytest.mark.parametrize(("name", "changes"), [*((name, {}) for name in DENOISERS), ("joint", {"mean_curve": True})])
+def test_training_leaves_nothing_on_the_processor(name, changes):
+    one = network(name, **changes)
+    learner = architecture_of(one).objective(one, curves=2).to("meta")
     shapes = {"inputs": (3, 20, 24), "targets": (3, 4, 20), "seconds": (3, 20), "mask": (3, 20)}
     given = {name: torch.ones(shape, device="meta") for name, shape in shapes.items()}
     loss = learner(**given | {"mask": given["mask"].bool()}, seeds=torch.arange(3))
@@ -32,10 +30,9 @@ def test_training_leaves_nothing_on_the_processor(preset, changes):
     loss.mean().backward()
 
 
-@pytest.mark.parametrize("preset", PRESETS)
-@pytest.mark.parametrize("changes", [{}, {"mean_head": True, "squash": False, "score_space": "linear"}])
-def test_sampling_leaves_nothing_on_the_processor(preset, changes):
-    network_ = network(preset, **changes).to("meta")
+@pytest.mark.parametrize(("name", "changes"), [*((name, {}) for name in DENOISERS), ("joint", {"mean_curve": True})])
+def test_sampling_leaves_nothing_on_the_processor(name, changes):
+    network_ = network(name, **changes).to("meta")
     seconds = torch.arange(20, device="meta") / 2
     mean = torch.ones(2, 20, device="meta") if changes else None
     for dropped in (None, torch.ones(2, dtype=torch.bool, device="meta")):
@@ -49,7 +46,7 @@ def test_sampling_leaves_nothing_on_the_processor(preset, changes):
 def test_the_shipped_network_leaves_nothing_on_the_processor():
     network_ = load_network(model_folder("default")).to("meta")
     seconds = torch.arange(20, device="meta") / 2
-    encoded = network_.encode(torch.ones(2, 20, network_.encoder_inputs, device="meta"), seconds)
+    encoded = network_.encode(torch.ones(2, 20, network_.config.inputs, device="meta"), seconds)
     assert {encoded.tokens.device.type, encoded.curves.device.type, encoded.log_scale.device.type} == {"meta"}
     beside = {"mean": (2, 20), "directions": (2, 20, 20), "variances": (2, 20)}
     given = {name: torch.ones(shape, device="meta") for name, shape in beside.items()}
@@ -66,7 +63,7 @@ def test_a_baseline_learns_in_half_precision_too(name):
     """Nearly the same, by autocast on the processor."""
     section = read_recipe(f"{name}_tvsum").network
     torch.manual_seed(0)
-    one = ARCHITECTURES[section.model].network(section.config(inputs=24, relations=0)).eval()
+    one = architectures()[section.model].network(section.config(inputs=24)).eval()
     features, mask = torch.randn(2, 20, 24), torch.ones(2, 20, dtype=torch.bool)
     targets = torch.zeros(2, 20)
     targets[:, 5:9] = 1

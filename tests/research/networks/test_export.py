@@ -7,7 +7,6 @@ import pytest
 import torch
 from small_networks import INPUTS, MEAN, SCORERS, awake, denoiser, features, relational, scorer
 
-from summdiff.features.relational import PLACES
 from summdiff.research.networks.export import export_graphs
 from summdiff.research.networks.folder import LARGEST_DIFFERENCE, beside_graphs
 from summdiff.research.networks.inference import in_torch
@@ -18,16 +17,17 @@ from summdiff.scoring.sampling import SamplingConfig, SamplingModel
 from summdiff.scoring.scorer import ScoringModel
 
 DENOISERS = {
-    "paper": lambda: denoiser("paper"),
+    "summdiff": lambda: denoiser("summdiff"),
+    "summdiff, rotary": lambda: denoiser("summdiff", position="rotary"),
     "release": lambda: denoiser("release"),
     "joint": denoiser,
-    "joint, around a mean": lambda: denoiser(**MEAN),
-    "joint, mean head alone": lambda: denoiser(mean_head=True, squash=False),
-    "joint, components": lambda: denoiser(relations=2, power=0.5, components=3, **MEAN),
+    "release, as for TVSum": lambda: denoiser("release", own_step=True, cross_attention=False, kernel=3),
+    "joint with a mean curve": lambda: denoiser(**MEAN),
+    "joint with a mean curve of the head": lambda: denoiser(mean_curve=True),
     "joint, without cross-attention": lambda: denoiser(cross_attention=False),
-    "joint, neither own step nor memory": lambda: denoiser(cross_attention=False, aligned=False, **MEAN),
+    "release, neither own step nor memory": lambda: denoiser("release", cross_attention=False),
     "relational": relational,
-    "relational, without correction": lambda: relational(corrects=False),
+    "relational, Gaussian only": lambda: relational(gaussian_only=True),
 }
 VARIANTS = ("published", "corrected")
 SCORED = {
@@ -40,7 +40,7 @@ SCORED |= {
     "a2summ": lambda: scorer("a2summ"),
     "a2summ, own layers": lambda: scorer("a2summ", shared_layers=False),
     "mlp": lambda: scorer("mlp"),
-    "ridge": lambda: Ridge(RidgeConfig(inputs=INPUTS, relations=2, power=0.5)),
+    "ridge": lambda: Ridge(RidgeConfig(inputs=INPUTS)),
 }
 STEPS = [1, 2, 13, 257, *(pytest.param(n, marks=pytest.mark.slow) for n in (600, 3600))]
 
@@ -49,7 +49,7 @@ STEPS = [1, 2, 13, 257, *(pytest.param(n, marks=pytest.mark.slow) for n in (600,
 def sampling(request):
     """A model around torch, and its graphs."""
     network = awake(DENOISERS[request.param]())
-    conditioning = "kinship" if request.param.startswith("relational") else "features"
+    conditioning = "gaussian_prior" if request.param.startswith("relational") else "features"
     model = SamplingModel(SamplingConfig(id=request.param, conditioning=conditioning), in_torch(network))
     return model, export_graphs(network)
 
@@ -63,7 +63,7 @@ def scoring(request):
 
 
 def seen(model, n):
-    if model.conditioning == "kinship":
+    if model.conditioning == "gaussian_prior":
         return features(n)
     return np.random.default_rng(n).standard_normal((n, INPUTS), dtype=np.float32)
 
@@ -150,9 +150,3 @@ def test_export_leaves_the_network_as_it_was():
     assert network.training
     assert all(weight.requires_grad for weight in network.parameters())
     assert all(torch.equal(weight, before[name]) for name, weight in network.state_dict().items())
-
-
-def test_places_are_no_input_of_the_encoder():
-    """Of a relational network: they enter through the posterior alone."""
-    network = relational(videos=3)
-    assert network.encoder_inputs == network.config.inputs - PLACES

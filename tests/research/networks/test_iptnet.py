@@ -107,5 +107,5 @@ def test_published_attention_takes_padding_for_steps():
 
 
 def test_a_negative_weight_is_refused():
-    with pytest.raises(ModelError, match="consistency=-1"):
+    with pytest.raises(ModelError, match="`consistency` must be at least 0, got -1"):
         IPTNetConfig(inputs=6, consistency=-1)

@@ -16,12 +16,12 @@ def video(data_file):
 def test_the_first_copy_is_the_video(video, recipe_file):
     recipe = read_recipe(recipe_file, ["augmentation.views=6"])
     made = [augmented(video, recipe, number, np.random.default_rng(number)) for number in range(6)]
-    assert np.array_equal(made[0].inputs, describe(video.features, rate=video.rate))
+    assert np.array_equal(made[0].condition.inputs, describe(video.features, rate=video.rate))
     assert np.array_equal(made[0].targets, ranks(video.user_scores))
-    assert any(not np.array_equal(copy.inputs, made[0].inputs) for copy in made[1:])
+    assert any(not np.array_equal(copy.condition.inputs, made[0].condition.inputs) for copy in made[1:])
     for each in made:
-        assert each.targets.shape == (5, len(each.inputs))
-        assert np.isfinite(each.inputs).all()
+        assert each.targets.shape == (5, len(each.condition))
+        assert np.isfinite(each.condition.inputs).all()
 
 
 def test_copies_in_named_spaces_follow_the_random_ones(video, recipe_file):
@@ -29,8 +29,10 @@ def test_copies_in_named_spaces_follow_the_random_ones(video, recipe_file):
     assert recipe.augmentation.count == 4
     x = video.features
     unit, roots = (augmented(video, recipe, number, np.random.default_rng(0)) for number in (2, 3))
-    assert np.allclose(unit.inputs, describe(x / np.linalg.norm(x, axis=1, keepdims=True), rate=video.rate), atol=1e-5)
-    assert np.allclose(roots.inputs, describe(np.sign(x) * np.sqrt(np.abs(x)), rate=video.rate), atol=1e-5)
+    assert np.allclose(
+        unit.condition.inputs, describe(x / np.linalg.norm(x, axis=1, keepdims=True), rate=video.rate), atol=1e-5
+    )
+    assert np.allclose(roots.condition.inputs, describe(np.sign(x) * np.sqrt(np.abs(x)), rate=video.rate), atol=1e-5)
     assert np.array_equal(unit.targets, ranks(video.user_scores))
 
 

@@ -6,13 +6,16 @@ from hypothesis import strategies as st
 
 from summdiff.errors import UsageError
 from summdiff.research.training.batches import Example, collate, length_buckets
+from summdiff.scoring.inputs import Condition
 
 
 def test_pads_and_masks():
     rng = np.random.default_rng(0)
     examples = [
         Example(
-            inputs=rng.normal(size=(n, 3)).astype(np.float32), targets=rng.random((2, n)).astype(np.float32), rate=rate
+            condition=Condition(features=rng.normal(size=(n, 3)).astype(np.float32)),
+            targets=rng.random((2, n)).astype(np.float32),
+            rate=rate,
         )
         for n, rate in ((5, 0.5), (1, 1.0), (4, 4.0))
     ]
@@ -22,8 +25,8 @@ def test_pads_and_masks():
     assert batch.mask.sum(dim=1).tolist() == [5, 1, 4]
     assert batch.seconds[:, 2].tolist() == [4.0, 2.0, 0.5]
     for i, example in enumerate(examples):
-        n = len(example.inputs)
-        assert np.array_equal(batch.inputs[i, :n].numpy(), example.inputs)
+        n = len(example.condition)
+        assert np.array_equal(batch.inputs[i, :n].numpy(), example.condition.inputs)
         assert np.array_equal(batch.targets[i, :, :n].numpy(), example.targets)
         assert not batch.inputs[i, n:].any()
         assert not batch.mask[i, n:].any()
@@ -32,7 +35,7 @@ def test_pads_and_masks():
 
 def test_half_precision_becomes_single():
     inputs = np.random.default_rng(0).normal(size=(5, 3)).astype(np.float16)
-    batch = collate([Example(inputs=inputs, targets=np.zeros((1, 5), np.float32), rate=1.0)])
+    batch = collate([Example(condition=Condition(features=inputs), targets=np.zeros((1, 5), np.float32), rate=1.0)])
     assert batch.inputs.dtype == torch.float32
     assert np.array_equal(batch.inputs[0].numpy(), inputs.astype(np.float32))
 

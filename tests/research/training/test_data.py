@@ -34,10 +34,10 @@ def test_an_item_depends_on_seed_epoch_and_number_only(all_train, recipe_file):
     first, second = Examples(all_train, recipe), Examples(all_train, recipe)
     _ = [second[epoch, index] for epoch in range(3) for index in range(10)]
     item, again, later = first[1, 4], second[1, 4], first[2, 4]
-    assert np.array_equal(item.inputs, again.inputs)
+    assert np.array_equal(item.condition.inputs, again.condition.inputs)
     assert np.array_equal(item.targets, again.targets)
     assert item.seed == again.seed != later.seed
-    assert item.inputs.shape[0] == 16
+    assert len(item.condition) == 16
     assert item.targets.shape == (8, 16)
     other = Examples(all_train, recipe.model_copy(update={"seed": 9}))[1, 4]
     assert item.seed != other.seed
@@ -143,7 +143,9 @@ def test_a_batch_is_read_in_the_order_of_the_file(synthetic, monkeypatch):
     together = examples.__getitems__(batch)
     asked = [videos.split.train[index] for _, index in batch]
     assert read == sorted(asked, key=videos.data.names.index) != asked
-    assert all(np.array_equal(a.inputs, b.inputs) for a, b in zip(one_by_one, together, strict=True))
+    assert all(
+        np.array_equal(a.condition.inputs, b.condition.inputs) for a, b in zip(one_by_one, together, strict=True)
+    )
     read.clear()
     next(Batches(examples, recipe).of(0))
     assert read == sorted(asked, key=videos.data.names.index)
@@ -170,10 +172,10 @@ def test_what_is_known_of_the_data(synthetic):
     plain = recipe.augmentation.model_copy(update={"views": 1})
     examples = Examples(videos, recipe.model_copy(update={"augmentation": plain}))
     assert examples.look() == {"inputs": 8, "step_seconds": 1.0}
-    for (inputs, curve), name in zip(examples.inputs_and_means(), videos.split.train, strict=True):
-        assert np.array_equal(inputs, videos.data[name].need_features())
-        assert len(curve) == len(inputs)
-    every = np.concatenate([inputs for inputs, _ in examples.inputs_and_means()]).astype(np.float64)
+    for (condition, curve), name in zip(examples.conditions_and_means(), videos.split.train, strict=True):
+        assert np.array_equal(condition.inputs, videos.data[name].need_features())
+        assert len(curve) == len(condition)
+    every = np.concatenate([condition.inputs for condition, _ in examples.conditions_and_means()]).astype(np.float64)
     with_units = TrainingState(recipe, examples, launch(recipe)).network
     assert np.allclose(with_units.input_mean, every.mean(axis=0), atol=1e-5)
     assert np.allclose(with_units.input_std, every.std(axis=0), atol=1e-5)

@@ -39,9 +39,9 @@ def rows(folder):
     return list(csv.DictReader((folder / "log.csv").read_text().splitlines()))
 
 
-@pytest.mark.parametrize("preset", ["joint", "release"])
-def test_two_processes_have_the_loss_curve_of_one(recipe_file, tmp_path, preset):
-    network = f"network={{preset: {preset}, width: 16, heads: 2, feed_forward: 32, dropout: 0, input_dropout: 0}}"
+@pytest.mark.parametrize("name", ["joint", "release"])
+def test_two_processes_have_the_loss_curve_of_one(recipe_file, tmp_path, name):
+    network = f"network={{model: {name}, width: 16, heads: 2, feed_forward: 32, dropout: 0, input_dropout: 0}}"
     two = start(recipe_file, network, f"output={tmp_path / 'two'}", "strategy=ddp", "devices=2")
     alone(recipe_file, network, f"output={tmp_path / 'one'}")
     assert finish(two) == f"{tmp_path / 'two'}\n"  # said once

@@ -107,7 +107,7 @@ def kill_often(processes, recipe_file, folder, times, seconds):
 def test_a_relational_run_goes_on_with_the_curves_it_had_foreseen(processes, recipe_file, tmp_path):
     """It learns around mean curves that are foreseen anew from the stored weights; the result is the same."""
     relational = [
-        *(*OFTEN, "epochs=4", "conditioning=kinship", "targets.panel=1", "diffusion.p_uncond=0"),
+        *(*OFTEN, "epochs=4", "conditioning=gaussian_prior", "targets.panel=1", "diffusion.p_uncond=0"),
         "network={model: relational, width: 16, heads: 2, feed_forward: 16}",
     ]
     whole, broken = tmp_path / "whole", tmp_path / "broken"

@@ -150,8 +150,8 @@ def test_validation_of_some_of_the_videos(data_file, recipe_file, tmp_path, monk
         ["learning_rate_schedule=constant", "warmup_epochs=1", "rank_weight=0.1", "window=null", "length_buckets=true"],
         ["targets.people=each", "targets.scale=scores", "targets.clip=[0.05,0.95]", "targets.expected=false"],
         ["targets.people=mean", "targets.smooth_seconds=4", "conditioning=features"],
-        ["conditioning=both", "network.preset=release", "network.encoder_layers=2"],
-        ["network.preset=paper", "precision=bf16-mixed"],
+        ["conditioning=both", "network.model=release", "network.encoder_layers=2"],
+        ["network.model=summdiff", "precision=bf16-mixed"],
     ],
     ids=lambda overrides: overrides[0],
 )

@@ -6,7 +6,8 @@ from page_tables import with_table
 from recipe_fields import field_tables
 
 from summdiff.errors import DataError
-from summdiff.research.networks.summdiff import PRESETS, NetworkConfig
+from summdiff.research.networks.joint import JointConfig
+from summdiff.research.networks.registry import architectures
 from summdiff.research.training.loop import train
 from summdiff.research.training.recipe import Recipe, TargetRecipe
 from summdiff.research.training.recipe_files import read_recipe, recipe_names
@@ -56,14 +57,10 @@ def test_where_the_data_is(recipe_file, monkeypatch, tmp_path, kind, file):
 
 
 def test_the_network_has_the_fields_of_its_own_config(recipe_file):
-    """Their names, their defaults and what each preset makes of them, with what is given on top."""
-    for preset, changes in PRESETS.items():
-        recipe = read_recipe(recipe_file, [f"network={{preset: {preset}, n_bins: 33}}"])
-        assert recipe.network.config(inputs=7, relations=0) == NetworkConfig.preset(preset, inputs=7, n_bins=33), (
-            changes
-        )
-    plain = Recipe(name="plain", output="out").network.config(inputs=7, relations=0)
-    assert plain == NetworkConfig.preset("joint", inputs=7)
+    for name in ("summdiff", "release", "joint"):
+        recipe = read_recipe(recipe_file, [f"network={{model: {name}, n_bins: 33}}"])
+        assert recipe.network.config(inputs=7) == architectures()[name].config(inputs=7, n_bins=33)
+    assert Recipe(name="plain", output="out").network.config(inputs=7) == JointConfig(inputs=7)
     with pytest.raises(DataError, match="network: vasnet has no field 'widht': it has width, dropout, variant"):
         read_recipe(recipe_file, ["network={model: vasnet, widht: 3}"])
 
@@ -71,14 +68,14 @@ def test_the_network_has_the_fields_of_its_own_config(recipe_file):
 @pytest.mark.parametrize(
     ("override", "said"),
     [
-        ("network.width=20", r"small.yaml': network: Width 20 must be a multiple of 8"),
-        ("network.kernel=4", r"network: .*kernel|network: A convolution spans an odd number"),
-        ("network={preset: release, position: rotary}", r"network: A global token has no time to rotate by"),
+        ("network.width=20", r"small.yaml': network: `width` must be a multiple of 8"),
+        ("network.kernel=4", r"network: `kernel` must be an odd number of steps, got 4"),
+        ("network={preset: release, position: rotary}", r"network: The option position=rotary no longer exists"),
         ("network.preset=best", r"network: preset must be one of paper, release, joint, got 'best'"),
         ("targets.clip=[0.9,0.1]", r"targets: clip must increase, got \[0.9, 0.1\]"),
         ("diffusion.steps=2000", r"diffusion: steps must be at most num_train_timesteps \(1000\)"),
-        ("network={model: relational}", r"A relational network needs conditioning=kinship, and no other"),
-        ("conditioning=kinship", r"A relational network needs conditioning=kinship, and no other"),
+        ("network={model: relational}", r"conditioning=gaussian_prior goes with network.model=relational, and only"),
+        ("conditioning=gaussian_prior", r"conditioning=gaussian_prior goes with network.model=relational"),
         ("also=[{kind: summe}]", r"Only a relational network learns from further data sets"),
         ("diffusion.step_seconds=0", r"diffusion: step_seconds must be above 0"),
     ],

@@ -1,12 +1,11 @@
 """A2Summ without its text branch (He et al., CVPR 2023).
 
-The paper aligns a video with its transcript. What is left without one: the projection of the video, its class token,
-positions and modality, the two transformer layers with the video's perceptron, and three heads as in DSNet without
-anchors. Of its losses the classification, the boxes and the centreness remain; both contrastive losses compare video
-with text and are left out. This is our reading of "the text component was removed", as the SummDiff paper says of its
-row.
+The paper aligns a video with its transcript. Without the transcript there remain the projection of the video, its class
+token, positions and modality, the two transformer layers, and three heads as in DSNet without anchors; of the losses,
+those of classification, boxes and centreness. Both contrastive losses compare video with text and are left out. This is
+our reading of "the text component was removed", as the SummDiff paper says of its row.
 
-The two layers are one, applied twice, in the public code; `shared_layers` says whether they are here.
+In the public code both layers share their weights; `shared_layers` chooses.
 
 Shapes: B videos, N steps, P inputs a step, C width.
 """
@@ -19,13 +18,12 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from summdiff.research.networks.attention import check_heads
-from summdiff.research.networks.base import ScorerConfig
-from summdiff.research.networks.heads import AnchorFree, HeadedDetector
-from summdiff.research.networks.regressor import refuse
-from summdiff.research.networks.transformer import TransformerLayer
+from summdiff.research.networks._attention import check_heads
+from summdiff.research.networks._heads import AnchorFree, HeadedDetector
+from summdiff.research.networks._layers import TransformerLayer
+from summdiff.research.networks.base import Architecture, ScorerConfig, check_at_least_one, check_shares
 
-PLACES = 5000  # rows of the table of positions; steps beyond share the last
+_POSITIONS = 5000  # rows of the position table; later steps share the last
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +31,13 @@ class A2SummConfig(ScorerConfig):
     """Sizes and options of A2Summ without text. The defaults are the published sizes.
 
     Attributes:
-        inputs: P, numbers a step.
+        inputs: P, numbers of a step.
         width: of the transformer.
         layers: of the transformer.
-        shared_layers: whether all layers have the same weights, as in the public code.
+        shared_layers: whether all layers share their weights, as in the public code.
         heads: of its attention.
         feed_forward: width of the hidden layer of its perceptron.
-        hidden: numbers a step from which the head decides.
+        hidden: numbers of a step that the head gets.
         input_dropout: in training, of the projected inputs.
         dropout: in training, of attention weights, after attention, after each layer of the perceptron, and in the
             head.
@@ -55,11 +53,10 @@ class A2SummConfig(ScorerConfig):
     dropout: float = 0.5
 
     def __post_init__(self) -> None:
-        """Refuse what makes no network."""
+        """Check the fields."""
         ScorerConfig.__post_init__(self)
-        sizes = (self.width, self.layers, self.heads, self.feed_forward, self.hidden)
-        for dropout in (self.dropout, self.input_dropout):
-            refuse(self, sizes=sizes, dropout=dropout)
+        check_at_least_one(width=self.width, layers=self.layers, feed_forward=self.feed_forward, hidden=self.hidden)
+        check_shares(dropout=self.dropout, input_dropout=self.input_dropout)
         check_heads(self.width, self.heads)
 
 
@@ -70,14 +67,14 @@ class A2Summ(HeadedDetector):
     config: A2SummConfig
 
     def __init__(self, config: A2SummConfig) -> None:
-        """Build it with random weights: normal, of deviation 0.02 and truncated; biases 0."""
+        """Start with truncated normal weights of deviation 0.02 and biases of 0."""
         super().__init__()
         self.config = c = config
         self.embed = nn.Linear(c.inputs, c.width)
         self.embed_dropout = nn.Dropout(c.input_dropout)
-        self.token = nn.Parameter(torch.empty(c.width))  # of the whole video
+        self.token = nn.Parameter(torch.empty(c.width))  # class token of the video
         self.modality = nn.Parameter(torch.empty(c.width))
-        self.places = nn.Parameter(torch.empty(PLACES, c.width))
+        self.places = nn.Parameter(torch.empty(_POSITIONS, c.width))
         self.layers = nn.ModuleList(
             TransformerLayer(
                 c.width,
@@ -102,14 +99,17 @@ class A2Summ(HeadedDetector):
                     nn.init.zeros_(module.bias)
 
     def encode(self, features: Tensor, mask: Tensor) -> Tensor:
-        """Encoded steps (B, N, C); see `HeadedDetector.encode`."""
+        """Return encoded steps (B, N, C); see `HeadedDetector.encode`."""
         projected = self.embed_dropout(self.embed(features)) * mask[..., None]
-        place = torch.arange(mask.shape[1], device=mask.device).clamp(max=PLACES - 1)
+        place = torch.arange(mask.shape[1], device=mask.device).clamp(max=_POSITIONS - 1)
         steps = projected + self.places[place]
-        # The video's token comes first, so that padding stays last
+        # The class token comes first, so that padding stays last
         x = torch.cat([self.token.expand(steps.shape[0], 1, -1), steps], dim=1) + self.modality
         real = torch.cat([torch.ones_like(mask[:, :1]), mask], dim=1)
         for number in range(self.config.layers):
             x = self.layers[number % len(self.layers)](x, real)
         encoded: Tensor = self.norm(x[:, 1:] + projected)
         return encoded
+
+
+ARCHITECTURE = Architecture("a2summ", A2Summ, A2SummConfig)

@@ -16,11 +16,8 @@ from torch.onnx import (  # type: ignore[attr-defined]
     unregister_custom_op_symbolic,
 )
 
-from summdiff.research.networks.base import Detector, Network
+from summdiff.research.networks.base import Denoiser, Detector, Network, Prepared
 from summdiff.research.networks.inference import everywhere
-from summdiff.research.networks.summdiff import SummDiff
-from summdiff.research.networks.summdiff.layers import Steps
-from summdiff.research.networks.summdiff.network import Prepared
 
 OPSET = 17  # runs on every ONNX Runtime that is accepted
 _FUSED = "com.microsoft"  # ONNX Runtime's own operators
@@ -34,7 +31,7 @@ def export_graphs(network: Network) -> dict[str, bytes]:
     which is why `summdiff.research.networks.folder` compares both ways before it writes a model.
     """
     module: Any = copy.deepcopy(network).eval().cpu().float().requires_grad_(False)
-    if not isinstance(module, SummDiff):
+    if not isinstance(module, Denoiser):
         return {"score": _scorer(module)}
     with _fused_attention(module.config.heads):
         return _denoiser(module)
@@ -63,11 +60,11 @@ def _fused_attention(heads: int) -> Iterator[None]:
         unregister_custom_op_symbolic(name, OPSET)
 
 
-def _denoiser(module: SummDiff) -> dict[str, bytes]:
+def _denoiser(module: Denoiser) -> dict[str, bytes]:
     W, M, L = _TRACED_WINDOWS, _TRACED_SAMPLES, _TRACED_STEPS
     facts = module.facts()
     seconds = torch.arange(L) / 2.0
-    inputs, dropped = torch.randn(W, L, module.encoder_inputs), torch.tensor([False, True])
+    inputs, dropped = torch.randn(W, L, module.config.inputs), torch.tensor([False, True])
     encoded = module.encode(inputs, seconds, dropped=dropped)
     names = ["tokens", *(name for name in ("curves", "log_scale") if getattr(encoded, name) is not None)]
     steps = {0: "windows", 1: "steps"}
@@ -136,7 +133,7 @@ def _flat(prepared: Prepared) -> dict[str, Tensor]:
 
 
 class _Encode(nn.Module):
-    def __init__(self, module: SummDiff, names: Sequence[str]) -> None:
+    def __init__(self, module: Denoiser, names: Sequence[str]) -> None:
         super().__init__()
         self.module, self.names = module, names
 
@@ -146,7 +143,7 @@ class _Encode(nn.Module):
 
 
 class _Prepare(nn.Module):
-    def __init__(self, module: SummDiff) -> None:
+    def __init__(self, module: Denoiser) -> None:
         super().__init__()
         self.module = module
 
@@ -155,14 +152,14 @@ class _Prepare(nn.Module):
 
 
 class _Denoise(nn.Module):
-    def __init__(self, module: SummDiff, names: Sequence[str], *, layers: int) -> None:
+    def __init__(self, module: Denoiser, names: Sequence[str], *, layers: int) -> None:
         super().__init__()
         self.module, self.names, self.layers = module, names, layers
 
     def forward(self, *tensors: Tensor) -> Tensor:
         given = dict(zip(self.names, tensors, strict=True))
         condition = Prepared(
-            steps=Steps.of(self.module.config, given["seconds"], None),
+            positions=self.module.positions(given["seconds"]),
             own=given.get("own"),
             memory=[
                 (given[f"key_{i}"], given[f"value_{i}"]) if f"key_{i}" in given else None for i in range(self.layers)

@@ -21,14 +21,15 @@ from safetensors.torch import load, save
 
 from summdiff.atomic import written_whole
 from summdiff.errors import ModelError, OutputError
-from summdiff.features.relational import DESCRIPTORS
 from summdiff.research.networks.base import Network
 from summdiff.research.networks.export import export_graphs
 from summdiff.research.networks.inference import TorchNetwork, in_torch, module_of
-from summdiff.research.networks.registry import ARCHITECTURES, architecture_of, network_of
+from summdiff.research.networks.registry import architecture_of, architectures, build_network
+from summdiff.scoring import _old_formats
 from summdiff.scoring.config_checks import check_fields
 from summdiff.scoring.folder import CONFIG, FORMAT, WEIGHTS, facts_to_dict, read_config, read_file
 from summdiff.scoring.graphs import GraphDenoiser, GraphScorer
+from summdiff.scoring.inputs import count_relations
 from summdiff.scoring.model import Model
 from summdiff.scoring.networks import DenoiserFacts
 
@@ -56,7 +57,7 @@ def write_model(model: Model, directory: str | os.PathLike[str], *, provenance: 
     files[WEIGHTS] = save({name: tensor.contiguous().cpu() for name, tensor in module.state_dict().items()})
     document = {
         "format": FORMAT,
-        "architecture": architecture_of(module),
+        "architecture": architecture_of(module).name,
         "model": asdict(model.config),
         "inference": facts_to_dict(model.network.facts),
         "network": asdict(module.config),
@@ -113,7 +114,7 @@ def beside_graphs(model: Model, graphs: dict[str, bytes]) -> Model:
 
 
 def load_network(directory: Path) -> Network:
-    """Load the torch network of a model folder, of the present format or the one without graphs.
+    """Load the torch network of a model folder, of the present or an older format.
 
     Raises:
         ModelError: a file is missing, damaged, of another format, or config and weights do not fit together.
@@ -121,15 +122,16 @@ def load_network(directory: Path) -> Network:
     document = read_config(directory)
     weights = read_file(directory, WEIGHTS, document)
     try:
-        architecture = ARCHITECTURES[document.get("architecture", "summdiff")]
-        network = network_of(architecture.network, architecture.config(**document["network"]))
-        tensors = load(weights)
-        if "kinship.logs" in tensors:  # as the format without graphs calls it
-            tensors["prior_logs"] = tensors.pop("kinship.logs")
+        name, section, tensors = document.get("architecture", "summdiff"), document["network"], load(weights)
+        if document["format"] in _old_formats.FORMATS:
+            name, section = _old_formats.modernised_network(name, section)
+            tensors = {_old_formats.modernised_weight(name, old): tensor for old, tensor in tensors.items()}
+        architecture = architectures()[name]
+        network = build_network(architecture, architecture.config(**section))
         network.load_state_dict(tensors)
     except ModelError as error:
         raise ModelError(f"The model in '{directory}' cannot be used: {error}") from error
-    except (KeyError, TypeError, ValueError, ZeroDivisionError, SafetensorError, RuntimeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, ZeroDivisionError, SafetensorError, RuntimeError) as error:
         raise ModelError(f"Config and weights in '{directory}' do not fit together; train the model anew.") from error
     if not all(bool(torch.isfinite(tensor).all()) for tensor in network.state_dict().values()):
         raise ModelError(f"'{directory / WEIGHTS}' holds numbers that are not finite.")
@@ -143,15 +145,15 @@ def load_in_torch(directory: Path) -> Model:
         ModelError: as `load_network`.
     """
     document, network = read_config(directory), load_network(directory)
-    kind = ARCHITECTURES[architecture_of(network)]
+    architecture = architecture_of(network)
     try:
-        config = kind.model_config(**document["model"])
+        config = architecture.model_config(**document["model"])
         check_fields(config)
     except (KeyError, TypeError, ValueError) as error:
         raise ModelError(f"The config in '{directory}' describes no model; train the model anew.") from error
     provenance = document.get("provenance")
     about = provenance if isinstance(provenance, dict) else None
-    model: Model = kind.model(config, in_torch(network), provenance=about)
+    model: Model = architecture.model(config, in_torch(network), provenance=about)
     return model
 
 
@@ -167,8 +169,8 @@ def export_folder(directory: Path) -> Path:
 
 def _fixed(model: Model, steps: int) -> NDArray[np.float32]:
     """Return features (N, D) that the model takes, the same each time."""
-    inputs = model.network.facts.inputs
-    D = {"features": inputs, "both": inputs - 2 * len(DESCRIPTORS)}.get(model.conditioning, 24)
+    D = model.network.facts.inputs - count_relations(model.conditioning)
+    D = D if model.conditioning in ("features", "both") else 24
     return np.random.default_rng([steps, D]).standard_normal((steps, D), dtype=np.float32)
 
 

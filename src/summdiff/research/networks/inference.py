@@ -10,9 +10,7 @@ from torch import Tensor
 
 from summdiff.errors import UsageError
 from summdiff.research.devices import find_device
-from summdiff.research.networks.base import Network
-from summdiff.research.networks.summdiff import SummDiff
-from summdiff.research.networks.summdiff.network import Prepared
+from summdiff.research.networks.base import Denoiser, Network, Prepared
 from summdiff.scoring.gaussian import ScorePosterior
 from summdiff.scoring.model import Model
 from summdiff.scoring.networks import Array, Encoded
@@ -105,7 +103,7 @@ class TorchScorer(TorchNetwork):
 
 def in_torch(module: Network, *, device: str | torch.device = "cpu", precision: Precision = "float32") -> TorchNetwork:
     """Put a network behind the interface that fits it."""
-    kind = TorchDenoiser if isinstance(module, SummDiff) else TorchScorer
+    kind = TorchDenoiser if isinstance(module, Denoiser) else TorchScorer
     return kind(module, device=device, precision=precision)
 
 

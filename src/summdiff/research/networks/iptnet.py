@@ -1,14 +1,14 @@
 """The summariser branch of iPTNet, with importance propagation (Jiang and Mu, CVPR 2022).
 
-The paper trains a summariser together with a network that localises moments described in words. That branch needs a
-moment-localisation data set, and is left out: a row of this network in a table is not the paper's system.
+The paper trains a summariser together with a network that localises moments described in words. The second branch needs
+a moment-localisation data set and is left out, so a table's row of this network is not the paper's system.
 
-What is left: an encoder (nine transformer layers without anchors, DSNet's attention with 16 heads with them), a head as
-in DSNet, and importance propagation. This spreads predicted importance to similar steps nearby, and in the paper feeds
-the losses that tie both branches together. Without the other branch one of them remains, the consistency with a mean
-teacher: every 100 updates the propagated importance is pulled towards that of a moving average of the network.
+There remain an encoder (nine transformer layers without anchors, DSNet's attention with 16 heads with anchors), a head
+as in DSNet, and importance propagation, which spreads predicted importance to similar steps nearby. In the paper it
+feeds the losses that join both branches. One of these remains, the consistency with a mean teacher: every 100 updates,
+the propagated importance is pulled towards that of a moving average of the network.
 
-Public code lets attention take padding for steps: variant "published".
+In public code attention treats padding as steps: variant "published".
 
 Shapes: B videos, N steps, P inputs a step, C width.
 """
@@ -24,17 +24,23 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from summdiff.errors import ModelError
-from summdiff.research.networks.attention import Attention, check_heads, start_xavier
-from summdiff.research.networks.base import ScorerConfig, Variant
-from summdiff.research.networks.heads import AnchorBased, AnchorFree, Head, HeadedDetector, SegmentHead, refuse_head
-from summdiff.research.networks.regressor import embedding, refuse
-from summdiff.research.networks.transformer import TransformerLayer
+from summdiff.research.networks._attention import Attention, check_heads, init_xavier
+from summdiff.research.networks._heads import AnchorBased, AnchorFree, HeadedDetector, HeadKind, SegmentHead
+from summdiff.research.networks._layers import TransformerLayer, input_embedding
+from summdiff.research.networks.base import (
+    Architecture,
+    ScorerConfig,
+    Variant,
+    check_at_least_one,
+    check_choice,
+    check_shares,
+)
 
-REACH = 10  # steps to both sides that importance is propagated over
-SHARE = 0.5  # of what similar steps have
+REACH = 10  # steps to each side that importance spreads over
+SHARE = 0.5  # of similar steps' importance
 SPREAD = 4.0  # steps; how fast importance falls with the distance to the peak nearby
-EVERY = 100  # updates between two collaborations
-KEEP = 0.3  # of the teacher, when it moves towards the student
+EVERY = 100  # updates between two consistency losses
+KEEP = 0.3  # weight of the teacher when it moves towards the student
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,20 +48,20 @@ class IPTNetConfig(ScorerConfig):
     """Sizes and options of iPTNet's summariser. The defaults are the published sizes.
 
     Attributes:
-        inputs: P, numbers a step.
+        inputs: P, numbers of a step.
         head: "anchor_based" as published for TVSum, "anchor_free" as for SumMe and Mr.HiSum; see `DSNetConfig`.
-        width: of the encoder; where inputs are not as many, a linear map (ours) comes first.
+        width: of the encoder; with another number of inputs, a linear map (ours) comes first.
         layers: of the encoder without anchors; with them it is one of attention.
         heads: of the attention; 0 for as published, 16 with anchors and 8 without.
         feed_forward: width of the hidden layer of the encoder's perceptrons, without anchors.
-        hidden: numbers a step from which the head decides.
+        hidden: numbers of a step that the head gets.
         input_dropout: in training, of the inputs, without anchors.
         dropout: in training, of attention weights, after attention and in the head, with anchors.
-        consistency: weight of the consistency with the mean teacher; 0 for no teacher.
-        variant: "published" lets attention take padding for steps, as the public code does; "corrected" masks it.
+        consistency: weight of the consistency loss with the mean teacher; 0 for no teacher.
+        variant: "published": attention treats padding as steps, as in public code; "corrected": padding is masked.
     """
 
-    head: Head = "anchor_free"
+    head: HeadKind = "anchor_free"
     width: int = 1024
     layers: int = 9
     heads: int = 0
@@ -67,33 +73,33 @@ class IPTNetConfig(ScorerConfig):
     variant: Variant = "corrected"
 
     def __post_init__(self) -> None:
-        """Refuse what makes no network."""
+        """Check the fields."""
         ScorerConfig.__post_init__(self)
-        sizes = (self.width, self.layers, self.feed_forward, self.hidden)
-        for dropout in (self.dropout, self.input_dropout):
-            refuse(self, sizes=sizes, dropout=dropout, variant=self.variant)
-        refuse_head(self.head)
+        check_at_least_one(width=self.width, layers=self.layers, feed_forward=self.feed_forward, hidden=self.hidden)
+        check_shares(dropout=self.dropout, input_dropout=self.input_dropout)
+        check_choice("variant", self.variant, Variant)
+        check_choice("head", self.head, HeadKind)
         check_heads(self.width, self.attention_heads)
         if self.consistency < 0:
-            raise ModelError(f"The weight of a loss cannot be negative, as consistency={self.consistency} is.")
+            raise ModelError(f"`consistency` must be at least 0, got {self.consistency}.")
 
     @property
     def attention_heads(self) -> int:
-        """How many heads the attention has."""
+        """Number of the attention's heads."""
         return self.heads or {"anchor_based": 16, "anchor_free": 8}[self.head]
 
 
 class Summariser(nn.Module):
-    """Encoder, head and what importance propagation learns."""
+    """Encoder, head and learned offsets of importance propagation."""
 
     head: SegmentHead
 
     def __init__(self, c: IPTNetConfig) -> None:
-        """Build it with random weights: with anchors Xavier's and biases of 0.1, without them the framework's."""
+        """Start with Xavier's weights and biases of 0.1 with anchors, with PyTorch's defaults without."""
         super().__init__()
         self.config = c
         self.published = c.variant == "published"
-        self.embed = embedding(c.inputs, c.width)
+        self.embed = input_embedding(c.inputs, c.width)
         if c.head == "anchor_based":
             self.attention = Attention(c.width, heads=c.attention_heads, dropout=c.dropout)
             self.dropout = nn.Dropout(c.dropout)
@@ -117,62 +123,62 @@ class Summariser(nn.Module):
             self.head = AnchorFree(nn.Sequential(nn.Linear(c.width, c.hidden), nn.ReLU()), hidden=c.hidden)
         self.zeta = nn.Linear(c.hidden, 1)
         if c.head == "anchor_based":
-            start_xavier(self)
+            init_xavier(self)
 
     def encode(self, features: Tensor, mask: Tensor) -> Tensor:
-        """Encoded steps (B, N, C)."""
+        """Return encoded steps (B, N, C)."""
         x = self.embed(features) * mask[..., None]
-        seen = None if self.published else mask
+        attended = None if self.published else mask
         if self.config.head == "anchor_based":
-            x = x + self.dropout(self.attention(x, seen))
+            x = x + self.dropout(self.attention(x, attended))
         else:
             x = self.dropout(x)
             for layer in self.layers:
-                x = layer(x, seen)
+                x = layer(x, attended)
         encoded: Tensor = self.norm(x)
         return encoded
 
     def importance(self, x: Tensor, mask: Tensor) -> Tensor:
-        """Propagated importance (B, N) of encoded steps (B, N, C); in the padding of no meaning."""
-        looks = self.head.looks(x, mask)
-        zeta: Tensor = self.zeta(looks)
-        return propagate(self.head.scores(x, mask), looks, zeta[..., 0], mask)
+        """Return the propagated importance (B, N) of encoded steps (B, N, C); any number in the padding."""
+        trunk = self.head.step_trunk(x, mask)
+        zeta: Tensor = self.zeta(trunk)
+        return propagate(self.head.scores(x, mask), trunk, zeta[..., 0], mask)
 
 
 class IPTNet(HeadedDetector):
-    """The network: a summariser and, with `consistency`, its mean teacher, which only training uses."""
+    """A summariser and, with `consistency`, its mean teacher, which only training uses."""
 
     note: ClassVar[str] = "summariser branch only; its localisation branch needs moment-localisation data"
     config: IPTNetConfig
     updates: Tensor
 
     def __init__(self, config: IPTNetConfig) -> None:
-        """Build it with random weights, which the teacher starts with."""
+        """Start student and teacher with the same random weights."""
         super().__init__()
         self.config = config
         self.student = Summariser(config)
-        # In the state, so that an interrupted training goes on as it would have
+        # Part of the state, so that an interrupted run continues identically
         self.teacher = copy.deepcopy(self.student).eval().requires_grad_(False) if config.consistency else None
         self.register_buffer("updates", torch.zeros((), dtype=torch.long))
 
     @property
     def head(self) -> SegmentHead:  # type: ignore[override]
-        """What reads scores and segments off encoded steps."""
+        """The student's head."""
         return self.student.head
 
     def encode(self, features: Tensor, mask: Tensor) -> Tensor:
-        """Encoded steps (B, N, C); see `HeadedDetector.encode`."""
+        """Return encoded steps (B, N, C); see `HeadedDetector.encode`."""
         return self.student.encode(features, mask)
 
     def train(self, mode: bool = True) -> IPTNet:
-        """As any module's, but the teacher never drops out."""
+        """Set the mode; the teacher stays in evaluation mode, without dropout."""
         super().train(mode)
         if self.teacher is not None:
             self.teacher.eval()
         return self
 
     def loss(self, features: Tensor, targets: Tensor, mask: Tensor, seeds: Tensor) -> Tensor:
-        """The head's loss (B,), and in every 100th update of a training the consistency; see `Scorer.loss`."""
+        """Return the head's loss (B,), in every 100th update with the consistency loss; see `Scorer.loss`."""
         x = self.encode(features, mask)
         loss = self.head.loss(x, targets, mask, seeds)
         if not self.training or self.teacher is None:
@@ -180,7 +186,7 @@ class IPTNet(HeadedDetector):
         self.updates += 1
         ours = self.student.importance(x, mask)
         if int(self.updates) % EVERY:
-            # Nothing, but all weights have a gradient: processes that train together wait for each of them
+            # Adds 0, so that every weight has a gradient, which distributed training waits for
             return loss + 0 * torch.where(mask, ours, 0.0).sum(dim=1)
         with torch.no_grad():
             for old, new in zip(self.teacher.parameters(), self.student.parameters(), strict=True):
@@ -189,15 +195,15 @@ class IPTNet(HeadedDetector):
         return loss + self.config.consistency * divergence(ours, theirs, mask)
 
 
-def propagate(scores: Tensor, looks: Tensor, zeta: Tensor, mask: Tensor) -> Tensor:
-    """Importance (B, N) that similar steps nearby share.
+def propagate(scores: Tensor, trunk: Tensor, zeta: Tensor, mask: Tensor) -> Tensor:
+    """Return importance (B, N) spread to similar steps nearby.
 
-    To each step's score, half of the scores within 10 steps (its own included) are added, times cosine similarity. The
-    result is multiplied by exp(-d^2 / (2 * 4^2)), d being the distance to the greatest within 10 steps, and zeta added.
+    Half of the scores within 10 steps (its own included), weighted by cosine similarity, is added to each step's score.
+    The sum is multiplied by exp(-d^2 / (2 * 4^2)), d being the distance to the greatest within 10 steps; zeta is added.
 
     Args:
         scores: (B, N), 0 in the padding.
-        looks: (B, N, C) what steps are compared by.
+        trunk: (B, N, C) vectors that similarity is measured on.
         zeta: (B, N) learned offsets.
         mask: (B, N) true where there is a step.
     """
@@ -207,7 +213,7 @@ def propagate(scores: Tensor, looks: Tensor, zeta: Tensor, mask: Tensor) -> Tens
     exists = (index >= 0) & (index < steps)
     index = index.clamp(0, steps - 1)
     exists = exists & mask[:, index]  # (B, N, 21)
-    units = F.normalize(looks, dim=-1)
+    units = F.normalize(trunk, dim=-1)
     similarity = (units[:, :, None] * units[:, index]).sum(dim=-1)
     shared = scores + SHARE * torch.where(exists, similarity * scores[:, index], 0.0).sum(dim=-1)
     peak = nearby[torch.where(exists, shared[:, index], -torch.inf).argmax(dim=-1)]
@@ -215,7 +221,10 @@ def propagate(scores: Tensor, looks: Tensor, zeta: Tensor, mask: Tensor) -> Tens
 
 
 def divergence(ours: Tensor, theirs: Tensor, mask: Tensor) -> Tensor:
-    """The Kullback-Leibler divergence (B,) of the softmax of `ours` from that of `theirs` over each video's steps."""
+    """Return the Kullback-Leibler divergence (B,) of softmax(ours) from softmax(theirs) over each video's steps."""
     lowest = torch.finfo(ours.dtype).min
     log_ours, log_theirs = (torch.where(mask, x, lowest).log_softmax(dim=1) for x in (ours, theirs))
     return torch.where(mask, log_theirs.exp() * (log_theirs - log_ours), 0.0).sum(dim=1)
+
+
+ARCHITECTURE = Architecture("iptnet", IPTNet, IPTNetConfig)

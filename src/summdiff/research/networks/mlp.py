@@ -1,7 +1,6 @@
-"""A perceptron for each step by itself: SimpleMLP of the Mr.HiSum repository.
+"""A perceptron on each step by itself: SimpleMLP of the Mr.HiSum repository.
 
-It sees neither a step's neighbours nor its place, so that what it reaches is what features alone say of importance. It
-starts with the framework's random weights.
+It sees neither a step's neighbours nor its place, so it measures what features alone say of importance.
 """
 
 from __future__ import annotations
@@ -10,8 +9,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from summdiff.research.networks.base import ScorerConfig
-from summdiff.research.networks.regressor import Regressor, refuse
+from summdiff.research.networks.base import Architecture, Regressor, ScorerConfig, check_at_least_one
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,16 +17,16 @@ class MLPConfig(ScorerConfig):
     """Sizes of the perceptron.
 
     Attributes:
-        inputs: P, numbers a step.
+        inputs: P, numbers of a step.
         width: of the hidden layer.
     """
 
     width: int = 1024
 
     def __post_init__(self) -> None:
-        """Refuse what makes no network."""
+        """Check the fields."""
         ScorerConfig.__post_init__(self)
-        refuse(self, sizes=(self.width,), dropout=0)
+        check_at_least_one(width=self.width)
 
 
 class MLP(Regressor):
@@ -37,7 +35,6 @@ class MLP(Regressor):
     config: MLPConfig
 
     def __init__(self, config: MLPConfig) -> None:
-        """Build it with random weights."""
         super().__init__()
         self.config = config
         self.layers = nn.Sequential(
@@ -45,6 +42,9 @@ class MLP(Regressor):
         )
 
     def score(self, features: Tensor, mask: Tensor) -> Tensor:
-        """Scores (B, N); see `Regressor.score`."""
+        """Return scores (B, N); see `Regressor.score`."""
         scores: Tensor = self.layers(features)[..., 0]
         return scores
+
+
+ARCHITECTURE = Architecture("mlp", MLP, MLPConfig)

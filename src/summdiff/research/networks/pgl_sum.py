@@ -1,9 +1,8 @@
 """PGL-SUM: attention over the whole video and within its quarters, with positions (Apostolidis et al., ISM 2021).
 
-"published" is the copy of the Mr.HiSum
-benchmark, with its faults:
+Variant "published" is the copy of the Mr.HiSum benchmark, with its faults:
 
-- values are combined by the columns of the weights (`Attention.transposed`; the original does not);
+- values are combined along the columns of the attention weights (`Attention.transposed`), unlike in the original;
 - products of queries and keys are not scaled; "corrected" scales by 1 / sqrt(d), d being a head's width;
 - the table of positions has no last column where the number of steps is odd;
 - segments are cut on the length with padding, and so is the table;
@@ -11,8 +10,8 @@ benchmark, with its faults:
   whose *number* lies in the segment, instead of at its steps. A video alone is normalised in full in time, as is meant;
   in a batch some are normalised after parts were added to them, and those beyond the last segment never.
 
-"corrected" cuts each video on its own steps, fills the table, and normalises every step before the addition. That both
-attentions of the copy are masked is known of its copies of VASNet and DSNet, and taken to be so here.
+Variant "corrected" cuts each video on its own steps, fills the table, and normalises every step before the addition. We
+assume that both attentions of the copy are masked, as in its copies of VASNet and DSNet.
 
 Shapes: B videos, N steps, P inputs a step, C width.
 """
@@ -25,9 +24,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from summdiff.research.networks.attention import Attention, check_heads, position_table, start_xavier
-from summdiff.research.networks.base import ScorerConfig, Variant
-from summdiff.research.networks.regressor import Regressor, embedding, refuse, score_head
+from summdiff.research.networks._attention import Attention, check_heads, init_xavier, position_table
+from summdiff.research.networks._layers import input_embedding, score_head
+from summdiff.research.networks.base import (
+    Architecture,
+    Regressor,
+    ScorerConfig,
+    Variant,
+    check_at_least_one,
+    check_choice,
+    check_shares,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +42,8 @@ class PGLSumConfig(ScorerConfig):
     """Sizes and options of PGL-SUM. The defaults are the published sizes.
 
     Attributes:
-        inputs: P, numbers a step.
-        width: of the attention over the video and of the regressor; where inputs are not as many, a linear map (ours)
+        inputs: P, numbers of a step.
+        width: of the attention over the video and of the regressor; with another number of inputs, a linear map (ours)
             comes first.
         heads: of the attention over the video.
         segments: consecutive parts of the video, as long as each other but for the last, each with an attention of
@@ -46,7 +53,7 @@ class PGLSumConfig(ScorerConfig):
         dropout: in training, of attention weights, before the first layer norm, and in the regressor.
         variant: "published" combines values by the columns of the attention weights, scales nothing, cuts segments and
             positions on the padded length and normalises along the wrong axis, as the Mr.HiSum benchmark's code does;
-            "corrected" does none of this.
+            "corrected" does none of these.
     """
 
     width: int = 1024
@@ -58,10 +65,11 @@ class PGLSumConfig(ScorerConfig):
     variant: Variant = "corrected"
 
     def __post_init__(self) -> None:
-        """Refuse what makes no network."""
+        """Check the fields."""
         ScorerConfig.__post_init__(self)
-        sizes = (self.width, self.heads, self.segments, self.segment_width, self.segment_heads)
-        refuse(self, sizes=sizes, dropout=self.dropout, variant=self.variant)
+        check_at_least_one(width=self.width, segments=self.segments, segment_width=self.segment_width)
+        check_shares(dropout=self.dropout)
+        check_choice("variant", self.variant, Variant)
         for width, heads in ((self.width, self.heads), (self.segment_width, self.segment_heads)):
             check_heads(width, heads)
 
@@ -72,12 +80,12 @@ class PGLSum(Regressor):
     config: PGLSumConfig
 
     def __init__(self, config: PGLSumConfig) -> None:
-        """Build it with random weights: Xavier's, each head by itself, and all biases 0.1."""
+        """Start with Xavier's weights, each head by itself, and biases of 0.1."""
         super().__init__()
         self.config = c = config
         self.published = c.variant == "published"
         scale = 1.0 if self.published else None
-        self.embed = embedding(c.inputs, c.width)
+        self.embed = input_embedding(c.inputs, c.width)
         self.everywhere = Attention(c.width, heads=c.heads, scale=scale, dropout=c.dropout, transposed=self.published)
         self.within = nn.ModuleList(
             Attention(
@@ -93,10 +101,10 @@ class PGLSum(Regressor):
         self.dropout = nn.Dropout(c.dropout)
         self.norm = nn.LayerNorm(c.width, eps=1e-6)
         self.head = score_head(c.width, norm=nn.LayerNorm(c.width, eps=1e-6), dropout=c.dropout)
-        start_xavier(self, per_head=True, norms=True)
+        init_xavier(self, per_head=True, norms=True)
 
     def score(self, features: Tensor, mask: Tensor) -> Tensor:
-        """Scores (B, N); see `Regressor.score`."""
+        """Return scores (B, N); see `Regressor.score`."""
         x = self.embed(features) * mask[..., None]
         wide = self.everywhere(x, mask, self.positions(x.shape[1], like=x))
         near = F.normalize(self.nearby(x, mask), dim=-1)
@@ -105,13 +113,13 @@ class PGLSum(Regressor):
         return scores
 
     def nearby(self, x: Tensor, mask: Tensor) -> Tensor:
-        """What each step gathers from its segment, (B, N, C)."""
-        # Sizes stay tensors, and quotients positive, which ONNX rounds to 0: so graphs take any number of steps.
+        """Return what each step gathers from its segment, (B, N, C)."""
+        # Sizes stay tensors, so that graphs take any number of steps; ONNX rounds negative quotients towards 0.
         B, N, C = x.shape
         steps = mask.new_full((B,), 1, dtype=torch.long) * N if self.published else mask.sum(dim=1)
         segments = self.config.segments
         size = (steps + segments - 1) // segments  # (B,)
-        longest = (N + segments - 1) // segments  # of the longest video that there may be
+        longest = (N + segments - 1) // segments  # of the longest video possible
         inside = torch.arange(longest, device=x.device)
         gathered = []
         for number, attention in enumerate(self.within):
@@ -121,7 +129,7 @@ class PGLSum(Regressor):
             part = x.gather(1, place[..., None].expand(-1, -1, C)) * real[..., None]
             table = self.positions(longest, real[0].sum(), like=x)
             gathered.append(attention(part, real & mask.gather(1, place), table))
-        # Back to where each step came from
+        # Put each step back in its place
         step = torch.arange(N, device=x.device)
         segment = (step // size.clamp(min=1)[:, None]).clamp(max=segments - 1)  # (B, N)
         within = (step - segment * size[:, None]).clamp(0, longest - 1)
@@ -129,11 +137,11 @@ class PGLSum(Regressor):
         return torch.cat(gathered, dim=1).gather(1, where) * (step < steps[:, None])[..., None]
 
     def positions(self, table: int, steps: Tensor | None = None, *, like: Tensor) -> Tensor:
-        """What is added to the products of queries and keys, (table, table), of a part of so many steps."""
+        """Return the position table (table, table) of a part of the video with so many steps."""
         return position_table(table, steps, device=like.device, published=self.published)
 
     def added_by_segments(self, wide: Tensor, near: Tensor) -> Tensor:
-        """Normalise `wide` (B, N, C) and add `near`, as the benchmark's code does: see above."""
+        """Normalise `wide` (B, N, C) and add `near` with the fault of the benchmark's code; see the module."""
         videos, steps = (torch.arange(n, device=wide.device)[:, None, None] for n in wide.shape[:2])
         size = (wide.shape[1] + self.config.segments - 1) // self.config.segments
         for number in range(self.config.segments):
@@ -141,3 +149,6 @@ class PGLSum(Regressor):
             wide = torch.where((start <= videos) & (videos < start + size), F.normalize(wide, dim=-1), wide)
             wide = wide + near * ((start <= steps) & (steps < start + size))[:, 0]
         return wide
+
+
+ARCHITECTURE = Architecture("pgl_sum", PGLSum, PGLSumConfig)

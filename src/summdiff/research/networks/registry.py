@@ -1,81 +1,77 @@
-"""Networks by the name that recipes and model folders use."""
+"""Networks by the name that recipes and model folders use.
+
+Every module of this package that declares an `ARCHITECTURE`, and every `Architecture` that an installed package
+registers as an entry point of the group "summdiff.networks", is here.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import warnings
+from collections.abc import Mapping
+from functools import cache
+from importlib import import_module
+from pkgutil import iter_modules
+from types import MappingProxyType
 from typing import Any
 
 import torch
 
-from summdiff.errors import ModelError
-from summdiff.research.networks.a2summ import A2Summ, A2SummConfig
-from summdiff.research.networks.base import Network
-from summdiff.research.networks.dsnet import DSNet, DSNetConfig
-from summdiff.research.networks.iptnet import IPTNet, IPTNetConfig
-from summdiff.research.networks.mlp import MLP, MLPConfig
-from summdiff.research.networks.pgl_sum import PGLSum, PGLSumConfig
-from summdiff.research.networks.ridge import Ridge, RidgeConfig
-from summdiff.research.networks.sl_module import SLModule, SLModuleConfig
-from summdiff.research.networks.summdiff import NetworkConfig, SummDiff
-from summdiff.research.networks.summdiff.relational import Relational, RelationalConfig
-from summdiff.research.networks.vasnet import VASNet, VASNetConfig
+import summdiff.research.networks
+from summdiff._plugins import load_plugin, plugin_names
+from summdiff.errors import ModelError, UsageError
+from summdiff.research.networks.base import Architecture, Network
 from summdiff.scoring.config_checks import check_fields, sizes_of
-from summdiff.scoring.model import ModelConfig
-from summdiff.scoring.sampling import SamplingConfig, SamplingModel
-from summdiff.scoring.scorer import ScoringModel
 
-_MOST_WEIGHTS = 500_000_000  # 2 GB, and in training four times as much
+_MOST_WEIGHTS = 500_000_000  # 2 GB; training needs four times as much
 
 
-@dataclass(frozen=True, slots=True)
-class Architecture:
-    """A kind of network, and the model that is made of it.
+@cache
+def architectures() -> Mapping[str, Architecture]:
+    """Return all networks by name: the package's, then those of plug-ins.
 
-    Attributes:
-        network, config: `network(config(inputs=P, ...))`.
-        model, model_config: `model(model_config(id=...), network)`.
+    A plug-in that cannot be loaded, or whose name is taken, is left out with a warning.
     """
-
-    network: type[Any]
-    config: type[Any]
-    model: type[Any] = ScoringModel
-    model_config: type[ModelConfig] = ModelConfig
-
-
-ARCHITECTURES: dict[str, Architecture] = {
-    "summdiff": Architecture(SummDiff, NetworkConfig, SamplingModel, SamplingConfig),
-    "relational": Architecture(Relational, RelationalConfig, SamplingModel, SamplingConfig),
-    "vasnet": Architecture(VASNet, VASNetConfig),
-    "pgl_sum": Architecture(PGLSum, PGLSumConfig),
-    "sl_module": Architecture(SLModule, SLModuleConfig),
-    "dsnet": Architecture(DSNet, DSNetConfig),
-    "a2summ": Architecture(A2Summ, A2SummConfig),
-    "iptnet": Architecture(IPTNet, IPTNetConfig),
-    "mlp": Architecture(MLP, MLPConfig),
-    "ridge": Architecture(Ridge, RidgeConfig),
-}
+    package = summdiff.research.networks
+    modules = [info.name for info in iter_modules(package.__path__) if not info.name.startswith("_")]
+    declared = [getattr(import_module(f"{package.__name__}.{name}"), "ARCHITECTURE", None) for name in modules]
+    found = {one.name: one for one in declared if isinstance(one, Architecture)}
+    for name in plugin_names("summdiff.networks"):
+        try:
+            found[name] = _plugin(name, taken=name in found)
+        except UsageError as error:
+            warnings.warn(str(error), stacklevel=2)
+    return MappingProxyType(found)
 
 
-def architecture_of(network: Network) -> str:
-    """The name of a network's architecture."""
-    return next(name for name, kind in ARCHITECTURES.items() if type(network) is kind.network)
+def _plugin(name: str, *, taken: bool) -> Architecture:
+    if taken:
+        raise UsageError(f"The plug-in network '{name}' is ignored: summdiff has a network of that name.")
+    loaded = load_plugin("summdiff.networks", name)
+    if not isinstance(loaded, Architecture) or loaded.name != name:
+        raise UsageError(f"The plug-in network '{name}' is ignored: it is no `Architecture` of that name.")
+    return loaded
 
 
-def network_of(kind: type[Any], config: Any) -> Network:
-    """Make a network with random weights, `kind(config)`.
+def architecture_of(network: Network) -> Architecture:
+    """Return the architecture that a network is of."""
+    return next(one for one in architectures().values() if type(network) is one.network)
+
+
+def build_network(architecture: Architecture, config: Any) -> Network:
+    """Build a network with random weights.
 
     Raises:
-        ModelError: it would take gigabytes; or its numbers fit no network.
+        ModelError: a field of the config is out of range, or the network would take gigabytes.
     """
     check_fields(config)
     with torch.device("meta"):  # shapes without memory
-        sketch: Network = kind(config)
-    weights = sum(each.numel() for each in (*sketch.parameters(), *sketch.buffers()))
+        sketch: Network = architecture.network(config)
+    weights = sum(tensor.numel() for tensor in (*sketch.parameters(), *sketch.buffers()))
     if weights > _MOST_WEIGHTS:
         sizes = ", ".join(f"{name}={value}" for name, value in sizes_of(config).items() if value >= 64)
         raise ModelError(
-            f"A network of these sizes has {weights / 1e6:,.0f} million weights, and {_MOST_WEIGHTS / 1e6:.0f} million "
-            f"are the most: lower one of {sizes}."
+            f"The network would have {weights / 1e6:,.0f} million weights; at most {_MOST_WEIGHTS / 1e6:.0f} million "
+            f"are allowed: lower one of {sizes}."
         )
-    network: Network = kind(config)
+    network: Network = architecture.network(config)
     return network

@@ -1,14 +1,12 @@
 """SL-module: a transformer without positions over the set of a video's steps, then a perceptron (Xu et al., ICCV 2021).
 
-It is the version of the Mr.HiSum benchmark, which learns the curve by its squared error over a whole video; the paper
-ranks sets of at most 20 clips, with larger layers. The benchmark's code has two faults, which the variant "published"
-keeps:
+This is the version of the Mr.HiSum benchmark, which learns the curve by its squared error over a whole video; the paper
+ranks sets of at most 20 clips, with larger layers. Variant "published" keeps two faults of the benchmark's code:
 
-- attention takes padding for steps, so that scores depend on the longest video of the batch;
-- products of queries and keys are scaled by the whole width's root, not a head's.
+- attention treats padding as steps, so scores depend on the longest video of the batch;
+- products of queries and keys are scaled by the root of the whole width, not of a head's width.
 
-As there are no positions, steps in another order get the same scores in that order. It starts with the framework's
-random weights.
+There are no positions: steps in another order get the same scores, in that order.
 
 Shapes: B videos, N steps, P inputs a step, C width.
 """
@@ -19,10 +17,18 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from summdiff.research.networks.attention import check_heads
-from summdiff.research.networks.base import ScorerConfig, Variant
-from summdiff.research.networks.regressor import Regressor, embedding, refuse
-from summdiff.research.networks.transformer import TransformerLayer
+from summdiff.errors import ModelError
+from summdiff.research.networks._attention import check_heads
+from summdiff.research.networks._layers import TransformerLayer, input_embedding
+from summdiff.research.networks.base import (
+    Architecture,
+    Regressor,
+    ScorerConfig,
+    Variant,
+    check_at_least_one,
+    check_choice,
+    check_shares,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,15 +36,15 @@ class SLModuleConfig(ScorerConfig):
     """Sizes and options of the SL-module. The defaults are those of the Mr.HiSum benchmark.
 
     Attributes:
-        inputs: P, numbers a step.
-        width: of the transformer; where inputs are not as many, a linear map (ours) comes first.
+        inputs: P, numbers of a step.
+        width: of the transformer; with another number of inputs, a linear map (ours) comes first.
         layers: of the transformer.
         heads: of its attention.
         feed_forward: width of the hidden layer of each of its perceptrons.
         hidden: width of the scorer's first hidden layer; the second has a quarter of it.
         dropout: in training, after attention, after each layer of a perceptron, and in the scorer.
-        variant: "published" lets attention take padding for steps and scales products by the root of the whole width,
-            as the benchmark's code does; "corrected" masks the padding and scales by the root of a head's width.
+        variant: "published": attention treats padding as steps and scales products by the root of the whole width, as
+            in the benchmark's code; "corrected": padding is masked, products are scaled by the root of a head's width.
     """
 
     width: int = 1024
@@ -50,10 +56,13 @@ class SLModuleConfig(ScorerConfig):
     variant: Variant = "corrected"
 
     def __post_init__(self) -> None:
-        """Refuse what makes no network."""
+        """Check the fields."""
         ScorerConfig.__post_init__(self)
-        sizes = (self.width, self.layers, self.heads, self.feed_forward, self.hidden // 4)
-        refuse(self, sizes=sizes, dropout=self.dropout, variant=self.variant)
+        check_at_least_one(width=self.width, layers=self.layers, feed_forward=self.feed_forward)
+        if self.hidden < 4:
+            raise ModelError(f"`hidden` must be at least 4, got {self.hidden}.")
+        check_shares(dropout=self.dropout)
+        check_choice("variant", self.variant, Variant)
         check_heads(self.width, self.heads)
 
 
@@ -63,10 +72,9 @@ class SLModule(Regressor):
     config: SLModuleConfig
 
     def __init__(self, config: SLModuleConfig) -> None:
-        """Build it with random weights."""
         super().__init__()
         self.config = c = config
-        self.embed = embedding(c.inputs, c.width)
+        self.embed = input_embedding(c.inputs, c.width)
         self.published = c.variant == "published"
         self.layers = nn.ModuleList(
             TransformerLayer(
@@ -91,9 +99,12 @@ class SLModule(Regressor):
         )
 
     def score(self, features: Tensor, mask: Tensor) -> Tensor:
-        """Scores (B, N); see `Regressor.score`."""
+        """Return scores (B, N); see `Regressor.score`."""
         x = self.embed(features) * mask[..., None]
         for layer in self.layers:
             x = layer(x, None if self.published else mask)
         scores: Tensor = self.head(x)[..., 0]
         return scores
+
+
+ARCHITECTURE = Architecture("sl_module", SLModule, SLModuleConfig)

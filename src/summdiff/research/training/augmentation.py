@@ -13,7 +13,7 @@ from summdiff.data.video import AnnotatedVideo
 from summdiff.research.training.batches import Example
 from summdiff.research.training.recipe import Recipe
 from summdiff.research.training.targets import target_curves
-from summdiff.scoring.inputs import condition_inputs
+from summdiff.scoring.inputs import condition_of
 
 FeatureMap = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 _MIN_CROP = 24  # steps
@@ -34,7 +34,7 @@ def augmented(video: AnnotatedVideo, recipe: Recipe, number: int, rng: np.random
         if rng.random() < options.metric:
             copy = replace(copy, features=change_metric(copy.need_features(), rng))
     return Example(
-        inputs=condition_inputs(copy.need_features(), rate=video.rate, conditioning=recipe.conditioning),
+        condition=condition_of(copy.need_features(), rate=video.rate, conditioning=recipe.conditioning),
         targets=target_curves(copy, recipe.targets),
         rate=video.rate,
     )

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from summdiff.errors import UsageError
+from summdiff.scoring.inputs import Condition
 
 _BATCHES_IN_A_CHUNK = 50  # of which the videos are sorted by length
 
@@ -20,14 +21,14 @@ class Example:
     """What one video gives to training.
 
     Attributes:
-        inputs: (N, P) float32 or float16, what conditions the network.
+        condition: of the network, N steps.
         targets: (S, N) float32 clean scores in [0, 1], one row for each annotator to learn from.
         rate: steps per second.
         seed: of what the loss draws at random for it, dropout aside.
         mean: (N,) the mean curve as models that did not see the video foresee it, for networks that learn around one.
     """
 
-    inputs: NDArray[np.float32] | NDArray[np.float16]
+    condition: Condition
     targets: NDArray[np.float32]
     rate: float
     seed: int = 0
@@ -45,6 +46,7 @@ class Batch:
         mask: (B, N) true where there is a step.
         seeds: (B,) int64; always on the processor, where generators are seeded.
         means: (B, N) foreseen mean curves; 0 where there are none.
+        places: (B, N, E) of the Gaussian prior; E is 0 without one.
     """
 
     inputs: Tensor
@@ -53,6 +55,7 @@ class Batch:
     mask: Tensor
     seeds: Tensor
     means: Tensor
+    places: Tensor
 
     def to(self, device: torch.device) -> Batch:
         """The same on another device; from pinned memory it is copied there while the processor goes on."""
@@ -63,22 +66,25 @@ class Batch:
         return self._with(lambda tensor: tensor.pin_memory())
 
     def _with(self, change: Callable[[Tensor], Tensor]) -> Batch:
-        inputs, targets, seconds, mask, means = (
-            change(tensor) for tensor in (self.inputs, self.targets, self.seconds, self.mask, self.means)
+        inputs, targets, seconds, mask, means, places = (
+            change(tensor) for tensor in (self.inputs, self.targets, self.seconds, self.mask, self.means, self.places)
         )
-        return Batch(inputs, targets, seconds, mask, self.seeds, means)
+        return Batch(inputs, targets, seconds, mask, self.seeds, means, places)
 
 
 def collate(examples: Sequence[Example]) -> Batch:
     """Pad examples, all with the same P and S, to one batch in single precision."""
-    lengths = [len(example.inputs) for example in examples]
+    lengths = [len(example.condition) for example in examples]
     n = max(lengths)
     first = examples[0]
-    inputs = torch.zeros(len(examples), n, first.inputs.shape[1])
+    inputs = torch.zeros(len(examples), n, first.condition.inputs.shape[1])
+    places = torch.zeros(len(examples), n, 0 if first.condition.places is None else first.condition.places.shape[1])
     targets = torch.zeros(len(examples), len(first.targets), n)
     means = torch.zeros(len(examples), n)
     for i, (example, length) in enumerate(zip(examples, lengths, strict=True)):
-        inputs[i, :length] = torch.from_numpy(example.inputs)
+        inputs[i, :length] = torch.from_numpy(example.condition.inputs)
+        if example.condition.places is not None:
+            places[i, :length] = torch.from_numpy(example.condition.places)
         targets[i, :, :length] = torch.from_numpy(example.targets)
         if example.mean is not None:
             means[i, :length] = torch.from_numpy(example.mean)
@@ -91,6 +97,7 @@ def collate(examples: Sequence[Example]) -> Batch:
         mask=steps < torch.tensor(lengths)[:, None],
         seeds=torch.tensor([example.seed for example in examples], dtype=torch.int64),
         means=means,
+        places=places,
     )
 
 

@@ -10,21 +10,17 @@ import torch
 from torch import Tensor, nn
 
 from summdiff.errors import DataError, ModelError, UsageError
-from summdiff.research.networks.base import Network, Scorer
+from summdiff.research.networks.base import Denoiser, Network, Scorer
 from summdiff.research.networks.folder import load_network
 from summdiff.research.networks.inference import Precision, in_torch
-from summdiff.research.networks.registry import ARCHITECTURES, network_of
-from summdiff.research.networks.summdiff import SummDiff
-from summdiff.research.networks.summdiff.closed_form import fit_closed_form
-from summdiff.research.networks.summdiff.denoising import Denoising, RelationalDenoising
-from summdiff.research.networks.summdiff.relational import Relational
-from summdiff.research.networks.summdiff.relational_fit import fit_relational, foresee
+from summdiff.research.networks.registry import architectures, build_network
+from summdiff.research.networks.relational import Relational
+from summdiff.research.networks.relational_fit import cross_fitted_means, fit_relational
 from summdiff.research.training.data import Examples
 from summdiff.research.training.recipe import Recipe
 from summdiff.research.training.targets import count_noised
 from summdiff.scoring import model_folder
 from summdiff.scoring.folder import read_config
-from summdiff.scoring.inputs import count_relations
 from summdiff.scoring.model import Model
 
 _SCORING_WINDOW = 4096  # steps that a scorer looks at at a time: over an hour of any data set's
@@ -41,17 +37,16 @@ def new_network(recipe: Recipe, look: dict[str, Any], examples: Examples | None)
     Raises:
         UsageError, DataError: the model or null video to start from does not fit.
     """
-    inputs = look["inputs"]
-    config = recipe.network.config(inputs=inputs, relations=count_relations(recipe.conditioning, inputs))
     try:
-        network = network_of(ARCHITECTURES[recipe.network.model].network, config)
+        config = recipe.network.config(inputs=look["inputs"])
+        network = build_network(architectures()[recipe.network.model], config)
     except ModelError as error:
         raise UsageError(f"Recipe '{recipe.name}': {error}") from error
     if isinstance(network, Relational):
         if examples is not None:
             views, elsewhere = examples.annotated(), examples.elsewhere()
             examples.take_means(fit_relational(network, views, elsewhere, penalty=recipe.linear_penalty))
-    elif isinstance(network, SummDiff):
+    elif isinstance(network, Denoiser):
         _fit(network, recipe, examples)
     if recipe.init_from is not None:
         _start_from(network, recipe)
@@ -65,14 +60,14 @@ def look_again(recipe: Recipe, network: Network, examples: Examples) -> None:
     if isinstance(network, Relational):
         views, elsewhere = examples.annotated(), examples.elsewhere()
         network = copy.deepcopy(network).cpu()  # where the examples are
-        examples.take_means(foresee(network, views, elsewhere, penalty=recipe.linear_penalty))
+        examples.take_means(cross_fitted_means(network, views, elsewhere, penalty=recipe.linear_penalty))
 
 
 def objective(recipe: Recipe, network: Network, examples: Examples) -> nn.Module:
     """A module whose call with the tensors of a batch gives the loss (B,) of each video."""
-    if isinstance(network, SummDiff):
-        learns = RelationalDenoising if isinstance(network, Relational) else Denoising
-        return learns(
+    wanted: Any = architectures()[recipe.network.model].objective
+    if wanted is not None:
+        made: nn.Module = wanted(
             network,
             schedule=recipe.diffusion.schedule,
             num_train_timesteps=recipe.diffusion.num_train_timesteps,
@@ -81,7 +76,8 @@ def objective(recipe: Recipe, network: Network, examples: Examples) -> nn.Module
             expected_targets=examples.how.expected,
             rank_weight=recipe.rank_weight,
         )
-    assert isinstance(network, Scorer)  # noqa: S101 (there is nothing else in the registry)
+        return made
+    assert isinstance(network, Scorer)  # noqa: S101 (without an objective)
     return _Scoring(network)
 
 
@@ -101,14 +97,14 @@ def as_model(
         "feature_extractor": recipe.feature_extractor,
         "step_seconds": look["step_seconds"] if how.step_seconds == "data" else how.step_seconds,
     }
-    kind = ARCHITECTURES[recipe.network.model]
-    if isinstance(network, SummDiff):
+    architecture = architectures()[recipe.network.model]
+    if isinstance(network, Denoiser):
         common |= {name: getattr(how, name) for name in ("schedule", "num_train_timesteps", "guidance_scale")}
         common |= {name: getattr(how, name) for name in ("eta", "guide_final", "window")}
     else:
         common["window"] = _SCORING_WINDOW
     inside = in_torch(network, device=device, precision=precision)
-    model: Model = kind.model(kind.model_config(**common), inside)
+    model: Model = architecture.model(architecture.model_config(**common), inside)
     return model
 
 
@@ -120,18 +116,22 @@ class _Scoring(nn.Module):
         self.network = network
 
     def forward(
-        self, inputs: Tensor, targets: Tensor, seconds: Tensor, mask: Tensor, seeds: Tensor, means: Tensor
+        self,
+        inputs: Tensor,
+        targets: Tensor,
+        seconds: Tensor,
+        mask: Tensor,
+        seeds: Tensor,
+        means: Tensor,
+        places: Tensor,
     ) -> Tensor:
         return self.network.loss(inputs, targets.mean(dim=1), mask, seeds)
 
 
-def _fit(network: SummDiff, recipe: Recipe, examples: Examples | None) -> None:
+def _fit(network: Denoiser, recipe: Recipe, examples: Examples | None) -> None:
     """What a SummDiff knows before it is trained: what the examples give in closed form, and the null video."""
     if examples is not None:
-        try:
-            fit_closed_form(network, examples.inputs_and_means(), penalty=recipe.linear_penalty)
-        except ModelError as error:
-            raise UsageError(f"Recipe '{recipe.name}': {error}") from error
+        network.fit(examples.conditions_and_means(), penalty=recipe.linear_penalty)
     path = recipe.diffusion.null_video
     if path is not None:
         try:

@@ -21,12 +21,13 @@ from summdiff.data.registry import open_dataset
 from summdiff.data.splits import Split, k_fold, read_splits, with_validation
 from summdiff.data.video import AnnotatedVideo
 from summdiff.errors import DataError, UsageError
-from summdiff.research.networks.summdiff.relational_fit import Annotated, Curve
+from summdiff.research.networks.relational_fit import AnnotatedView, WeightedCurve
 from summdiff.research.training.augmentation import augmented
 from summdiff.research.training.batches import Batch, Example, collate, length_buckets
 from summdiff.research.training.processes import ignore_signals
 from summdiff.research.training.recipe import Recipe, TargetRecipe
 from summdiff.research.training.targets import SINGLE_CURVE_KINDS, draw_targets, for_single_curves
+from summdiff.scoring.inputs import Condition
 
 _VIEWS, _ITEMS, _ORDER = 0, 1, 2  # purposes of generators, so that no two are seeded alike
 _MEMORY = 2 * 2**30  # bytes of training videos up to which they are kept in memory
@@ -207,14 +208,14 @@ class Examples(Dataset[Example]):
         video, annotator = self._items[index]
         number = int(rng.integers(recipe.augmentation.count))
         seen, mean = self.view(video, number), self._means.get((video, number))
-        n = len(seen.inputs)
+        n = len(seen.condition)
         window = recipe.window or n
         start = int(rng.integers(max(1, n - window + 1)))
         part = slice(start, start + window)
         curves = draw_targets(seen.targets[:, part], self._how, annotator=annotator, rng=rng)
         return replace(
             seen,
-            inputs=seen.inputs[part],
+            condition=seen.condition[part],
             targets=curves,
             seed=int(rng.integers(2**63)),
             mean=None if mean is None else mean[part],
@@ -248,26 +249,27 @@ class Examples(Dataset[Example]):
     def look(self) -> dict[str, Any]:
         """Return what a model depends on: `inputs` (P), and `step_seconds`, the median length of a step."""
         seconds = [1 / self.view(video, 0).rate for video in self._looked_at(1)]
-        return {"inputs": self.view(0, 0).inputs.shape[1], "step_seconds": float(np.median(seconds))}
+        return {"inputs": self.view(0, 0).condition.inputs.shape[1], "step_seconds": float(np.median(seconds))}
 
-    def inputs_and_means(self) -> Iterator[tuple[NDArray[np.floating], NDArray[np.floating]]]:
-        """Inputs (N, P) and mean curve (N,) of all views, or of 1024 evenly chosen ones."""
+    def conditions_and_means(self) -> Iterator[tuple[Condition, NDArray[np.floating]]]:
+        """Condition and mean curve (N,) of all views, or of 1024 evenly chosen ones."""
         views = self._recipe.augmentation.count
         for at in self._looked_at(views):
             seen = self.view(at // views, at % views)
-            yield seen.inputs, seen.targets.mean(axis=0)
+            yield seen.condition, seen.targets.mean(axis=0)
 
-    def annotated(self) -> list[Annotated]:
+    def annotated(self) -> list[AnnotatedView]:
         """Return all copies of all videos."""
         found = []
         for video in range(len(self._names)):
             for number in range(self._recipe.augmentation.count):
                 seen = self.view(video, number)
-                found.append(Annotated(video, seen.inputs, seen.targets, np.arange(len(seen.inputs)) / seen.rate))
+                seconds = np.arange(len(seen.condition)) / seen.rate
+                found.append(AnnotatedView(video, seen.condition, seen.targets, seconds))
         return found
 
-    def elsewhere(self) -> Iterator[Curve]:
-        """Inputs (N, P), mean curve (N,) and weight of all views of the videos of the recipe's further data sets."""
+    def elsewhere(self) -> Iterator[WeightedCurve]:
+        """Conditions and weighted mean curves of all views of the videos of the recipe's further data sets."""
         recipe = self._recipe
         how = recipe.augmentation
         for also, data in zip(recipe.also, further_data(recipe), strict=True):
@@ -278,7 +280,7 @@ class Examples(Dataset[Example]):
                 for number in range(how.count):
                     rng = np.random.default_rng([recipe.seed, _VIEWS, i, number])
                     seen = augmented(data[name], own, number, rng)
-                    yield seen.inputs, seen.targets.mean(axis=0), weight
+                    yield WeightedCurve(seen.condition, seen.targets.mean(axis=0), weight)
 
     def take_means(self, means: Sequence[NDArray[np.float32]]) -> None:
         """Have a foreseen mean curve (N,) for each of `annotated`."""

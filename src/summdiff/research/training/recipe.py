@@ -12,9 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
 from summdiff.data.video import DatasetKind
 from summdiff.errors import DataError, ModelError
-from summdiff.research.networks.base import Learns, Scorer
-from summdiff.research.networks.registry import ARCHITECTURES
-from summdiff.research.networks.summdiff import PRESETS
+from summdiff.research.networks.base import Scorer, TargetKind
+from summdiff.research.networks.registry import architectures
+from summdiff.scoring import _old_formats
 from summdiff.scoring.config_checks import check_fields
 from summdiff.scoring.inputs import Conditioning
 from summdiff.scoring.schedule import ScheduleName
@@ -27,8 +27,7 @@ USUAL_FILES: dict[DatasetKind, str] = {
     "mr_hisum": "mr_hisum.h5",
     "youtube_highlights": "youtube_highlights_i3d.h5",
 }
-DEFAULT_NETWORK = "summdiff"
-_FROM_DATA = ("inputs", "relations")  # fields of a network's config that depend on the videos
+DEFAULT_NETWORK = "joint"
 Share = Annotated[float, Field(ge=0, le=1)]
 # Fields that say where a run happens, not what it learns; an interrupted run may go on with others.
 PLACE = frozenset(
@@ -78,18 +77,12 @@ class NetworkRecipe(BaseModel):
         if not isinstance(given, dict):
             return given
         name = given.get("model", DEFAULT_NETWORK)
-        if not isinstance(name, str) or name not in ARCHITECTURES:
-            raise ValueError(f"model must be one of {', '.join(ARCHITECTURES)}, got {reprlib.repr(name)}")
+        if not isinstance(name, str) or name not in architectures():
+            raise ValueError(f"model must be one of {', '.join(architectures())}, got {reprlib.repr(name)}")
         options = {key: value for key, value in given.items() if key != "model"}
         section: dict[str, Any] = {"model": name}
-        if name == "summdiff":
-            section["preset"] = options.pop("preset", "joint")
-            if section["preset"] not in PRESETS:
-                presets = ", ".join(PRESETS)
-                raise ValueError(f"preset must be one of {presets}, got {reprlib.repr(section['preset'])}")
-            options = PRESETS[section["preset"]] | options
-        config_type = ARCHITECTURES[name].config
-        allowed = [field.name for field in fields(config_type) if field.name not in _FROM_DATA]
+        config_type = architectures()[name].config
+        allowed = [field.name for field in fields(config_type) if field.name != "inputs"]  # known from the videos
         unknown = [key for key in options if key not in allowed]
         if unknown:
             raise ValueError(f"{name} has no field {reprlib.repr(unknown[0])}: it has {', '.join(allowed)}")
@@ -101,29 +94,18 @@ class NetworkRecipe(BaseModel):
         return section | {key: getattr(config, key) for key in allowed}
 
     @property
-    def learns(self) -> Learns | None:
+    def learns(self) -> TargetKind | None:
         """Kind of targets of a scorer; None for a denoiser, which learns any curves."""
-        network = ARCHITECTURES[self.model].network
+        network = architectures()[self.model].network
         return network.learns if issubclass(network, Scorer) else None
 
-    @property
-    def features_power(self) -> float:
-        """Power of the features' size that the network and ridge regression see."""
-        return float(getattr(self, "power", 1.0))
-
-    def config(self, *, inputs: int, relations: int) -> Any:
-        """Return the network's config for P inputs per step, the last `relations` of which are relational.
+    def config(self, *, inputs: int) -> Any:
+        """Return the network's config for P inputs per step.
 
         Raises:
             ModelError: the sizes do not fit together.
         """
-        config_type = ARCHITECTURES[self.model].config
-        sizes = {"inputs": inputs, "relations": relations}
-        known = {field.name for field in fields(config_type)}
-        return config_type(
-            **{name: value for name, value in sizes.items() if name in known},
-            **self.model_dump(exclude={"model", "preset"}),
-        )
+        return architectures()[self.model].config(inputs=inputs, **self.model_dump(exclude={"model"}))
 
 
 class DiffusionRecipe(Section):
@@ -261,7 +243,7 @@ class Recipe(Section):
     conditioning: Conditioning = Field(
         default="relational",
         description="what the network sees of a video: how its steps relate in any features, the features, or both; "
-        "kinship: how they relate and which are alike, for relational networks",
+        "gaussian_prior: how they relate and which are alike, for relational networks",
     )
     feature_extractor: str | None = Field(default=None, description="the backbone that the model needs")
     network: NetworkRecipe = NetworkRecipe()
@@ -339,6 +321,14 @@ class Recipe(Section):
     )
     compile: bool = Field(default=False, description="compile the network by torch.compile, which takes a while")
 
+    @model_validator(mode="before")
+    @classmethod
+    def _with_present_names(cls, fields: Any) -> Any:
+        try:
+            return _old_formats.modernised_recipe(fields) if isinstance(fields, dict) else fields
+        except ModelError as error:
+            raise ValueError(f"network: {error}") from error
+
     @model_validator(mode="after")
     def _check(self) -> Self:
         learns, cut = self.network.learns, self.augmentation.views > 1 and self.augmentation.crop > 0
@@ -349,8 +339,8 @@ class Recipe(Section):
             )
         if learns == "importance" and self.targets.people == "keyshots":
             raise ValueError(f"{self.network.model} learns importance: set targets.people=gtscore.")
-        if (self.network.model == "relational") != (self.conditioning == "kinship"):
-            raise ValueError("A relational network needs conditioning=kinship, and no other network can use it.")
+        if (self.network.model == "relational") != (self.conditioning == "gaussian_prior"):
+            raise ValueError("conditioning=gaussian_prior goes with network.model=relational, and only with it.")
         if (
             self.micro_batch is not None
             and self.network.model == "iptnet"

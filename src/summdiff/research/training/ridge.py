@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import add
@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from summdiff.data.splits import Split
 from summdiff.data.video import AnnotatedVideo
 from summdiff.evaluation import MAIN_MEASURE, judge_steps_of
-from summdiff.features.relational import PLACES
+from summdiff.research.networks._statistics import Statistics, relation_weights
 from summdiff.research.networks.ridge import Ridge, RidgeConfig
 from summdiff.research.training.recipe import Recipe
 from summdiff.research.training.targets import target_curves
-from summdiff.scoring.inputs import condition_inputs, count_relations
+from summdiff.scoring.inputs import Condition, condition_of
 
 _PENALTIES = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)  # for each video
 _PARTS = 5
@@ -26,10 +26,10 @@ _PARTS = 5
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """A video with its inputs (N, P) and the curve (N,) to learn."""
+    """A video with its condition and the curve (N,) to learn."""
 
     video: AnnotatedVideo
-    inputs: NDArray[np.float32]
+    condition: Condition
     wanted: NDArray[np.float64]
 
 
@@ -40,7 +40,7 @@ def fit_ridge(recipe: Recipe, videos: Mapping[str, AnnotatedVideo]) -> Ridge:
     about as great as the curves that they learned from: a knapsack never takes what is worth 0 or less, so F1 depends
     on where 0 is.
     """
-    return _fit(_config(recipe, seen := _look(recipe, videos)), list(seen.values()))
+    return _fit(list(_look(recipe, videos).values()))
 
 
 def ridge_curves(
@@ -48,11 +48,10 @@ def ridge_curves(
 ) -> dict[str, NDArray[np.float64]]:
     """Scores (N,) of each split's test videos by `fit_ridge` on its training videos."""
     seen = _look(recipe, videos)
-    config = _config(recipe, seen)
     curves: dict[str, NDArray[np.float64]] = {}
     for split in splits:
-        ridge = _fit(config, [seen[name] for name in split.train])
-        curves |= {name: _predict(ridge, seen[name].inputs) for name in split.test}
+        ridge = _fit([seen[name] for name in split.train])
+        curves |= {name: _predict(ridge, seen[name].condition) for name in split.test}
     return curves
 
 
@@ -60,46 +59,34 @@ def _look(recipe: Recipe, videos: Mapping[str, AnnotatedVideo]) -> dict[str, _Se
     return {
         name: _Seen(
             video,
-            _inputs(video, recipe),
+            condition_of(video.need_features(), rate=video.rate, conditioning=recipe.conditioning),
             target_curves(video, recipe.targets).mean(axis=0, dtype=np.float64),
         )
         for name, video in videos.items()
     }
 
 
-def _inputs(video: AnnotatedVideo, recipe: Recipe) -> NDArray[np.float32]:
-    inputs = condition_inputs(video.need_features(), rate=video.rate, conditioning=recipe.conditioning)
-    return inputs[:, :-PLACES] if recipe.conditioning == "kinship" else inputs  # places mean nothing on their own
-
-
-def _config(recipe: Recipe, seen: Mapping[str, _Seen]) -> RidgeConfig:
-    inputs = next(iter(seen.values())).inputs.shape[1]
-    relations = count_relations(recipe.conditioning, inputs)
-    return RidgeConfig(inputs=inputs, relations=relations, power=recipe.network.features_power)
-
-
-def _fit(config: RidgeConfig, seen: Sequence[_Seen]) -> Ridge:
-    ridge = Ridge(config)
+def _fit(seen: Sequence[_Seen]) -> Ridge:
+    first = seen[0].condition
+    ridge, weights = Ridge(RidgeConfig(inputs=first.inputs.shape[1])), relation_weights(first)
+    level = float(np.mean([one.wanted.mean() for one in seen]))
     parts = [seen[start :: min(_PARTS, len(seen))] for start in range(min(_PARTS, len(seen)))]
-    moments = [ridge.moments([(each.inputs, each.wanted) for each in part]) for part in parts]
+    statistics = [Statistics.of((one.condition, one.wanted) for one in part) for part in parts]
     values = np.zeros(len(_PENALTIES))
     for number, part in enumerate(parts):
-        rest = reduce(add, [other for i, other in enumerate(moments) if i != number] or moments)
+        rest = reduce(add, [other for i, other in enumerate(statistics) if i != number] or statistics)
         for i, penalty in enumerate(_PENALTIES):
-            ridge.fit(rest, penalty=penalty, level=_level(seen))
+            ridge.fit(rest, penalty=penalty, relation_weights=weights, level=level)
             values[i] += sum(
-                judge_steps_of(each.video, _predict(ridge, each.inputs))[MAIN_MEASURE[each.video.kind]] for each in part
+                judge_steps_of(one.video, _predict(ridge, one.condition))[MAIN_MEASURE[one.video.kind]] for one in part
             )
-    ridge.fit(reduce(add, moments), penalty=_PENALTIES[int(values.argmax())], level=_level(seen))
+    best = _PENALTIES[int(values.argmax())]
+    ridge.fit(reduce(add, statistics), penalty=best, relation_weights=weights, level=level)
     return ridge
 
 
-def _level(seen: Iterable[_Seen]) -> float:
-    return float(np.mean([each.wanted.mean() for each in seen]))
-
-
 @torch.inference_mode()
-def _predict(ridge: Ridge, inputs: NDArray[np.float32]) -> NDArray[np.float64]:
-    x = torch.from_numpy(inputs)[None]
+def _predict(ridge: Ridge, condition: Condition) -> NDArray[np.float64]:
+    x = torch.from_numpy(condition.inputs)[None]
     scores: NDArray[np.float64] = ridge.predict(x, torch.ones(x.shape[:2], dtype=torch.bool))[0].double().numpy()
     return scores

@@ -13,8 +13,7 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from summdiff.errors import UsageError
-from summdiff.research.networks.base import Network
-from summdiff.research.networks.summdiff.layers import Layer
+from summdiff.research.networks.base import Denoiser, Network
 from summdiff.research.training.build import as_model, look_again, new_network, objective
 from summdiff.research.training.data import Examples, Step
 from summdiff.research.training.logs import LogRow
@@ -87,7 +86,9 @@ class TrainingState:
             batch = part.batch.to(fabric.device)
             # Processes exchange gradients once, after the last part.
             with fabric.no_backward_sync(self._learner, enabled=number < len(step)):
-                losses = self._learner(batch.inputs, batch.targets, batch.seconds, batch.mask, batch.seeds, batch.means)
+                losses = self._learner(
+                    *(batch.inputs, batch.targets, batch.seconds, batch.mask, batch.seeds, batch.means, batch.places)
+                )
                 loss: Tensor = part.share * losses.mean()
                 fabric.backward(loss)
             total += loss.detach()
@@ -210,12 +211,12 @@ class MovingAverage:
 
 
 def compile_parts(learner: nn.Module) -> None:
-    """Compile SummDiff's layers, or other networks with their loss, by torch.compile.
+    """Have torch.compile make faster code of a denoiser's layers, or of a scorer with its loss.
 
-    Around SummDiff's layers random numbers are drawn outside of torch, where nothing can be compiled.
+    Around a denoiser's layers numbers are drawn outside of torch, where nothing can be compiled.
     """
-    layers: list[nn.Module] = [part for part in learner.modules() if isinstance(part, Layer)]
-    for part in layers or [learner]:
+    denoisers = [part for part in learner.modules() if isinstance(part, Denoiser)]
+    for part in [layer for network in denoisers for layer in (*network.encoder, *network.denoiser)] or [learner]:
         part.compile()
 
 

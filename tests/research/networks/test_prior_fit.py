@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.optimize import approx_fprime
 
-from summdiff.research.networks.summdiff.prior_fit import _likelihood, fit_prior
+from summdiff.research.networks.relational_fit import _likelihood, fit_prior
 from summdiff.scoring.gaussian import GaussianPrior, squared_distances
 
 TRUTH = GaussianPrior(0.01, 0.05, 0.005, 0.2, 2.0, 60.0)

@@ -3,12 +3,11 @@
 import numpy as np
 import pytest
 import torch
-from small_networks import denoiser, features
+from small_networks import DENOISERS, denoiser, features
 
 from summdiff.errors import ModelError
 from summdiff.features.relational import DESCRIPTORS
 from summdiff.research.networks.inference import in_torch, module_of
-from summdiff.research.networks.summdiff import PRESETS
 from summdiff.scoring.sampling import SamplingConfig, SamplingModel
 
 
@@ -19,15 +18,15 @@ def model_of(network, **options):
 @torch.no_grad()
 def around_a_mean():
     """A network with a mean curve, whose departures from it leave scores within 0 and 1."""
-    network = denoiser(inputs=24, mean_head=True, squash=False, mean_gain=0.1)
+    network = denoiser(inputs=24, mean_curve=True, mean_gain=0.1, n_bins=20)
     network.head.weight.mul_(0.1)
     return network
 
 
-@pytest.mark.parametrize("preset", PRESETS)
-def test_scores_that_are_no_numbers_are_refused(preset):
+@pytest.mark.parametrize("name", DENOISERS)
+def test_scores_that_are_no_numbers_are_refused(name):
     """Weights that are finite, each, and whose sums are not."""
-    network = denoiser(preset, inputs=4)
+    network = denoiser(name, inputs=4)
     with torch.no_grad():
         for weight in network.parameters():
             weight.mul_(1e30)
@@ -36,11 +35,11 @@ def test_scores_that_are_no_numbers_are_refused(preset):
         diverged.sample(np.random.default_rng(0).normal(size=(9, 4)), rate=1.0, samples=2, steps=3)
 
 
-@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("name", DENOISERS)
 @pytest.mark.parametrize("w", [0.0, 0.2])
-def test_every_preset_samples_and_encodes_once(preset, w):
+def test_every_denoiser_samples_and_encodes_once(name, w):
     """The condition is encoded once a video, not once a step or sample."""
-    network = denoiser(preset, inputs=24)
+    network = denoiser(name, inputs=24)
     calls = []
     for layer in network.encoder:
         layer.register_forward_hook(lambda *_: calls.append(1))
@@ -49,7 +48,7 @@ def test_every_preset_samples_and_encodes_once(preset, w):
     assert (curves >= 0).all()
     assert (curves <= 1).all()
     assert np.ptp(curves) > 0
-    assert len(calls) == 2 * (1 if w == 0 else 2)  # layers; the null video once more
+    assert len(calls) == len(network.encoder) * (1 if w == 0 else 2)  # layers; the null video once more
 
 
 @pytest.mark.parametrize("eta", [0.0, 1.0])
@@ -81,9 +80,9 @@ def test_the_network_in_a_model_can_be_had():
     assert module_of(model_of(network)) is network
 
 
-@pytest.mark.parametrize("preset", PRESETS)
-def test_without_a_mean_curve_the_mean_is_that_of_the_samples(preset):
-    curves = model_of(denoiser(preset, inputs=24)).score(features(60), rate=1.0, samples=6, steps=3)
+@pytest.mark.parametrize("name", DENOISERS)
+def test_without_a_mean_curve_the_mean_is_that_of_the_samples(name):
+    curves = model_of(denoiser(name, inputs=24)).score(features(60), rate=1.0, samples=6, steps=3)
     assert np.allclose(curves.mean, curves.samples.mean(axis=0), atol=1e-6)
     assert np.allclose(curves.spread, curves.samples.std(axis=0), atol=1e-6)
 

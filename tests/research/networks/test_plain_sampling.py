@@ -8,7 +8,7 @@ import pytest
 
 from summdiff.scoring.sampling import paired_noise
 
-PLAIN = Path(__file__).resolve().parents[4] / "benchmarks" / "sampling.py"
+PLAIN = Path(__file__).resolve().parents[3] / "benchmarks" / "sampling.py"
 
 
 @pytest.fixture(scope="module")
@@ -21,12 +21,12 @@ def plain():
     return module
 
 
-@pytest.mark.parametrize("name", ["paper", "release", "joint", "default"])
+@pytest.mark.parametrize("name", ["summdiff", "release", "joint", "default"])
 def test_the_same_curves_as_the_plain_way(plain, name):
     """Up to rounding, by which a score on the edge between two levels may fall to either."""
     model, features = plain.models(40)[name]
-    _, inputs = model.inputs_of(features, rate=1.0, readout="scores")
-    slow = plain.plain(model, inputs, paired_noise(40, samples=3, seed=0).T, steps=4)
+    _, condition = model.condition_of(features, rate=1.0, readout="scores")
+    slow = plain.plain(model, condition, paired_noise(40, samples=3, seed=0).T, steps=4)
     fast = model.sample(features, rate=1.0, samples=3, steps=4, guidance_scale=plain.GUIDANCE)
     assert np.ptp(fast) > 0.01
     assert np.quantile(np.abs(slow - fast), 0.9) < 1e-4

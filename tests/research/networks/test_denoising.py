@@ -2,25 +2,28 @@ import numpy as np
 import pytest
 import torch
 from diffusers import DDIMScheduler
+from small_networks import DENOISERS
 
+from summdiff.research.networks.denoising import add_noise, correlation_loss, expected_scores
 from summdiff.research.networks.inference import in_torch
-from summdiff.research.networks.summdiff import PRESETS, NetworkConfig, SummDiff
-from summdiff.research.networks.summdiff.denoising import (
-    Denoising,
-    add_noise,
-    correlation_loss,
-    expected_scores,
-    posteriors,
-)
+from summdiff.research.networks.registry import architecture_of, architectures
+from summdiff.research.networks.relational import posteriors
 from summdiff.scoring.gaussian import GaussianPrior, ScorePosterior
 from summdiff.scoring.sampling import SamplingConfig, SamplingModel
 from summdiff.scoring.schedule import alphas_cumprod
 
 
-def small(preset="joint", **changes):
+def small(name="joint", **changes):
+    one = architectures()[name]
+    sizes = {"width": 16, "heads": 2, "feed_forward": 32, "dropout": 0.0}
+    if name != "summdiff":
+        sizes["input_dropout"] = 0.0
     torch.manual_seed(0)
-    sizes = {"width": 16, "heads": 2, "feed_forward": 32, "dropout": 0.0, "input_dropout": 0.0}
-    return SummDiff(NetworkConfig.preset(preset, inputs=6, **{**sizes, **changes}))
+    return one.network(one.config(inputs=6, **{**sizes, **changes}))
+
+
+def learner_of(network, **how):
+    return architecture_of(network).objective(network, **how)
 
 
 def batch(videos=3, steps=10, seed=0):
@@ -38,10 +41,10 @@ def batch(videos=3, steps=10, seed=0):
     )
 
 
-@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("name", DENOISERS)
 @pytest.mark.parametrize("expected", [False, True])
-def test_a_video_costs_the_same_alone_as_in_a_padded_batch(preset, expected):
-    learner = Denoising(small(preset), curves=2, expected_targets=expected, rank_weight=0.3).eval()
+def test_a_video_costs_the_same_alone_as_in_a_padded_batch(name, expected):
+    learner = learner_of(small(name), curves=2, expected_targets=expected, rank_weight=0.3).eval()
     inputs, targets, seconds, mask, seeds = batch()
     losses = learner(inputs, targets, seconds, mask, seeds)
     own = learner(inputs[1:2, :6], targets[1:2, :, :6], seconds[1:2, :6], mask[1:2, :6], seeds[1:2])
@@ -51,9 +54,9 @@ def test_a_video_costs_the_same_alone_as_in_a_padded_batch(preset, expected):
 
 def test_is_the_mean_squared_error_of_the_prediction():
     """Eq. 3, written out for one video and one curve."""
-    network = small("paper").eval()
+    network = small("summdiff").eval()
     inputs, targets, seconds, mask, seeds = batch()
-    learner = Denoising(network, curves=1, p_uncond=0, expected_targets=False)
+    learner = learner_of(network, curves=1, p_uncond=0, expected_targets=False)
     losses = learner(inputs, targets, seconds, mask, seeds)
     timestep, noise, _ = learner.draw(seeds.tolist(), curves=1, steps=10)
     left = torch.from_numpy(alphas_cumprod())[timestep[0, 0]]
@@ -67,7 +70,7 @@ def test_is_the_mean_squared_error_of_the_prediction():
 
 def test_dropped_videos_are_not_seen():
     """Half of them: which ones, their seeds say."""
-    learner = Denoising(small("paper"), p_uncond=0.5).eval()
+    learner = learner_of(small("summdiff"), p_uncond=0.5).eval()
     inputs, targets, seconds, mask, seeds = batch(videos=8)
     _, _, dropped = learner.draw(seeds.tolist(), curves=4, steps=10)
     assert 0 < int(dropped.sum()) < 8
@@ -77,7 +80,7 @@ def test_dropped_videos_are_not_seen():
 
 def test_what_chance_decides_follows_the_schedule():
     """Times are even over T, noise is standard normal, and p_uncond of the videos are dropped; each seed draws anew."""
-    learner = Denoising(small("paper"), p_uncond=0.3, num_train_timesteps=50)
+    learner = learner_of(small("summdiff"), p_uncond=0.3, num_train_timesteps=50)
     timestep, noise, dropped = learner.draw(range(400), curves=3, steps=20)
     assert timestep.shape == (400, 3)
     assert noise.shape == (400, 3, 20)
@@ -88,16 +91,16 @@ def test_what_chance_decides_follows_the_schedule():
     assert not torch.equal(noise[0], noise[1])
 
 
-@pytest.mark.parametrize("preset", PRESETS)
-def test_overfits_one_video(preset):
+@pytest.mark.parametrize("name", DENOISERS)
+def test_overfits_one_video(name):
     """The loss comes under 1e-3 and samples agree with the truth (rho above 0.95)."""
-    network = small(preset, width=64, heads=4, feed_forward=128, input_dropout=0.0)
+    network = small(name, width=64, heads=4, feed_forward=128)
     rng = np.random.default_rng(0)
     features = rng.normal(size=(10, 6)).astype(np.float32)
     truth = rng.permutation(10) / 9 * 0.8 + 0.1
-    learner = Denoising(network, p_uncond=0, expected_targets=False)
+    learner = learner_of(network, p_uncond=0, expected_targets=False)
     optimizer = torch.optim.AdamW(learner.parameters(), weight_decay=0.0)
-    updates = 600 if preset == "paper" else 300
+    updates = 600 if name == "summdiff" else 300
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=3e-3, total_steps=updates)
     S = 16
     inputs, targets = torch.tensor(features)[None], torch.tensor(truth, dtype=torch.float32).expand(1, S, -1)

@@ -8,23 +8,26 @@ import torch
 from small_networks import annotated, descriptors, features, relational
 
 from summdiff.errors import ModelError
-from summdiff.features.relational import PLACES
+from summdiff.research.networks.base import Prepared
 from summdiff.research.networks.folder import load_in_torch, load_network, write_model
 from summdiff.research.networks.inference import in_torch
-from summdiff.research.networks.summdiff.denoising import RelationalDenoising, known_steps
-from summdiff.research.networks.summdiff.network import Prepared
-from summdiff.research.networks.summdiff.relational import Relational, RelationalConfig
-from summdiff.research.networks.summdiff.relational_fit import Annotated, fit_relational, foresee
+from summdiff.research.networks.relational import Relational, RelationalConfig, RelationalDenoising, known_steps
+from summdiff.research.networks.relational_fit import (
+    AnnotatedView,
+    WeightedCurve,
+    cross_fitted_means,
+    fit_relational,
+)
 from summdiff.scoring import load_model
 from summdiff.scoring.gaussian import ScorePosterior
-from summdiff.scoring.inputs import condition_inputs
+from summdiff.scoring.inputs import condition_of
 from summdiff.scoring.sampling import SamplingConfig, SamplingModel
 
 SMALL = {"width": 16, "heads": 2, "feed_forward": 32, "n_bins": 20, "dropout": 0.0}
 
 
 def model_of(network, **options):
-    config = SamplingConfig("small", conditioning="kinship", step_seconds=2.0, **options)
+    config = SamplingConfig("small", conditioning="gaussian_prior", step_seconds=2.0, **options)
     return SamplingModel(config, in_torch(network))
 
 
@@ -40,7 +43,7 @@ def model(network):
 
 def as_gaussian(network, *, narrower=0.0):
     """The network without D, its prior's variances divided by e to the power of `narrower`."""
-    gaussian = Relational(replace(network.config, corrects=False)).eval()
+    gaussian = Relational(replace(network.config, gaussian_only=True)).eval()
     gaussian.load_state_dict(network.state_dict())
     gaussian.prior_logs[:3] -= narrower
     return gaussian
@@ -56,10 +59,10 @@ def test_untrained_it_is_a_gaussian(network):
     assert np.allclose(*few, atol=1e-5)
     gaussian = as_gaussian(network, narrower=NARROW)
     curves = model_of(gaussian).score(x, rate=0.5, samples=2000, steps=100, seed=0)
-    inputs = condition_inputs(x, rate=0.5, conditioning="kinship")
+    condition = condition_of(x, rate=0.5, conditioning="gaussian_prior")
     with torch.inference_mode():
-        scale = gaussian.log_scale(torch.from_numpy(inputs[:, :-PLACES])).exp().numpy()
-    wanted = gaussian.prior.covariance(inputs[:, -PLACES:], 2.0 * np.arange(12), scale)
+        scale = gaussian.log_scale(torch.from_numpy(condition.inputs)).exp().numpy()
+    wanted = gaussian.prior.covariance(condition.places, 2.0 * np.arange(12), scale)
     assert np.abs(np.cov(curves.samples.T) - wanted).max() < 0.15 * np.diagonal(wanted).max()
     assert np.allclose(curves.spread, np.sqrt(np.diagonal(wanted)), atol=1e-6)
     assert np.allclose(curves.samples.mean(axis=0), curves.mean, atol=5e-3)  # but for a few that are cut all the same
@@ -67,13 +70,13 @@ def test_untrained_it_is_a_gaussian(network):
 
 def test_its_mean_is_ridge_regression_in_which_similar_steps_agree(network):
     x = features(40, seed=5)
-    inputs, seconds = condition_inputs(x, rate=0.5, conditioning="kinship"), 2.0 * np.arange(40)
+    condition, seconds = condition_of(x, rate=0.5, conditioning="gaussian_prior"), 2.0 * np.arange(40)
     facts = network.facts()
     with torch.inference_mode():
-        encoded = network.encode(torch.from_numpy(inputs[None, :, :-PLACES]), torch.from_numpy(seconds).float())
-        linear = network.standardise(torch.from_numpy(inputs[:, :-PLACES])) @ network.linear_weights
+        encoded = network.encode(torch.from_numpy(condition.inputs[None]), torch.from_numpy(seconds).float())
+        linear = network.standardise(torch.from_numpy(condition.inputs)) @ network.linear_weights
     assert torch.allclose(encoded.curves[0, :, 0], linear, atol=1e-4)
-    agreed = facts.prior.smooth(linear.numpy(), inputs[:, -PLACES:], seconds, noise=facts.guess_noise)
+    agreed = facts.prior.smooth(linear.numpy(), condition.places, seconds, noise=facts.guess_noise)
     wanted = facts.mean.finalize(agreed[None].astype(np.float32))
     assert np.allclose(model_of(network).score(x, rate=0.5, samples=1, steps=1).mean, wanted, atol=1e-4)
 
@@ -81,7 +84,7 @@ def test_its_mean_is_ridge_regression_in_which_similar_steps_agree(network):
 @torch.inference_mode()
 def test_the_expected_departure_is_that_of_a_joint_gaussian(network):
     view = annotated(1)[0]
-    places, seconds = view.inputs[:12, -PLACES:], view.seconds[:12]
+    places, seconds = view.places[:12], view.seconds[:12]
     K = network.prior.covariance(places, seconds, np.linspace(0.8, 1.2, 12))
     posterior = ScorePosterior.of(np.full(12, 0.5), K)
     directions, variances = (torch.from_numpy(each)[None] for each in (posterior.directions, posterior.variances))
@@ -103,9 +106,9 @@ def test_where_a_score_is_known_its_prediction_stays(t):
     trained = relational(videos=3)
     torch.nn.init.normal_(trained.head.weight, std=0.3)
     view = annotated(1)[0]
-    known = np.full(len(view.inputs), np.nan)
+    known = np.full(len(view.condition), np.nan)
     known[[3, 20]] = 0.9, 0.1
-    K = trained.prior.covariance(view.inputs[:, -PLACES:], view.seconds, np.ones(len(known)))
+    K = trained.prior.covariance(view.places, view.seconds, np.ones(len(known)))
     posterior = ScorePosterior.of(np.full(len(known), 0.5), K, known)
     seconds = torch.from_numpy(view.seconds).float()
     given = {
@@ -195,15 +198,15 @@ def test_any_number_of_steps(model, n):
 def test_foreseen_curves_did_not_see_their_own_video():
     torch.manual_seed(0)
     views = annotated()
-    network = Relational(RelationalConfig(inputs=views[0].inputs.shape[1], **SMALL))
+    network = Relational(RelationalConfig(inputs=views[0].descriptors.shape[1], **SMALL))
     before = fit_relational(network, views)
-    assert all(np.array_equal(a, b) for a, b in zip(before, foresee(network, views), strict=True))
+    assert all(np.array_equal(a, b) for a, b in zip(before, cross_fitted_means(network, views), strict=True))
     rng = np.random.default_rng(0)
     changed = [
-        Annotated(v.video, v.inputs, rng.permuted(v.curves, axis=1) if v.video == 3 else v.curves, v.seconds)
+        AnnotatedView(v.video, v.condition, rng.permuted(v.curves, axis=1) if v.video == 3 else v.curves, v.seconds)
         for v in views
     ]
-    after = foresee(network, changed)
+    after = cross_fitted_means(network, changed)
     # The same up to how wide mean curves are on the whole
     assert np.corrcoef(after[3], before[3])[0, 1] > 1 - 1e-6
     assert min(np.corrcoef(a, b)[0, 1] for i, (a, b) in enumerate(zip(after, before, strict=True)) if i != 3) < 1 - 1e-6
@@ -212,7 +215,7 @@ def test_foreseen_curves_did_not_see_their_own_video():
 def test_foreseen_curves_agree_with_people():
     torch.manual_seed(0)
     views = annotated()
-    network = Relational(RelationalConfig(inputs=views[0].inputs.shape[1], **SMALL))
+    network = Relational(RelationalConfig(inputs=views[0].descriptors.shape[1], **SMALL))
     found = fit_relational(network, views)
     agreement = [np.corrcoef(mean, view.curves.mean(axis=0))[0, 1] for mean, view in zip(found, views, strict=True)]
     assert np.mean(agreement) > 0.5
@@ -223,9 +226,9 @@ def test_foreseen_curves_agree_with_people():
 def test_other_sets_count_by_their_weight():
     torch.manual_seed(0)
     views = annotated(6)
-    network = Relational(RelationalConfig(inputs=views[0].inputs.shape[1], **SMALL))
+    network = Relational(RelationalConfig(inputs=views[0].descriptors.shape[1], **SMALL))
     alone = fit_relational(network, views)
-    backwards = [(view.inputs, -view.curves.mean(axis=0), 20.0) for view in views]
+    backwards = [WeightedCurve(view.condition, -view.curves.mean(axis=0), 20.0) for view in views]
     beside = fit_relational(network, views, backwards)
     assert np.corrcoef(np.concatenate(alone), np.concatenate(beside))[0, 1] < 0
 
@@ -233,24 +236,35 @@ def test_other_sets_count_by_their_weight():
 def test_every_weight_learns_and_padding_changes_no_loss(network):
     learner = RelationalDenoising(network, p_uncond=0.0, curves=3)
     views = annotated()[:3]
-    longest = max(len(view.inputs) for view in views)
-    inputs = torch.zeros(3, longest, views[0].inputs.shape[1])
+    longest = max(len(view.condition) for view in views)
+    inputs = torch.zeros(3, longest, views[0].descriptors.shape[1])
+    places = torch.zeros(3, longest, views[0].places.shape[1])
     targets, means, mask = torch.zeros(3, 3, longest), torch.zeros(3, longest), torch.zeros(3, longest, dtype=bool)
-    for i, (view, mean) in enumerate(zip(views, foresee(network, annotated()), strict=False)):
-        n = len(view.inputs)
-        inputs[i, :n], targets[i, :, :n] = torch.from_numpy(view.inputs), torch.from_numpy(view.curves[:3])
-        means[i, :n], mask[i, :n] = torch.from_numpy(mean), True
+    for i, (view, mean) in enumerate(zip(views, cross_fitted_means(network, annotated()), strict=False)):
+        n = len(view.condition)
+        inputs[i, :n], targets[i, :, :n] = torch.from_numpy(descriptors(view)), torch.from_numpy(view.curves[:3])
+        means[i, :n], places[i, :n], mask[i, :n] = torch.from_numpy(mean), torch.from_numpy(view.places), True
     seeds = torch.tensor([1, 2, 3])
     seconds = 2.0 * torch.arange(longest).expand(3, -1)
     torch.nn.init.normal_(network.head.weight, std=0.1)  # 0 lets no gradient through to what is below
     try:
-        losses = learner(inputs, targets, seconds, mask, seeds, means)
+        losses = learner(inputs, targets, seconds, mask, seeds, means, places)
         losses.sum().backward()
         silent = [name for name, weight in network.named_parameters() if weight.grad is None or not weight.grad.any()]
         assert silent == ["null"]  # no video is dropped here
-        n = len(views[0].inputs)
+        n = len(views[0].condition)
         # Noise is drawn step by step, so a shorter video gets the same; what is known is drawn by its length
-        alone = learner(*(inputs[:1, :n], targets[:1, :, :n], seconds[:1, :n], mask[:1, :n], seeds[:1], means[:1, :n]))
+        alone = learner(
+            *(
+                inputs[:1, :n],
+                targets[:1, :, :n],
+                seconds[:1, :n],
+                mask[:1, :n],
+                seeds[:1],
+                means[:1, :n],
+                places[:1, :n],
+            )
+        )
         assert torch.allclose(alone[0], losses[0], rtol=1e-3)
     finally:
         network.zero_grad(set_to_none=True)
@@ -281,11 +295,10 @@ def test_it_is_written_and_read_back(model, tmp_path):
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"mean_head": False, "linear_share": 0.0},
-        {"linear_share": 0.5},
-        {"components": 8},
         {"guess_noise": 0.0},
-        {"deep_mlps": True},
+        {"kernel": 2},
+        {"score_scale": 0.0},
+        {"input_dropout": 1.0},
     ],
 )
 def test_what_makes_no_relational_network_is_refused(wrong):

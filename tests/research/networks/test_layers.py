@@ -1,10 +1,10 @@
-"""What SummDiff's layers share with the core, in torch."""
+"""Small parts that networks share."""
 
 import numpy as np
 import pytest
 import torch
 
-from summdiff.research.networks.summdiff.layers import to_scores, to_signal
+from summdiff.research.networks._layers import sinusoid, to_scores, to_signal
 from summdiff.scoring.space import ScoreSpace
 
 SPACES = [ScoreSpace("linear"), ScoreSpace("linear", scale=2.0), ScoreSpace("logit"), ScoreSpace("logit", scale=0.5)]
@@ -32,3 +32,10 @@ def test_gradients_pass_where_scores_are_certain(space):
     scores = torch.tensor([0.0, 0.5, 1.0], requires_grad=True)
     to_signal(space, scores).sum().backward()
     assert scores.grad.isfinite().all()
+
+
+def test_sinusoids_tell_times_apart():
+    codes = sinusoid(torch.arange(1000), 16).numpy()
+    assert codes.shape == (1000, 16)
+    distances = np.linalg.norm(codes[:, None] - codes[None], axis=-1) + np.eye(1000)
+    assert distances.min() > 0.1

@@ -1,31 +1,27 @@
-from dataclasses import replace
+"""What holds for every denoiser, and what each is: the paper's network, the released one, the joint one."""
 
-import numpy as np
 import pytest
 import torch
+from small_networks import DENOISERS
 
 from summdiff.errors import ModelError
-from summdiff.research.networks.summdiff import PRESETS, NetworkConfig, SummDiff
-from summdiff.research.networks.summdiff.layers import (
-    position_encoding,
-    rotate,
-    rotations,
-    sinusoid,
-    time_encoding,
-    to_signal,
-)
+from summdiff.research.networks._layers import to_signal
+from summdiff.research.networks.registry import architectures
+from summdiff.research.networks.release import ReleaseConfig
+from summdiff.research.networks.summdiff import SummDiffConfig
 from summdiff.scoring.space import ScoreSpace
 
 SMALL = {"width": 16, "heads": 2, "feed_forward": 32, "encoder_layers": 1, "denoiser_layers": 2, "n_bins": 10}
 
 
-def small(preset="joint", **changes):
+def small(name="joint", **changes):
     """A small network whose adaptive norms, zero at first, have learned something."""
+    one = architectures()[name]
     torch.manual_seed(0)
-    network = SummDiff(NetworkConfig.preset(preset, inputs=6, **SMALL, **changes)).eval()
+    network = one.network(one.config(inputs=6, **SMALL, **changes)).eval()
     with torch.no_grad():
-        for name, weight in network.named_parameters():
-            if "modulate" in name:
+        for path, weight in network.named_parameters():
+            if "modulate" in path:
                 weight.normal_(0, 0.3)
     return network
 
@@ -35,8 +31,8 @@ def network():
     return small()
 
 
-@pytest.fixture(params=PRESETS)
-def preset(request):
+@pytest.fixture(params=DENOISERS)
+def denoiser(request):
     return small(request.param)
 
 
@@ -64,36 +60,36 @@ def denoised(network, video, noisy, t, mask=None):
 
 
 @torch.inference_mode()
-def test_padding_changes_nothing(preset, video):
+def test_padding_changes_nothing(denoiser, video):
     inputs, seconds = video
     mask = torch.ones(2, 12, dtype=torch.bool)
     mask[1, 7:] = False
     noisy, t = noise(2, 3, 12), torch.full((2, 3), 600)
-    padded = denoised(preset, (inputs, seconds), noisy, t, mask)
-    alone = denoised(preset, (inputs[1:, :7], seconds[:7]), noisy[1:, :, :7], t[1:])
+    padded = denoised(denoiser, (inputs, seconds), noisy, t, mask)
+    alone = denoised(denoiser, (inputs[1:, :7], seconds[:7]), noisy[1:, :, :7], t[1:])
     assert torch.allclose(padded[1:, :, :7], alone, atol=1e-5)
     assert torch.isfinite(padded).all()
 
 
 @torch.inference_mode()
-def test_the_order_of_the_videos_does_not_matter(preset, video):
+def test_the_order_of_the_videos_does_not_matter(denoiser, video):
     inputs, seconds = video
     noisy, t = noise(2, 3, 12), torch.tensor([[999, 500, 10], [0, 400, 999]])
-    forward = denoised(preset, (inputs, seconds), noisy, t)
-    backward = denoised(preset, (inputs.flip(0), seconds), noisy.flip(0), t.flip(0))
+    forward = denoised(denoiser, (inputs, seconds), noisy, t)
+    backward = denoised(denoiser, (inputs.flip(0), seconds), noisy.flip(0), t.flip(0))
     assert torch.allclose(forward, backward.flip(0), atol=1e-5)
 
 
 @torch.inference_mode()
-def test_samples_of_one_video_are_independent(preset, video):
+def test_samples_of_one_video_are_independent(denoiser, video):
     noisy, t = noise(2, 3, 12), torch.tensor([[999, 500, 10], [0, 400, 999]])
-    together = denoised(preset, video, noisy, t)
-    alone = denoised(preset, video, noisy[:, 1:2], t[:, 1:2])
+    together = denoised(denoiser, video, noisy, t)
+    alone = denoised(denoiser, video, noisy[:, 1:2], t[:, 1:2])
     assert torch.allclose(together[:, 1:2], alone, atol=1e-5)
 
 
 @torch.inference_mode()
-@pytest.mark.parametrize(("name", "sees"), [("paper", False), ("release", False), ("joint", True)])
+@pytest.mark.parametrize(("name", "sees"), [("summdiff", False), ("release", False), ("joint", True)])
 def test_whether_a_score_depends_on_the_noisy_scores_of_other_steps(name, sees, video):
     """What makes a sample one coherent view; in eq. 2 each step is denoised by itself (summdiff-reading §3.4)."""
     noisy, t = noise(2, 1, 12), torch.full((2, 1), 600)
@@ -105,15 +101,15 @@ def test_whether_a_score_depends_on_the_noisy_scores_of_other_steps(name, sees, 
 
 
 @torch.inference_mode()
-def test_scores_are_clamped_and_quantised(preset, video):
+def test_scores_are_clamped_and_quantised(denoiser, video):
     """Beyond lambda, and inside one of the K intervals, nothing changes (§4.3, §4.4)."""
     t = torch.full((2, 1), 500)
-    condition = prepared(preset, *video)
-    space = preset.config.space
+    condition = prepared(denoiser, *video)
+    space = denoiser.space
 
     def predicted(score, beyond=0.0):
         noisy = to_signal(space, torch.full((2, 1, 12), score)) + beyond
-        return preset.denoise(noisy, t, left(t), condition)
+        return denoiser.denoise(noisy, t, left(t), condition)
 
     low, high = 0.5 + 1e-5, 0.6 - 1e-5  # interval 5 of 10 is [0.5, 0.6)
     assert torch.equal(predicted(low), predicted(high))
@@ -124,7 +120,7 @@ def test_scores_are_clamped_and_quantised(preset, video):
 
 
 @torch.inference_mode()
-@pytest.mark.parametrize("name", PRESETS)
+@pytest.mark.parametrize("name", DENOISERS)
 def test_null_video_hides_the_video(name, video):
     network, (inputs, seconds) = small(name), video
     with torch.no_grad():
@@ -139,7 +135,7 @@ def test_null_video_hides_the_video(name, video):
 
 @torch.inference_mode()
 def test_a_stored_null_video_looks_like_one(video):
-    network, seconds = small("paper"), video[1]
+    network, seconds = small("summdiff"), video[1]
     network.input_mean.fill_(0.5)
     network.input_std.fill_(2.0)
     black = torch.linspace(-1, 1, 6)
@@ -154,15 +150,15 @@ def test_a_stored_null_video_looks_like_one(video):
         small("joint").set_null_video(black)
 
 
-def test_every_weight_learns(preset, video):
+def test_every_weight_learns(denoiser, video):
     inputs, seconds = video
-    condition = preset.encode(inputs, seconds, None, torch.tensor([True, False])).tokens
+    condition = denoiser.encode(inputs, seconds, None, torch.tensor([True, False])).tokens
     t = torch.full((2, 1), 500)
-    noisy = to_signal(preset.config.space, torch.linspace(0, 1, 12).expand(2, 1, 12))
-    preset.train().denoise(noisy, t, left(t), preset.prepare(condition, seconds)).square().mean().backward()
+    noisy = to_signal(denoiser.space, torch.linspace(0, 1, 12).expand(2, 1, 12))
+    denoiser.train().denoise(noisy, t, left(t), denoiser.prepare(condition, seconds)).square().mean().backward()
     silent = [
         name
-        for name, weight in preset.named_parameters()
+        for name, weight in denoiser.named_parameters()
         # A key's bias moves all of a query's logits alike, unless keys are turned.
         if (weight.grad is None or not weight.grad.any()) and not name.endswith("key.bias")
     ]
@@ -191,9 +187,9 @@ def test_only_differences_of_time_count_when_positions_are_rotations(network, vi
 @pytest.mark.parametrize("score_embedding", ["learnable", "fixed_uniform", "fixed_fourier"])
 def test_levels_time_and_positions_lie_in_orthogonal_dimensions(score_embedding):
     """§4.4: their vectors are kept orthogonal; of fixed Fourier levels, too (§6)."""
-    network = small("paper", score_embedding=score_embedding)
-    when = time_encoding(network.config, torch.arange(1000))
-    where = position_encoding(network.config, torch.arange(300.0)[None], None)[0]
+    network = small("summdiff", score_embedding=score_embedding)
+    when = network.time_encoding(torch.arange(1000))
+    where = network.positions(torch.arange(300.0)).encoding[0]
     assert (when @ where.T == 0).all()
     assert (when.norm(dim=1) > 1).all()
     assert (where.norm(dim=1) > 1).all()
@@ -211,67 +207,51 @@ def test_own_step_is_seen_without_cross_attention(video):
     assert not torch.allclose(a, b, atol=1e-4)
 
 
-def test_turning_keeps_lengths_and_depends_on_differences():
-    q, k = noise(1, 1, 1, 1, 8), noise(1, 1, 1, 1, 8, seed=3)
-
-    def product(t_q, t_k):
-        a, b = (rotate(x, rotations(torch.tensor([[t]]), 8)) for x, t in ((q, t_q), (k, t_k)))
-        return float((a * b).sum())
-
-    assert product(5.0, 2.0) == pytest.approx(product(105.0, 102.0), abs=1e-4)
-    assert product(5.0, 2.0) != pytest.approx(product(5.0, 3.0), abs=1e-3)
-    turned = rotate(q, rotations(torch.tensor([[17.0]]), 8))
-    assert float(turned.norm()) == pytest.approx(float(q.norm()), abs=1e-5)
-
-
-def test_sinusoids_tell_times_apart():
-    codes = sinusoid(torch.arange(1000), 16).numpy()
-    assert codes.shape == (1000, 16)
-    distances = np.linalg.norm(codes[:, None] - codes[None], axis=-1) + np.eye(1000)
-    assert distances.min() > 0.1
-
-
-def test_presets_differ_and_have_the_papers_sizes():
-    paper, release, joint = (NetworkConfig.preset(name, inputs=1024) for name in ("paper", "release", "joint"))
-    assert joint == NetworkConfig(inputs=1024)
+def test_sizes_are_the_papers():
+    paper, release = SummDiffConfig(inputs=1024), ReleaseConfig(inputs=1024)
     for config in (paper, release):
         assert (config.width, config.heads, config.feed_forward) == (256, 8, 1024)
         assert (config.encoder_layers, config.denoiser_layers) == (2, 2)
-    assert (paper.score_space, release.score_space) == ("linear", "logit")
-    assert (paper.norm, release.norm) == ("post", "adaptive")
-    assert (paper.global_token, release.global_token) == (False, True)
-    assert NetworkConfig.preset("paper", inputs=3, width=64) == replace(paper, inputs=3, width=64)
+    assert (small("summdiff").space.name, small("release").space.name) == ("linear", "logit")
 
 
+@pytest.mark.parametrize("name", DENOISERS)
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"width": 60}, "Width 60 must be a multiple of twice"),
-        ({"width": 20, "heads": 5}, "multiple of 8"),
-        ({"kernel": 4}, "odd number of steps, not 4 or 1"),
-        ({"encoder_kernel": 2}, "odd number of steps"),
-        ({"components": -1}, "sizes"),
-        ({"relations": 9}, "numbers"),
-        ({"linear_share": 0.5}, "needs mean_head"),
-        ({"mean_head": True}, "squash=false"),
-        ({"n_bins": 1}, "sizes"),
-        ({"score_scale": 0.0}, "numbers"),
-        ({"dropout": 1.0}, "numbers"),
-        ({"norm": "batch"}, "no option 'batch': use pre or post or adaptive"),
-        ({"score_embedding": "one-hot"}, "no option 'one-hot'"),
-        ({"score_space": "logit", "squash": False}, "squash"),
-        ({"global_token": True}, "global token"),
-        ({"depth": 3}, "no option 'depth'"),
+        ({"width": 60}, "`width` must be a multiple of twice"),
+        ({"width": 20, "heads": 5}, "`width` must be a multiple of 8"),
+        ({"heads": 0}, "`heads` must be at least 1, got 0"),
+        ({"encoder_layers": -1}, "`encoder_layers` must be at least 0, got -1"),
+        ({"n_bins": 1}, "`n_bins` must be at least 2, got 1"),
+        ({"dropout": 1.0}, r"`dropout` must be in \[0, 1\), got 1.0"),
     ],
 )
-def test_says_what_makes_no_network(changes, said):
+def test_sizes_out_of_range_are_refused(name, changes, said):
     with pytest.raises(ModelError, match=said):
-        NetworkConfig.preset("joint", inputs=8, **changes)
-    with pytest.raises(ModelError, match="no preset 'ours': use paper, release, joint"):
-        NetworkConfig.preset("ours", inputs=8)
+        architectures()[name].config(inputs=8, **changes)
 
 
-MEAN = {"mean_head": True, "linear_share": 0.5, "squash": False, "encoder_kernel": 3}
+@pytest.mark.parametrize(
+    ("name", "changes", "said"),
+    [
+        ("joint", {"kernel": 4}, "`kernel` must be an odd number of steps, got 4"),
+        ("joint", {"linear_share": 0.5}, "set mean_curve=true"),
+        ("joint", {"linear_share": 1.5, "mean_curve": True}, r"`linear_share` must be in \[0, 1\], got 1.5"),
+        ("joint", {"mean_gain": 0.0}, "`mean_gain` must be above 0, got 0.0"),
+        ("joint", {"input_dropout": 1.0}, "`input_dropout` must be in"),
+        ("release", {"kernel": 0}, "`kernel` must be an odd number of steps, got 0"),
+        ("summdiff", {"score_scale": 0.0}, "`score_scale` must be above 0, got 0.0"),
+        ("summdiff", {"position": "relative"}, "`position` must be sinusoidal or rotary, got 'relative'"),
+        ("summdiff", {"score_embedding": "one-hot"}, "`score_embedding` must be learnable or .*, got 'one-hot'"),
+    ],
+)
+def test_options_out_of_range_are_refused(name, changes, said):
+    with pytest.raises(ModelError, match=said):
+        architectures()[name].config(inputs=8, **changes)
+
+
+MEAN = {"mean_curve": True, "linear_share": 0.5}
 
 
 @torch.inference_mode()
@@ -298,7 +278,7 @@ def test_what_the_sampler_has_to_know():
     around.curve_std.fill_(0.2)
     assert around.facts().mean.shares == (0.5, 0.5)
     assert around.facts().mean.width == pytest.approx(0.7 * 0.2)
-    assert small(mean_head=True, squash=False).facts().mean.shares == (1.0,)
+    assert small(mean_curve=True).facts().mean.shares == (1.0,)
 
 
 @torch.inference_mode()
@@ -311,8 +291,8 @@ def test_a_dropped_video_still_shows_its_mean_curves(video):
 
 
 @torch.inference_mode()
-def test_without_a_mean_head_there_are_no_curves(preset, video):
-    encoded = preset.encode(*video)
+def test_without_a_mean_head_there_are_no_curves(denoiser, video):
+    encoded = denoiser.encode(*video)
     assert encoded.tokens.shape == (2, 12, 16)
     assert encoded.curves is None
     assert encoded.log_scale is None
