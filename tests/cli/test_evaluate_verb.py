@@ -191,7 +191,7 @@ def test_what_is_read_is_not_written_over(run, data, predictions, monkeypatch, t
     ):
         code, out, err = run(*words)
         assert (code, out) == (2, "")
-        assert "would be written over" in err
+        assert "would be overwritten" in err
     assert copy.read_bytes() == data.read_bytes()
     code, _, err = run("default", "--data", copy, "--json", "a.json", "--save-predictions", "./a.json")
     assert code == 2

@@ -1,4 +1,4 @@
-"""`summdiff evaluate`: how well predictions agree with people, beside chance and people themselves."""
+"""`summdiff evaluate`: judge predictions, with random scores, an oracle and the annotators as references."""
 
 from __future__ import annotations
 
@@ -137,11 +137,11 @@ def evaluate(
 
 
 def _refuse_overwriting(json_file: Path | None, kept: Path | None, inputs: Sequence[Path | None]) -> None:
-    """No result takes the place of what it was made from, nor of the other result."""
+    """Refuse results that would overwrite an input or each other."""
     read = {path.resolve() for path in inputs if path is not None}
     for target in (json_file, kept):
         if target is not None and target.resolve() in read:
-            raise UsageError(f"'{target}' is read and would be written over: give the result another name.")
+            raise UsageError(f"'{target}' is an input and would be overwritten: give the result another name.")
     if json_file is not None and kept is not None and json_file.resolve() == kept.resolve():
         raise UsageError(f"--json and --save-predictions both name '{kept}': give them different names.")
 
@@ -157,7 +157,7 @@ def _checked_convention(name: str | None) -> Any:
 def _tested(
     data: AnnotatedFile, split: Path | None, part: str, fold: int | None
 ) -> tuple[tuple[str, ...], dict[str, Any]]:
-    """The videos to judge, each once, and what is to be said of how they were chosen."""
+    """Return the videos to judge, each once, and how they were chosen."""
     if split is None:
         if fold is not None:
             raise UsageError("--fold chooses one split of a file: give that with --split.")
@@ -191,7 +191,7 @@ def _tested(
 def _predicted(
     data: AnnotatedFile, names: Sequence[str], files: Sequence[Predictions], *, any_model: bool
 ) -> tuple[str, ...]:
-    """Those of the videos that all files have scores for and, for models, that have features."""
+    """Return the videos for which all files have scores and, with a model, that have features."""
     kept = [name for name in names if all(name in file.curves for file in files)]
     if any_model:
         kept = [name for name in kept if data.feature_shape(name) is not None]
@@ -207,7 +207,7 @@ def _predict(
     from summdiff.scoring import load_model
 
     model = load_model(name)
-    _refuse_seen(model.id, model.provenance, data, names, seen_too=seen_too)  # before the work, not after it
+    _refuse_seen(model.id, model.provenance, data, names, seen_too=seen_too)  # before predicting
     with count_bar(f"{model.id} predicts") as on_progress:
         return predict(
             model,
@@ -226,7 +226,7 @@ def _refuse_seen(name: str, about: Any, data: AnnotatedFile, names: Sequence[str
     seen = seen_in_training(about, data, names)
     if seen and not seen_too:
         raise UsageError(
-            f"'{name}' was trained on {len(seen)} of these {len(names)} videos ({seen[0]} is one), so its scores there "
-            "say nothing of new videos: cross-validate its recipe (`summdiff crossval`), choose other videos with "
+            f"'{name}' was trained on {len(seen)} of these {len(names)} videos ({seen[0]} is one), so its results "
+            "say nothing about new videos: cross-validate its recipe (`summdiff crossval`), choose other videos with "
             "--split, or add --seen-too for a result that says so."
         )

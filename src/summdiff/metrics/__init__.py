@@ -1,4 +1,4 @@
-"""The measures of the field, on arrays, with NumPy alone; each says which protocol it belongs to."""
+"""The measures of the field as pure functions on NumPy arrays; each names its protocol."""
 
 from summdiff.metrics.fscore import f1_of_choices, f1_score, f1_scores, precision_recall_f1
 from summdiff.metrics.highlight_map import (

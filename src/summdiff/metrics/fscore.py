@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 
 def f1_score(summary: ArrayLike, user_summary: ArrayLike, reduce: Literal["mean", "max"] = "mean") -> float:
-    """F1 of the frames that a summary shares with annotators' summaries.
+    """Return F1 of the frames that a summary shares with annotators' summaries.
 
     Args:
         summary: (n_frames,) 0/1; cut or filled with 0 to the annotators' length.
@@ -20,14 +20,14 @@ def f1_score(summary: ArrayLike, user_summary: ArrayLike, reduce: Literal["mean"
         reduce: over annotators, "mean" (TVSum) or "max" (SumMe).
 
     Returns:
-        A value in [0, 1]; 0 against an annotator with whom no frame is shared.
+        A value in [0, 1]; 0 if no frame is shared.
     """
     f1 = f1_scores(np.ravel(summary)[None], user_summary)
     return float(f1.max() if reduce == "max" else f1.mean())
 
 
 def f1_scores(summaries: ArrayLike, user_summary: ArrayLike) -> NDArray[np.float64]:
-    """(K, U) F1 of summaries (K, n_frames) with annotators' (U, n_frames); lengths and range as for `f1_score`."""
+    """Return F1 (K, U) of summaries (K, n_frames) with annotators' (U, n_frames); see `f1_score`."""
     shared, chosen, wanted = _overlap(summaries, user_summary)
     return _f1(shared, chosen, wanted)
 
@@ -35,13 +35,13 @@ def f1_scores(summaries: ArrayLike, user_summary: ArrayLike) -> NDArray[np.float
 def precision_recall_f1(
     summaries: ArrayLike, user_summary: ArrayLike
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Precision, recall and F1, (K, U) each, as `f1_scores`; 0 where no frame is shared."""
+    """Return precision, recall and F1, (K, U) each; see `f1_scores`. 0 where no frame is shared."""
     shared, chosen, wanted = _overlap(summaries, user_summary)
     return shared / np.maximum(chosen, 1), shared / np.maximum(wanted, 1), _f1(shared, chosen, wanted)
 
 
 def f1_of_choices(chosen: ArrayLike, lengths: ArrayLike, counts: ArrayLike, totals: ArrayLike) -> NDArray[np.float64]:
-    """`f1_scores` from segments alone, without any frame.
+    """Return `f1_scores` (K, U) of summaries given by segments, without arrays of frames.
 
     All may have further axes in front, to work on many videos filled up to the same S with segments not chosen.
 
@@ -62,12 +62,12 @@ def f1_of_choices(chosen: ArrayLike, lengths: ArrayLike, counts: ArrayLike, tota
 def _overlap(
     summaries: ArrayLike, user_summary: ArrayLike
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Frames shared (K, U), in each summary (K, 1) and in each annotator's (1, U).
+    """Count frames shared (K, U), in each summary (K, 1) and in each annotator's (1, U).
 
     Single precision holds every count up to 2^24 frames, six days of video, exactly.
     """
     user, summary = (np.atleast_2d(np.asarray(each) > 0) for each in (user_summary, summaries))
-    n = min(summary.shape[1], user.shape[1])  # what a summary has beyond the annotators' length does not count
+    n = min(summary.shape[1], user.shape[1])  # frames beyond the annotators' length do not count
     given, wanted = summary[:, :n].astype(np.float32), user.astype(np.float32)
     shared = (given @ wanted[:, :n].T).astype(np.float64)
     return shared, given.sum(axis=1, dtype=np.float64)[:, None], wanted.sum(axis=1, dtype=np.float64)[None]
@@ -76,6 +76,6 @@ def _overlap(
 def _f1(
     shared: NDArray[np.float64], chosen: NDArray[np.float64], wanted: NDArray[np.floating] | NDArray[np.integer]
 ) -> NDArray[np.float64]:
-    """2 · shared / (chosen + wanted), 0 where both are empty, for shapes that broadcast to (…, K, U)."""
+    """Return 2 · shared / (chosen + wanted), 0 where both are empty, for shapes that broadcast to (…, K, U)."""
     f1: NDArray[np.float64] = 2.0 * shared / np.maximum(chosen + wanted, 1.0)
     return f1

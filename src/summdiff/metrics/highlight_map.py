@@ -17,7 +17,7 @@ _FORGIVEN = 1e-9  # of a step or shot: products with rates and shares that shoul
 
 
 def average_precision(labels: ArrayLike, scores: ArrayLike, interpolation: Interpolation = "step") -> float:
-    """Average precision of scores that should rank positives first.
+    """Return the average precision of scores that should rank positives first.
 
     Args:
         labels: (n,) above 0 for positives.
@@ -38,7 +38,7 @@ def average_precision(labels: ArrayLike, scores: ArrayLike, interpolation: Inter
 def average_precision_rows(
     labels: ArrayLike, scores: ArrayLike, lengths: ArrayLike | None = None, interpolation: Interpolation = "step"
 ) -> NDArray[np.float64]:
-    """(R,) `average_precision` of each row.
+    """Return the `average_precision` of each row, (R,).
 
     Args:
         labels, scores: (R, n); labels may also be (P, R, n), P ways to label the same rows, for (P, R) values.
@@ -79,7 +79,7 @@ def average_precision_rows(
 def highlight_map(
     scores: ArrayLike, gtscore: ArrayLike, rho: float = 0.5, shot_seconds: float = 5.0, rate: float = 1.0
 ) -> float:
-    """MAP of Mr.HiSum for one video: do the scores rank the shots that `gtscore` puts on top first?
+    """Return the MAP of Mr.HiSum for one video: whether scores rank the shots with the highest `gtscore` first.
 
     The video is cut from its start into shots of `shot_seconds`, the last one may be shorter; a shot's score is the
     mean of its steps. The floor(rho · N) shots of greatest mean gtscore are the positives, of equal ones the earlier.
@@ -111,7 +111,7 @@ def highlight_map_rows(
     shot_seconds: float = 5.0,
     rate: ArrayLike = 1.0,
 ) -> NDArray[np.float64]:
-    """(R,) `highlight_map` of each row.
+    """Return the `highlight_map` of each row, (R,).
 
     Args:
         scores, gtscore: (R, n); either may be (n,) or (1, n), one for all rows.
@@ -149,7 +149,7 @@ def highlight_map_rows(
 
 
 def domain_map(average_precisions: Sequence[float] | NDArray[np.floating], domains: Sequence[str]) -> dict[str, float]:
-    """MAP of YouTube Highlights: mean average precision in each domain, and the mean over domains.
+    """Return the MAP of YouTube Highlights: mean average precision in each domain, and the mean over domains.
 
     A clip is positive where `match` is 1; 0 (no decision) and -1 (no highlight) are not.
 
@@ -179,7 +179,7 @@ def _of_shots(
     rho: NDArray[np.float64],
     size: int,
 ) -> NDArray[np.float64]:
-    """(…, R) MAP of rows (R, n), 0 beyond their length (R,), cut into shots of `size` steps, for shares rho (…)."""
+    """Return the MAP (…, R) of rows (R, n), 0 beyond lengths (R,), in shots of `size` steps, for shares rho (…)."""
     n_rows, n = score.shape
     starts = np.arange(0, n, size)
     shots = -(-length // size)  # of each row
@@ -195,7 +195,7 @@ def _of_shots(
 
 
 def _real(lengths: ArrayLike | None, n_rows: int, n: int) -> NDArray[np.bool_] | None:
-    """(R, n) True where a row is real; None where all is."""
+    """Return a mask (R, n) of the values within each row's length; None if all are."""
     if lengths is None:
         return None
     length = np.asarray(lengths)

@@ -1,4 +1,4 @@
-"""Errors of predicted segment values as far as they matter to the knapsack.
+"""Errors of predicted segment values that affect the knapsack's selection.
 
 Measures of the ICCV 2025 version of SummDiff (arXiv 2510.08458), by the definitions that its released code follows.
 What the four names stand for is not confirmed.
@@ -17,7 +17,7 @@ from summdiff.selection.knapsack import forced_optima
 
 @dataclass(frozen=True, slots=True)
 class KnapsackAwareErrors:
-    """What `knapsack_aware_errors` finds.
+    """Result of `knapsack_aware_errors`.
 
     Attributes:
         wse: sum over segments of length times harmful error; 0 is best.

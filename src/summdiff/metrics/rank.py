@@ -1,10 +1,10 @@
-"""Rank correlation of predicted importance with what annotators gave (Otani et al., CVPR 2019).
+"""Rank correlation of predicted importance with annotators' (Otani et al., CVPR 2019).
 
 Kendall's tau-b and Spearman's rho as in SciPy (`kendalltau` variant b, `spearmanr`), for many rows at once. All counts
 and sums of ranks are integers, so results do not depend on the order of summation; they are exact up to 100,000 steps.
-Tau comes from n (n - 1) / 2 pairs in one of three ways, whichever is quickest for the shape at hand: a table of levels
-where the values have few of them, as summaries do; comparisons of all pairs, many short rows side by side; or a merge
-sort that counts inversions, O(n log² n) (Knight, JASA 1966).
+Tau compares n (n - 1) / 2 pairs in the fastest of three ways for the shape: a contingency table if there are few
+distinct values, as in summaries; comparison of all pairs for many short rows; or a merge sort that counts inversions,
+O(n log² n) (Knight, JASA 1966).
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from summdiff.errors import DataError, UsageError
 
 RankProtocol = Literal["per_annotator", "to_mean", "summe_a", "summe_b"]
 
-_CELLS = 1 << 16  # values worked on at a time; bounds memory and keeps them in cache, never changes a result
-_SHIFTS = 32  # compared at a time
+_CELLS = 1 << 16  # values at a time; bounds memory and fits the cache, without effect on results
+_SHIFTS = 32  # offsets compared at a time
 
 
 def kendall_tau(scores: ArrayLike, references: ArrayLike) -> float:
-    """Kendall's tau-b between scores and each annotator, averaged over the annotators.
+    """Return Kendall's tau-b between scores and each annotator, averaged over the annotators.
 
     Args:
         scores: (n,) predicted importance, any finite values.
@@ -42,7 +42,7 @@ def kendall_tau(scores: ArrayLike, references: ArrayLike) -> float:
 
 
 def spearman_rho(scores: ArrayLike, references: ArrayLike) -> float:
-    """Spearman's rho (ties get their mean rank) between scores and each annotator, averaged over the annotators.
+    """Return Spearman's rho (ties get their mean rank) between scores and each annotator, averaged over the annotators.
 
     Arguments, range, undefined cases and errors as for `kendall_tau`.
     """
@@ -50,7 +50,7 @@ def spearman_rho(scores: ArrayLike, references: ArrayLike) -> float:
 
 
 def kendall_tau_rows(a: ArrayLike, b: ArrayLike, lengths: ArrayLike | None = None) -> NDArray[np.float64]:
-    """Kendall's tau-b of each row of one table with the same row of another.
+    """Return Kendall's tau-b of each row of one table with the same row of another.
 
     Args:
         a, b: (R, n) finite values; either may be (n,) or (1, n), one for all rows. Whole numbers of a small range are
@@ -67,20 +67,20 @@ def kendall_tau_rows(a: ArrayLike, b: ArrayLike, lengths: ArrayLike | None = Non
 
 
 def spearman_rho_rows(a: ArrayLike, b: ArrayLike, lengths: ArrayLike | None = None) -> NDArray[np.float64]:
-    """Spearman's rho of each row of one table with the same row of another; as `kendall_tau_rows`."""
+    """Return Spearman's rho of each row of one table with the same row of another; see `kendall_tau_rows`."""
     return _measured(a, b, lengths, _rho)[0]
 
 
 def rank_correlation_rows(
     a: ArrayLike, b: ArrayLike, lengths: ArrayLike | None = None
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """`kendall_tau_rows` and `spearman_rho_rows`, (R,) each, ranking only once."""
+    """Return `kendall_tau_rows` and `spearman_rho_rows`, (R,) each, with a single ranking."""
     tau, rho = _measured(a, b, lengths, _tau, _rho)
     return tau, rho
 
 
 def rank_correlation_table(a: ArrayLike, b: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Tau-b and rho of each of K rows (K, n) with each of U others (U, n): (K, U) each, ranking each row only once."""
+    """Return tau-b and rho of each of K rows (K, n) with each of U rows (U, n), (K, U) each, ranking each row once."""
     x, y = _numbers(a), _numbers(b)
     ours, theirs = (_ranked(each, _checked_lengths(None, each.shape)) for each in (x, y))
     if x.shape[1] != y.shape[1]:
@@ -102,7 +102,7 @@ def rank_correlation_table(a: ArrayLike, b: ArrayLike) -> tuple[NDArray[np.float
 
 
 def rank_correlation(prediction: ArrayLike, annotations: ArrayLike, protocol: RankProtocol) -> tuple[float, float]:
-    """Tau-b and rho of one video by a named protocol. Values of different protocols do not compare.
+    """Return tau-b and rho of one video by a named protocol. Values of different protocols do not compare.
 
     "per_annotator"
         TVSum (Otani et al.): importance scores (n,) with each annotator's scores (users, n), mean over annotators.
@@ -146,7 +146,7 @@ def rank_correlation(prediction: ArrayLike, annotations: ArrayLike, protocol: Ra
 
 
 def average_ranks(values: ArrayLike, lengths: ArrayLike | None = None) -> NDArray[np.float64]:
-    """Ranks 1 … n of values (n,), or of each row of (R, n); equal values share the mean of their ranks.
+    """Return ranks 1 … n of values (n,), or of each row of (R, n); equal values share their mean rank.
 
     Args:
         values: finite.
@@ -165,7 +165,7 @@ def average_ranks(values: ArrayLike, lengths: ArrayLike | None = None) -> NDArra
 
 
 class _Ranked(NamedTuple):
-    """Rows as levels: which of its row's values, in order, a value is.
+    """Rows of values replaced by their level: the index among the row's sorted distinct values.
 
     Attributes:
         levels: (R, n) from 0 to L - 1; L in the padding.
@@ -178,26 +178,26 @@ class _Ranked(NamedTuple):
     lengths: NDArray[np.int64]
 
     def tied_pairs(self) -> NDArray[np.int64]:
-        """(R,) pairs of equal values."""
+        """Number of pairs of equal values, (R,)."""
         pairs: NDArray[np.int64] = _pairs(self.counts).sum(axis=1)
         return pairs
 
     def centred(self) -> NDArray[np.float64]:
-        """(R, n) twice each value's mean rank, less twice the mean of all ranks: integers. 0 in the padding."""
+        """Twice each value's mean rank minus twice the mean of all ranks, (R, n): integers, 0 in the padding."""
         of_level = np.zeros((len(self.counts), self.counts.shape[1] + 1))
         of_level[:, :-1] = 2 * np.cumsum(self.counts, axis=1) - self.counts - self.lengths[:, None]
         values: NDArray[np.float64] = of_level.take(self.levels + np.arange(len(of_level))[:, None] * of_level.shape[1])
         return values
 
     def squares(self) -> NDArray[np.float64]:
-        """(R,) sum of the squares of `centred`."""
+        """Sum of the squares of `centred`, (R,)."""
         n, c = self.lengths, self.counts
         total: NDArray[np.float64] = ((n**3 - n - (c * c * c - c).sum(axis=1)) // 3).astype(np.float64)
         return total
 
 
 def _one_with_each(scores: ArrayLike, references: ArrayLike) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Scores as (1, n) and references as (users, n)."""
+    """Return scores as (1, n) and references as (users, n)."""
     x, users = np.asarray(scores), np.atleast_2d(np.asarray(references))
     if x.ndim != 1 or users.ndim != 2 or users.shape[1] != x.size or not users.size:
         raise DataError(
@@ -208,13 +208,13 @@ def _one_with_each(scores: ArrayLike, references: ArrayLike) -> tuple[NDArray[An
 
 
 def _numbers(values: ArrayLike) -> NDArray[Any]:
-    """An array of integers, bools or floats."""
+    """Return an array of integers, bools or floats."""
     value = np.asarray(values)
     return value if value.dtype.kind in "biuf" else value.astype(np.float64)
 
 
 def _checked_lengths(lengths: ArrayLike | None, shape: tuple[int, ...]) -> NDArray[np.int64]:
-    """(R,) for rows of shape (R, n)."""
+    """Return lengths (R,) for rows of shape (R, n)."""
     if len(shape) != 2 or 0 in shape:
         raise DataError(f"Values to be ranked must be (R, n) with at least one step, not of shape {shape}.")
     if lengths is None:
@@ -264,7 +264,7 @@ def _ranked(values: NDArray[Any], lengths: NDArray[np.int64]) -> _Ranked:
 def _measured(
     a: ArrayLike, b: ArrayLike, lengths: ArrayLike | None, *measures: Callable[[_Ranked, _Ranked], NDArray[np.float64]]
 ) -> list[NDArray[np.float64]]:
-    """(R,) values of each measure, some rows of like length at a time; a table of one row is ranked once, for all."""
+    """Return values (R,) of each measure, computed for rows of similar length; a table of one row is ranked once."""
     x, y = np.atleast_2d(_numbers(a)), np.atleast_2d(_numbers(b))
     n_rows = max(len(x), len(y))
     if x.ndim != 2 or y.ndim != 2 or x.shape[1] != y.shape[1] or {len(x), len(y)} - {1, n_rows}:
@@ -325,7 +325,7 @@ def _pairs(count: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def _from_contingency(a: _Ranked, b: _Ranked) -> NDArray[np.int64]:
-    """(R,) concordant less discordant pairs from how often each pair of levels occurs."""
+    """Return concordant minus discordant pairs (R,) from a contingency table of levels."""
     height, width = a.counts.shape[1] + 1, b.counts.shape[1] + 1
     cells = a.levels * width + b.levels
     concordance = np.empty(len(cells), dtype=np.int64)
@@ -343,12 +343,12 @@ def _from_contingency(a: _Ranked, b: _Ranked) -> NDArray[np.int64]:
 
 
 def _costs_of_inversions(n_rows: int, n: int) -> tuple[float, float]:
-    """About how many nanoseconds a value (measured): with all pairs, and with merging."""
+    """Return measured nanoseconds per value by comparing all pairs and by merging."""
     return n / 22 + 310 / n_rows, 70 + 1e5 / (n * n_rows)
 
 
 def _inversions(x: NDArray[np.integer], most: int) -> NDArray[np.int64]:
-    """(R,) pairs of each row (R, n) of values from 0 to `most` in which the former is greater."""
+    """Return the number of pairs (R,) of each row (R, n), values 0 to `most`, in which the first is greater."""
     of_pairs, of_merging = _costs_of_inversions(*x.shape)
     if of_pairs < of_merging:
         small = np.int16 if most < np.iinfo(np.int16).max else np.int32
@@ -357,7 +357,7 @@ def _inversions(x: NDArray[np.integer], most: int) -> NDArray[np.int64]:
 
 
 def _inversions_of_pairs(x: NDArray[np.integer]) -> NDArray[np.int64]:
-    """For columns (n, R): every value against those 1, 2, … places on, `_SHIFTS` of these and all rows at once."""
+    """Count inversions of columns (n, R): compare each value with those 1, 2, … later, `_SHIFTS` offsets at once."""
     n, n_rows = x.shape
     filled = np.full(
         (n + _SHIFTS, n_rows), np.iinfo(x.dtype).max, dtype=x.dtype
@@ -382,7 +382,7 @@ def _inversions_of_pairs(x: NDArray[np.integer]) -> NDArray[np.int64]:
 
 
 def _inversions_by_merging(x: NDArray[np.int32], most: int) -> NDArray[np.int64]:
-    """For rows (R, n): sort runs of doubling width; each value of a right half jumps what is left of the left one."""
+    """Count inversions of rows (R, n) by merge sort: a value of a right half passes the rest of the left half."""
     n_rows, n = x.shape
     width = 1 << max(n - 1, 1).bit_length()
     runs = np.full((n_rows, width), 2 * (most + 1), dtype=np.int32)  # filled up with the greatest: no inversion

@@ -1,4 +1,4 @@
-"""From importance scores to a summary on given segments.
+"""Summaries from importance scores on given segments.
 
 The field's protocol (Zhang et al., ECCV 2016): a step's score holds until the next step; a segment is worth the
 mean score of its frames; a 0/1 knapsack of the segments under 15 % of the frames is the summary. Public code differs in
@@ -24,7 +24,7 @@ ConventionName = Literal["eccv16", "mr_hisum", "half_open", "vasnet", "dsnet", "
 
 @dataclass(frozen=True, slots=True)
 class Convention:
-    """How the rows [start, end] of `change_points` and the scores become a summary.
+    """A rule for making a summary from rows [start, end] of `change_points` and scores.
 
     Attributes:
         mean: whether the frame at `end` counts for the segment's mean score.
@@ -73,7 +73,7 @@ CONVENTIONS: dict[ConventionName, Convention] = {
 
 
 def frame_scores(scores: ArrayLike, picks: ArrayLike, n_frames: int) -> NDArray[np.float64]:
-    """Importance of every frame: a step's score holds from its pick to the next one; 0 before the first.
+    """Return the score of every frame: that of the last pick before it; 0 before the first pick.
 
     Args:
         scores: (n_steps,).
@@ -91,7 +91,7 @@ def frame_scores(scores: ArrayLike, picks: ArrayLike, n_frames: int) -> NDArray[
 
 
 class _Parts(NamedTuple):
-    """What S segments consist of, part by part: the frames that a segment has of one step.
+    """Parts of S segments: the frames that a segment shares with a step.
 
     Attributes:
         steps: (P,) the step of each part.
@@ -105,7 +105,7 @@ class _Parts(NamedTuple):
 
     @classmethod
     def of(cls, pick: NDArray[np.int64], starts: NDArray[np.int64], until: NDArray[np.int64], n_frames: int) -> _Parts:
-        """The parts of segments [start, until)."""
+        """Make the parts of segments [start, until)."""
         first_step = np.maximum(pick.searchsorted(starts, side="right") - 1, 0)
         n_parts = np.maximum(pick.searchsorted(until, side="left"), 1) - first_step
         after = np.cumsum(n_parts)
@@ -119,7 +119,7 @@ class _Parts(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Segments:
-    """A video's segments, prepared once so that any number of curves become summaries without a loop over frames.
+    """Segments of a video, prepared to summarize many curves without a loop over frames.
 
         segments = Segments.of(picks, n_frames, change_points)
         summaries = segments.summary(segments.choose(curves))       # (K, n_steps) -> (K, n_frames)
@@ -214,7 +214,7 @@ class Segments:
         budget: float = 0.15,
         convention: ConventionName = "eccv16",
     ) -> list[Segments]:
-        """The same as `of(*video, budget, convention)` for each video; checked all together, so quicker for many.
+        """Return `of(*video, budget, convention)` for each video, faster by checking all together.
 
         Args:
             videos: picks, n_frames and change_points of each.
@@ -268,7 +268,7 @@ class Segments:
 
     @property
     def averaging(self) -> NDArray[np.float64]:
-        """(S, n_steps): each step's share of each segment, so that scores @ averaging.T are the mean scores."""
+        """Share of each step in each segment, (S, n_steps): scores @ averaging.T are the mean scores."""
         parts = self._parts or _Parts.of(np.arange(self.n_steps), self.starts, self._bounds[1::2], self.n_frames)
         matrix = np.zeros((len(self.starts), self.n_steps))
         segment = np.repeat(np.arange(len(self.starts)), np.diff(parts.first, append=len(parts.steps)))
@@ -276,7 +276,7 @@ class Segments:
         return matrix
 
     def values(self, scores: ArrayLike) -> NDArray[np.float64]:
-        """What each segment is worth: the mean score of its frames, with 0 before the first pick.
+        """Return the value of each segment: the mean score of its frames, with 0 before the first pick.
 
         Summed segment by segment, so that a curve gets the same values to the last bit alone or among others.
 
@@ -307,7 +307,7 @@ class Segments:
         return np.trunc(1000 * value) if self.convention.value == "thousandths" else value
 
     def choose(self, scores: ArrayLike) -> NDArray[np.bool_]:
-        """(K, S) segments that the knapsack takes for scores (K, n_steps)."""
+        """Return the segments (K, S) that the knapsack takes for scores (K, n_steps)."""
         value = self.values(scores)
         if value.ndim == 1:
             return knapsack(value, self.weights, self.capacity)
@@ -316,14 +316,14 @@ class Segments:
         return knapsack_rows(value, self.weights, self.capacity)
 
     def summary(self, chosen: ArrayLike) -> NDArray[np.uint8]:
-        """(K, n_frames), 1 for the frames of the chosen segments (K, S)."""
+        """Return summaries (K, n_frames), 1 for the frames of the chosen segments (K, S)."""
         choice = np.asarray(chosen, dtype=np.uint8)
         frames = np.zeros((*choice.shape[:-1], self.n_frames), dtype=np.uint8)
         frames[..., self.starts[0] : self.ends[-1]] = np.repeat(choice, self.ends - self.starts, axis=-1)
         return frames
 
     def counts(self, user_summary: ArrayLike) -> NDArray[np.int64]:
-        """(U, S) frames that annotators' summaries (U, n_frames) have in each segment; frames missing there are 0."""
+        """Count the frames (U, S) of summaries (U, n_frames) in each segment; frames missing at the end count as 0."""
         user = np.asarray(user_summary) > 0
         short = int(self.ends[-1]) - user.shape[-1]
         if short > 0:
@@ -340,7 +340,7 @@ def summary_from_scores(
     budget: float = 0.15,
     convention: ConventionName = "eccv16",
 ) -> NDArray[np.uint8]:
-    """The summary that scores give on given segments. For many curves of a video see `Segments`.
+    """Return the summary for scores on given segments. For many curves of a video see `Segments`.
 
     Args:
         scores: (n_steps,) importance.

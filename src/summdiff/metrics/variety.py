@@ -1,6 +1,6 @@
-"""How different the samples of a generative model are, and how well they span what annotators did.
+"""Diversity of a generative model's samples, and how well they cover the annotators.
 
-Our own definitions: the literature shows diversity by pictures only (docs of the ICCV 2025 version of SummDiff).
+These definitions are our own: the literature shows diversity by pictures only.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from summdiff.metrics.rank import average_ranks
 
 
 def diversity(summaries: ArrayLike) -> float:
-    """1 less the mean intersection over union of all pairs of summaries.
+    """Return 1 minus the mean intersection over union of all pairs of summaries.
 
     Args:
         summaries: (M, n_frames) 0/1.
 
     Returns:
-        From 0, all alike, to 1, nothing shared. Two empty summaries are alike; a single one gives 0.
+        From 0 (all equal) to 1 (nothing shared). Two empty summaries are equal; a single summary gives 0.
     """
     chosen = _matrix(summaries, "Summaries").astype(bool).astype(np.float64)
     if len(chosen) < 2:
@@ -32,31 +32,30 @@ def diversity(summaries: ArrayLike) -> float:
 
 
 def coverage(summaries: ArrayLike, user_summary: ArrayLike) -> float:
-    """F1 of each annotator's summary with the best of the samples', averaged over annotators.
+    """Return the mean over annotators of F1 between the annotator's summary and the best of the samples'.
 
     Args:
         summaries: (M, n_frames) 0/1.
         user_summary: (U, n_frames) 0/1.
 
     Returns:
-        A value in [0, 1], which only rises with more samples: compare systems at the same M.
+        A value in [0, 1] that can only increase with more samples: compare systems at the same M.
     """
     return float(coverage_of_annotators(summaries, user_summary).mean())
 
 
 def coverage_of_annotators(summaries: ArrayLike, user_summary: ArrayLike) -> NDArray[np.float64]:
-    """(U,) F1 of each annotator's summary with the best of the samples'; see `coverage`."""
+    """Return F1 (U,) of each annotator's summary with the best of the samples'; see `coverage`."""
     best: NDArray[np.float64] = f1_scores(summaries, user_summary).max(axis=0)
     return best
 
 
 def spread_coverage(samples: ArrayLike, user_scores: ArrayLike, level: float = 0.9) -> float:
-    """Share of what annotators said that lies within the samples' central interval at that step.
+    """Return the share of annotators' scores within the samples' central interval at the same step.
 
-    Every curve is first turned to its own ranks in (0, 1), as annotators use their scales differently. The interval
-    goes between quantiles of the samples' ranks at a step. Samples that vary as annotators do give
-    about level · (M - 1) / (M + 1), since M of them span less than all there could be; samples that all agree give
-    about 0.
+    Each curve is first converted to ranks in (0, 1), as annotators use their scales differently. The interval lies
+    between quantiles of the samples' ranks at a step. Samples that vary as annotators do reach about
+    level · (M - 1) / (M + 1), since M samples span less than the whole distribution; equal samples reach about 0.
 
     Args:
         samples: (M, N) importance curves.
@@ -67,7 +66,7 @@ def spread_coverage(samples: ArrayLike, user_scores: ArrayLike, level: float = 0
         A value in [0, 1].
 
     Raises:
-        DataError: shapes that do not fit, or values that are not finite.
+        DataError: shapes do not fit, or values are not finite.
     """
     ours, theirs = _ranks(samples, user_scores)
     low, high = np.quantile(ours, [(1 - level) / 2, (1 + level) / 2], axis=0)
@@ -75,24 +74,24 @@ def spread_coverage(samples: ArrayLike, user_scores: ArrayLike, level: float = 0
 
 
 def spread_ratio(samples: ArrayLike, user_scores: ArrayLike) -> float:
-    """How much the samples' ranks vary at a step, beside how much the annotators' do.
+    """Return the deviation of the samples' ranks at a step relative to that of the annotators' ranks.
 
     Args:
-        samples: (M, N) importance curves, turned to ranks as for `spread_coverage`.
-        user_scores: (U, N), two annotators or more.
+        samples: (M, N) importance curves, converted to ranks as for `spread_coverage`.
+        user_scores: (U, N), U >= 2.
 
     Returns:
-        The standard deviation over samples, averaged over steps, by that over annotators: 1 where they vary alike,
-        0 for a single sample.
+        Standard deviation over samples, averaged over steps, divided by that over annotators: 1 if they vary equally, 0
+        for a single sample.
 
     Raises:
-        DataError: as for `spread_coverage`; or the annotators do not differ anywhere.
+        DataError: see `spread_coverage`; or the annotators do not differ.
     """
     ours, theirs = _ranks(samples, user_scores)
-    apart = float(theirs.std(axis=0).mean())
-    if apart < 1e-12:  # of ranks between 0 and 1: rounding
+    deviation = float(theirs.std(axis=0).mean())
+    if deviation < 1e-12:  # rounding, for ranks between 0 and 1
         raise DataError("The annotators' ranks are the same at every step, so samples' spread has no measure.")
-    return float(ours.std(axis=0).mean()) / apart
+    return float(ours.std(axis=0).mean()) / deviation
 
 
 def spread_and_coherence(samples: NDArray[np.floating]) -> tuple[float, float]:
@@ -122,10 +121,10 @@ def _ranks(samples: ArrayLike, user_scores: ArrayLike) -> tuple[NDArray[np.float
     return (average_ranks(ours) - 0.5) / n, (average_ranks(theirs) - 0.5) / n
 
 
-def _matrix(values: ArrayLike, what: str) -> NDArray[np.float64]:
+def _matrix(values: ArrayLike, name: str) -> NDArray[np.float64]:
     matrix = np.atleast_2d(np.asarray(values, dtype=np.float64))
     if matrix.ndim != 2 or not matrix.size:
-        raise DataError(f"{what} must be a table of at least one row and one step, not of shape {matrix.shape}.")
+        raise DataError(f"{name} must be a table of at least one row and one step, not of shape {matrix.shape}.")
     if not np.isfinite(matrix).all():
-        raise DataError(f"{what} must be finite numbers; at least one is NaN or infinite.")
+        raise DataError(f"{name} must be finite numbers; at least one is NaN or infinite.")
     return matrix

@@ -1,4 +1,4 @@
-"""The verbs of `summdiff data`: files of annotated videos, looked at and made."""
+"""The commands of `summdiff data`: inspect, check and make files of annotated videos."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`summdiff data check`: whether a file of annotated videos is what it should be."""
+"""`summdiff data check`: report everything wrong with a file of annotated videos."""
 
 from __future__ import annotations
 

@@ -102,11 +102,11 @@ def convert(
 
 
 def describe(outcome: ConvertedVideo) -> str:
-    """What became of a video as a line to read."""
+    """Describe the result of a video in one line."""
     line = f"[{outcome.position}/{outcome.total}] {outcome.name}: "
     if outcome.problem is not None:
         return f"{line}left out"
-    how = "features known from before" if outcome.cached else f"{outcome.seconds:.1f} s"
+    how = "features from the cache" if outcome.cached else f"{outcome.seconds:.1f} s"
     return (
         f"{line}{outcome.group}, {outcome.n_frames} frames, {outcome.n_steps} steps, "
         f"{outcome.n_segments} segments ({how})"

@@ -1,4 +1,4 @@
-"""`summdiff data info`: what a file of annotated videos holds."""
+"""`summdiff data info`: show the content of a file of annotated videos."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def info(
 
 
 def _row(data: AnnotatedFile, name: str) -> list[str]:
-    """A video's values, in the order of the columns."""
+    """Return a video's values in the order of the columns."""
     video, shape = data.annotations(name), data.feature_shape(name)
     users = video.user_scores if video.user_scores is not None else video.user_summary
     return [

@@ -1,4 +1,4 @@
-"""`summdiff data splits`: what a file of splits tests, and new splits."""
+"""`summdiff data splits`: describe a file of splits, or make splits."""
 
 from __future__ import annotations
 
