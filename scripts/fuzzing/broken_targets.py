@@ -1,4 +1,4 @@
-"""Targets that fail on their case 1, to see that the pool notices."""
+"""Targets that fail on case 1, for the test of the worker pool."""
 
 import os
 import signal

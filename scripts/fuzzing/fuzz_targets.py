@@ -1,4 +1,4 @@
-"""What is done with each case of the corpus and of the fuzzers: the product's own functions, at a small size."""
+"""Targets of the fuzzer: each passes one odd or changed file to the product's own functions."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Commands that are killed at random moments: what they leave, and that a new start ends as if nothing had happened.
+"""Kill commands at random moments, check the files they leave, and check that a restart gives the undisturbed result.
 
-A verb is a class in `VERBS`: how its inputs are made, its command, which files under final names are whole, and what
-of its results must be the same.
+Each verb is a class in `VERBS`: it makes the inputs, names the command, checks that files with final names are whole,
+and collects the results to compare.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Verb:
         """Make the inputs."""
 
     def command(self) -> list[str]:
-        """What stands behind `summdiff`."""
+        """Arguments after `summdiff`."""
         raise NotImplementedError
 
     def check(self, path: Path) -> None:
@@ -51,7 +51,7 @@ class Verb:
         raise NotImplementedError
 
     def results(self) -> dict[str, Any]:
-        """What must be the same after a disturbed run, by file."""
+        """Results, by file, that a disturbed run must reproduce."""
         raise NotImplementedError
 
     def clear(self) -> None:
@@ -253,12 +253,12 @@ VERBS: dict[str, type[Verb]] = {"summarize": Summarize, "train": Train, "crossva
 
 @dataclass
 class Killed:
-    """What came of killing a verb.
+    """Outcome of killing one verb.
 
     Attributes:
-        kills: processes that were killed.
-        restarts: runs that came to their end after one or more of them.
-        half_written, harmed_inputs, leftovers, differences, failures: what must not be, in words.
+        kills: number of killed processes.
+        restarts: number of runs that finished after one or more kills.
+        half_written, harmed_inputs, leftovers, differences, failures: descriptions of faults; empty when all is well.
     """
 
     verb: str

@@ -1,4 +1,4 @@
-"""Changes files as accidents and attackers would, by a seeded generator: the same seed gives the same file."""
+"""Change the content of files as accidents and attackers do; the same seed gives the same file."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Runs many cases in processes of their own, so that a crash or a hang is found, ended and put down to its case.
+"""Run many cases in worker processes, so that a crash or a hang ends one worker and is reported with its case.
 
-A target is a class in a module of this package: made once a process as `Target(seed)`, then called with a case and an
-empty folder. It returns what came out in a word, or raises.
+A target is a class in a module of this package. Each worker creates `Target(seed)` once and calls it with a case and
+an empty folder. It returns a short description of the result, or raises.
 
     for outcome in run("fuzzing.fuzz_targets", "Video", seed=0, cases=range(100)):
         ...
@@ -38,17 +38,17 @@ GOOD = ("done", "sentence")
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a case.
+    """Outcome of one case.
 
     Attributes:
         case: its number or name.
-        kind: "done", "sentence" (refused in one), or what must not be: "traceback", "crash", "hang", "memory",
+        kind: "done", "sentence" (refused in one sentence), or a failure: "traceback", "crash", "hang", "memory",
             "left files", "long sentence".
         said: the sentence, the last lines of the traceback, or the signal.
-        seconds: that it took.
-        rss: MiB of the process after it.
-        descriptors: open files of the process after it.
-        fresh: whether the process had done less than twenty cases.
+        seconds: duration of the case.
+        rss: memory of the process after the case, in MiB.
+        descriptors: number of open files of the process after the case.
+        fresh: whether the process had done fewer than twenty cases.
     """
 
     case: int | str
@@ -70,15 +70,15 @@ def run(
     seconds: float = 60.0,
     megabytes: int = 4000,
 ) -> Iterator[Outcome]:
-    """Outcomes as they come, in no certain order where there are several workers.
+    """Yield outcomes as they arrive; their order is undefined with several workers.
 
     Args:
-        module, target: where the class is.
-        seed: given to it.
-        cases: given to it one by one.
-        workers: processes side by side.
-        seconds: that a case may take; longer is a hang.
-        megabytes: that the process may hold at any time; more is ended as "memory".
+        module, target: name of the module and of the class in it.
+        seed: passed to the class.
+        cases: passed to the target one by one.
+        workers: number of processes.
+        seconds: limit per case; a longer one is a "hang".
+        megabytes: memory limit of a process; a larger one is ended as "memory".
     """
     waiting: Queue[int | str] = Queue()
     for case in cases:
@@ -97,7 +97,7 @@ def run(
 
 
 class _Worker:
-    """A process, and the pipes to it."""
+    """A worker process and the pipes to it."""
 
     def __init__(self, module: str, target: str, seed: int, seconds: float) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="summdiff-trust-"))
@@ -147,7 +147,7 @@ class _Worker:
         return replace(Outcome(**json.loads(line)), fresh=self.done < 20)
 
     def _traces(self) -> str:
-        """Where the threads of the process were when it was killed, or was about to be."""
+        """Return the tracebacks that the process wrote before it was killed."""
         return (self.folder / "errors").read_text(errors="replace")[-3000:]
 
     def close(self) -> None:
@@ -183,7 +183,7 @@ def _drive(
 
 
 def resident(pid: int | str = "self") -> float:
-    """MiB that a process holds; 0 where the system does not say."""
+    """Return the memory of a process in MiB, or 0 where the system does not report it."""
     try:
         return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
     except (OSError, IndexError, ValueError):
@@ -191,7 +191,7 @@ def resident(pid: int | str = "self") -> float:
 
 
 def main() -> None:
-    """The process of a worker: a case a line comes in, an outcome a line goes out."""
+    """Run a worker: read one case per line, write one outcome per line."""
     from summdiff.errors import SummdiffError
 
     module, name, seed, place, seconds = sys.argv[1:]

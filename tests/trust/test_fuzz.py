@@ -10,7 +10,7 @@ CASES = {"Video": 8, "H5": 20, "Json": 60, "Recipe": 5, "Model": 6, "Cache": 20}
 
 @pytest.mark.parametrize("target", CASES)
 def test_changed_files_end_well(target):
-    """Another seed than that of `make fuzz`, so that these are cases of their own."""
+    """With another seed than `make fuzz`, so with other cases."""
     outcomes = list(run("fuzzing.fuzz_targets", target, seed=1, cases=range(CASES[target]), seconds=60))
     assert [outcome for outcome in outcomes if outcome.kind not in GOOD] == []
 
@@ -25,8 +25,8 @@ def test_the_same_seed_gives_the_same_file():
 @pytest.mark.parametrize(
     ("target", "kind"), [("Crashes", "crash"), ("Hangs", "hang"), ("Fails", "traceback"), ("Grows", "memory")]
 )
-def test_what_goes_wrong_is_put_down_to_its_case(target, kind):
-    """And the cases before and after it are not lost."""
+def test_a_failing_worker_is_reported_with_its_case(target, kind):
+    """The cases before and after it still run."""
     outcomes = {
         outcome.case: outcome
         for outcome in run("fuzzing.broken_targets", target, seed=0, cases=[0, 1, 2], seconds=5, megabytes=600)

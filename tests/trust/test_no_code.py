@@ -1,4 +1,4 @@
-"""Nothing that is read can run code: held for every file of the package."""
+"""No file of the package evaluates code or starts a program."""
 
 import ast
 from pathlib import Path
@@ -64,5 +64,5 @@ def test_no_file_of_the_package_runs_code():
         "run(x, shell=True)",
     ],
 )
-def test_it_would_be_noticed(code):
+def test_code_that_evaluates_or_starts_something_is_found(code):
     assert list(faults(ast.parse(code)))
