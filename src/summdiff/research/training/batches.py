@@ -1,4 +1,4 @@
-"""Videos of different lengths side by side: the one place where padding and masks are made."""
+"""Batches of videos of different lengths: padding, masks, and batches of similar length."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from torch import Tensor
 from summdiff.errors import UsageError
 from summdiff.scoring.inputs import Condition
 
-_BATCHES_IN_A_CHUNK = 50  # of which the videos are sorted by length
+_BATCHES_IN_A_CHUNK = 50  # videos are sorted by length within a chunk
 
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """What one video gives to training.
+    """A training example: one video, or a window of it.
 
     Attributes:
         condition: of the network, N steps.
         targets: (S, N) float32 clean scores in [0, 1], one row for each annotator to learn from.
         rate: steps per second.
-        seed: of what the loss draws at random for it, dropout aside.
-        mean: (N,) the mean curve as models that did not see the video foresee it, for networks that learn around one.
+        seed: for the loss's random numbers, except dropout.
+        mean: (N,) mean curve from models that were not trained on the video, for networks that learn residuals.
     """
 
     condition: Condition
@@ -42,10 +42,10 @@ class Batch:
     Attributes:
         inputs: (B, N, P) float32.
         targets: (B, S, N).
-        seconds: (B, N) time of each step, in the padding too.
+        seconds: (B, N) time of each step, also in the padding.
         mask: (B, N) true where there is a step.
-        seeds: (B,) int64; always on the processor, where generators are seeded.
-        means: (B, N) foreseen mean curves; 0 where there are none.
+        seeds: (B,) int64; always on the CPU, where generators are seeded.
+        means: (B, N) mean curves; 0 without them.
         places: (B, N, E) of the Gaussian prior; E is 0 without one.
     """
 
@@ -58,11 +58,11 @@ class Batch:
     places: Tensor
 
     def to(self, device: torch.device) -> Batch:
-        """The same on another device; from pinned memory it is copied there while the processor goes on."""
+        """Copy to another device; asynchronously from pinned memory."""
         return self._with(lambda tensor: tensor.to(device, non_blocking=True))
 
     def pin_memory(self) -> Batch:
-        """The same in memory that an accelerator can copy from by itself; loaders call this."""
+        """Copy to pinned memory; data loaders call this."""
         return self._with(lambda tensor: tensor.pin_memory())
 
     def _with(self, change: Callable[[Tensor], Tensor]) -> Batch:
@@ -104,16 +104,16 @@ def collate(examples: Sequence[Example]) -> Batch:
 def length_buckets(
     lengths: Sequence[int] | NDArray[np.integer], *, batch_size: int, seed: int | None = None, epoch: int = 0
 ) -> list[list[int]]:
-    """Batches of videos of similar length, so that little of a batch is padding; every video is in exactly one.
+    """Group videos of similar length into batches, for less padding; every video is in exactly one.
 
-    Videos are shuffled, then sorted by length within chunks of 50 batches, or a quarter of the batches where there are
-    fewer than 200: neighbours in length, yet other ones in each epoch. Then the batches are shuffled.
+    Videos are shuffled, then sorted by length within chunks of 50 batches, or of a quarter of the batches if there are
+    fewer than 200, so each epoch has other batches. Then the batches are shuffled.
 
     Args:
         lengths: (videos,) steps of each.
-        batch_size: videos in a batch; one batch has what is left over.
-        seed: of the shuffling; None sorts all by length and shuffles nothing, for evaluation.
-        epoch: also decides the shuffling.
+        batch_size: videos in a batch; one batch may have fewer.
+        seed: of the shuffling; None sorts all by length without shuffling, for evaluation.
+        epoch: number of the epoch, mixed with the seed.
 
     Returns:
         Lists of indices into `lengths`.

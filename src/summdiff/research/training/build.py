@@ -1,4 +1,4 @@
-"""What a recipe trains: its network, the objective that the network learns by, and the model that comes of it."""
+"""Build a recipe's network, its training objective, and the model that wraps the trained network."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ from summdiff.scoring import model_folder
 from summdiff.scoring.folder import read_config
 from summdiff.scoring.model import Model
 
-_SCORING_WINDOW = 4096  # steps that a scorer looks at at a time: over an hour of any data set's
+_SCORING_WINDOW = 4096  # steps scored at a time; over an hour at the rate of any data set
 
 
 def new_network(recipe: Recipe, look: dict[str, Any], examples: Examples | None) -> Network:
-    """A network with random weights or those of another model, and what it takes over from the examples, if given.
+    """Build a network with random weights or those of `init_from`, and fit its closed-form parts to the examples.
 
     Args:
-        recipe: what it is to be.
-        look: what `Examples.look` says.
-        examples: what it is to be trained on.
+        recipe: the recipe.
+        look: result of `Examples.look`.
+        examples: the training examples; None if the weights will be loaded from a checkpoint.
 
     Raises:
-        UsageError, DataError: the model or null video to start from does not fit.
+        UsageError, DataError: the model of `init_from` or the null video does not match.
     """
     try:
         config = recipe.network.config(inputs=look["inputs"])
@@ -56,7 +56,7 @@ def new_network(recipe: Recipe, look: dict[str, Any], examples: Examples | None)
 
 
 def look_again(recipe: Recipe, network: Network, examples: Examples) -> None:
-    """What a network learns from beside the examples as they are, where a run goes on with stored weights."""
+    """Recompute the mean curves that a relational network learns around, from its stored weights."""
     if isinstance(network, Relational):
         views, elsewhere = examples.annotated(), examples.elsewhere()
         network = copy.deepcopy(network).cpu()  # where the examples are
@@ -64,7 +64,7 @@ def look_again(recipe: Recipe, network: Network, examples: Examples) -> None:
 
 
 def objective(recipe: Recipe, network: Network, examples: Examples) -> nn.Module:
-    """A module whose call with the tensors of a batch gives the loss (B,) of each video."""
+    """Return a module that maps the tensors of a batch to the loss (B,) of each video."""
     wanted: Any = architectures()[recipe.network.model].objective
     if wanted is not None:
         made: nn.Module = wanted(
@@ -89,7 +89,7 @@ def as_model(
     device: str | torch.device = "cpu",
     precision: Precision = "float32",
 ) -> Model:
-    """Return a network as a model that gives curves as the recipe says, computed by torch."""
+    """Return a network as a model with the recipe's sampling, computed by torch."""
     how = recipe.diffusion
     common: dict[str, Any] = {
         "id": recipe.name,
@@ -109,7 +109,7 @@ def as_model(
 
 
 class _Scoring(nn.Module):
-    """A scorer's loss; where a video has several curves, their mean is learned from."""
+    """Loss of a scorer, with the mean of a video's target curves."""
 
     def __init__(self, network: Scorer) -> None:
         super().__init__()
@@ -129,7 +129,7 @@ class _Scoring(nn.Module):
 
 
 def _fit(network: Denoiser, recipe: Recipe, examples: Examples | None) -> None:
-    """What a SummDiff knows before it is trained: what the examples give in closed form, and the null video."""
+    """Fit a denoiser's closed-form parts to the examples, and set its null video."""
     if examples is not None:
         network.fit(examples.conditions_and_means(), penalty=recipe.linear_penalty)
     path = recipe.diffusion.null_video
@@ -143,7 +143,7 @@ def _fit(network: Denoiser, recipe: Recipe, examples: Examples | None) -> None:
 
 
 def _start_from(network: Network, recipe: Recipe) -> None:
-    """Take another model's weights."""
+    """Load the weights of the model that the recipe names in `init_from`."""
     directory = model_folder(recipe.init_from or "")
     given, model = load_network(directory), read_config(directory)["model"]
     other = [] if model["conditioning"] == recipe.conditioning else ["conditioning"]
@@ -154,12 +154,12 @@ def _start_from(network: Network, recipe: Recipe) -> None:
         other += [name for name in ours if ours[name] != theirs[name]]
     if other:
         raise UsageError(
-            f"The model in '{recipe.init_from}' cannot be started from: its {', '.join(other)} differ from the "
+            f"Training cannot start from the model in '{recipe.init_from}': its {', '.join(other)} differ from the "
             "recipe's."
         )
     network.load_state_dict(given.state_dict())
 
 
 def _shape_of(config: Any) -> dict[str, Any]:
-    """What must be the same for weights to mean the same."""
+    """Return the fields of a config that must be equal for weights to be interchangeable."""
     return {name: getattr(config, name) for name in config.__dataclass_fields__ if "dropout" not in name}

@@ -62,8 +62,8 @@ class NetworkRecipe(BaseModel):
     """A network's name and the fields of its config.
 
     Which fields there are, with which types and defaults, is declared by the config dataclass of each network in
-    `summdiff.research.networks`. Those that do not depend on the videos are attributes
-    of this section.
+    `summdiff.research.networks`. Those that do not depend on the videos are attributes of
+    this section.
     """
 
     model_config = ConfigDict(extra="allow", frozen=True)
@@ -80,7 +80,6 @@ class NetworkRecipe(BaseModel):
         if not isinstance(name, str) or name not in architectures():
             raise ValueError(f"model must be one of {', '.join(architectures())}, got {reprlib.repr(name)}")
         options = {key: value for key, value in given.items() if key != "model"}
-        section: dict[str, Any] = {"model": name}
         config_type = architectures()[name].config
         allowed = [field.name for field in fields(config_type) if field.name != "inputs"]  # known from the videos
         unknown = [key for key in options if key not in allowed]
@@ -91,7 +90,7 @@ class NetworkRecipe(BaseModel):
             check_fields(config)
         except ModelError as error:
             raise ValueError(str(error)) from error
-        return section | {key: getattr(config, key) for key in allowed}
+        return {"model": name} | {key: getattr(config, key) for key in allowed}
 
     @property
     def learns(self) -> TargetKind | None:
