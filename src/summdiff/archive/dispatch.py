@@ -15,11 +15,12 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
-from summdiff.archive.jobs import FileVersion, JobOutcome, Order, Record, Results, VideoJob
+from summdiff._runtime import usable_cores
+from summdiff.archive.jobs import FileVersion, JobOutcome, Order, Record, Results, VideoJob, Work
 from summdiff.archive.manifest import FailureKind, RunState
-from summdiff.archive.workers import Died, Finished, Missing, Moved, Ready, Workers
+from summdiff.archive.workers import Died, Finished, LocalWorkers, Missing, Moved, Ready, Workers
 from summdiff.errors import ArchiveError, OutputError, SummdiffError
 
 MAX_CRASHES = 2  # workers that a video may kill: the first may have been bad luck
@@ -309,3 +310,17 @@ class _Run:
 
 def _size(version: FileVersion | None) -> int:
     return 0 if version is None else version[0]
+
+
+def make_workers(work: Work, engine: Literal["local", "ray"], count: int | None) -> Workers:
+    """Return workers of an engine; one for each core without a count.
+
+    Raises:
+        UsageError: Ray is not installed.
+        ArchiveError: there is no Ray cluster.
+    """
+    if engine == "ray":
+        from summdiff.archive.ray import RayWorkers
+
+        return RayWorkers(work, count)
+    return LocalWorkers(work, count or usable_cores())

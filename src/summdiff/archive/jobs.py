@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-import errno
 import os
-import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from summdiff.errors import SummdiffError
-
 # Called with a stage, how much of it is done, and how much there is: seconds of video while looking and cutting.
 OnProgress = Callable[[str, float, float], None]
 Record = dict[str, Any]
 FileVersion = tuple[int, int]
-
-# Not the video's fault: each one after it would fail too.
-_DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,26 +123,3 @@ class JobOutcome:
     record: Record = field(default_factory=dict)
     error: str = ""
     trace: str = ""
-
-
-def process_video(work: Work, order: Order, on_progress: OnProgress) -> JobOutcome:
-    """Do the work on one video and return the outcome, whatever it raises."""
-    from summdiff.archive.manifest import write_receipt
-
-    try:
-        record = work(order.job, replace=order.replace, on_progress=on_progress)
-        if order.receipts is not None:
-            write_receipt(order.receipts, order.job, order.version, record)
-    except SummdiffError as error:
-        full = isinstance(error.__cause__, OSError) and error.__cause__.errno in _DISK_FULL
-        return JobOutcome("stop" if full else "video", error=str(error))
-    except OSError as error:
-        kind: Literal["stop", "bug"] = "stop" if error.errno in _DISK_FULL else "bug"
-        return JobOutcome(kind, error=_describe(error), trace=traceback.format_exc())
-    except Exception as error:  # from a decoder or a library: the next video may well work
-        return JobOutcome("bug", error=_describe(error), trace=traceback.format_exc())
-    return JobOutcome("done", record=record)
-
-
-def _describe(error: Exception) -> str:
-    return f"Unexpected error ({type(error).__name__}: {error})."

@@ -18,8 +18,8 @@ from importlib import import_module
 from typing import Any
 
 from summdiff._runtime import limit_threads
-from summdiff.archive.jobs import JobOutcome, Order, Work, process_video
-from summdiff.archive.workers import Died, Finished, Missing, Moved, Ready, WorkerEvent
+from summdiff.archive.jobs import JobOutcome, Order, Work
+from summdiff.archive.workers import Died, Finished, Missing, Moved, Ready, WorkerEvent, process_video
 from summdiff.errors import ArchiveError, SummdiffError, UsageError
 
 _ASK_SECONDS = 2.0  # between two questions for progress

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import time
+import traceback
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing.connection import Connection
@@ -10,10 +12,13 @@ from typing import Literal, Protocol
 
 from summdiff._pool import Exited, WorkerProcesses
 from summdiff._runtime import usable_cores
-from summdiff.archive.jobs import JobOutcome, OnProgress, Order, Work, process_video
+from summdiff.archive.jobs import JobOutcome, OnProgress, Order, Work
+from summdiff.archive.manifest import write_receipt
 from summdiff.errors import SummdiffError
 
 _REPORT_SECONDS = 0.5
+# Not the video's fault: each one after it would fail too.
+_DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,15 +178,22 @@ def _serve(work: Work, connection: Connection) -> None:
         connection.send((Finished, process_video(work, order, on_progress)))
 
 
-def make_workers(work: Work, engine: Literal["local", "ray"], count: int | None) -> Workers:
-    """Return workers of an engine; one for each core without a count.
+def process_video(work: Work, order: Order, on_progress: OnProgress) -> JobOutcome:
+    """Do the work on one video and return the outcome, whatever it raises."""
+    try:
+        record = work(order.job, replace=order.replace, on_progress=on_progress)
+        if order.receipts is not None:
+            write_receipt(order.receipts, order.job, order.version, record)
+    except SummdiffError as error:
+        full = isinstance(error.__cause__, OSError) and error.__cause__.errno in _DISK_FULL
+        return JobOutcome("stop" if full else "video", error=str(error))
+    except OSError as error:
+        kind: Literal["stop", "bug"] = "stop" if error.errno in _DISK_FULL else "bug"
+        return JobOutcome(kind, error=_describe(error), trace=traceback.format_exc())
+    except Exception as error:  # from a decoder or a library: the next video may well work
+        return JobOutcome("bug", error=_describe(error), trace=traceback.format_exc())
+    return JobOutcome("done", record=record)
 
-    Raises:
-        UsageError: Ray is not installed.
-        ArchiveError: there is no Ray cluster.
-    """
-    if engine == "ray":
-        from summdiff.archive.ray import RayWorkers
 
-        return RayWorkers(work, count)
-    return LocalWorkers(work, count or usable_cores())
+def _describe(error: Exception) -> str:
+    return f"Unexpected error ({type(error).__name__}: {error})."

@@ -67,10 +67,9 @@ def extract(
         raise UsageError("Name videos or folders, or a list of them with --from-file.")
     work = jobs(sources, output=output, recursive=recursive)
 
-    from summdiff.archive.dispatch import run_jobs
+    from summdiff.archive.dispatch import make_workers, run_jobs
     from summdiff.archive.extracting import ExtractResults, ExtractWork
     from summdiff.archive.manifest import Manifest
-    from summdiff.archive.workers import make_workers
     from summdiff.features import load_backbone
     from summdiff.features.store import StoreWriter
 

@@ -134,7 +134,7 @@ def summarize(
 
     Example: summdiff summarize talk.mp4 holiday/ -o short --duration 60s
     """
-    from summdiff.archive.dispatch import run_jobs
+    from summdiff.archive.dispatch import make_workers, run_jobs
     from summdiff.archive.manifest import Manifest, RunState
     from summdiff.archive.summarizing import (
         SummarizeResults,
@@ -143,7 +143,7 @@ def summarize(
         check_no_input_replaced,
         load_summarizer,
     )
-    from summdiff.archive.workers import ThisProcess, make_workers
+    from summdiff.archive.workers import ThisProcess
 
     if budget is not None and duration is not None:
         raise UsageError("Give either --budget or --duration, not both.")
