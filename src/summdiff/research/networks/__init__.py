@@ -1,4 +1,10 @@
-"""SummDiff, the relational default and the baselines in torch, and their export to model folders."""
+"""Networks in torch, one per module, and their export to model folders.
+
+- SummDiff: `summdiff` (the paper's), `release` (the authors' later code), `relational` (the default model), `joint`.
+- Baselines: `vasnet`, `pgl_sum`, `sl_module`, `dsnet`, `a2summ`, `iptnet`, `mlp`, `ridge`.
+- Around them: `base` (contracts), `registry` (networks by name), `denoising` (the training objective),
+  `relational_fit` (what the default model fits before training), `inference`, `export` and `folder`.
+"""
 
 from summdiff.research import require
 

@@ -27,8 +27,8 @@ _TRACED_STEPS, _TRACED_SAMPLES, _TRACED_WINDOWS = 11, 3, 2
 def export_graphs(network: Network) -> dict[str, bytes]:
     """Return a network's graphs by name, for any number of windows, samples and steps.
 
-    The legacy exporter needs no further package. It traces: a Python number made of a tensor would become a constant,
-    which is why `summdiff.research.networks.folder` compares both ways before it writes a model.
+    The legacy exporter needs no further package. It traces, so a Python number made from a tensor becomes a constant;
+    `summdiff.research.networks.folder` therefore compares graphs and network before it writes a model.
     """
     module: Any = copy.deepcopy(network).eval().cpu().float().requires_grad_(False)
     if not isinstance(module, Denoiser):
@@ -39,7 +39,7 @@ def export_graphs(network: Network) -> dict[str, bytes]:
 
 @contextmanager
 def _fused_attention(heads: int) -> Iterator[None]:
-    """Export attention as one operator, which never holds its N × N weights, where there is no mask to add."""
+    """Export attention without a mask as one fused operator, which never holds its (N, N) weights."""
 
     def attention(g: Any, query: Any, key: Any, value: Any, *_: Any) -> Any:
         def integers(*values: int) -> Any:
@@ -78,7 +78,7 @@ def _denoiser(module: Denoiser) -> dict[str, bytes]:
     prepared = module.prepare(encoded.tokens, seconds)
     kept = _flat(prepared)
     axes = {name: steps if name == "own" else {0: "windows", 2: "memory"} for name in kept}
-    # A denoiser that gets neither its own step nor a memory has nothing to prepare but what the sampler ignores.
+    # Without own step and memory there is nothing to prepare; a graph needs an output all the same
     prepare = _export(
         _Prepare(module),
         {"tokens": encoded.tokens, "seconds": seconds},

@@ -101,10 +101,10 @@ def compare(model: Model, graphs: dict[str, bytes]) -> float:
 
 
 def beside_graphs(model: Model, graphs: dict[str, bytes]) -> Model:
-    """Return the model with a network that also asks the graphs and keeps the largest difference, `network.largest`.
+    """Return the model with a network that also runs the graphs; `network.largest` is the largest difference.
 
-    Both see the same noisy signals at each denoising step, those that the network leads to: a signal at the edge of two
-    levels of the quantised score may round to either, which is no fault of the graphs.
+    Both get the noisy signals that the network leads to at each denoising step. A signal at the edge of two score
+    levels may round to either, which is no fault of the graphs.
     """
     network = model.network
     sampled = isinstance(network.facts, DenoiserFacts)
@@ -175,7 +175,7 @@ def _fixed(model: Model, steps: int) -> NDArray[np.float32]:
 
 
 class _Beside:
-    """Asks a network and its graphs the same, answers as the network, and keeps the largest difference."""
+    """Runs a network and its graphs, returns the network's output, and records the largest difference."""
 
     def __init__(self, network: TorchNetwork, graphs: Any) -> None:
         self.network: Any = network
@@ -203,7 +203,7 @@ class _DenoiserBeside(_Beside):
     def denoise(self, noisy: Any, timestep: int, signal: float, condition: Any) -> Any:
         ours = self.network.denoise(noisy, timestep, signal, condition[0])
         theirs = self.graphs.denoise(noisy, timestep, signal, condition[1])
-        # What the mean over samples shows of a difference
+        # Compare means over samples: single samples may differ where a score level flips
         self._compared(ours.clip(0, 1).mean(axis=1), theirs.clip(0, 1).mean(axis=1))
         return ours
 

@@ -24,8 +24,8 @@ class TorchNetwork:
     Args:
         module: the network; it is moved.
         device: "cpu", "cuda", "cuda:1", …; "auto" for a CUDA device where there is one.
-        precision: "bfloat16" for products of matrices and attention in half precision (autocast), which is faster where
-            the hardware multiplies such numbers, and changes scores a little.
+        precision: "bfloat16" computes matrix products and attention in half precision (autocast): faster where the
+            hardware supports it, with slightly different scores.
 
     Raises:
         UsageError: there is no such device here, or no such precision.
@@ -48,7 +48,7 @@ class TorchNetwork:
 
 
 class TorchDenoiser(TorchNetwork):
-    """A SummDiff as the sampler asks it; see `summdiff.scoring.networks.Denoiser`."""
+    """A denoiser behind the interface `summdiff.scoring.networks.Denoiser`."""
 
     @torch.inference_mode()
     def encode(self, inputs: Array, seconds: Array, *, null: bool = False) -> Encoded:
@@ -82,7 +82,7 @@ class TorchDenoiser(TorchNetwork):
 
 
 class TorchScorer(TorchNetwork):
-    """A scorer of one pass; see `summdiff.scoring.networks.Scorer`."""
+    """A scorer behind the interface `summdiff.scoring.networks.Scorer`."""
 
     @torch.inference_mode()
     def score(self, inputs: Array) -> Array:
@@ -102,13 +102,13 @@ class TorchScorer(TorchNetwork):
 
 
 def in_torch(module: Network, *, device: str | torch.device = "cpu", precision: Precision = "float32") -> TorchNetwork:
-    """Put a network behind the interface that fits it."""
+    """Wrap a network in `TorchDenoiser` or `TorchScorer`."""
     kind = TorchDenoiser if isinstance(module, Denoiser) else TorchScorer
     return kind(module, device=device, precision=precision)
 
 
 def module_of(model: Model) -> Any:
-    """Return the torch network of a model that training made."""
+    """Return the torch network of a model made by training."""
     assert isinstance(model.network, TorchNetwork)  # noqa: S101 (models from a folder hold graphs)
     return model.network.module
 
