@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from rows import Row, ratio, turns, write
 
-from summdiff.data.registry import open_dataset
+from summdiff.data.datasets import open_dataset
 from summdiff.data.splits import Split
 from summdiff.data.synthetic import make_synthetic
 from summdiff.research.networks.inference import in_torch

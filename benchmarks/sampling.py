@@ -28,9 +28,9 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from summdiff.research.networks.base import EncodedVideo, Prepared
-from summdiff.research.networks.folder import load_network
 from summdiff.research.networks.inference import in_torch, module_of
 from summdiff.research.networks.registry import architectures
+from summdiff.research.networks.storage import load_network
 from summdiff.scoring import load_model, model_folder
 from summdiff.scoring.ddim import DDIM
 from summdiff.scoring.gaussian import ScorePosterior

@@ -38,7 +38,7 @@ import torch
 from plain_training import PlainRun
 from rows import Row, peak_of, write
 
-from summdiff.data.registry import open_dataset
+from summdiff.data.datasets import open_dataset
 from summdiff.data.splits import Split
 from summdiff.data.synthetic import make_synthetic
 from summdiff.research.training.checkpoint import read

@@ -17,15 +17,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from summdiff.data.registry import open_dataset
+from summdiff.data.datasets import open_dataset
 from summdiff.data.video import AnnotatedVideo
 from summdiff.errors import SummdiffError
 from summdiff.research.networks._layers import to_signal
 from summdiff.research.networks.base import Prepared
 from summdiff.research.networks.denoising import add_noise
-from summdiff.research.networks.folder import load_network
 from summdiff.research.networks.inference import TorchDenoiser
 from summdiff.research.networks.relational import Relational
+from summdiff.research.networks.storage import load_network
 from summdiff.research.training.recipe_files import read_recipe
 from summdiff.research.training.targets import ranks
 from summdiff.scoring.gaussian import ScorePosterior

@@ -4,6 +4,8 @@ import ast
 import functools
 import subprocess
 import sys
+from collections import defaultdict
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -143,3 +145,39 @@ def test_the_start_imports_nothing_heavy(code):
     check = f"{code}; import sys; print(*sorted(set(sys.modules) & {heavy!r}))"
     result = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
     assert result.stdout.split() == []
+
+
+def test_no_two_modules_and_no_two_public_classes_share_a_name():
+    modules, classes = defaultdict(list), defaultdict(list)
+    for path in PACKAGE.rglob("*.py"):
+        name = str(path.relative_to(PACKAGE))
+        # A module of the command line is named after its verb.
+        if path.stem not in ("__init__", "__main__") and not name.startswith("cli/"):
+            modules[path.stem].append(name)
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                classes[node.name].append(name)
+    assert {name: places for name, places in (modules | classes).items() if len(places) > 1} == {}
+
+
+def modules_needed(path, modules):
+    """Modules of ours that a file imports, at its top or when called, but not for type checkers alone."""
+    checked_only = {
+        id(node)
+        for block in ast.walk(tree(path))
+        if isinstance(block, ast.If) and isinstance(block.test, ast.Name) and block.test.id == "TYPE_CHECKING"
+        for node in ast.walk(block)
+    }
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.ImportFrom) and id(node) not in checked_only:
+            for name in (f"{node.module}.{alias.name}" for alias in node.names):
+                yield name if name in modules else str(node.module)
+
+
+def test_modules_import_each_other_in_no_circle():
+    modules = {".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts): path for path in PACKAGE.rglob("*.py")}
+    modules = {name.removesuffix(".__init__"): path for name, path in modules.items()}
+    below = {name: set(modules_needed(path, modules)) & set(modules) - {name} for name, path in modules.items()}
+    # Summary.save() and Summary.plot() import their writers when they are called.
+    below["summdiff.summary"] -= {"summdiff.export", "summdiff.export.pictures", "summdiff.summary_json"}
+    tuple(TopologicalSorter(below).static_order())  # raises CycleError

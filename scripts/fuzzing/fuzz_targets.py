@@ -212,7 +212,7 @@ class H5(Fuzzer):
 
     def use(self, rng: np.random.Generator, folder: Path) -> str:
         from summdiff.data.check import check
-        from summdiff.data.registry import open_dataset
+        from summdiff.data.datasets import open_dataset
         from summdiff.evaluation import read_predictions
 
         path = folder / "data.h5"
@@ -356,9 +356,9 @@ class Model(Fuzzer):
 
         import torch
 
-        from summdiff.research.networks.folder import write_model
         from summdiff.research.networks.inference import in_torch
         from summdiff.research.networks.registry import architectures
+        from summdiff.research.networks.storage import write_model
         from summdiff.scoring.sampling import SamplingConfig, SamplingModel
         from summdiff.scoring.scorer import ScoringModel
 

@@ -9,10 +9,10 @@ import pytest
 
 from annotation_files import write_tvsum_tsv
 from summdiff.cli import app
-from summdiff.data.registry import open_dataset
+from summdiff.data.datasets import open_dataset
 from summdiff.data.splits import Split, write_splits
 from summdiff.evaluation import read_predictions, write_predictions
-from summdiff.research.networks.folder import load_in_torch, write_model
+from summdiff.research.networks.storage import load_in_torch, write_model
 from summdiff.scoring import model_folder
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from summdiff.data.check import check
-from summdiff.data.registry import open_dataset
+from summdiff.data.datasets import open_dataset
 from summdiff.errors import DataError
 
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from small_data import write_data, write_scores
+from summdiff.data.datasets import open_dataset
 from summdiff.data.h5_guard import open_h5
-from summdiff.data.registry import open_dataset
 from summdiff.errors import DataError
 from summdiff.evaluation import read_predictions
 

@@ -5,7 +5,7 @@ import h5py
 import numpy as np
 import pytest
 
-from summdiff.data.registry import open_dataset
+from summdiff.data.datasets import open_dataset
 from summdiff.data.synthetic import make_synthetic
 from summdiff.errors import DataError, UsageError
 from summdiff.evaluation import Predictions, evaluate, read_predictions

@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from summdiff.data.registry import open_dataset
+from summdiff.data.datasets import open_dataset
 from summdiff.data.summe import SumMe
 from summdiff.data.tvsum import TVSum
 from summdiff.evaluation import judge, judge_steps_of, prepare, reference_results

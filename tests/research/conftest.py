@@ -7,7 +7,7 @@ import pytest
 import torch
 from onnx import numpy_helper
 
-from summdiff.research.networks import folder
+from summdiff.research.networks import storage
 from summdiff.research.networks.export import export_graphs
 
 _TEMPLATES = {}
@@ -40,8 +40,8 @@ def _filled(graph, weights):
 @contextmanager
 def _quick_graphs():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(folder, "export_graphs", graphs_by_template)
-        patch.setattr(folder, "_COMPARED_STEPS", (13,))
+        patch.setattr(storage, "export_graphs", graphs_by_template)
+        patch.setattr(storage, "_COMPARED_STEPS", (13,))
         yield
 
 

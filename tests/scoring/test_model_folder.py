@@ -9,8 +9,8 @@ import pytest
 
 from summdiff.errors import ModelError, UsageError
 from summdiff.scoring import load_model, model_folder
-from summdiff.scoring.folder import WITHOUT_GRAPHS, facts_from, facts_to_dict
 from summdiff.scoring.gaussian import GaussianPrior
+from summdiff.scoring.model_folder import WITHOUT_GRAPHS, facts_from, facts_to_dict
 from summdiff.scoring.networks import DenoiserFacts, MeanCurve, ScorerFacts
 from summdiff.scoring.space import ScoreSpace
 

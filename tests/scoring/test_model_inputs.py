@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from summdiff.features.relational import DESCRIPTORS, PLACES, describe, describe_twice, places
+from summdiff.features.relations import DESCRIPTORS, PLACES, describe, describe_twice, places
 from summdiff.scoring.inputs import Cells, Condition, condition_of, count_relations
 
 

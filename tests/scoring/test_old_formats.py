@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from summdiff.errors import ModelError
-from summdiff.features.relational import PLACES
+from summdiff.features.relations import PLACES
 from summdiff.scoring import load_model, model_folder
 from summdiff.scoring._old_formats import modernised_network, modernised_recipe, modernised_weight
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from summdiff.errors import ModelError, UsageError
-from summdiff.features.relational import DESCRIPTORS
+from summdiff.features.relations import DESCRIPTORS
 from summdiff.scoring.networks import DenoiserFacts, Encoded, MeanCurve
 from summdiff.scoring.sampling import SamplingConfig, SamplingModel, paired_noise
 from summdiff.scoring.space import ScoreSpace

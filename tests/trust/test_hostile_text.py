@@ -5,7 +5,7 @@ import pytest
 from fuzzing.fuzz_targets import a_summary
 
 from small_data import write_data
-from summdiff.data.registry import open_dataset
+from summdiff.data.datasets import open_dataset
 from summdiff.data.yaml_text import parse_yaml
 from summdiff.errors import DataError, SummdiffError
 from summdiff.summary import Summary

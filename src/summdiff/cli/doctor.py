@@ -237,7 +237,7 @@ def _data() -> Section:
     sets: list[Section] = []
     for path in sorted(Path(folder).glob("*.h5")) if folder else ():
         try:
-            from summdiff.data.registry import open_dataset
+            from summdiff.data.datasets import open_dataset
 
             with open_dataset(path) as data:
                 sets.append({"file": path.name, "kind": data.kind, "videos": len(data)})

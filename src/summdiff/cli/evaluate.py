@@ -84,7 +84,7 @@ def evaluate(
     A predictions file has for each video one score for each step (or frame), or several samples of them; JSON:
     {"video_1": [0.1, 0.7, ...], ...}. It may come from any tool. Intervals are 95 % bootstrap intervals over videos.
     """
-    from summdiff.data.registry import open_dataset
+    from summdiff.data.datasets import open_dataset
     from summdiff.evaluation import evaluate as run
     from summdiff.evaluation import is_predictions, read_predictions
 

@@ -16,7 +16,7 @@ def export_graphs(
     The graphs are first compared with the network; a folder stays unchanged if they score differently. Making graphs
     needs torch, scoring with them does not.
     """
-    from summdiff.research.networks.folder import export_folder
+    from summdiff.research.networks.storage import export_folder
     from summdiff.scoring import model_folder
 
     for folder in folders:

@@ -11,8 +11,8 @@ a file for a reader, `check` reports everything wrong with such a file, `splits`
 makes small data sets for tests and trials.
 """
 
+from summdiff.data.datasets import KINDS, open_dataset
 from summdiff.data.h5 import AnnotatedFile
-from summdiff.data.registry import KINDS, open_dataset
 from summdiff.data.splits import Split, k_fold, read_splits, write_splits
 from summdiff.data.video import AnnotatedVideo, DatasetKind
 

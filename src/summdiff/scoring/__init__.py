@@ -46,6 +46,6 @@ def load_model(name: str | os.PathLike[str] = "default", *, device: str = "cpu")
         UsageError: there is no such device here.
     """
     directory = model_folder(name)
-    from summdiff.scoring.folder import read_model
+    from summdiff.scoring.model_folder import read_model
 
     return read_model(directory, device=device)

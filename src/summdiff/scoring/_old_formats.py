@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from summdiff.errors import ModelError
-from summdiff.features.relational import PLACES
+from summdiff.features.relations import PLACES
 
 FORMATS = ("summdiff.model/1", "summdiff.model/2")
 

@@ -5,7 +5,7 @@ parameters, fitted by maximum likelihood (`summdiff.research.networks.prior_fit`
 curves before a network refines it, and conditions them exactly on known scores (Rasmussen and Williams 2006, eq. 2.23
 and 2.24).
 
-Shapes: N steps, E coordinates of a step among the video's own (`summdiff.features.relational.places`), U samples with
+Shapes: N steps, E coordinates of a step among the video's own (`summdiff.features.relations.places`), U samples with
 known scores of their own. Everything is computed in float64.
 """
 

@@ -28,7 +28,7 @@ _OUTSIDE = b"\n\x08location"
 
 
 class GraphDenoiser:
-    """A denoiser whose three graphs ONNX Runtime computes; see `summdiff.scoring.networks.Denoiser`."""
+    """A denoiser whose three graphs ONNX Runtime computes; see `summdiff.scoring.networks.DenoisingNetwork`."""
 
     def __init__(self, facts: DenoiserFacts, graphs: Mapping[str, bytes], *, device: str = "cpu") -> None:
         """Load `encode`, `prepare` and `denoise`.
@@ -71,7 +71,7 @@ class GraphDenoiser:
 
 
 class GraphScorer:
-    """A scorer whose graph ONNX Runtime computes; see `summdiff.scoring.networks.Scorer`."""
+    """A scorer whose graph ONNX Runtime computes; see `summdiff.scoring.networks.ScoringNetwork`."""
 
     def __init__(self, facts: ScorerFacts, graphs: Mapping[str, bytes], *, device: str = "cpu") -> None:
         """Load `score`.

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from summdiff.errors import ModelError
-from summdiff.features.relational import DESCRIPTORS, describe, describe_twice, places
+from summdiff.features.relations import DESCRIPTORS, describe, describe_twice, places
 
 Conditioning = Literal["relational", "gaussian_prior", "features", "both"]
 
@@ -20,7 +20,7 @@ class Condition:
 
     Attributes:
         features: (N, D) of a backbone; None for networks that work with any backbone.
-        relations: (N, R) relational descriptors (`summdiff.features.relational`); None for networks that see features.
+        relations: (N, R) relational descriptors (`summdiff.features.relations`); None for networks that see features.
         places: (N, E) coordinates whose distances say how alike steps are, for a Gaussian prior; None without one.
     """
 

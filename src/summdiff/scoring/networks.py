@@ -85,7 +85,7 @@ class Encoded:
     log_scale: Array | None = None
 
 
-class Denoiser(Protocol):
+class DenoisingNetwork(Protocol):
     """A network that denoises importance scores, conditioned on a video."""
 
     facts: DenoiserFacts
@@ -150,7 +150,7 @@ class ScorerFacts:
             raise ModelError(f"A scorer has no readouts {', '.join(map(repr, self.readouts))}.")
 
 
-class Scorer(Protocol):
+class ScoringNetwork(Protocol):
     """A network that gives each step of a video one score."""
 
     facts: ScorerFacts

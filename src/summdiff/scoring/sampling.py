@@ -21,7 +21,7 @@ from summdiff.scoring.gaussian import ScorePosterior
 from summdiff.scoring.guidance import guide
 from summdiff.scoring.inputs import Condition
 from summdiff.scoring.model import Curves, Model, ModelConfig
-from summdiff.scoring.networks import Denoiser, Encoded
+from summdiff.scoring.networks import DenoisingNetwork, Encoded
 from summdiff.scoring.schedule import ScheduleName
 from summdiff.scoring.windows import Windows
 
@@ -90,7 +90,7 @@ class _Group:
 
     Attributes:
         rows: which windows.
-        conditional, unconditional: what `Denoiser.prepare` returned for the video and, with guidance, for no video.
+        conditional, unconditional: from `DenoisingNetwork.prepare`, for the video and, with guidance, for no video.
         posteriors: of each window, with a prior.
     """
 
@@ -104,11 +104,11 @@ class SamplingModel(Model):
     """A trained SummDiff, which draws importance curves."""
 
     config: SamplingConfig
-    network: Denoiser
+    network: DenoisingNetwork
     conditions_on_known = True
 
     def __init__(
-        self, config: SamplingConfig, network: Denoiser, *, provenance: Mapping[str, Any] | None = None
+        self, config: SamplingConfig, network: DenoisingNetwork, *, provenance: Mapping[str, Any] | None = None
     ) -> None:
         """Wrap a network."""
         super().__init__(config, network, provenance=provenance)

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from summdiff.scoring.detection import curve_of, suppress
 from summdiff.scoring.model import Curves, Model, ModelConfig
-from summdiff.scoring.networks import Array, Scorer
+from summdiff.scoring.networks import Array, ScoringNetwork
 from summdiff.scoring.windows import Windows
 
 
@@ -21,9 +21,11 @@ class ScoringModel(Model):
     of a video is then scaled by that of a window.
     """
 
-    network: Scorer
+    network: ScoringNetwork
 
-    def __init__(self, config: ModelConfig, network: Scorer, *, provenance: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self, config: ModelConfig, network: ScoringNetwork, *, provenance: Mapping[str, Any] | None = None
+    ) -> None:
         """Wrap a network."""
         super().__init__(config, network, provenance=provenance)
         self.readouts = network.facts.readouts

@@ -10,11 +10,11 @@ from small_networks import DENOISERS, INPUTS, SCORERS
 from small_networks import scorer as made
 
 from summdiff.errors import ModelError
-from summdiff.research.networks import _segments
+from summdiff.research.networks import _key_shots
 from summdiff.research.networks.base import Detector
-from summdiff.research.networks.folder import load_network, write_model
 from summdiff.research.networks.inference import in_torch, module_of
 from summdiff.research.networks.registry import architectures
+from summdiff.research.networks.storage import load_network, write_model
 from summdiff.scoring import load_model
 from summdiff.scoring.detection import curve_of, suppress
 from summdiff.scoring.model import ModelConfig
@@ -120,11 +120,11 @@ def assert_it_fits(name, network, features, targets, mask, losses):
         return
     if name.endswith("anchor_based"):
         # Anchors that overlap a segment by 0.3 to 0.6 are never trained, so what is left of all boxes is no measure
-        around = _segments.anchors(40, network.head.widths, device=features.device).flatten(0, 1)
-        segments = _segments.segments_of(targets[0]).float()
-        positive, which, negative = _segments.match(around, segments, seed=0)
+        around = _key_shots.anchors(40, network.head.widths, device=features.device).flatten(0, 1)
+        segments = _key_shots.segments_of(targets[0]).float()
+        positive, which, negative = _key_shots.match(around, segments, seed=0)
         boxes, scores = (part[0] for part in network.head.boxes(network.encode(features, mask), mask))
-        overlaps = _segments.overlap(boxes[positive], segments)
+        overlaps = _key_shots.overlap(boxes[positive], segments)
         assert overlaps[torch.arange(len(which)), which].min() > 0.8
         assert scores[positive].min() > 0.9
         assert scores[negative].mean() < 0.2

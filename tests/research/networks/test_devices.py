@@ -7,9 +7,9 @@ import torch
 from small_networks import DENOISERS, denoiser, relational, scorer
 
 from summdiff.errors import UsageError
-from summdiff.research.networks.folder import load_in_torch, load_network
 from summdiff.research.networks.inference import TorchDenoiser, TorchScorer, in_torch, module_of
 from summdiff.research.networks.registry import architecture_of, architectures
+from summdiff.research.networks.storage import load_in_torch, load_network
 from summdiff.research.training.recipe_files import read_recipe
 from summdiff.scoring import model_folder
 from summdiff.scoring.sampling import SamplingConfig, SamplingModel

@@ -8,9 +8,9 @@ import torch
 from small_networks import INPUTS, MEAN, SCORERS, awake, denoiser, features, relational, scorer
 
 from summdiff.research.networks.export import export_graphs
-from summdiff.research.networks.folder import LARGEST_DIFFERENCE, beside_graphs
 from summdiff.research.networks.inference import in_torch
 from summdiff.research.networks.ridge import Ridge, RidgeConfig
+from summdiff.research.networks.storage import LARGEST_DIFFERENCE, beside_graphs
 from summdiff.scoring.graphs import DENOISER_GRAPHS, SCORER_GRAPHS, GraphDenoiser, GraphScorer
 from summdiff.scoring.model import ModelConfig
 from summdiff.scoring.sampling import SamplingConfig, SamplingModel

@@ -9,7 +9,6 @@ from small_networks import annotated, descriptors, features, relational
 
 from summdiff.errors import ModelError
 from summdiff.research.networks.base import Prepared
-from summdiff.research.networks.folder import load_in_torch, load_network, write_model
 from summdiff.research.networks.inference import in_torch
 from summdiff.research.networks.relational import Relational, RelationalConfig, RelationalDenoising, known_steps
 from summdiff.research.networks.relational_fit import (
@@ -18,6 +17,7 @@ from summdiff.research.networks.relational_fit import (
     cross_fitted_means,
     fit_relational,
 )
+from summdiff.research.networks.storage import load_in_torch, load_network, write_model
 from summdiff.scoring import load_model
 from summdiff.scoring.gaussian import ScorePosterior
 from summdiff.scoring.inputs import condition_of

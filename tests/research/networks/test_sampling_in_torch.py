@@ -6,7 +6,7 @@ import torch
 from small_networks import DENOISERS, denoiser, features
 
 from summdiff.errors import ModelError
-from summdiff.features.relational import DESCRIPTORS
+from summdiff.features.relations import DESCRIPTORS
 from summdiff.research.networks.inference import in_torch, module_of
 from summdiff.scoring.sampling import SamplingConfig, SamplingModel
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from summdiff.data.tvsum import TVSum
-from summdiff.features.relational import describe
+from summdiff.features.relations import describe
 from summdiff.research.training.augmentation import augmented, change_metric, crop
 from summdiff.research.training.recipe_files import read_recipe
 from summdiff.research.training.targets import ranks

@@ -15,7 +15,7 @@ from summdiff.data.splits import read_splits
 from summdiff.data.tvsum import TVSum
 from summdiff.errors import UsageError
 from summdiff.evaluation import evaluate, read_predictions
-from summdiff.research.networks.folder import load_network
+from summdiff.research.networks.storage import load_network
 from summdiff.research.training import crossval
 from summdiff.research.training.crossval import cross_validate, cross_validate_seeds
 from summdiff.research.training.logs import Callbacks

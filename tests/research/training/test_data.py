@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import torch
 
+from summdiff.data.datasets import open_dataset
 from summdiff.data.mr_hisum import MrHiSum
-from summdiff.data.registry import open_dataset
 from summdiff.data.splits import Split
 from summdiff.data.synthetic import make_synthetic
 from summdiff.research.training.data import Batches, Examples, Videos

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from summdiff.research.networks.folder import load_network
+from summdiff.research.networks.storage import load_network
 from summdiff.research.training.loop import train
 from summdiff.research.training.recipe_files import read_recipe
 

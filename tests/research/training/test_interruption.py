@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from summdiff.research.networks import folder as model_folder
+from summdiff.research.networks import storage
 from summdiff.research.training.loop import train
 from summdiff.research.training.processes import Interrupted, Signals
 from summdiff.research.training.recipe_files import read_recipe
@@ -30,7 +30,7 @@ def leftovers(folder):
 
 def run(recipe_file, overrides):
     """In a process of its own, and without graphs, which take longer than the training."""
-    model_folder.export_graphs, model_folder.compare = (lambda module: {}), (lambda model, graphs: 0.0)
+    storage.export_graphs, storage.compare = (lambda module: {}), (lambda model, graphs: 0.0)
     train(read_recipe(recipe_file, overrides))
 
 

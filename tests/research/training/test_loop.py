@@ -8,7 +8,7 @@ import torch
 from summdiff.data.splits import Split
 from summdiff.data.tvsum import TVSum
 from summdiff.errors import OutputError, UsageError
-from summdiff.research.networks.folder import write_model
+from summdiff.research.networks.storage import write_model
 from summdiff.research.training import loop
 from summdiff.research.training.data import Videos
 from summdiff.research.training.logs import Callbacks

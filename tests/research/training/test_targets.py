@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter1d
 from scipy.stats import rankdata
 
-from summdiff.data.registry import open_dataset
+from summdiff.data.datasets import open_dataset
 from summdiff.data.video import AnnotatedVideo
 from summdiff.errors import DataError
 from summdiff.research.training.recipe import TargetRecipe

@@ -35,7 +35,7 @@ def info(
     from rich.markup import escape
     from rich.table import Table
 
-    from summdiff.data.registry import open_dataset
+    from summdiff.data.datasets import open_dataset
     from summdiff.errors import DataError
 
     with open_dataset(file, kind) as data:

@@ -47,7 +47,7 @@ def splits(
 
     Example: summdiff data splits --make --data tvsum.h5 -o tvsum_5fold.json
     """
-    from summdiff.data.registry import open_dataset
+    from summdiff.data.datasets import open_dataset
     from summdiff.data.splits import k_fold, read_splits, write_splits
 
     names: tuple[str, ...] | None = None

@@ -11,8 +11,8 @@ from summdiff._pool import TaskPool
 from summdiff._runtime import usable_cores
 from summdiff.data.check._report import FileReport, count_rules
 from summdiff.data.check._videos import VideoCheck, check_video
+from summdiff.data.datasets import open_dataset
 from summdiff.data.h5 import AnnotatedFile
-from summdiff.data.registry import open_dataset
 from summdiff.errors import DataError
 
 _WORTH_PROCESSES = 1000  # videos; fewer are checked before processes have started

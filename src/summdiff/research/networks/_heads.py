@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from summdiff.research.networks import _segments as segments
+from summdiff.research.networks import _key_shots
 from summdiff.research.networks.base import Detector
 from summdiff.scoring.networks import ScorerFacts
 
@@ -79,7 +79,7 @@ class AnchorFree(SegmentHead):
         """Return one box for each step; see `SegmentHead.boxes`."""
         seen = self.trunk(x)
         left, right = self.distances(seen)
-        return segments.boxes_around(left, right, mask.sum(dim=1)), self._scores(seen, mask)
+        return _key_shots.boxes_around(left, right, mask.sum(dim=1)), self._scores(seen, mask)
 
     def _scores(self, seen: Tensor, mask: Tensor) -> Tensor:
         """Return `scores` from the trunk's output."""
@@ -100,20 +100,20 @@ class AnchorFree(SegmentHead):
         """
         seen = self.trunk(x)
         inside = (keyshots > 0.5) & mask
-        true_left, true_right = (d.clamp(min=0).to(seen.dtype) for d in segments.distances(keyshots * mask))
+        true_left, true_right = (d.clamp(min=0).to(seen.dtype) for d in _key_shots.distances(keyshots * mask))
         positives = inside.sum(dim=1).clamp(min=1)
 
         def mean(values: Tensor) -> Tensor:
             return torch.where(inside, values, 0.0).sum(dim=1) / positives
 
-        classified = torch.where(mask, segments.focal(self.inside(seen)[..., 0], inside), 0.0).sum(dim=1)
+        classified = torch.where(mask, _key_shots.focal(self.inside(seen)[..., 0], inside), 0.0).sum(dim=1)
         if self.per_step:
             classified = classified / (2 * mask.sum(dim=1).clamp(min=1))
         else:
             classified = classified * inside.any(dim=1) / positives
-        placed = segments.overlap_loss(*self.distances(seen), true_left, true_right)
+        placed = _key_shots.overlap_loss(*self.distances(seen), true_left, true_right)
         central = F.binary_cross_entropy_with_logits(
-            self.centre(seen)[..., 0], segments.centreness(true_left, true_right), reduction="none"
+            self.centre(seen)[..., 0], _key_shots.centreness(true_left, true_right), reduction="none"
         )
         return classified + mean(placed) + mean(central)
 
@@ -154,8 +154,8 @@ class AnchorBased(SegmentHead):
     def boxes(self, x: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """Return one box for each anchor; see `SegmentHead.boxes`."""
         seen = self.covered(x, mask)
-        around = segments.anchors(x.shape[1], self.widths, device=x.device)
-        boxes = segments.within(segments.decode(self.place(seen), around), mask.sum(dim=1))
+        around = _key_shots.anchors(x.shape[1], self.widths, device=x.device)
+        boxes = _key_shots.within(_key_shots.decode(self.place(seen), around), mask.sum(dim=1))
         scores = self.inside(seen)[..., 0].sigmoid() * mask[..., None]
         return boxes.flatten(1, 2), scores.flatten(1, 2)
 
@@ -166,19 +166,19 @@ class AnchorBased(SegmentHead):
         """
         seen = self.covered(x, mask)
         logits, codes = self.inside(seen)[..., 0], self.place(seen)
-        around = segments.anchors(x.shape[1], self.widths, device=x.device)
+        around = _key_shots.anchors(x.shape[1], self.widths, device=x.device)
         losses = []
         for video, (steps, seed) in enumerate(zip(mask.sum(dim=1).tolist(), seeds.tolist(), strict=True)):
             near = around[:steps].flatten(0, 1)
-            wanted_segments = segments.segments_of(keyshots[video, :steps]).to(near.dtype)
-            positive, which, negative = segments.match(near, wanted_segments, seed=seed)
+            wanted_segments = _key_shots.segments_of(keyshots[video, :steps]).to(near.dtype)
+            positive, which, negative = _key_shots.match(near, wanted_segments, seed=seed)
             judged, moved = logits[video, :steps].flatten(), codes[video, :steps].flatten(0, 1)
             if not len(positive):
                 losses.append(0 * judged.sum() + 0 * moved.sum())
                 continue
             positive_loss = -F.logsigmoid(judged[positive]).mean()
             negative_loss = -F.logsigmoid(-judged[negative]).mean() if len(negative) else 0.0
-            wanted = segments.encode(wanted_segments[which], near[positive])
+            wanted = _key_shots.encode(wanted_segments[which], near[positive])
             losses.append((positive_loss + negative_loss) / 2 + F.smooth_l1_loss(moved[positive], wanted))
         return torch.stack(losses)
 

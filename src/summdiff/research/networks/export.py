@@ -28,7 +28,7 @@ def export_graphs(network: Network) -> dict[str, bytes]:
     """Return a network's graphs by name, for any number of windows, samples and steps.
 
     The legacy exporter needs no further package. It traces, so a Python number made from a tensor becomes a constant;
-    `summdiff.research.networks.folder` therefore compares graphs and network before it writes a model.
+    `summdiff.research.networks.storage` therefore compares graphs and network before it writes a model.
     """
     module: Any = copy.deepcopy(network).eval().cpu().float().requires_grad_(False)
     if not isinstance(module, Denoiser):

@@ -48,7 +48,7 @@ class TorchNetwork:
 
 
 class TorchDenoiser(TorchNetwork):
-    """A denoiser behind the interface `summdiff.scoring.networks.Denoiser`."""
+    """A denoiser behind the interface `summdiff.scoring.networks.DenoisingNetwork`."""
 
     @torch.inference_mode()
     def encode(self, inputs: Array, seconds: Array, *, null: bool = False) -> Encoded:
@@ -82,7 +82,7 @@ class TorchDenoiser(TorchNetwork):
 
 
 class TorchScorer(TorchNetwork):
-    """A scorer behind the interface `summdiff.scoring.networks.Scorer`."""
+    """A scorer behind the interface `summdiff.scoring.networks.ScoringNetwork`."""
 
     @torch.inference_mode()
     def score(self, inputs: Array) -> Array:

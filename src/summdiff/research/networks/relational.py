@@ -1,6 +1,6 @@
 """Relational SummDiff, the default model: for features of any backbone, and conditioned on known scores.
 
-It is conditioned on how steps relate, never on what they show (`summdiff.features.relational`), so it works with
+It is conditioned on how steps relate, never on what they show (`summdiff.features.relations`), so it works with
 features it was not trained on. The denoiser is a sum of three parts:
 
     f(S_t, t, F) = mu(F) + G(S_t, t, F) + D(S_t, t, F)
@@ -129,7 +129,7 @@ class ResidualDenoiser(Denoiser):
         self.config = config
         # Video encoder
         self.embed = nn.Sequential(nn.Dropout(c.input_dropout), nn.Linear(c.inputs, C), nn.GELU(), nn.Linear(C, C))
-        self.encoder = nn.ModuleList(Layer(c) for _ in range(c.encoder_layers))
+        self.encoder = nn.ModuleList(RelationalLayer(c) for _ in range(c.encoder_layers))
         self.encoder_norm = nn.LayerNorm(C)
         self.null = nn.Parameter(torch.zeros(C))
         # Score denoiser
@@ -137,7 +137,7 @@ class ResidualDenoiser(Denoiser):
         self.time = nn.Sequential(nn.Linear(C, C), nn.SiLU(), nn.Linear(C, C))
         self.own = nn.Linear(C, C)
         self.denoiser = nn.ModuleList(
-            Layer(c, kernel=c.kernel, cross_attention=cross_attention) for _ in range(c.denoiser_layers)
+            RelationalLayer(c, kernel=c.kernel, cross_attention=cross_attention) for _ in range(c.denoiser_layers)
         )
         self.head_norm = nn.LayerNorm(C)
         self.head = nn.Linear(C, 1)
@@ -215,7 +215,7 @@ class ResidualDenoiser(Denoiser):
         return Positions(None, rotary_positions(times, self.config.width // self.config.heads), mask)
 
 
-class Layer(nn.Module):
+class RelationalLayer(nn.Module):
     """Pre-norm layer: self-attention and MLP; in the denoiser also a convolution and cross-attention to the video."""
 
     def __init__(self, config: ResidualConfig, *, kernel: int = 1, cross_attention: bool = False) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from summdiff.data.registry import open_dataset
+from summdiff.data.datasets import open_dataset
 from summdiff.data.synthetic import split_path
 from summdiff.data.video import DatasetKind
 from summdiff.errors import DataError, UsageError

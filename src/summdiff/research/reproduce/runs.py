@@ -21,8 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from summdiff.atomic import written_whole
+from summdiff.data.datasets import open_dataset
 from summdiff.data.h5 import AnnotatedFile
-from summdiff.data.registry import open_dataset
 from summdiff.data.video import DatasetKind
 from summdiff.errors import DataError
 from summdiff.evaluation import MAIN_MEASURE, Evaluation, Predictions, evaluate, predict, read_predictions

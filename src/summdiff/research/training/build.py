@@ -11,17 +11,17 @@ from torch import Tensor, nn
 
 from summdiff.errors import DataError, ModelError, UsageError
 from summdiff.research.networks.base import Denoiser, Network, Scorer
-from summdiff.research.networks.folder import load_network
 from summdiff.research.networks.inference import Precision, in_torch
 from summdiff.research.networks.registry import architectures, build_network
 from summdiff.research.networks.relational import Relational
 from summdiff.research.networks.relational_fit import cross_fitted_means, fit_relational
+from summdiff.research.networks.storage import load_network
 from summdiff.research.training.data import Examples
 from summdiff.research.training.recipe import Recipe
 from summdiff.research.training.targets import count_noised
 from summdiff.scoring import model_folder
-from summdiff.scoring.folder import read_config
 from summdiff.scoring.model import Model
+from summdiff.scoring.model_folder import read_config
 
 _SCORING_WINDOW = 4096  # steps scored at a time; over an hour at the rate of any data set
 

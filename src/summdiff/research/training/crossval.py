@@ -34,16 +34,16 @@ from summdiff.evaluation import (
     write_predictions,
 )
 from summdiff.metrics.variety import spread_and_coherence
-from summdiff.research.networks.folder import write_model
 from summdiff.research.networks.inference import module_of
+from summdiff.research.networks.storage import write_model
 from summdiff.research.training.augmentation import other_spaces
 from summdiff.research.training.checkpoint import Checkpoints
+from summdiff.research.training.closed_form import ridge_curves
 from summdiff.research.training.data import Videos, to_cross_validate
 from summdiff.research.training.logs import Callbacks
 from summdiff.research.training.loop import fit, identity, make_folder, provenance
 from summdiff.research.training.processes import Interrupted, Signals
 from summdiff.research.training.recipe import Recipe
-from summdiff.research.training.ridge import ridge_curves
 from summdiff.research.training.targets import SINGLE_CURVE_KINDS, panels, target_curves
 from summdiff.research.training.validation import quality, validate
 from summdiff.scoring.model import Model

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from summdiff.data.datasets import open_dataset
 from summdiff.data.h5 import AnnotatedFile
-from summdiff.data.registry import open_dataset
 from summdiff.data.splits import Split, k_fold, read_splits, with_validation
 from summdiff.data.video import AnnotatedVideo
 from summdiff.errors import DataError, UsageError

@@ -21,9 +21,10 @@ from lightning_fabric import Fabric
 
 from summdiff import __version__
 from summdiff.errors import OutputError, UsageError
-from summdiff.research.networks.folder import load_network, write_model
+from summdiff.research.networks.storage import load_network, write_model
 from summdiff.research.training.build import as_model
 from summdiff.research.training.checkpoint import Checkpoints, random_states, read, set_random_states, write
+from summdiff.research.training.closed_form import fit_ridge
 from summdiff.research.training.data import Batches, Examples, Videos, further_data, names_with_features, to_train
 from summdiff.research.training.logs import Callbacks, Logs
 from summdiff.research.training.processes import (
@@ -36,7 +37,6 @@ from summdiff.research.training.processes import (
     launch,
 )
 from summdiff.research.training.recipe import Recipe
-from summdiff.research.training.ridge import fit_ridge
 from summdiff.research.training.state import TrainingState
 from summdiff.research.training.validation import Quality, validate
 from summdiff.scoring.model import Model

@@ -22,7 +22,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from summdiff.data.registry import KINDS, open_dataset
+from summdiff.data.datasets import KINDS, open_dataset
 from summdiff.data.yaml_text import parse_yaml
 from summdiff.errors import DataError, UsageError
 from summdiff.research.training.recipe import Recipe

@@ -7,7 +7,7 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from summdiff.data.registry import KINDS
+from summdiff.data.datasets import KINDS
 from summdiff.data.video import AnnotatedVideo
 from summdiff.metrics.rank import average_ranks
 from summdiff.metrics.segments import ConventionName, summary_from_scores

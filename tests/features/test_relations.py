@@ -4,8 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from summdiff.errors import ModelError
-from summdiff.features import relational
-from summdiff.features.relational import DESCRIPTORS, describe
+from summdiff.features import relations
+from summdiff.features.relations import DESCRIPTORS, describe
 
 P = len(DESCRIPTORS)
 
@@ -57,7 +57,7 @@ def test_windows_equal_plain_means(scenes):
     S = unit @ unit.T
     for rate in (0.5, 1.0, 4.0):
         described = describe(scenes, rate=rate)
-        for seconds in relational.WINDOWS:
+        for seconds in relations.WINDOWS:
             k = round(seconds * rate)
             for i in (1, 17, 50, 98):
                 before, after = slice(max(0, i - k), i), slice(i + 1, min(100, i + 1 + k))
@@ -90,7 +90,7 @@ def test_lags_are_seconds(scenes):
 
 def test_blocks_do_not_change_the_result(scenes, monkeypatch):
     whole = describe(scenes, rate=1.0)
-    monkeypatch.setattr(relational, "_BLOCK", 7)
+    monkeypatch.setattr(relations, "_BLOCK", 7)
     assert np.allclose(describe(scenes, rate=1.0), whole, atol=1e-5)
 
 
@@ -99,7 +99,7 @@ def test_few_references_are_close_to_all(monkeypatch):
     scene = np.repeat(rng.normal(size=(20, 16)), 30, axis=0)
     x = scene + 0.3 * rng.normal(size=scene.shape)
     exact = describe(x, rate=1.0)
-    monkeypatch.setattr(relational, "MAX_REFERENCES", 200)
+    monkeypatch.setattr(relations, "MAX_REFERENCES", 200)
     close = describe(x, rate=1.0)
     for p in range(P):
         assert np.corrcoef(exact[:, p], close[:, p])[0, 1] > 0.9, DESCRIPTORS[p]

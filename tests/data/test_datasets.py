@@ -2,7 +2,7 @@ import h5py
 import numpy as np
 import pytest
 
-from summdiff.data.registry import KINDS, open_dataset
+from summdiff.data.datasets import KINDS, open_dataset
 from summdiff.errors import DataError, UsageError
 
 

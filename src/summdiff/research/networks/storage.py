@@ -1,6 +1,6 @@
 """Writing a model folder from a torch network, and reading the network back for further training.
 
-`summdiff.scoring.folder` says what such a folder holds.
+`summdiff.scoring.model_folder` says what such a folder holds.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ from summdiff.research.networks.inference import TorchNetwork, in_torch, module_
 from summdiff.research.networks.registry import architecture_of, architectures, build_network
 from summdiff.scoring import _old_formats
 from summdiff.scoring.config_checks import check_fields
-from summdiff.scoring.folder import CONFIG, FORMAT, WEIGHTS, facts_to_dict, read_config, read_file
 from summdiff.scoring.graphs import GraphDenoiser, GraphScorer
 from summdiff.scoring.inputs import count_relations
 from summdiff.scoring.model import Model
+from summdiff.scoring.model_folder import CONFIG, FORMAT, WEIGHTS, facts_to_dict, read_config, read_file
 from summdiff.scoring.networks import DenoiserFacts
 
 LARGEST_DIFFERENCE = 1e-5

@@ -1,4 +1,4 @@
-"""Model folders: written only if the graphs score as the network does, read back in torch, exported anew."""
+"""Model storage: written only if the graphs score as the network does, read back in torch, exported anew."""
 
 import hashlib
 import json
@@ -12,14 +12,14 @@ from safetensors.torch import load_file, save_file
 from small_networks import INPUTS, MEAN, awake, denoiser, features, relational, scorer
 
 from summdiff.errors import ModelError, OutputError
-from summdiff.features.relational import PLACES
-from summdiff.research.networks import folder as folders
-from summdiff.research.networks.folder import export_folder, load_in_torch, load_network, write_model
+from summdiff.features.relations import PLACES
+from summdiff.research.networks import storage
 from summdiff.research.networks.inference import in_torch, module_of
 from summdiff.research.networks.mlp import MLP, MLPConfig
+from summdiff.research.networks.storage import export_folder, load_in_torch, load_network, write_model
 from summdiff.scoring import load_model, model_folder
-from summdiff.scoring.folder import FORMAT, WITHOUT_GRAPHS
 from summdiff.scoring.model import ModelConfig
+from summdiff.scoring.model_folder import FORMAT, WITHOUT_GRAPHS
 from summdiff.scoring.sampling import SamplingConfig, SamplingModel
 from summdiff.scoring.scorer import ScoringModel
 
@@ -99,7 +99,7 @@ def test_a_network_whose_graph_differs_is_not_written(tmp_path):
 
 def test_a_refused_network_leaves_the_model_that_is_there(model, folder, monkeypatch):
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
-    monkeypatch.setattr(folders, "LARGEST_DIFFERENCE", -1.0)
+    monkeypatch.setattr(storage, "LARGEST_DIFFERENCE", -1.0)
     for write in (lambda: write_model(model, folder, provenance={}), lambda: export_folder(folder)):
         with pytest.raises(ModelError, match="score differently"):
             write()
@@ -180,7 +180,7 @@ def test_a_folder_without_graphs_is_refused_until_they_are_exported(name, tmp_pa
         assert np.array_equal(ours.samples, theirs.samples)
 
 
-# Damaged folders, read for further training
+# Damaged storage, read for further training
 
 
 def test_missing_weights_are_named(folder):
