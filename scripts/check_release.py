@@ -267,7 +267,7 @@ def main() -> None:
     result |= {
         "version": next(
             line.split('"')[1]
-            for line in (ROOT / "src" / "summdiff" / "__init__.py").read_text(encoding="utf-8").splitlines()
+            for line in (ROOT / "src" / "summdiff" / "_version.py").read_text(encoding="utf-8").splitlines()
             if line.startswith("__version__")
         ),
         "machine": f"{platform.platform()}, Python {platform.python_version()}, {os.cpu_count()} cores, no GPU",

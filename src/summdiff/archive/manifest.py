@@ -25,7 +25,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Literal, Self
 
-from summdiff import __version__
+from summdiff._version import __version__
 from summdiff.archive.jobs import FileVersion, Record, VideoJob
 from summdiff.atomic import written_whole
 from summdiff.errors import ArchiveError, DataError, OutputError, UsageError

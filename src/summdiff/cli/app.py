@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from summdiff import __version__
+from summdiff._version import __version__
 from summdiff.cli._progress import one_line
 from summdiff.cli.crossval import crossval
 from summdiff.cli.data import data

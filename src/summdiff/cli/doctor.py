@@ -14,7 +14,7 @@ from typing import Annotated, Any
 
 import typer
 
-from summdiff import __version__
+from summdiff._version import __version__
 
 FORMAT = "summdiff.doctor/1"
 

@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from summdiff import __version__
+from summdiff._version import __version__
 from summdiff.atomic import written_whole
 from summdiff.data.splits import Split, write_splits
 from summdiff.errors import DataError, UsageError

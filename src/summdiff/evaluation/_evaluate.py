@@ -9,7 +9,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from summdiff import __version__
+from summdiff._version import __version__
 from summdiff.data.h5 import AnnotatedFile
 from summdiff.errors import UsageError
 from summdiff.evaluation._judging import KNAPSACK_AWARE, Measure, PreparedVideo, measures_of, prepare

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from summdiff import __version__
+from summdiff._version import __version__
 from summdiff.atomic import written_whole
 from summdiff.data.h5 import AnnotatedFile, natural
 from summdiff.data.h5_guard import attribute, most_bytes, open_h5

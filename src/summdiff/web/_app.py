@@ -20,7 +20,7 @@ from fastapi.staticfiles import StaticFiles
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
-from summdiff import __version__
+from summdiff._version import __version__
 from summdiff.atomic import written_whole
 from summdiff.errors import SummdiffError
 from summdiff.export import printable

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from summdiff import __version__
+from summdiff._version import __version__
 from summdiff.atomic import written_whole
 from summdiff.data.annotations import read_annotations
 from summdiff.data.convert._arrays import align_annotations, make_arrays

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from summdiff import __version__
+from summdiff._version import __version__
 from summdiff.errors import DataError
 from summdiff.research.reproduce.runs import Measurement
 from summdiff.research.reproduce.sampling_study import LOWER_IS_BETTER

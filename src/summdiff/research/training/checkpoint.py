@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from summdiff import __version__
+from summdiff._version import __version__
 from summdiff.atomic import sweep, written_whole
 from summdiff.errors import UsageError
 

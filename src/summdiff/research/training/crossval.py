@@ -19,8 +19,8 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
-from summdiff import __version__
 from summdiff._pool import TaskPool
+from summdiff._version import __version__
 from summdiff.atomic import written_whole
 from summdiff.data.splits import Split, describe_splits, write_splits
 from summdiff.errors import DataError, UsageError, WorkerError

@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from lightning_fabric import Fabric
 
-from summdiff import __version__
+from summdiff._version import __version__
 from summdiff.errors import OutputError, UsageError
 from summdiff.research.networks.storage import load_network, write_model
 from summdiff.research.training.build import as_model
