@@ -167,7 +167,7 @@ def profiled(video: Path, target: Path) -> str:
             lines.append(f"| {name} | {what} | {count / whole:.1%} |")
     size = f"{summary.video.duration:.0f} s, {summary.video.width}x{summary.video.height}"
     return (
-        f"{video.name}, {size}, summarised and written in {seconds:.1f} s on {os.cpu_count()} cores:\n\n"
+        f"{video.name}, {size}, summarized and written in {seconds:.1f} s on {os.cpu_count()} cores:\n\n"
         + "\n".join(lines)
     )
 

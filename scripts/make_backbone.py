@@ -83,9 +83,9 @@ def read_weights() -> dict[str, NDArray[np.float32]]:
 
 
 def build_graph(weights: Mapping[str, NDArray[np.float32]]) -> bytes:
-    """The network as a serialised ONNX model: "images" (B, 224, 224, 3) uint8 -> "features" (B, 1280) float32.
+    """The network as a serialized ONNX model: "images" (B, 224, 224, 3) uint8 -> "features" (B, 1280) float32.
 
-    Batch normalisation and the scaling of pixels are folded into the convolutions.
+    Batch normalization and the scaling of pixels are folded into the convolutions.
     """
     from onnx import TensorProto, checker, helper
 
@@ -163,7 +163,7 @@ class _Graph:
     def convolution(
         self, x: str, name: str, norm: str, *, stride: int = 1, groups: int = 1, pixels: bool = False
     ) -> str:
-        """A convolution and the batch normalisation after it; with `pixels`, of bordered pixel values in [0, 255]."""
+        """A convolution and the batch normalization after it; with `pixels`, of bordered pixel values in [0, 255]."""
         kernel, bias = fold_batch_norm(self._weights, name, norm)
         size = kernel.shape[-1]
         before, after = _same_padding(kernel=size, stride=stride)
@@ -186,7 +186,7 @@ class _Graph:
 def fold_batch_norm(
     weights: Mapping[str, NDArray[np.float32]], name: str, norm: str
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Kernel (out, in / groups, k, k) and bias (out,) of a convolution with its batch normalisation, float64."""
+    """Kernel (out, in / groups, k, k) and bias (out,) of a convolution with its batch normalization, float64."""
     kernel, scale, shift, mean, variance = (
         weights[key].astype(np.float64)
         for key in (f"{name}.weight", *(f"{norm}.{part}" for part in ("weight", "bias", "running_mean", "running_var")))

@@ -142,7 +142,7 @@ def write_video(
 
     Args:
         path: file to write; its suffix chooses the container.
-        scenes: (seconds, look) each; equal looks give equal textures, all others differ in colour and pattern.
+        scenes: (seconds, look) each; equal looks give equal textures, all others differ in color and pattern.
         fps: frames per second; frames per scene are rounded.
         size: width and height *on display*, that is after `rotation`, before `pixel_aspect`.
         codec, pix_fmt, options, gop: video encoder, its pixel format, its options, and its key frame interval.
@@ -216,7 +216,7 @@ def write_video(
 
 
 def _texture(look: str | int, size: tuple[int, int]) -> np.ndarray:
-    """A pattern of coloured patches (H, 2 W, 3): scenes differ for a network as well as for the eye."""
+    """A pattern of colored patches (H, 2 W, 3): scenes differ for a network as well as for the eye."""
     rng = np.random.default_rng(zlib.crc32(str(look).encode()))
     width, height = size
     patches = rng.integers(4, 12)

@@ -21,7 +21,7 @@ QUICK = {"samples": 2, "steps": 2}
 
 
 def looked_at(path: Path, folder: Path, summarizer: Any, **options: Any) -> str:
-    """Probe, sample, summarise and write; everything must fit together. Returns in short what came out."""
+    """Probe, sample, summarize and write; everything must fit together. Returns in short what came out."""
     from summdiff.summary import Summary
     from summdiff.video import probe
 
@@ -179,7 +179,7 @@ class Fuzzer:
 
 
 class Video(Fuzzer):
-    """Changed films through probing, sampling, summarising and writing."""
+    """Changed films through probing, sampling, summarizing and writing."""
 
     def prepare(self) -> None:
         import tempfile

@@ -31,7 +31,7 @@ def test_has_the_form_of_mr_hisum(data):
         assert video.features.dtype == np.float16
         assert (gtscore.min(), gtscore.max()) == (0, 1)
         assert len(np.unique(gtscore)) <= 100
-        # A hundredth of the duration is more than a second: neighbours in it share their value.
+        # A hundredth of the duration is more than a second: neighbors in it share their value.
         place = np.arange(n) * 100 // n
         assert all(len(set(gtscore[place == bin_])) == 1 for bin_ in range(100))
         rows = video.change_points

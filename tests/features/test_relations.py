@@ -16,7 +16,7 @@ def column(described, name):
 
 @pytest.fixture
 def scenes():
-    """A video of three scenes, the last like the first: 40 + 30 + 30 steps around two centres."""
+    """A video of three scenes, the last like the first: 40 + 30 + 30 steps around two centers."""
     rng = np.random.default_rng(0)
     centres = rng.normal(size=(2, 24))
     scene = np.repeat([0, 1, 0], [40, 30, 30])
@@ -82,7 +82,7 @@ def test_lags_are_seconds(scenes):
     """Every step shown twice at twice the rate says the same as before."""
     once, twice = describe(scenes, rate=1.0), describe(np.repeat(scenes, 2, axis=0), rate=2.0)
     for name in ("cosine: mean", "cosine: spread", "rank: quantile 0.9", "cosine: across 16 s", "distance"):
-        inside = slice(2, -2)  # a step counts its twin as its neighbour, which tells most at the ends
+        inside = slice(2, -2)  # a step counts its twin as its neighbor, which tells most at the ends
         a, b = column(twice, name)[::2][inside], column(once, name)[inside]
         assert np.allclose(a, b, atol=0.1), name
         assert np.corrcoef(a, b)[0, 1] > 0.98, name

@@ -69,7 +69,7 @@ def test_rows_equal_scipy_row_by_row(rows, n, levels, padded, cells, seed):
         expected = by_scipy(a[row, real], b[row, real])
         assert (tau[row], rho[row]) == pytest.approx(expected, abs=1e-12)
         alone = kendall_tau(a[row, real], b[row, real]), spearman_rho(a[row, real], b[row, real])
-        assert (tau[row], rho[row]) == alone  # to the last bit: padding and neighbours change nothing
+        assert (tau[row], rho[row]) == alone  # to the last bit: padding and neighbors change nothing
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 100, 257, 600])

@@ -131,7 +131,7 @@ def test_higher_rates_say_what_the_trained_rate_says(model, rate):
     assert short.shape == (2, 50 * times)
     cells = short.reshape(2, 50, times).mean(axis=2)
     assert np.corrcoef(cells.ravel(), long.ravel())[0, 1] > 0.95
-    if times % 2 == 0:  # half-way between the two middle steps lies the cell's centre; elsewhere it is interpolated
+    if times % 2 == 0:  # half-way between the two middle steps lies the cell's center; elsewhere it is interpolated
         middle = short.reshape(2, 50, times)[:, :, times // 2 - 1 : times // 2 + 1].mean(axis=2)
         assert np.allclose(middle[:, 1:-1], cells[:, 1:-1], atol=0.1)
 
@@ -140,7 +140,7 @@ def test_samples_differ_as_views_of_one_video(model):
     curves = model.sample(scenes(120), rate=0.5, samples=8)
     mean = curves.mean(axis=0)
     assert curves.std(axis=0).mean() > 0.3 * mean.std()
-    # Coherent: what one sample says of neighbouring steps goes together more than between samples.
+    # Coherent: what one sample says of neighboring steps goes together more than between samples.
     residual = curves - mean
     neighbours = np.mean([np.corrcoef(r[1:], r[:-1])[0, 1] for r in residual])
     assert neighbours > 0.25  # of noise, it would be 0

@@ -158,7 +158,7 @@ def test_a_second_pass_equals_the_first(make_video, tmp_path):
 
 
 def test_colours_are_right(make_video, tmp_path):
-    """RGB and encoded YUV give the same colours: planes and matrices are not mixed up."""
+    """RGB and encoded YUV give the same colors: planes and matrices are not mixed up."""
     made = make_video(tmp_path / "colour.mkv", codec="ffv1", pix_fmt="bgr0", scenes=[(0.2, "red")])
     lossy = make_video(tmp_path / "lossy.mp4", scenes=[(0.2, "red")])
     images = []

@@ -33,7 +33,7 @@ def summarize_job(
     overwrite: bool,
     on_progress: OnProgress,
 ) -> tuple[Summary, list[Path]]:
-    """Summarise one video, write the files, and return the summary and their paths.
+    """Summarize one video, write the files, and return the summary and their paths.
 
     Raises:
         SummdiffError: it cannot be done.

@@ -201,7 +201,7 @@ def _backbone() -> Section:
 
 
 def _model() -> Section:
-    """Load the default model, and summarise its card."""
+    """Load the default model, and summarize its card."""
     from summdiff.options import DEFAULT_MODEL
     from summdiff.scoring import load_model
 

@@ -1,4 +1,4 @@
-"""SumMe (Gygli et al., ECCV 2014) from one HDF5 file: short videos, each summarised by 15 to 18 annotators.
+"""SumMe (Gygli et al., ECCV 2014) from one HDF5 file: short videos, each summarized by 15 to 18 annotators.
 
 The file has one group per video with the field's common keys; see `SumMe`. Needs h5py (extra `data`).
 """

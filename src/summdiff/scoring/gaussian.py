@@ -87,7 +87,7 @@ class GaussianPrior:
         """Let similar and nearby steps of a curve (N,) agree: its regression by this prior on noisy values.
 
         Args:
-            curve: on any scale; the result is centred.
+            curve: on any scale; the result is centered.
             places, seconds: as for `shared`.
             noise: variance of a value's error, relative to that of the shared covariance.
         """

@@ -118,6 +118,6 @@ class Cells:
         return means
 
     def interpolate(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return values (N,) of the steps from values (C,) at the cells' centres."""
+        """Return values (N,) of the steps from values (C,) at the cells' centers."""
         steps = np.arange(int(self.size.sum()))
         return np.interp(steps, self.first + (self.size - 1) / 2, values).astype(np.float32)

@@ -27,7 +27,7 @@ class ModelConfig:
         feature_extractor: the extractor it needs; none where any does.
         step_seconds: length of the steps it was trained on. Features at a higher rate are averaged into such steps, and
             scores interpolated between them. None: any rate is taken as it comes.
-        window: steps looked at a time; neighbouring windows share a quarter.
+        window: steps looked at a time; neighboring windows share a quarter.
     """
 
     id: str

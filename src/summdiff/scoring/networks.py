@@ -25,8 +25,8 @@ MEAN_SMOOTHING = 0.7  # steps, standard deviation of the Gaussian that smooths a
 class MeanCurve:
     """How a network's raw curves become the mean curve in units of scores.
 
-    Each is smoothed and standardised over the video, since none has a scale that could be trusted; their weighted sum
-    is standardised and given the width of people's mean curves.
+    Each is smoothed and standardized over the video, since none has a scale that could be trusted; their weighted sum
+    is standardized and given the width of people's mean curves.
 
     Attributes:
         shares: (K,) weight of each raw curve.

@@ -213,7 +213,7 @@ class FrameDecoder(OpenFile):
                 return
 
     def _decode_isolated(self, packet: Packet[VideoStream] | None) -> list[VideoFrame]:
-        """Decode a key frame between two flushes, so that its skipped neighbours do not disturb the display order."""
+        """Decode a key frame between two flushes, so that its skipped neighbors do not disturb the display order."""
         frames = self._decode(None)
         self.stream.codec_context.flush_buffers()
         frames += self._decode(packet) + self._decode(None)
@@ -231,7 +231,7 @@ class FrameDecoder(OpenFile):
 
 
 class _ChosenPacket(NamedTuple):
-    """A packet to decode; `isolated` marks a key frame whose neighbours are skipped."""
+    """A packet to decode; `isolated` marks a key frame whose neighbors are skipped."""
 
     packet: Packet[VideoStream]
     isolated: bool

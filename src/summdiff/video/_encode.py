@@ -1,4 +1,4 @@
-"""Encoding as H.264 that every player and browser can show: 8 bit, 4:2:0, even size, the source's colour space."""
+"""Encoding as H.264 that every player and browser can show: 8 bit, 4:2:0, even size, the source's color space."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class H264Encoder:
 
     Args:
         output: the file.
-        first: the first frame of the source, for size, colours and orientation.
+        first: the first frame of the source, for size, colors and orientation.
         source: the source's stream, for rate and pixel aspect ratio.
         copied_sets: parameter sets of frames that will be copied into the same stream. Packets then have lengths
             instead of start codes, see `summdiff.video._h264.length_prefixed`.

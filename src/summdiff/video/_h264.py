@@ -298,7 +298,7 @@ class _Bits:
             self.flag()
         if self.flag():  # video_signal_type_present_flag
             self.read(4)
-            if self.flag():  # colour_description_present_flag
+            if self.flag():  # color_description_present_flag
                 self.read(24)
         if self.flag():  # chroma_loc_info_present_flag
             self.unsigned(), self.unsigned()

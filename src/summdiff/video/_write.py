@@ -44,7 +44,7 @@ def write_cut(
     """Write parts of a video, one after the other, as an mp4 (H.264 and AAC) that can be streamed.
 
     The file contains exactly the frames whose presentation times lie in a part, with their own durations (also at
-    variable frame rates), in the source's size, pixel aspect ratio, rotation and colours. Audio is cut to the same
+    variable frame rates), in the source's size, pixel aspect ratio, rotation and colors. Audio is cut to the same
     intervals, to the sample. If a picture stands still at the start of a part (slides), it is shown from that start.
     Text subtitles and chapters move to their new times; those outside of the parts are dropped.
 

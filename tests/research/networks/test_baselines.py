@@ -107,7 +107,7 @@ def test_pgl_sum_scores_padded_videos_of_any_length_as_it_does_single_ones(segme
 
 @torch.inference_mode()
 def test_published_pgl_sum_depends_on_the_video_beside_it():
-    """It normalises along the videos of the batch; alone, every step of a video is normalised in time."""
+    """It normalizes along the videos of the batch; alone, every step of a video is normalized in time."""
     x, mask = seen(20, videos=8)
     for variant, same in (("corrected", True), ("published", False)):
         made = network(PGLSum, PGLSumConfig(**PGL, variant=variant))

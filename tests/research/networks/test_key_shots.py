@@ -35,7 +35,7 @@ def test_segments_are_runs_of_ones(curve):
         drawn[start:end] = 1
     assert torch.equal(drawn, curve)
     assert (bounds[:, 1] > bounds[:, 0]).all()
-    assert (bounds[1:, 0] > bounds[:-1, 1]).all()  # neighbours would be one
+    assert (bounds[1:, 0] > bounds[:-1, 1]).all()  # neighbors would be one
 
 
 @given(st.lists(CURVES, min_size=1, max_size=3))

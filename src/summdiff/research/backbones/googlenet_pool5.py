@@ -1,6 +1,6 @@
 """GoogLeNet's pool5, the features in which TVSum and SumMe are usually distributed.
 
-Source: Szegedy et al., "Going Deeper with Convolutions", CVPR 2015, in torchvision's version with batch normalisation.
+Source: Szegedy et al., "Going Deeper with Convolutions", CVPR 2015, in torchvision's version with batch normalization.
 The distributed files were made with the Caffe network: features are similar, not equal.
 """
 

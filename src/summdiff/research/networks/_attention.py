@@ -46,7 +46,7 @@ class Attention(nn.Module):
         bias: whether the maps to queries, keys and values have one.
         out_bias: whether the output map has one.
         dropout: of the attention weights, in training.
-        transposed: reproduces a fault of published code. The softmax normalises each row of the weights, but values are
+        transposed: reproduces a fault of published code. The softmax normalizes each row of the weights, but values are
             combined along columns: output j is the sum over i of A[i, j] V[i].
 
     Raises:
@@ -192,7 +192,7 @@ def position_table(
 
 
 def init_xavier(network: nn.Module, *, per_head: bool = False, norms: bool = False) -> None:
-    """Initialise linear maps with Xavier's uniform weights of gain sqrt(2) and biases of 0.1.
+    """Initialize linear maps with Xavier's uniform weights of gain sqrt(2) and biases of 0.1.
 
     Args:
         network: changed in place.

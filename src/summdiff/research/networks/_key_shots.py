@@ -101,7 +101,7 @@ def anchors(steps: int, widths: Sequence[int], *, device: torch.device) -> Tenso
 
 
 def encode(boxes: Tensor, around: Tensor) -> Tensor:
-    """Return the codes (..., 2) of boxes relative to anchors: offset of the centre in widths, log ratio of widths."""
+    """Return the codes (..., 2) of boxes relative to anchors: offset of the center in widths, log ratio of widths."""
     width, wanted = around[..., 1] - around[..., 0], boxes[..., 1] - boxes[..., 0]
     offset = (boxes.sum(dim=-1) - around.sum(dim=-1)) / (2 * width)
     return torch.stack([offset, (wanted / width).log()], dim=-1)

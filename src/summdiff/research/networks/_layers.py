@@ -98,7 +98,7 @@ def to_scores(space: ScoreSpace, signal: Tensor) -> Tensor:
 
 
 class NeighbourConvolution(nn.Module):
-    """Depthwise convolution over time and a linear map: finds neighbouring steps sooner than attention learns to.
+    """Depthwise convolution over time and a linear map: finds neighboring steps sooner than attention learns to.
 
     Args:
         width: C.
@@ -111,7 +111,7 @@ class NeighbourConvolution(nn.Module):
         self.out = nn.Linear(width, width)
 
     def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
-        """Return the mix of neighbouring tokens of x (B, S, N, C); mask (B, N) true at steps."""
+        """Return the mix of neighboring tokens of x (B, S, N, C); mask (B, N) true at steps."""
         if mask is not None:  # padding must look like the zeros beyond the ends
             x = x * mask[:, None, :, None]
         mixed = self.over_time(x.flatten(0, 1).transpose(1, 2)).transpose(1, 2)

@@ -14,7 +14,7 @@ RELATION_WEIGHT = 3.0  # shrinks the few relational descriptors less than the ma
 
 
 def relation_weights(condition: Condition) -> NDArray[np.float64]:
-    """Return factors (P,) on standardised inputs before ridge regression, which shrink relations less than features."""
+    """Return factors (P,) on standardized inputs before ridge regression, which shrink relations less than features."""
     relations = 0 if condition.relations is None else condition.relations.shape[1]
     weights = np.ones(condition.inputs.shape[1])
     weights[len(weights) - relations :] = RELATION_WEIGHT
@@ -35,7 +35,7 @@ class Statistics:
         size = (inputs, inputs) if products else (inputs,)
         self._sum = np.zeros(inputs)
         self._products = np.zeros(size)
-        self._within = np.zeros(size)  # centred in each video, each video counting the same
+        self._within = np.zeros(size)  # centered in each video, each video counting the same
         self._with_curve = np.zeros(inputs)
 
     @classmethod
@@ -86,11 +86,11 @@ class Statistics:
         return spread
 
     def ridge(self, penalty: float, weights: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return coefficients (P,) of standardised inputs that predict a curve's departure from its video's mean.
+        """Return coefficients (P,) of standardized inputs that predict a curve's departure from its video's mean.
 
         Args:
             penalty: for each video.
-            weights: (P,) factors on standardised inputs before they are shrunk.
+            weights: (P,) factors on standardized inputs before they are shrunk.
         """
         unit = weights / self.std
         gram = unit[:, None] * self._within * unit + penalty * self.videos * np.eye(len(unit))

@@ -114,7 +114,7 @@ class Scorer(Network, ABC):
 
     @abstractmethod
     def loss(self, features: Tensor, targets: Tensor, mask: Tensor, seeds: Tensor) -> Tensor:
-        """Return the loss (B,) of each video; training minimises the mean.
+        """Return the loss (B,) of each video; training minimizes the mean.
 
         Args:
             features, mask: as for `predict`.
@@ -199,7 +199,7 @@ class Denoiser(Network, ABC):
         has_null_video: whether "no video" (for guidance) is a video of one repeated input (P,), learned or stored;
             otherwise it is a learned token (C,).
         encoder, denoiser: the layers.
-        null: what stands for "no video"; the video in standardised units.
+        null: what stands for "no video"; the video in standardized units.
     """
 
     has_null_video: ClassVar[bool] = False
@@ -298,7 +298,7 @@ class Denoiser(Network, ABC):
 
 
 def clamped(standardised: Tensor) -> Tensor:
-    """Return standardised inputs within 5 deviations: outliers of other features would dominate the network."""
+    """Return standardized inputs within 5 deviations: outliers of other features would dominate the network."""
     return standardised.clamp(-5, 5)
 
 

@@ -1,6 +1,6 @@
-"""The summariser branch of iPTNet, with importance propagation (Jiang and Mu, CVPR 2022).
+"""The summarizer branch of iPTNet, with importance propagation (Jiang and Mu, CVPR 2022).
 
-The paper trains a summariser together with a network that localises moments described in words. The second branch needs
+The paper trains a summarizer together with a network that localises moments described in words. The second branch needs
 a moment-localisation data set and is left out, so a table's row of this network is not the paper's system.
 
 There remain an encoder (nine transformer layers without anchors, DSNet's attention with 16 heads with anchors), a head
@@ -45,7 +45,7 @@ KEEP = 0.3  # weight of the teacher when it moves towards the student
 
 @dataclass(frozen=True, slots=True)
 class IPTNetConfig(ScorerConfig):
-    """Sizes and options of iPTNet's summariser. The defaults are the published sizes.
+    """Sizes and options of iPTNet's summarizer. The defaults are the published sizes.
 
     Attributes:
         inputs: P, numbers of a step.
@@ -146,7 +146,7 @@ class Summariser(nn.Module):
 
 
 class IPTNet(HeadedDetector):
-    """A summariser and, with `consistency`, its mean teacher, which only training uses."""
+    """A summarizer and, with `consistency`, its mean teacher, which only training uses."""
 
     note: ClassVar[str] = "summariser branch only; its localisation branch needs moment-localisation data"
     config: IPTNetConfig

@@ -2,7 +2,7 @@
 
 It is `relational.ResidualDenoiser` without the Gaussian. With `mean_curve` it denoises the residual around a mean curve
 mu, f(S_t, t, F) = mu(F) + D, where D is odd in the residual; mu is a weighted sum of a head's curve and of ridge
-regression, each standardised over the video. Without, it is a plain denoiser.
+regression, each standardized over the video. Without, it is a plain denoiser.
 
 Symbols and shapes are those of `relational`.
 """

@@ -1,6 +1,6 @@
 """A perceptron on each step by itself: SimpleMLP of the Mr.HiSum repository.
 
-It sees neither a step's neighbours nor its place, so it measures what features alone say of importance.
+It sees neither a step's neighbors nor its place, so it measures what features alone say of importance.
 """
 
 from __future__ import annotations

@@ -6,11 +6,11 @@ Variant "published" is the copy of the Mr.HiSum benchmark, with its faults:
 - products of queries and keys are not scaled; "corrected" scales by 1 / sqrt(d), d being a head's width;
 - the table of positions has no last column where the number of steps is odd;
 - segments are cut on the length with padding, and so is the table;
-- before the vectors of a segment's steps are added, those of the whole video are normalised in the videos of the batch
-  whose *number* lies in the segment, instead of at its steps. A video alone is normalised in full in time, as is meant;
-  in a batch some are normalised after parts were added to them, and those beyond the last segment never.
+- before the vectors of a segment's steps are added, those of the whole video are normalized in the videos of the batch
+  whose *number* lies in the segment, instead of at its steps. A video alone is normalized in full in time, as is meant;
+  in a batch some are normalized after parts were added to them, and those beyond the last segment never.
 
-Variant "corrected" cuts each video on its own steps, fills the table, and normalises every step before the addition. We
+Variant "corrected" cuts each video on its own steps, fills the table, and normalizes every step before the addition. We
 assume that both attentions of the copy are masked, as in its copies of VASNet and DSNet.
 
 Shapes: B videos, N steps, P inputs a step, C width.
@@ -52,7 +52,7 @@ class PGLSumConfig(ScorerConfig):
         segment_heads: heads of a segment's attention.
         dropout: in training, of attention weights, before the first layer norm, and in the regressor.
         variant: "published" combines values by the columns of the attention weights, scales nothing, cuts segments and
-            positions on the padded length and normalises along the wrong axis, as the Mr.HiSum benchmark's code does;
+            positions on the padded length and normalizes along the wrong axis, as the Mr.HiSum benchmark's code does;
             "corrected" does none of these.
     """
 
@@ -141,7 +141,7 @@ class PGLSum(Regressor):
         return position_table(table, steps, device=like.device, published=self.published)
 
     def added_by_segments(self, wide: Tensor, near: Tensor) -> Tensor:
-        """Normalise `wide` (B, N, C) and add `near` with the fault of the benchmark's code; see the module."""
+        """Normalize `wide` (B, N, C) and add `near` with the fault of the benchmark's code; see the module."""
         videos, steps = (torch.arange(n, device=wide.device)[:, None, None] for n in wide.shape[:2])
         size = (wide.shape[1] + self.config.segments - 1) // self.config.segments
         for number in range(self.config.segments):

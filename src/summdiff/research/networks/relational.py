@@ -69,7 +69,7 @@ class ResidualConfig:
         feed_forward: width of the hidden layer of each MLP.
         encoder_layers: of the video encoder.
         denoiser_layers: of the denoiser.
-        n_bins: K, levels of the quantised signal.
+        n_bins: K, levels of the quantized signal.
         kernel: steps that the convolution over score tokens spans, odd; 1 for none.
         score_scale: lambda; scores in [0, 1] become signals in [-lambda, lambda].
         dropout: after attention, MLP and convolution, in training.
@@ -148,7 +148,7 @@ class ResidualDenoiser(Denoiser):
         return ScoreSpace("linear", scale=self.config.score_scale)
 
     def encode_steps(self, standardised: Tensor, seconds: Tensor, mask: Tensor | None) -> Tensor:
-        """Return tokens (B, N, C) of standardised inputs (B, N, P); other arguments as for `encode`."""
+        """Return tokens (B, N, C) of standardized inputs (B, N, P); other arguments as for `encode`."""
         z = self.embed(clamped(standardised))[:, None]  # (B, 1, N, C)
         positions = self.positions(seconds, mask)
         for layer in self.encoder:

@@ -1,6 +1,6 @@
 """SummDiff as in the code that its authors released later, which departs from the paper (`summdiff`) in many places.
 
-Scores are denoised in logit space. Inputs pass three normalised layers; a learned global token joins the encoder;
+Scores are denoised in logit space. Inputs pass three normalized layers; a learned global token joins the encoder;
 positions, relative to the video's length, are added to queries and keys of every layer. The denoiser's layers have
 adaptive layer norms whose shift, scale and gate depend on time and position (DiT, Peebles and Xie 2023). With `kernel`
 and `own_step` and without `cross_attention` it is that code's denoiser for TVSum and SumMe; the default is that for
@@ -52,7 +52,7 @@ class ReleaseConfig:
         feed_forward: width of the hidden layer of each MLP.
         encoder_layers: of the video encoder.
         denoiser_layers: of the denoiser.
-        n_bins: K, levels of the quantised score.
+        n_bins: K, levels of the quantized score.
         cross_attention: whether score tokens attend to the video.
         own_step: whether each score token receives the encoded video at its own step.
         kernel: steps that a convolution over score tokens spans, odd; 1 for none.
@@ -181,7 +181,7 @@ class EncoderLayer(nn.Module):
 
 
 class DenoiserLayer(nn.Module):
-    """Convolution over neighbouring score tokens, cross-attention to the video, and an MLP, each modulated."""
+    """Convolution over neighboring score tokens, cross-attention to the video, and an MLP, each modulated."""
 
     def __init__(self, config: ReleaseConfig) -> None:
         super().__init__()

@@ -1,6 +1,6 @@
 """Ridge regression on each step by itself, fitted in closed form, each video counting the same: the baseline to beat.
 
-It sees neither neighbours nor the step's place, unless its inputs hold them, as relational descriptors do.
+It sees neither neighbors nor the step's place, unless its inputs hold them, as relational descriptors do.
 `summdiff.research.training.closed_form` chooses the penalty.
 """
 

@@ -57,7 +57,7 @@ class SummDiffConfig:
         feed_forward: width of the hidden layer of each MLP.
         encoder_layers: of the video encoder.
         denoiser_layers: of the denoiser.
-        n_bins: K, levels of the quantised score.
+        n_bins: K, levels of the quantized score.
         score_embedding: of the levels (Table 4): learnable, or fixed uniform random or Fourier vectors.
         score_scale: lambda; scores in [0, 1] become signals in [-lambda, lambda].
         position: sinusoidal: added to tokens, as in the paper; rotary: queries and keys are rotated by time.
@@ -201,7 +201,7 @@ def score_levels(config: SummDiffConfig) -> nn.Embedding:
     elif config.score_embedding == "fixed_fourier":  # the last quarter: orthogonal to positions and time (§6)
         vectors = F.pad(sinusoid(level, C // 4), (C - C // 4, 0))
     else:
-        vectors = sinusoid(level, C)  # neighbouring levels start alike
+        vectors = sinusoid(level, C)  # neighboring levels start alike
     embedding = nn.Embedding(K, C, _weight=vectors)
     embedding.weight.requires_grad_(config.score_embedding == "learnable")
     return embedding
