@@ -1,4 +1,4 @@
-"""What other installed packages add: backbones, networks and export formats, found by their entry points."""
+"""Plug-ins: backbones, networks and export formats of other installed packages, found by their entry points."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ class RunListener(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class RunCounts:
-    """How a run ended: videos done and set aside by it and before it, and seconds of video that it processed."""
+    """Result of a run: videos done and set aside by it and before it, and seconds of video it processed."""
 
     done: int
     before: int

@@ -1,4 +1,4 @@
-"""What needs torch: networks, training, the paper's experiments, and backbones that torch computes.
+"""The part of the package that needs torch: networks, training, the paper's tables, and torch backbones.
 
 Nothing outside imports this package when it is imported itself: the verbs that need it load it when they are called.
 """

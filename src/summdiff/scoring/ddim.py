@@ -14,7 +14,7 @@ PredictionType = Literal["sample", "epsilon"]
 
 
 class DDIM:
-    """Takes noisy scores from one time to the next, given the network's prediction.
+    """Scheduler that moves noisy scores from one time to the next, given the network's prediction.
 
         ddim = DDIM()
         ddim.set_timesteps(10)

@@ -1,4 +1,4 @@
-"""From boxes on the time line to one curve: non-maximum suppression, then the best segment over each step.
+"""Convert boxes on the timeline to a curve: non-maximum suppression, then the best segment over each step.
 
 A segment is [start, end) in steps; step i lies at [i, i + 1).
 """
@@ -18,13 +18,13 @@ def suppress(boxes: NDArray[np.floating], scores: NDArray[np.floating], threshol
         threshold: an intersection over union, in [0, 1].
 
     Returns:
-        Indices of what is kept, the best first.
+        Indices of the kept boxes, the best first.
     """
     bounds = np.asarray(boxes, dtype=np.float64)
     order = np.argsort(-np.asarray(scores, dtype=np.float64), kind="stable")
     order = order[bounds[order, 1] > bounds[order, 0]]
     kept = []
-    # One pass for each box kept, each over the boxes that are left: memory stays linear where K is in the thousands
+    # One pass per kept box over the remaining boxes: memory stays linear for thousands of boxes.
     while len(order):
         best, order = order[0], order[1:]
         kept.append(best)

@@ -1,4 +1,4 @@
-"""What conditions a network on a video: its features, how its steps relate, or both, at the rate it was trained at."""
+"""Network inputs of a video: features, relational descriptors, or both, at the rate the model was trained at."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Conditioning = Literal["relational", "gaussian_prior", "features", "both"]
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """What a network knows about the N steps of a video. At least features or relations are there.
+    """Condition on the N steps of a video: features, relations, or both.
 
     Attributes:
         features: (N, D) of a backbone; None for networks that work with any backbone.

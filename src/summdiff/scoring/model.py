@@ -1,4 +1,4 @@
-"""What every model offers, whatever network is in it."""
+"""The interface of all models."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from summdiff.scoring.windows import WINDOW
 
 @dataclass(frozen=True, slots=True)
 class ModelConfig:
-    """What a model is, beside its network.
+    """Settings of a model besides its network.
 
     Attributes:
         id: its name.
@@ -37,7 +37,7 @@ class ModelConfig:
     window: int = WINDOW
 
     def __post_init__(self) -> None:
-        """Refuse what no video can be shown to."""
+        """Check the fields."""
         if self.conditioning not in get_args(Conditioning):
             raise ModelError(f"The model '{self.id}' asks for unknown conditioning '{self.conditioning}'.")
         if self.step_seconds is not None and not self.step_seconds > 0:
@@ -70,9 +70,9 @@ class Model(ABC):
 
     Attributes:
         id, conditioning, feature_extractor: see `ModelConfig`; with `feature_extractor` None any features will do.
-        network: what computes.
-        readouts: the ways in which it gives curves, the usual one first.
-        conditions_on_known: whether scores that are known at some steps change what it says of the others.
+        network: the network.
+        readouts: the kinds of curve it can return, the default first.
+        conditions_on_known: whether known scores at some steps change the scores of the others.
         provenance: how it was trained: recipe, data, and `trained_on`, the videos as `tvsum/video_1`.
     """
 
@@ -106,7 +106,7 @@ class Model(ABC):
     ) -> Curves:
         """Return the importance curves of one video.
 
-        A model that has but one opinion gives one curve, whatever is asked for, and has no use for the other numbers.
+        A model that does not sample returns its one curve and ignores `samples`, `steps`, `seed` and `guidance_scale`.
 
         Args:
             features: (N, D), N >= 1, any float type.
@@ -116,10 +116,10 @@ class Model(ABC):
             seed: of the noise.
             guidance_scale: w of classifier-free guidance; none takes the model's own.
             readout: one of `readouts`.
-            known: (N,) scores in [0, 1] that are known, NaN where none is: the curves are drawn given these, and have
-                them at their steps (at the model's own steps, if those are longer). For a model that
-                `conditions_on_known` only.
-            on_progress: called with the share that is done, rising to 1.
+            known: (N,) known scores in [0, 1], NaN where unknown. The curves are conditioned on them and equal them at
+                their steps (at the model's own steps, if those are longer). Only for a model that
+                `conditions_on_known`.
+            on_progress: called with the finished share, rising to 1.
 
         Raises:
             ModelError: features that are not finite or not (N, D), or that have another D than the model was made for.

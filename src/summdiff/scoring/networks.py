@@ -1,4 +1,4 @@
-"""What scoring asks of a network, whatever computes it: ONNX graphs of a model folder, or torch during training.
+"""Interfaces between scoring and a network, implemented by ONNX graphs and, during training, by torch.
 
 Shapes: W windows, L steps of each, P inputs a step, C width, M samples.
 """
@@ -23,7 +23,7 @@ MEAN_SMOOTHING = 0.7  # steps, standard deviation of the Gaussian that smooths a
 
 @dataclass(frozen=True, slots=True)
 class MeanCurve:
-    """How a network's raw curves become the mean curve in units of scores.
+    """Conversion of a network's raw curves to the mean curve in units of scores.
 
     Each is smoothed and standardized over the video, since none has a scale that could be trusted; their weighted sum
     is standardized and given the width of people's mean curves.
@@ -45,7 +45,7 @@ class MeanCurve:
 
 @dataclass(frozen=True, slots=True)
 class DenoiserFacts:
-    """What the sampler has to know about a network that denoises.
+    """Facts about a denoising network that the sampler needs.
 
     Attributes:
         inputs: P.
@@ -63,7 +63,7 @@ class DenoiserFacts:
     guess_noise: float = 1.0
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be sampled with."""
+        """Check the fields."""
         if self.inputs < 1 or not self.space.scale > 0 or not self.guess_noise > 0:
             raise ModelError("A denoiser needs at least one input, and a score scale and guess noise above 0.")
         if self.prior is not None and self.mean is None:
@@ -130,7 +130,7 @@ class DenoisingNetwork(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ScorerFacts:
-    """What has to be known about a network that scores all steps at once.
+    """Facts about a network that scores all steps at once.
 
     Attributes:
         inputs: P.
@@ -143,7 +143,7 @@ class ScorerFacts:
     threshold: float = 0.5
 
     def __post_init__(self) -> None:
-        """Refuse what no video can be scored with."""
+        """Check the fields."""
         if self.inputs < 1 or not 0 <= self.threshold <= 1:
             raise ModelError("A scorer needs at least one input, and a threshold from 0 to 1.")
         if self.readouts[:1] != ("scores",) or not set(self.readouts) <= {"scores", "segments"}:

@@ -1,4 +1,4 @@
-"""From a video's features to samples of its importance curve, for videos of any length.
+"""Sample importance curves of a video of any length.
 
 A long video is cut into overlapping windows. Their predictions are blended at every denoising step with weights that
 add up to one, so the windows denoise one curve together and no seam shows; time and memory grow linearly with length.
@@ -32,14 +32,14 @@ Array = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class SamplingConfig(ModelConfig):
-    """What a SummDiff is, beside its network.
+    """Settings of a SummDiff besides its network.
 
     Attributes:
         schedule, num_train_timesteps: the noise it was trained with.
-        guidance_scale: w used unless another is asked for.
+        guidance_scale: w, unless another is given.
         eta: of the DDIM steps; 0 means that all randomness lies in the initial noise.
-        guide_final: whether guidance also reaches the last prediction, which is the answer. The later code only steers
-            the way there by it, so that with one step it has no effect.
+        guide_final: whether guidance also applies to the last prediction, which is the result. The authors' later code
+            guides only the steps before it, so with a single step guidance has no effect.
     """
 
     schedule: ScheduleName = "cosine"
@@ -49,7 +49,7 @@ class SamplingConfig(ModelConfig):
     guide_final: bool = True
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be sampled with."""
+        """Check the fields."""
         ModelConfig.__post_init__(self)
         if self.schedule not in get_args(ScheduleName) or self.num_train_timesteps < 1:
             raise ModelError(
@@ -135,8 +135,8 @@ class SamplingModel(Model):
         The mean is the network's own where it has one: given known scores if it has a prior, and without guidance,
         which moves the mean as well.
 
-        Known scores take the place of what is predicted at their steps, at every denoising step, so the state there
-        always is what they would be at that noise (replacement, as for inpainting: Lugmayr et al., CVPR 2022).
+        Known scores replace the prediction at their steps in every denoising step, so the state there always equals
+        the known scores at that noise level (replacement, as for inpainting: Lugmayr et al., CVPR 2022).
         """
         cells, given = self.condition_of(features, rate=rate, readout=readout)
         if samples < 1:

@@ -1,4 +1,4 @@
-"""From a video's features to scores by a network that scores all steps at once, for videos of any length."""
+"""Score a video of any length with a network that scores all steps at once."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from summdiff.scoring.windows import Windows
 
 
 class ScoringModel(Model):
-    """A trained scorer. A detector also reads its curve off the segments that it finds.
+    """A trained scorer. A detector can also derive its curve from the segments it finds.
 
-    Longer videos than `config.window` are scored in overlapping windows, so what a network scales by the greatest score
-    of a video is then scaled by that of a window.
+    Videos longer than `config.window` are scored in overlapping windows, so a network that scales by the greatest score
+    of a video then scales by that of a window.
     """
 
     network: ScoringNetwork

@@ -13,7 +13,7 @@ from summdiff.summary import Interval, merge
 
 
 class ShotStatus(IntEnum):
-    """How the constraints decide about a shot: FREE leaves the decision to its score."""
+    """Decision of the constraints about a shot: FREE leaves it to the score."""
 
     DROPPED = -1
     FREE = 0

@@ -13,7 +13,7 @@ from summdiff.errors import UsageError
 
 
 class Precision(StrEnum):
-    """How features are stored."""
+    """Storage type of features."""
 
     float16 = "float16"
     float32 = "float32"

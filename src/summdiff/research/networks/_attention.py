@@ -22,7 +22,7 @@ _TABLE_WIDTH = 1024  # PGL-SUM's width; its position table is (N, N) whatever th
 
 @dataclass(frozen=True, slots=True)
 class Positions:
-    """Where a batch's steps are in time, and which of them are padding.
+    """Positions of a batch's steps in time, and the padding mask.
 
     Attributes:
         encoding: (B, N, C) vectors to add; None for rotary positions.

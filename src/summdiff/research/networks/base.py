@@ -174,7 +174,7 @@ class EncodedVideo:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """What denoising needs of a video, computed once for all times and samples.
+    """Condition of a video for denoising, computed once for all times and samples.
 
     Attributes:
         positions: of the steps.

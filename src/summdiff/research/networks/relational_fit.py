@@ -1,4 +1,4 @@
-"""What the relational network takes from its training videos before D is trained: mu, and the Gaussian prior.
+"""Fit the mean curve mu and the Gaussian prior of the relational network, before its network D is trained.
 
 Each video's mean curve is predicted by ridge regression on the other videos (in ten groups), as it will be for new
 videos; the prior is fitted to the residuals of annotators' curves around it by maximum likelihood. Needs SciPy

@@ -1,4 +1,4 @@
-"""How long training takes on this machine: measured by a short epoch of each kind of run, or by finished runs."""
+"""Estimates of training time on this machine, from a short epoch of each kind of run or from finished runs."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class ReproduceTask:
 
     @property
     def key(self) -> tuple[str, int, str]:
-        """What tasks with the same results have in common."""
+        """The key that tasks with the same results share."""
         return self.measurement.run.digest, self.seed, self.measurement.file
 
 

@@ -1,4 +1,4 @@
-"""What `summdiff reproduce` does: train and measure what is missing, and write the tables."""
+"""Run `summdiff reproduce`: train and measure what is missing, and write the tables."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _USUAL: tuple[DatasetKind, ...] = ("tvsum", "youtube_highlights")
 
 @dataclass(frozen=True)
 class ReproduceRequest:
-    """What to make, and where.
+    """The tables to make, and their folders.
 
     Attributes:
         names: tables, figures and studies of `tables.yaml`, "all" for those of the paper, or files of tables.

@@ -120,7 +120,7 @@ class SystemRun:
 
 @dataclass(frozen=True)
 class Measurement:
-    """How a run is judged: as it was trained, sampled or read in another way, or on another data set.
+    """A way to judge a run: as trained, with other sampling or another readout, or on another data set.
 
     Attributes:
         run: what is trained.

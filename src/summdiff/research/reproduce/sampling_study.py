@@ -1,4 +1,4 @@
-"""What only a model that samples can do, measured on test videos beside simpler ways.
+"""Measure what only a sampling model offers, on test videos, compared with simpler ways.
 
 Three claims: the model's spread tells where annotators disagree, and how likely a shot is in a summary; a few samples
 cover several annotators; some known scores of an annotator improve the rest of the curve.
