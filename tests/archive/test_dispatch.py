@@ -42,7 +42,7 @@ def leftovers(folder):
     return [path.name for path in folder.rglob(".*") if not path.name.endswith(".lock")]
 
 
-def test_what_is_wrong_with_one_file_does_not_stop_the_rest(tmp_path):
+def test_a_bad_file_does_not_stop_the_rest(tmp_path):
     make(tmp_path, a="fine", b="bad", c="bug", d="kill", e="kill once", f="hang", g="fine too", h="last")
     listener = Listener()
     counts = run_files(tmp_path, listener=listener, time_limit=3)
@@ -87,7 +87,7 @@ def test_what_is_wrong_with_one_file_does_not_stop_the_rest(tmp_path):
     assert len(list(tmp_path.glob("*.result"))) == 8
 
 
-def test_results_that_are_somebody_elses_are_not_replaced(tmp_path):
+def test_foreign_results_are_not_overwritten(tmp_path):
     make(tmp_path, a="fine", b="fine")
     (tmp_path / "a.result").write_text("mine")
     counts = run_files(tmp_path)
@@ -97,7 +97,7 @@ def test_results_that_are_somebody_elses_are_not_replaced(tmp_path):
     assert (tmp_path / "a.result").read_text() == "mine"
 
 
-def test_a_file_that_changed_or_lost_its_result_is_done_again(tmp_path):
+def test_a_changed_file_or_a_lost_result_is_processed_again(tmp_path):
     make(tmp_path, a="one", b="two", c="three")
     run_files(tmp_path)
     make(tmp_path, a="changed")
@@ -117,14 +117,14 @@ def test_a_full_disk_stops_the_run_and_sets_nothing_aside(tmp_path):
     assert run_files(tmp_path, 1).complete
 
 
-def test_what_is_missing_for_all_is_said_once(tmp_path):
+def test_a_missing_requirement_is_reported_once(tmp_path):
     make(tmp_path, a="fine", b="fine")
     with pytest.raises(ArchiveError, match="no weights"):
         run_files(tmp_path, missing="There are no weights.")
     assert of(tmp_path, "start") == []
 
 
-def test_workers_that_die_before_they_are_ready(tmp_path, monkeypatch):
+def test_workers_that_die_at_start_are_reported(tmp_path, monkeypatch):
     make(tmp_path, a="fine")
     monkeypatch.setattr(sys, "path", [path for path in sys.path if path != str(TESTS)])  # so they cannot import it
     with pytest.raises(ArchiveError, match="Workers do not start: the last one ended with exit code 1"):
@@ -141,7 +141,7 @@ def test_only_one_run_at_a_time(tmp_path):
     assert run_files(tmp_path).complete
 
 
-def test_another_verb_or_settings_are_refused(tmp_path):
+def test_another_command_or_other_settings_are_refused(tmp_path):
     with Manifest(tmp_path / "m.jsonl", "files", {"rate": 1.0, "names": ("a",)}):
         pass
     with Manifest(tmp_path / "m.jsonl", "files", {"rate": 1.0, "names": ("a",)}):
@@ -154,14 +154,14 @@ def test_another_verb_or_settings_are_refused(tmp_path):
 
 
 @pytest.mark.parametrize("text", ["no json\n", "[]\n", '{"event": "begin"}\n', '{"a": 1}\n'])
-def test_what_is_no_manifest(tmp_path, text):
+def test_files_that_are_no_manifest_are_refused(tmp_path, text):
     (tmp_path / "m.jsonl").write_text(text)
     with pytest.raises(DataError), Manifest(tmp_path / "m.jsonl", "files", {}):
         pass
     assert (tmp_path / "m.jsonl").read_text() == text
 
 
-def test_a_line_that_was_cut_off_is_removed_and_a_damaged_one_is_said(tmp_path):
+def test_a_truncated_line_is_removed_and_a_damaged_line_is_reported(tmp_path):
     make(tmp_path, a="fine")
     run_files(tmp_path)
     whole = (tmp_path / "manifest.jsonl").read_bytes()
@@ -173,7 +173,7 @@ def test_a_line_that_was_cut_off_is_removed_and_a_damaged_one_is_said(tmp_path):
         run_files(tmp_path)
 
 
-def test_a_receipt_counts_though_the_manifest_does_not_say_so(tmp_path):
+def test_a_receipt_counts_without_a_manifest_line(tmp_path):
     """The main process was killed after the work and before the line."""
     make(tmp_path, a="fine", b="fine")
     run_files(tmp_path)
@@ -285,12 +285,12 @@ LINUX = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="finds w
 
 
 @LINUX
-def test_killed_at_random_times(tmp_path):
+def test_a_killed_run_resumes(tmp_path):
     kill_at_random_times(tmp_path, rounds=3, files=60, seed=int(time.time()))
 
 
 @LINUX
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(20))
-def test_killed_many_times(tmp_path, seed):
+def test_a_run_killed_many_times_resumes(tmp_path, seed):
     kill_at_random_times(tmp_path, rounds=8, files=200, seed=seed)

@@ -101,7 +101,7 @@ def when(condition, then):
     return thread
 
 
-def test_whatever_a_file_does(cluster, tmp_path):
+def test_every_failure_of_a_file_is_survived(cluster, tmp_path):
     made = []
     contents = {f"f{n}": "sleep 0.2" for n in range(8)}
     make_files(tmp_path, **contents, b="bad", c="bug", d="kill", e="kill once", h="hang")
@@ -112,7 +112,7 @@ def test_whatever_a_file_does(cluster, tmp_path):
     assert not list(tmp_path.glob(".*.tmp"))
 
 
-def test_a_worker_killed_in_the_middle(cluster, tmp_path):
+def test_a_killed_worker_is_replaced(cluster, tmp_path):
     rng = random.Random(0)
     make_files(tmp_path, **{f"f{n:02d}": f"sleep {rng.uniform(0.4, 0.6):.2f}" for n in range(40)})
     killed = []
@@ -135,7 +135,7 @@ def test_a_worker_killed_in_the_middle(cluster, tmp_path):
     assert len(pids(tmp_path)) >= 5, "the one that was killed was replaced"
 
 
-def test_a_node_lost_in_the_middle(cluster, tmp_path):
+def test_a_lost_node_is_survived(cluster, tmp_path):
     make_files(tmp_path, **{f"f{n:02d}": "sleep 0.4" for n in range(40)})
     thread = when(
         lambda: (tmp_path / "log").exists() and log(tmp_path, "end").total() >= 8,
@@ -148,7 +148,7 @@ def test_a_node_lost_in_the_middle(cluster, tmp_path):
     assert all_done_once(tmp_path)
 
 
-def test_the_main_process_killed_and_started_again(cluster, tmp_path):
+def test_a_killed_main_process_resumes(cluster, tmp_path):
     make_files(tmp_path, **{f"f{n:02d}": "sleep 0.4" for n in range(40)})
     code = "import sys; from test_ray import crew, run_files; run_files(sys.argv[1], 4, make=crew([]))"
     paths = os.pathsep.join([str(TESTS / "archive"), str(TESTS), os.environ["PYTHONPATH"]])
@@ -171,7 +171,7 @@ def test_the_main_process_killed_and_started_again(cluster, tmp_path):
     assert not {name for name, n in log(tmp_path, "begin").items() if n > begun[name]} & before
 
 
-def test_extract_on_a_cluster_gives_what_extract_gives(cluster, make_video, tmp_path):
+def test_extract_on_a_cluster_gives_the_same_store(cluster, make_video, tmp_path):
     """The command itself, with real videos and a worker killed in the middle."""
     import numpy as np
 
@@ -229,7 +229,7 @@ def test_extract_on_a_cluster_gives_what_extract_gives(cluster, make_video, tmp_
     assert len(list((tmp_path / "short").glob("*.summary.json"))) == 10
 
 
-def test_no_cluster_is_said(tmp_path, monkeypatch):
+def test_a_missing_cluster_is_reported(tmp_path, monkeypatch):
     monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")
     (tmp_path / "a.txt").write_text("fine")
     with pytest.raises(ArchiveError, match="No Ray cluster found"):

@@ -46,7 +46,7 @@ def decided(path):
     return {key: value for key, value in document.items() if key != "timings"}
 
 
-def test_extract_then_summarize_what_was_extracted(films, summdiff, tmp_path):
+def test_summarize_uses_extracted_features(films, summdiff, tmp_path):
     store, manifest = tmp_path / "store", tmp_path / "store" / "manifest.jsonl"
     code, out, err = summdiff("extract", films, "-o", store, "--workers", "2")
     assert (code, out) == (1, "")
@@ -84,7 +84,7 @@ def test_extract_then_summarize_what_was_extracted(films, summdiff, tmp_path):
     assert "at 1 steps per second, not of 'efficientnet_lite0' at 2" in err
 
 
-def test_summaries_by_workers_as_programs_see_them(films, summdiff, tmp_path, monkeypatch):
+def test_workers_report_machine_progress(films, summdiff, tmp_path, monkeypatch):
     listing = "\n".join(str(path) for path in sorted(films.iterdir()))
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(listing.encode())))
     out_folder = tmp_path / "out"
@@ -127,7 +127,7 @@ def test_summaries_by_workers_as_programs_see_them(films, summdiff, tmp_path, mo
         (["summarize", "FILMS", "-o", "STORE", "--workers", "2", "--model", "none"], "none"),
     ],
 )
-def test_wrong_options_are_one_sentence_and_nothing_is_written(films, summdiff, tmp_path, arguments, message):
+def test_bad_options_give_one_sentence_and_write_nothing(films, summdiff, tmp_path, arguments, message):
     store = tmp_path / "store"
     given = [word.replace("FILMS", str(films)).replace("STORE", str(store)) for word in arguments]
     code, out, err = summdiff(*given)
@@ -167,7 +167,7 @@ def until(main, manifest, event, count):
 
 
 @LINUX
-def test_killed_and_started_again_extract_gives_the_same(three_films, summdiff, tmp_path):
+def test_a_killed_extract_resumes_with_the_same_result(three_films, summdiff, tmp_path):
     """A worker is killed in the middle, then the main process; a copy of each film makes them more."""
     films = tmp_path / "films"
     films.mkdir()
@@ -207,7 +207,7 @@ def test_killed_and_started_again_extract_gives_the_same(three_films, summdiff, 
 @LINUX
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_stopped_it_leaves_no_half_written_file_and_goes_on(three_films, summdiff, tmp_path, number):
+def test_a_stopped_run_leaves_no_partial_file_and_resumes(three_films, summdiff, tmp_path, number):
     out = tmp_path / "out"
     asked = ["summarize", three_films, "-o", out, "--workers", "2", "--no-cache"]
     main = begin(*asked)
@@ -229,7 +229,7 @@ def test_stopped_it_leaves_no_half_written_file_and_goes_on(three_films, summdif
     assert len(lines(out / "manifest.jsonl", "done")) == 3
 
 
-def test_threads_are_shared_out(three_films, tmp_path):
+def test_threads_are_divided_among_workers(three_films, tmp_path):
     """What a worker does first reaches the decoder."""
     code = (
         "import sys; from summdiff._runtime import limit_threads, threads_asked\n"

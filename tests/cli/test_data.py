@@ -22,14 +22,14 @@ def path(tmp_path):
     return tmp_path / "synthetic.h5"
 
 
-def test_help_names_the_verbs():
+def test_help_lists_the_commands():
     result = run("--help")
     assert result.returncode == 0
     for verb in ("info", "check", "splits", "convert", "make-synthetic"):
         assert verb in result.stdout
 
 
-def test_info(path):
+def test_info_describes_a_file(path):
     result = run("info", path)
     assert result.returncode == 0, result.stderr
     lines = result.stdout.splitlines()
@@ -43,7 +43,7 @@ def test_info(path):
     assert all(f"video_{number} " in everything for number in range(1, 13))
 
 
-def test_info_names_what_cannot_be_read_and_goes_on(path):
+def test_info_reports_unreadable_videos_and_continues(path):
     with h5py.File(path, "a") as file:
         del file["video_2/gtscore"]
     result = run("info", path)
@@ -52,7 +52,7 @@ def test_info_names_what_cannot_be_read_and_goes_on(path):
     assert "video_3 " in result.stdout
 
 
-def test_check_finds_nothing(path):
+def test_check_accepts_a_good_file(path):
     result = run("check", path)
     assert result.returncode == 0, result.stderr
     assert "gt_summary is a best knapsack of gtscore by the convention mr_hisum: 12 of 12 videos" in result.stdout
@@ -60,7 +60,7 @@ def test_check_finds_nothing(path):
     assert result.stderr == ""
 
 
-def test_check_lists_problems_and_leaves_with_1(path):
+def test_check_lists_problems_and_exits_with_1(path):
     with h5py.File(path, "a") as file:
         for number in range(1, 6):
             file[f"video_{number}/gtscore"][3] = np.nan
@@ -74,7 +74,7 @@ def test_check_lists_problems_and_leaves_with_1(path):
     assert "Traceback" not in result.stderr
 
 
-def test_a_file_that_is_no_data_is_one_sentence(tmp_path):
+def test_an_unreadable_file_gives_one_sentence(tmp_path):
     (tmp_path / "text.h5").write_text("no data")
     for verb in ("check", "info"):
         result = run(verb, tmp_path / "text.h5")
@@ -84,7 +84,7 @@ def test_a_file_that_is_no_data_is_one_sentence(tmp_path):
     assert run("check", tmp_path / "text.h5", "--kind", "ovp").returncode == 2
 
 
-def test_make_synthetic_writes_two_files_and_does_not_overwrite(tmp_path):
+def test_make_synthetic_writes_two_files_and_overwrites_nothing(tmp_path):
     options = ["--videos", "5", "--dimension", "4", "--seconds", "30", "40"]
     result = run("make-synthetic", *options, cwd=tmp_path)
     assert result.returncode == 0, result.stderr
@@ -100,7 +100,7 @@ def test_make_synthetic_writes_two_files_and_does_not_overwrite(tmp_path):
     assert run("make-synthetic", "x.h5", "--videos", "1", cwd=tmp_path).returncode == 2
 
 
-def test_no_folder_is_taken_for_a_file(tmp_path):
+def test_a_folder_is_refused_as_a_file(tmp_path):
     for arguments in (["make-synthetic", ".", "--videos", "3"], ["info", "."], ["check", "."]):
         result = run(*arguments, cwd=tmp_path)
         assert result.returncode in (1, 2)
@@ -108,7 +108,7 @@ def test_no_folder_is_taken_for_a_file(tmp_path):
         assert len(result.stderr.splitlines()) == 1
 
 
-def test_making_splits_replaces_nothing_unasked_and_never_the_data(path):
+def test_splits_overwrites_nothing_without_a_flag_and_never_the_data(path):
     before = path.read_bytes()
     for more in ([], ["--overwrite"]):
         result = run("splits", "--make", "--data", path, "-o", path, *more)
@@ -127,7 +127,7 @@ def test_making_splits_replaces_nothing_unasked_and_never_the_data(path):
     assert made.read_text() != first
 
 
-def test_splits_are_described_and_made(path, tmp_path):
+def test_splits_describes_and_makes_splits(path, tmp_path):
     made = run("splits", "--make", "--data", path, "--folds", "3", "-o", tmp_path / "folds.json")
     assert made.returncode == 0, made.stderr
     assert len(read_splits(tmp_path / "folds.json")) == 3

@@ -32,7 +32,7 @@ def run(*arguments):
     return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
-def test_one_line_a_video_and_the_file_at_the_end(folder, tmp_path):
+def test_prints_a_line_per_video_and_the_file(folder, tmp_path):
     output = tmp_path / "tvsum.h5"
     asked = [folder / "video", "-a", folder / "anno.tsv", "-o", output, "--segment-seconds", "1"]
     result = run(*asked)
@@ -49,7 +49,7 @@ def test_one_line_a_video_and_the_file_at_the_end(folder, tmp_path):
     assert "known from before" in run(*asked, "--overwrite").stderr
 
 
-def test_what_is_missing_is_said_at_the_end(folder, tmp_path):
+def test_missing_videos_are_reported_at_the_end(folder, tmp_path):
     output = tmp_path / "tvsum.h5"
     (tmp_path / "xxdtq8mxegs.mp4").write_bytes(b"no video")
     mixed = [tmp_path / "xxdtq8mxegs.mp4", folder / "video" / "-esJrBWj2d8.mp4"]
@@ -77,7 +77,7 @@ def test_what_is_missing_is_said_at_the_end(folder, tmp_path):
         ([".", "-a", "anno.tsv", "-o", "out.h5"], 2, "There is no video in the folder"),
     ],
 )
-def test_mistakes_end_in_one_sentence(folder, arguments, code, said):
+def test_mistakes_give_one_sentence(folder, arguments, code, said):
     result = run_summdiff("data", "convert", *arguments, cwd=folder)
     assert (result.returncode, result.stdout) == (code, "")
     (line,) = result.stderr.splitlines()
@@ -85,7 +85,7 @@ def test_mistakes_end_in_one_sentence(folder, arguments, code, said):
     assert not (folder / "out.h5").exists()
 
 
-def test_no_input_is_replaced(folder, tmp_path):
+def test_no_input_is_overwritten(folder, tmp_path):
     own = {name: tmp_path / name for name in ("xxdtq8mxegs.mp4", "anno.tsv", "segments.h5")}
     own["xxdtq8mxegs.mp4"].write_bytes((folder / "video" / "xxdtq8mxegs.mp4").read_bytes())
     own["anno.tsv"].write_bytes((folder / "anno.tsv").read_bytes())
@@ -99,5 +99,5 @@ def test_no_input_is_replaced(folder, tmp_path):
     assert [path.read_bytes() for path in own.values()] == before
 
 
-def test_an_option_that_is_not_there_is_not_advised(tmp_path):
+def test_messages_mention_only_options_of_the_command(tmp_path):
     assert "--recursive" not in str(run(tmp_path, "-a", "x.csv", "-o", tmp_path / "x.h5").exception)

@@ -51,11 +51,11 @@ def test_all_extras_are_explained():
     assert set(EXTRAS) == set(PROJECT["optional-dependencies"])
 
 
-def test_what_goes_without_are_dependencies():
+def test_packages_of_no_extra_are_dependencies():
     assert set(_ONLY_FOR) <= {Requirement(text).name for text in PROJECT["dependencies"]}
 
 
-def test_json_holds_what_is_here(doctor, tmp_path, monkeypatch):
+def test_json_describes_the_installation(doctor, tmp_path, monkeypatch):
     monkeypatch.setenv("SUMMDIFF_CACHE", str(tmp_path / "cache"))
     code, output = doctor("--json")
     found = json.loads(output)
@@ -73,33 +73,33 @@ def test_json_holds_what_is_here(doctor, tmp_path, monkeypatch):
     assert {"av", "torch", "h5py", "fastapi"} <= set(found["packages"])
 
 
-def test_a_missing_extra_is_no_fault_and_has_its_command(doctor):
+def test_a_missing_extra_is_no_problem_and_has_its_install_command(doctor):
     code, output = doctor(missing=["uvicorn"])
     assert code == 0
     assert "Summaries can be made." in output
     assert "pip install 'summdiff[web]'  (lacks uvicorn)" in output
 
 
-def test_a_missing_dependency_of_one_format_is_named_with_it(doctor):
+def test_a_missing_dependency_is_named_with_its_format(doctor):
     code, output = doctor(missing=["jinja2"])
     assert code == 0
     assert "jinja2 is missing (for the format html): pip install 'jinja2>=" in output
 
 
-def test_without_what_summaries_need_it_fails(doctor):
+def test_a_missing_core_dependency_is_a_failure(doctor):
     code, output = doctor(missing=["safetensors"])
     assert code == 1
     assert "No summary can be made:" in output
     assert "safetensors is missing: run `pip install 'safetensors>=" in output
 
 
-def test_another_version_than_allowed_is_said(doctor):
+def test_an_unsupported_version_is_reported(doctor):
     code, output = doctor(versions={"av": "3.0.0"})
     assert code == 0
     assert "av is 3.0.0, tested is >=" in output
 
 
-def test_a_library_that_does_not_load_is_a_sentence(doctor, monkeypatch):
+def test_a_library_that_fails_to_load_gives_a_sentence(doctor, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnxruntime", None)  # importing it raises ImportError
     code, output = doctor()
     assert code == 1
@@ -129,13 +129,13 @@ def test_a_damaged_model_is_a_problem(doctor, monkeypatch, tmp_path):
     assert "is damaged or belongs to another config" in json.loads(output)["problems"][0]
 
 
-def test_the_cache_is_measured(doctor, tmp_path, monkeypatch):
+def test_the_size_of_the_cache_is_reported(doctor, tmp_path, monkeypatch):
     monkeypatch.setenv("SUMMDIFF_CACHE", str(tmp_path))
     (tmp_path / "a.features").write_bytes(b"x" * 100_000)
     assert f"{tmp_path}, 1 video, 0.1 MB" in doctor()[1]
 
 
-def test_a_cache_that_cannot_be_written_is_said(doctor, tmp_path, monkeypatch):
+def test_an_unwritable_cache_is_reported(doctor, tmp_path, monkeypatch):
     (tmp_path / "file").touch()
     monkeypatch.setenv("SUMMDIFF_CACHE", str(tmp_path / "file" / "cache"))
     code, output = doctor()
@@ -143,7 +143,7 @@ def test_a_cache_that_cannot_be_written_is_said(doctor, tmp_path, monkeypatch):
     assert "cannot be written, so not used" in output
 
 
-def test_data_sets_are_named_and_those_that_are_none_too(doctor, tmp_path, monkeypatch):
+def test_data_sets_and_unreadable_files_are_listed(doctor, tmp_path, monkeypatch):
     from summdiff.data.synthetic import make_synthetic
 
     make_synthetic(tmp_path / "made.h5", videos=3)

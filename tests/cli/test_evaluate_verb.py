@@ -61,7 +61,7 @@ def run(monkeypatch, capsys):
     return call
 
 
-def test_two_files_beside_chance_and_people(run, data, predictions, tmp_path):
+def test_two_files_are_compared_with_chance_and_annotators(run, data, predictions, tmp_path):
     kept = tmp_path / "result.json"
     code, out, err = run(*predictions, "--data", data, "--json", kept, "--per-video", "--resamples", 300)
     assert (code, err) == (0, "")
@@ -78,7 +78,7 @@ def test_two_files_beside_chance_and_people(run, data, predictions, tmp_path):
     assert result["comparisons"][0]["tau"]["better"] == 6
 
 
-def test_a_model_and_what_it_predicts(run, data, predictions, tmp_path):
+def test_saved_predictions_of_a_model_score_the_same(run, data, predictions, tmp_path):
     kept = tmp_path / "kept.h5"
     words = ("--samples", 2, "--steps", 2, "--resamples", 100)
     code, _, err = run("default", "--data", data, *words)
@@ -114,7 +114,7 @@ def test_a_model_of_unseen_videos_is_judged(run, data, tmp_path):
     assert run(folder, "--data", data, *split, "--part", "train")[0] == 2
 
 
-def test_the_usual_file_with_its_original_annotations(run, data, predictions, tmp_path):
+def test_the_usual_file_can_use_its_original_annotations(run, data, predictions, tmp_path):
     """The field's TVSum file has neither annotators' scores nor a frame rate."""
     path, scores = tmp_path / "eccv16_dataset_tvsum_google_pool5.h5", {}
     with h5py.File(data) as whole, h5py.File(path, "w") as file:
@@ -140,7 +140,7 @@ def row(out, name):
     return [cell for cell in line.split()[1:] if not cell.startswith("±")]
 
 
-def test_overlapping_splits_are_said(run, data, predictions, tmp_path):
+def test_overlapping_splits_are_reported(run, data, predictions, tmp_path):
     splits = [Split(("video_3",), (), ("video_1", "video_2")), Split(("video_3",), (), ("video_2", "video_4"))]
     write_splits(tmp_path / "splits.json", splits)
     words = (predictions[0], "--data", data, "--split", tmp_path / "splits.json", "--resamples", 100)
@@ -170,7 +170,7 @@ def test_overlapping_splits_are_said(run, data, predictions, tmp_path):
         (["good.json", "--budget", "2"], "(0, 1]"),
     ],
 )
-def test_mistakes_get_one_sentence(run, data, predictions, monkeypatch, tmp_path, words, said):
+def test_mistakes_give_one_sentence(run, data, predictions, monkeypatch, tmp_path, words, said):
     monkeypatch.chdir(tmp_path)
     code, out, err = run(*words, "--data", data)
     assert code in (1, 2)
@@ -180,7 +180,7 @@ def test_mistakes_get_one_sentence(run, data, predictions, monkeypatch, tmp_path
     assert "Traceback" not in err
 
 
-def test_what_is_read_is_not_written_over(run, data, predictions, monkeypatch, tmp_path):
+def test_inputs_are_not_overwritten(run, data, predictions, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     copy = tmp_path / "copy.h5"
     copy.write_bytes(data.read_bytes())
@@ -198,7 +198,7 @@ def test_what_is_read_is_not_written_over(run, data, predictions, monkeypatch, t
     assert "both name" in err
 
 
-def test_a_part_needs_a_split(run, data, predictions):
+def test_part_needs_a_split(run, data, predictions):
     code, out, err = run(predictions[0], "--data", data, "--part", "train")
     assert (code, out) == (2, "")
     assert "give that with --split" in err
@@ -212,7 +212,7 @@ def test_a_part_needs_a_split(run, data, predictions):
         ([{"video": 2}], 0, "does not say which videos it was trained on in the form"),
     ],
 )
-def test_training_videos_in_other_words(run, data, predictions, tmp_path, trained_on, code, said):
+def test_training_videos_are_recognized_by_other_names(run, data, predictions, tmp_path, trained_on, code, said):
     curves = read_predictions(predictions[0]).curves
     ours = write_predictions(tmp_path / "ours.json", curves, about={"trained_on": trained_on})
     got, out, err = run(ours, "--data", data, "--resamples", 100)
@@ -220,7 +220,7 @@ def test_training_videos_in_other_words(run, data, predictions, tmp_path, traine
     assert said in out + err
 
 
-def test_names_and_numbers_are_printed_whole(run, data, predictions, tmp_path):
+def test_names_and_numbers_are_not_truncated(run, data, predictions, tmp_path):
     curves = read_predictions(predictions[0]).curves
     files = [write_predictions(tmp_path / f"[bold]{'long' * 9}_{i}.json", curves, about={}) for i in range(3)]
     code, out, _ = run(*files, "--data", data, "--resamples", 100, "--per-video")

@@ -19,7 +19,7 @@ def videos(make_video):
     return [make_video(scenes=((4.0, 1), (3.0, 2))).path, make_video(scenes=((5.0, 3),)).path]
 
 
-def test_fits_to_all_pictures_of_the_videos_that_can_be_read(videos, tmp_path):
+def test_fits_to_all_frames_of_the_readable_videos(videos, tmp_path):
     (tmp_path / "broken.mp4").write_bytes(b"no video")
     out = tmp_path / "pca.safetensors"
     app = typer.Typer()
@@ -54,7 +54,7 @@ def test_fits_to_all_pictures_of_the_videos_that_can_be_read(videos, tmp_path):
         ({"videos": ["gone.mp4"]}, VideoError, "None of the videos can be read"),
     ],
 )
-def test_what_is_wrong_is_said_and_nothing_is_left(videos, tmp_path, options, error, message):
+def test_errors_are_reported_and_leave_no_file(videos, tmp_path, options, error, message):
     asked = {"backbone": "efficientnet_lite0", "dimension": DIMENSION, "out": "pca.safetensors", **options}
     asked["out"] = tmp_path / asked["out"]
     asked["videos"] = [tmp_path / name for name in asked["videos"]] if "videos" in asked else videos

@@ -26,7 +26,7 @@ def test_a_folder_gives_its_videos_but_not_earlier_summaries(folder):
     ]
 
 
-def test_sub_folders_are_kept_under_the_output_folder(folder):
+def test_subfolders_are_recreated_in_the_output_folder(folder):
     found = jobs([folder], output=Path("out"), recursive=True)
     assert [(job.video.name, job.folder) for job in found] == [
         ("a.MKV", Path("out")),
@@ -35,16 +35,16 @@ def test_sub_folders_are_kept_under_the_output_folder(folder):
     ]
 
 
-def test_a_video_given_twice_is_done_once(folder):
+def test_duplicate_inputs_are_processed_once(folder):
     assert len(jobs([folder / "b.mp4", folder, folder / "deep" / ".." / "b.mp4"], output=None, recursive=False)) == 2
 
 
-def test_names_that_would_meet_keep_their_ending_or_get_a_number():
+def test_colliding_names_keep_their_suffix_or_get_a_number():
     found = jobs([Path("x/talk.mp4"), Path("y/talk.mkv"), Path("z/talk.mp4")], output=Path("out"), recursive=False)
     assert [job.name for job in found] == ["talk.mp4", "talk.mkv", "talk.mp4 (2)"]
 
 
-def test_a_folder_without_videos_is_said(tmp_path):
+def test_a_folder_without_videos_is_refused(tmp_path):
     (tmp_path / "sub").mkdir()
     (tmp_path / "sub" / "a.mp4").touch()
     with pytest.raises(UsageError, match="--recursive"):
@@ -68,12 +68,12 @@ def test_a_folder_without_videos_is_said(tmp_path):
         (" 45S ", 45),
     ],
 )
-def test_times(text, expected):
+def test_times_are_parsed(text, expected):
     assert seconds(text) == expected
 
 
 @pytest.mark.parametrize("text", ["", "s", "soon", "1:2:3:4", "1.2.3", "-5", "1:", "1:60", "1:75:00", "1h90"])
-def test_what_is_no_time(text):
+def test_bad_times_are_refused(text):
     with pytest.raises(UsageError, match="not a time"):
         seconds(text)
 
@@ -83,7 +83,7 @@ def test_plain_numbers_are_seconds(value):
     assert seconds(f"{value:.3f}") == pytest.approx(value, abs=6e-4)
 
 
-def test_parts_of_a_video():
+def test_parts_are_parsed():
     assert interval("1:20-1:45") == Interval(80, 105)
     assert interval("0-12s") == Interval(0, 12)
     assert interval(" 90.5 - 2m ") == Interval(90.5, 120)
@@ -91,12 +91,12 @@ def test_parts_of_a_video():
 
 
 @pytest.mark.parametrize("text", ["", "12", "-5", "a-b", "5-5", "7-3"])
-def test_what_is_no_part(text):
+def test_bad_parts_are_refused(text):
     with pytest.raises(UsageError):
         interval(text)
 
 
 @pytest.mark.parametrize("content", [b"\xef\xbb\xbfa.mp4\r\n\r\nb c.mp4\r\n", b"a.mp4\0b c.mp4\0"])
-def test_lists_as_other_programs_write_them(tmp_path, content):
+def test_lists_with_bom_and_crlf_are_read(tmp_path, content):
     (tmp_path / "list").write_bytes(content)
     assert listed(str(tmp_path / "list")) == [Path("a.mp4"), Path("b c.mp4")]

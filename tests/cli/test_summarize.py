@@ -38,7 +38,7 @@ def test_a_failing_file_does_not_stop_the_others(films, summdiff):
     assert Summary.from_json(films / "out" / "b.summary.json").video.path == str(films / "b.mp4")
 
 
-def test_results_stand_beside_the_video_and_are_not_replaced_unasked(films, summdiff):
+def test_results_are_written_beside_the_video_and_not_overwritten(films, summdiff):
     assert summdiff("summarize", films / "b.mp4", "--formats", "json")[0] == 0
     result = films / "b.summary.json"
     before = result.read_bytes()
@@ -54,7 +54,7 @@ def test_results_stand_beside_the_video_and_are_not_replaced_unasked(films, summ
     assert not list(films.glob("*.summary.summary.*"))
 
 
-def test_machine_progress_is_one_json_object_a_line(films, summdiff):
+def test_machine_progress_is_one_json_object_per_line(films, summdiff):
     code, out, err = summdiff(
         "summarize", films / "b.mp4", films / "broken.mp4", "--progress", "machine", "-o", films / "o"
     )
@@ -69,7 +69,7 @@ def test_machine_progress_is_one_json_object_a_line(films, summdiff):
     assert events[-1] == {"event": "end", "done": 1, "failed": 1}
 
 
-def test_quiet_says_nothing_but_failures(films, summdiff):
+def test_quiet_prints_only_failures(films, summdiff):
     assert summdiff("summarize", films / "b.mp4", "-q", "-o", films / "q") == (0, "", "")
     code, out, err = summdiff("summarize", films / "broken.mp4", "-q")
     assert (code, out) == (1, "")
@@ -91,7 +91,7 @@ def test_quiet_says_nothing_but_failures(films, summdiff):
         (["--samples", "many"], 2, "--samples"),
     ],
 )
-def test_wrong_options_are_one_sentence_and_nothing_is_written(films, summdiff, arguments, code, message):
+def test_bad_options_give_one_sentence_and_write_nothing(films, summdiff, arguments, code, message):
     found, out, err = summdiff("summarize", films / "b.mp4", "-o", films / "none", *arguments)
     assert found == code
     assert message in err
@@ -99,7 +99,7 @@ def test_wrong_options_are_one_sentence_and_nothing_is_written(films, summdiff, 
     assert not list(films.glob("none/*"))
 
 
-def test_no_file_no_folder_no_video(films, summdiff, tmp_path):
+def test_missing_and_unreadable_inputs_are_reported(films, summdiff, tmp_path):
     for source in ("missing.mp4", tmp_path / "empty"):
         (tmp_path / "empty").mkdir(exist_ok=True)
         code, _, err = summdiff("summarize", source)
@@ -108,7 +108,7 @@ def test_no_file_no_folder_no_video(films, summdiff, tmp_path):
         assert "Traceback" not in err
 
 
-def test_the_output_folder_is_looked_at_before_the_video(films, summdiff):
+def test_the_output_folder_is_checked_before_the_video(films, summdiff):
     (films / "file").touch()
     code, _, err = summdiff("summarize", films / "b.mp4", "-o", films / "file")
     assert code == 1
@@ -116,7 +116,7 @@ def test_the_output_folder_is_looked_at_before_the_video(films, summdiff):
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_folder_that_cannot_be_written(films, summdiff):
+def test_an_unwritable_folder_is_reported(films, summdiff):
     locked = films / "locked"
     locked.mkdir(mode=0o500)
     code, _, err = summdiff("summarize", films / "b.mp4", "-o", locked)
@@ -133,7 +133,7 @@ def test_the_video_itself_is_never_overwritten(films, summdiff):
     assert (films / "b.mp4").read_bytes() == before
 
 
-def test_no_other_video_that_was_named_is_overwritten(films, summdiff):
+def test_no_other_input_video_is_overwritten(films, summdiff):
     """As when `summdiff summarize *.mp4 --overwrite` is given twice."""
     (films / "sub").mkdir()
     for there in (films / "b.summary.mp4", films / "sub" / "b.alternative-2.summary.mp4"):
@@ -150,7 +150,7 @@ def test_no_other_video_that_was_named_is_overwritten(films, summdiff):
     ]  # fmt: skip
 
 
-def test_a_name_too_long_for_its_summary_stops_nobody_else(films, summdiff):
+def test_a_name_that_is_too_long_does_not_stop_other_videos(films, summdiff):
     long = films / ("x" * 245 + ".mp4")
     shutil.copy(films / "b.mp4", long)
     for more in ([], ["--workers", "1", "-o", films / "out"]):
@@ -162,7 +162,7 @@ def test_a_name_too_long_for_its_summary_stops_nobody_else(films, summdiff):
     assert (films / "out" / "b.summary.json").exists()
 
 
-def test_too_little_room_is_found_before_the_work(films, summdiff, monkeypatch):
+def test_too_little_disk_space_is_reported_before_the_work(films, summdiff, monkeypatch):
     usage = shutil.disk_usage(films)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=1_000_000))
     code, _, err = summdiff("summarize", films / "b.mp4", "-o", films / "full")
@@ -171,7 +171,7 @@ def test_too_little_room_is_found_before_the_work(films, summdiff, monkeypatch):
     assert not list(films.glob("full/*.mp4"))
 
 
-def test_help_names_every_verb(summdiff):
+def test_help_lists_every_command(summdiff):
     code, out, _ = summdiff("--help")
     assert code == 0
     for verb in ("summarize", "train", "crossval", "fit-pca"):
@@ -179,7 +179,7 @@ def test_help_names_every_verb(summdiff):
     assert summdiff("--version")[1].startswith("summdiff ")
 
 
-def test_a_batch_of_reports_ends_with_a_page_that_leads_to_them(films, summdiff):
+def test_several_reports_get_an_index_page(films, summdiff):
     code, _, err = summdiff("summarize", films, "-o", films / "out", "--formats", "html")
     assert code == 1  # one film is broken
     page = films / "out" / "index.html"
@@ -198,7 +198,7 @@ def test_a_batch_of_reports_ends_with_a_page_that_leads_to_them(films, summdiff)
     assert {"event": "index", "output": str(page)} in [json.loads(line) for line in out.splitlines()]
 
 
-def test_a_page_of_someone_else_is_not_replaced(films, summdiff):
+def test_a_foreign_index_page_is_not_overwritten(films, summdiff):
     (films / "out").mkdir()
     (films / "out" / "index.html").write_text("<h1>My films</h1>")
     code, _, err = summdiff("summarize", films, "-o", films / "out", "--formats", "html")
@@ -207,7 +207,7 @@ def test_a_page_of_someone_else_is_not_replaced(films, summdiff):
     assert [path.name for path in (films / "out").iterdir()] == ["index.html"]
 
 
-def test_a_missing_extra_is_said_before_the_work(films, summdiff, monkeypatch):
+def test_a_missing_extra_is_reported_before_the_work(films, summdiff, monkeypatch):
     monkeypatch.setitem(sys.modules, "opentimelineio", None)
     code, _, err = summdiff("summarize", films / "b.mp4", "-o", films / "none", "--formats", "mp4,edl")
     assert code == 2
@@ -215,7 +215,7 @@ def test_a_missing_extra_is_said_before_the_work(films, summdiff, monkeypatch):
     assert not (films / "none").exists()
 
 
-def test_constraints_and_alternatives(films, summdiff):
+def test_constraints_and_alternatives_are_applied(films, summdiff):
     code, _, err = summdiff(
         *("summarize", films / "b.mp4", "--budget", "0.5", "--keep", "0:01-3s", "--drop", "9-", "--alternatives", "1"),
         *("--loss", "0.9", "--samples", "16", "--formats", "mp4,json"),
@@ -234,7 +234,7 @@ def test_constraints_and_alternatives(films, summdiff):
         assert other.selection[-1].end <= 9.0
 
 
-def test_an_alternative_that_is_there_already_is_found_before_the_work(films, summdiff):
+def test_an_existing_alternative_is_reported_before_the_work(films, summdiff):
     there = films / "b.alternative-2.summary.mp4"
     there.write_bytes(b"mine")
     code, _, err = summdiff("summarize", films / "b.mp4", "--alternatives", "2")
@@ -256,7 +256,7 @@ def test_an_alternative_that_is_there_already_is_found_before_the_work(films, su
         (("--alternatives", "-1"), "between 0 and 100, not -1"),
     ],
 )
-def test_constraints_that_cannot_be_met_take_no_time(films, summdiff, constraint, message):
+def test_impossible_constraints_are_reported_before_the_work(films, summdiff, constraint, message):
     code, _, err = summdiff("summarize", films / "b.mp4", *constraint)
     assert code != 0
     assert message in err
@@ -264,7 +264,7 @@ def test_constraints_that_cannot_be_met_take_no_time(films, summdiff, constraint
     assert sorted(path.name for path in films.iterdir()) == ["-dash & “ü” 100%.mp4", "b.mp4", "broken.mp4"]
 
 
-def test_constraints_are_for_one_video(films, summdiff):
+def test_constraints_need_a_single_video(films, summdiff):
     code, _, err = summdiff("summarize", films, "--keep", "0-1")
     assert code != 0
     assert "--keep and --drop are for one video, but there are 3" in err

@@ -52,7 +52,7 @@ def test_train_writes_a_model_that_can_be_used(data_dir, tmp_path, monkeypatch):
     assert provenance["also"][0]["file"] == "youtube_highlights_i3d.h5"
 
 
-def test_crossval_prints_the_model_beside_what_it_is_compared_with(data_dir, tmp_path, monkeypatch):
+def test_crossval_prints_the_model_beside_its_references(data_dir, tmp_path, monkeypatch):
     monkeypatch.setenv("SUMMDIFF_DATA", str(data_dir))
     with h5py.File(data_dir / "tvsum_i3d.h5") as whole, h5py.File(tmp_path / "eight.h5", "w") as part:
         for number in range(1, 9):
@@ -70,7 +70,7 @@ def test_crossval_prints_the_model_beside_what_it_is_compared_with(data_dir, tmp
     assert len(json.loads(path.read_text())["evaluation"]["videos"]) == 8
 
 
-def test_mistakes_are_said(tmp_path, monkeypatch):
+def test_mistakes_are_reported(tmp_path, monkeypatch):
     monkeypatch.delenv("SUMMDIFF_DATA", raising=False)
     for verb in (train, crossval):
         with pytest.raises(DataError, match="cannot be read"):

@@ -17,18 +17,18 @@ from summdiff.errors import UsageError
     ("seconds", "shown"),
     [(0, "0:00"), (59.6, "1:00"), (75, "1:15"), (3599, "59:59"), (3600, "1:00:00"), (36061, "10:01:01")],
 )
-def test_clock(seconds, shown):
+def test_durations_are_formatted_as_clock_times(seconds, shown):
     assert clock(seconds) == shown
 
 
-def test_rows():
+def test_rows_are_described_in_one_line():
     assert describe_row({"epoch": 0, "loss": 0.5}, 20) == "epoch 1/20  loss 0.5000"
     row = {"epoch": 19, "loss": 0.01234, "map": 0.5, "map_dog": 0.4, "tau": 0.1, "rho": 0.2, "spread": 0.3}
     shown = "epoch 20/20  loss 0.0123  validation map 0.500 tau 0.100 rho 0.200 spread 0.300"
     assert describe_row(row, 20) == shown
 
 
-def test_lines_are_few(capsys):
+def test_a_log_gets_few_lines(capsys):
     """Of 100 quick epochs: the first, those that were validated, and the last."""
     lines = Lines(100).with_label("fold 2/5")
     lines.on_start(0, 200)
@@ -42,7 +42,7 @@ def test_lines_are_few(capsys):
     assert shown[-1].endswith("0:00 left")
 
 
-def test_a_terminal_gets_a_bar_that_is_taken_away(tmp_path):
+def test_a_terminal_gets_a_temporary_bar(tmp_path):
     code = (
         "import time\n"
         "from summdiff.cli._training_display import training_display\n"
@@ -77,7 +77,7 @@ def test_a_terminal_gets_a_bar_that_is_taken_away(tmp_path):
     assert text.rstrip().endswith("\x1b[2K") or "\x1b[?25h" in text  # the bar is cleared, the cursor back
 
 
-def test_seeds():
+def test_seeds_are_parsed_and_described():
     assert read_seeds(["0,1", "7"]) == [0, 1, 7]
     assert read_seeds([]) == []
     with pytest.raises(UsageError, match="'x' is not a seed: write whole numbers from 0"):

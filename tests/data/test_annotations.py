@@ -42,7 +42,7 @@ def same_scores(found, videos):
         assert video.by_frame(1, 1.0) is video
 
 
-def test_tvsum_as_text(tmp_path, tvsum):
+def test_reads_tvsum_as_text(tmp_path, tvsum):
     path = write_tvsum_tsv(tmp_path / "ydata-tvsum50-anno.tsv", tvsum)
     assert source_of(path) == "tvsum_tsv"
     same_scores(read_annotations(path), tvsum)
@@ -51,7 +51,7 @@ def test_tvsum_as_text(tmp_path, tvsum):
 
 
 @pytest.mark.parametrize("turned", [False, True])
-def test_tvsum_as_matlab_file(tmp_path, tvsum, turned):
+def test_reads_tvsum_as_matlab_file(tmp_path, tvsum, turned):
     del tvsum["-esJrBWj2d8"]  # as many frames as annotators: which axis is which cannot be told
     path = write_tvsum_mat(tmp_path / "ydata-tvsum50.mat", tvsum, turned=turned)
     assert source_of(path) == "tvsum_mat"
@@ -61,7 +61,7 @@ def test_tvsum_as_matlab_file(tmp_path, tvsum, turned):
     assert found["A_b"].fps == pytest.approx(25.0)
 
 
-def test_both_forms_of_tvsum_say_the_same(tmp_path, tvsum):
+def test_both_formats_of_tvsum_give_the_same_annotations(tmp_path, tvsum):
     text = read_annotations(write_tvsum_tsv(tmp_path / "a.tsv", tvsum))
     matlab = read_annotations(write_tvsum_mat(tmp_path / "a.mat", tvsum))
     assert list(text) == list(matlab)
@@ -81,7 +81,7 @@ def test_both_forms_of_tvsum_say_the_same(tmp_path, tvsum):
         (lambda lines: [], "is empty"),
     ],
 )
-def test_what_is_wrong_in_a_text_is_named_by_its_line(tmp_path, tvsum, change, said):
+def test_an_error_in_a_tsv_names_its_line(tmp_path, tvsum, change, said):
     path = write_tvsum_tsv(tmp_path / "anno.tsv", tvsum)
     path.write_text("\n".join(change(path.read_text().splitlines())), encoding="utf-8")
     with pytest.raises(DataError, match=said) as raised:
@@ -99,7 +99,7 @@ def test_what_is_wrong_in_a_text_is_named_by_its_line(tmp_path, tvsum, change, s
         ("title", None, "has no field 'title'"),
     ],
 )
-def test_what_is_wrong_in_a_matlab_struct_is_named(tmp_path, tvsum, field, value, said):
+def test_an_error_in_a_matlab_struct_names_its_field(tmp_path, tvsum, field, value, said):
     path = write_tvsum_mat(tmp_path / "t.mat", tvsum)
     with h5py.File(path, "a") as file:
         if value is None:
@@ -113,7 +113,7 @@ def test_what_is_wrong_in_a_matlab_struct_is_named(tmp_path, tvsum, field, value
 
 
 @pytest.mark.parametrize("newer", [False, True])
-def test_summe(tmp_path, summe, newer):
+def test_reads_summe(tmp_path, summe, newer):
     for title, segments in summe.items():
         write_summe_mat(tmp_path / "GT" / f"{title}.mat", segments, fps=29.97, newer=newer)
     assert source_of(tmp_path / "GT") == "summe_mat"
@@ -141,7 +141,7 @@ def test_summe(tmp_path, summe, newer):
         (lambda path: write_summe_mat(path, np.full((30, 3), np.nan)), "not finite"),
     ],
 )
-def test_what_is_wrong_in_a_file_of_summe_is_named(tmp_path, summe, change, said):
+def test_an_error_in_a_summe_file_is_named(tmp_path, summe, change, said):
     path = write_summe_mat(tmp_path / "GT" / "Jumps.mat", summe["Jumps"])
     change(path)
     with pytest.raises(DataError, match=said) as raised:
@@ -151,7 +151,7 @@ def test_what_is_wrong_in_a_file_of_summe_is_named(tmp_path, summe, change, said
 
 @settings(derandomize=True)  # HDF5 may do worse than raise on files that nobody tried before
 @given(cut=st.floats(0, 0.999), flips=st.lists(st.tuples(st.floats(0, 0.999), st.integers(1, 255)), max_size=3))
-def test_damaged_matlab_files_give_one_sentence_or_their_values(tmp_path_factory, cut, flips):
+def test_damaged_matlab_files_give_an_error_or_their_values(tmp_path_factory, cut, flips):
     folder = tmp_path_factory.mktemp("damaged")
     rng = np.random.default_rng(2)
     originals = [
@@ -176,7 +176,7 @@ def table(path, *lines, header="video,annotator,start,end"):
     return path
 
 
-def test_a_table_of_parts_to_keep(tmp_path):
+def test_reads_a_table_of_parts_to_keep(tmp_path):
     path = table(tmp_path / "mine.csv", "b,ann,1,2", "a,ann,0,0.5", "b,bob,0.2,1", "b,ann,1.5,2.4", "")
     found = read_annotations(path)
     assert list(found) == ["b", "a"]
@@ -188,7 +188,7 @@ def test_a_table_of_parts_to_keep(tmp_path):
     assert not read_annotations(ones)["b"].scored
 
 
-def test_a_table_of_scores(tmp_path):
+def test_reads_a_table_of_scores(tmp_path):
     lines = ("b,ann,1.0,1.6,3", "b,ann,0.0,1.0,-1", "c,bob,0,1,7")
     path = table(tmp_path / "mine.csv", *lines, header="\ufeffVideo, Annotator,start,end,score")
     found = read_annotations(path)
@@ -201,7 +201,7 @@ def test_a_table_of_scores(tmp_path):
         found["b"].within(-1, 2)
 
 
-def test_the_same_in_json(tmp_path):
+def test_json_gives_the_same_as_a_table(tmp_path):
     path = tmp_path / "mine.json"
     path.write_text(json.dumps({"b": {"ann": [[1, 1.6, 3], [0, 1, -1]], "eve": []}, "c": {"bob": [[0, 1, 7]]}}))
     found = read_annotations(path)
@@ -222,13 +222,13 @@ def test_seconds_follow_the_frames_where_their_rate_varies():
     first=st.integers(0, 400),
     n=st.integers(1, 90),
 )
-def test_times_of_frames_written_with_three_decimals_mean_those_frames(fps, first, n):
+def test_frame_times_with_three_decimals_mean_those_frames(fps, first, n):
     video = VideoAnnotations(name="a", spans={"ann": (Span(round(first / fps, 4), round((first + n) / fps, 4)),)})
     assert np.flatnonzero(video.by_frame(500, fps).summaries[0]).tolist() == list(range(first, first + n))
 
 
 @pytest.mark.parametrize(("span", "said"), [((2.0, 3.0), "begins after its end"), ((0.45, 0.55), "has no frame")])
-def test_parts_that_are_not_in_the_video(span, said):
+def test_parts_outside_the_video_are_refused(span, said):
     with pytest.raises(DataError, match=f"'a', ann's part from .* {said}"):
         VideoAnnotations(name="a", spans={"ann": (Span(*span),)}).by_frame(5, 2.5)
 
@@ -250,7 +250,7 @@ def test_parts_that_are_not_in_the_video(span, said):
         (("video,annotator,start,end",), "has no annotated video"),
     ],
 )
-def test_what_is_wrong_in_a_table_is_named_by_its_line(tmp_path, lines, said):
+def test_an_error_in_a_table_names_its_line(tmp_path, lines, said):
     path = table(tmp_path / "mine.csv", *lines[1:], header=lines[0])
     with pytest.raises(DataError, match=said) as raised:
         read_annotations(path)
@@ -274,7 +274,7 @@ def test_what_is_wrong_in_a_table_is_named_by_its_line(tmp_path, lines, said):
         ("{}", "has no annotated video"),
     ],
 )
-def test_what_is_wrong_in_json_is_named(tmp_path, content, said):
+def test_an_error_in_json_is_named(tmp_path, content, said):
     path = tmp_path / "mine.json"
     path.write_text(content)
     with pytest.raises(DataError, match=said) as raised:
@@ -282,7 +282,7 @@ def test_what_is_wrong_in_json_is_named(tmp_path, content, said):
     assert "mine.json" in str(raised.value)
 
 
-def test_sources_that_are_none(tmp_path):
+def test_unusable_sources_are_refused(tmp_path):
     with pytest.raises(DataError, match=r"no annotations '.*gone\.tsv'"):
         read_annotations(tmp_path / "gone.tsv")
     with pytest.raises(DataError, match=r"has no \.mat"):
@@ -296,7 +296,7 @@ def test_sources_that_are_none(tmp_path):
 
 
 @pytest.mark.parametrize(("library", "newer", "said"), [("scipy.io", False, "SciPy"), ("h5py", True, "h5py")])
-def test_a_missing_library_is_named_with_what_installs_it(tmp_path, summe, monkeypatch, library, newer, said):
+def test_a_missing_library_is_named_with_its_install_command(tmp_path, summe, monkeypatch, library, newer, said):
     write_summe_mat(tmp_path / "GT" / "Jumps.mat", summe["Jumps"], newer=newer)
     monkeypatch.setitem(sys.modules, library, None)
     with pytest.raises(DataError, match=rf"needs {said}: install it with `pip install 'summdiff\[data\]'`"):

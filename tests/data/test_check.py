@@ -69,7 +69,7 @@ def test_the_usual_files_have_no_problems(write, tmp_path, kind):
         ("mr_hisum", "features", lambda x: x[:-1], "rows, expected"),
     ],
 )
-def test_values_that_cannot_be(write, tmp_path, kind, key, damage, said):
+def test_impossible_values_are_reported(write, tmp_path, kind, key, damage, said):
     path = write[kind](tmp_path / "small.h5")
     name = "zyooMDuAgCA" if kind == "youtube_highlights" else {"summe": "video_12"}.get(kind, "video_2")
     change(path, name, key, damage(read(path, name, key)))
@@ -78,7 +78,7 @@ def test_values_that_cannot_be(write, tmp_path, kind, key, damage, said):
     assert all(problem.startswith(f"{name}: '") and problem.endswith(".") for problem in check(path, kind).problems)
 
 
-def test_it_goes_on_after_a_problem(write, tmp_path):
+def test_the_check_continues_after_a_problem(write, tmp_path):
     path = write["tvsum"](tmp_path / "small.h5")
     for name in ("video_2", "video_10"):
         change(path, name, "gtscore", read(path, name, "gtscore") * 3)
@@ -90,7 +90,7 @@ def test_it_goes_on_after_a_problem(write, tmp_path):
     ]
 
 
-def test_a_video_unlike_the_others(tmp_path):
+def test_a_video_unlike_the_others_is_reported(tmp_path):
     """A rule that most videos keep is the file's rule; one that few keep is only counted."""
     path = tmp_path / "synthetic.h5"
     make_synthetic(path, videos=8, dimension=4)
@@ -107,7 +107,7 @@ def test_a_video_unlike_the_others(tmp_path):
     assert check(path).problems == ()
 
 
-def test_equally_good_summaries_are_told_apart_from_wrong_ones(tmp_path):
+def test_equally_good_summaries_are_distinguished_from_wrong_ones(tmp_path):
     """Two segments of the same length and value: the knapsack takes one, the file may hold the other."""
     path = tmp_path / "small.h5"
     with h5py.File(path, "w") as file:
@@ -127,7 +127,7 @@ def test_equally_good_summaries_are_told_apart_from_wrong_ones(tmp_path):
     assert (rule.videos, rule.kept, rule.exactly) == (3, 2, 1)
 
 
-def test_inclusive_rows_of_mr_hisum_are_told(tmp_path):
+def test_inclusive_change_points_of_mr_hisum_are_recognized(tmp_path):
     path = tmp_path / "synthetic.h5"
     make_synthetic(path, videos=3, dimension=4)
     for number in range(1, 4):
@@ -138,7 +138,7 @@ def test_inclusive_rows_of_mr_hisum_are_told(tmp_path):
     assert check(path).problems == ()
 
 
-def test_features_of_different_dimensions(write, tmp_path):
+def test_different_feature_dimensions_are_reported(write, tmp_path):
     path = write["tvsum"](tmp_path / "small.h5")
     change(path, "video_2", "features", np.ones((60, 9)))
     report = check(path)
@@ -147,7 +147,7 @@ def test_features_of_different_dimensions(write, tmp_path):
     assert report.dtype == "mixed"
 
 
-def test_several_processes_find_the_same(any_file):
+def test_several_processes_give_the_same_report(any_file):
     kind, path = any_file
     with h5py.File(path, "a") as file:
         name = next(iter(file))
@@ -156,7 +156,7 @@ def test_several_processes_find_the_same(any_file):
     assert check(path, kind).problems
 
 
-def test_progress_and_what_cannot_be_opened(any_file, tmp_path):
+def test_progress_counts_videos_and_unopenable_files_are_refused(any_file, tmp_path):
     _, path = any_file
     seen = []
     report = check(path, on_progress=lambda done, total: seen.append((done, total)))
@@ -175,7 +175,7 @@ def test_progress_and_what_cannot_be_opened(any_file, tmp_path):
         ("youtube_highlights_i3d.h5", 360, 988_137, {}),
     ],
 )
-def test_the_real_files(data_dir, file, videos, frames, exactly):
+def test_the_real_files_pass_the_check(data_dir, file, videos, frames, exactly):
     report = check(data_dir / file)
     assert report.problems == ()
     assert (report.videos, report.frames) == (videos, frames)

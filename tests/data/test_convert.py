@@ -90,7 +90,7 @@ def scores(films):
     ],
 )
 @pytest.mark.parametrize("every", [1, 7, 15])
-def test_steps_are_the_frames_that_picks_name(make_video, tmp_path, suffix, options, every):
+def test_picks_give_the_first_frame_of_each_step(make_video, tmp_path, suffix, options, every):
     film = make_video(tmp_path / f"film.{suffix}", scenes=((2.0, 1), (3.0, 2)), **options)
     seen = extract_frames(film.path, NumberReader(film.number), every=every)
     n = len(film.frame_times)
@@ -100,7 +100,7 @@ def test_steps_are_the_frames_that_picks_name(make_video, tmp_path, suffix, opti
     assert seen.video.duration == pytest.approx(film.duration, abs=0.1)
 
 
-def test_features_by_frames_and_by_seconds_are_not_taken_for_each_other(make_video):
+def test_features_sampled_by_frames_and_by_seconds_are_cached_apart(make_video):
     film = make_video()
     cache = FeatureCache()
     backbone = NumberReader(film.number)
@@ -113,7 +113,7 @@ def test_features_by_frames_and_by_seconds_are_not_taken_for_each_other(make_vid
 
 
 @pytest.mark.parametrize("form", ["tsv", "mat"])
-def test_tvsum(films, scores, tmp_path, form):
+def test_converts_tvsum(films, scores, tmp_path, form):
     write = write_tvsum_tsv if form == "tsv" else write_tvsum_mat
     annotations = write(tmp_path / f"ydata.{form}", scores)
     outcomes = []
@@ -149,7 +149,7 @@ def test_tvsum(films, scores, tmp_path, form):
             assert group["features"].dtype == np.float32
 
 
-def test_what_is_written_passes_the_check(films, tmp_path):
+def test_a_converted_file_passes_the_check(films, tmp_path):
     rng = np.random.default_rng(1)
     # Scores that change where steps begin: what steps tell is then what annotators said of the frames.
     scores = {path.stem: ("VT", np.repeat(rng.integers(1, 6, (20, n)), 60, axis=1)[:, :n]) for path, n in films.items()}
@@ -160,7 +160,7 @@ def test_what_is_written_passes_the_check(films, tmp_path):
     assert {rule.exactly for rule in report.rules.values()} == {3, None}
 
 
-def test_a_stopped_run_goes_on_where_it_was(films, scores, tmp_path):
+def test_a_stopped_run_resumes(films, scores, tmp_path):
     annotations, output = write_tvsum_tsv(tmp_path / "a.tsv", scores), tmp_path / "out" / "tvsum.h5"
     output.parent.mkdir()
 
@@ -180,7 +180,7 @@ def test_a_stopped_run_goes_on_where_it_was(films, scores, tmp_path):
     assert output.read_bytes() == content
 
 
-def test_one_bad_video_does_not_stop_the_others(films, scores, tmp_path):
+def test_an_unreadable_video_is_skipped(films, scores, tmp_path):
     first, second, third = films
     (tmp_path / first.name).write_bytes(b"no video")
     # Of the third a hundredth of the frames is missing, which may be; of an unknown one nothing is known.
@@ -210,7 +210,7 @@ def test_one_bad_video_does_not_stop_the_others(films, scores, tmp_path):
 
 
 @pytest.mark.parametrize("frames", [-40, 40])
-def test_a_video_of_other_frames_is_left_out(films, scores, tmp_path, frames):
+def test_a_video_with_another_frame_count_is_skipped(films, scores, tmp_path, frames):
     path, n = next(iter(films.items()))
     other = {path.stem: ("VT", np.full((20, n + frames), 2)), "A_b": scores["A_b"]}
     made = convert(list(films), write_tvsum_tsv(tmp_path / "a.tsv", other), tmp_path / "o.h5")
@@ -222,7 +222,7 @@ def test_a_video_of_other_frames_is_left_out(films, scores, tmp_path, frames):
     assert not (tmp_path / "p.h5").exists()
 
 
-def test_segments_and_what_was_made_of_them_can_be_taken_from_a_file(films, scores, tmp_path):
+def test_segments_and_their_scores_can_be_taken_from_a_file(films, scores, tmp_path):
     annotations = write_tvsum_tsv(tmp_path / "a.tsv", scores)
     rng = np.random.default_rng(0)
     with h5py.File(tmp_path / "eccv16.h5", "w") as file:
@@ -252,7 +252,7 @@ def test_segments_and_what_was_made_of_them_can_be_taken_from_a_file(films, scor
     assert (video.user_summary[0] == expected).all()
 
 
-def test_the_real_video_with_its_real_annotators(data_dir, tmp_path):
+def test_converts_a_real_video_with_its_annotations(data_dir, tmp_path):
     published = data_dir / "summe_annotations.h5"
     known = SumMe(published).annotations("video_12")
     # As the original tool stored it: numbers of segments.
@@ -274,7 +274,7 @@ def test_the_real_video_with_its_real_annotators(data_dir, tmp_path):
         assert (report.kind, report.annotators, report.problems) == ("summe", (15, 15), ())
 
 
-def test_own_parts_in_seconds_where_the_frame_rate_varies(make_video, tmp_path):
+def test_parts_in_seconds_follow_a_variable_frame_rate(make_video, tmp_path):
     times = np.cumsum([0.0, *np.random.default_rng(5).uniform(0.01, 0.3, 99)]).round(3).tolist()
     film = make_video(tmp_path / "clip 10.mkv", times=times)
     other = make_video(tmp_path / "clip 9.mp4")
@@ -291,7 +291,7 @@ def test_own_parts_in_seconds_where_the_frame_rate_varies(make_video, tmp_path):
     assert (video.gtscore == video.user_summary[:, ::15].mean(axis=0, dtype=np.float32)).all()
 
 
-def test_parts_in_seconds_stay_where_they_are_behind_damaged_frames(make_video, tmp_path):
+def test_parts_in_seconds_keep_their_place_after_damaged_frames(make_video, tmp_path):
     film = make_video(tmp_path / "a.mkv", scenes=((4.0, 1), (4.0, 2)), gop=25)
     content = bytearray(film.path.read_bytes())
     for at in range(len(content) // 4, len(content) // 2):
@@ -308,7 +308,7 @@ def test_parts_in_seconds_stay_where_they_are_behind_damaged_frames(make_video, 
 
 
 @pytest.mark.parametrize(("scenes", "every"), [(((0.04, 1),), 15), (((2.0, 1),), 1000), (((2.0, 1),), 1)])
-def test_few_frames_few_steps_and_every_frame(make_video, tmp_path, scenes, every):
+def test_short_videos_and_every_frame_are_converted(make_video, tmp_path, scenes, every):
     film = make_video(tmp_path / "a.mp4", scenes=scenes)
     (tmp_path / "mine.json").write_text('{"a": {"ann": [[0, 0.04]], "bob": []}}')
     made = convert([film.path], tmp_path / "mine.json", tmp_path / "o.h5", every=every)
@@ -318,7 +318,7 @@ def test_few_frames_few_steps_and_every_frame(make_video, tmp_path, scenes, ever
     assert made.notes == ("'a': 1 of 2 annotators have an empty summary.",)
 
 
-def test_own_scores_on_a_scale_of_their_own(films, tmp_path):
+def test_custom_score_ranges_are_scaled(films, tmp_path):
     path, n = next(iter(films.items()))
     (tmp_path / "mine.json").write_text(f'{{"{path.stem}": {{"ann": [[0, 6, 10], [6, 9, 4]], "bob": [[2, 4, 0]]}}}}')
     made = convert([path], tmp_path / "mine.json", tmp_path / "o.h5")
@@ -334,7 +334,7 @@ def test_own_scores_on_a_scale_of_their_own(films, tmp_path):
         convert([path], tmp_path / "mine.json", tmp_path / "p.h5", kind="tvsum")
 
 
-def test_groups_have_the_names_that_the_field_gives():
+def test_groups_are_named_as_in_public_files():
     assert group_names(["Jumps", "playing_ball"], "summe") == {"Jumps": "video_12", "playing_ball": "video_25"}
     assert group_names(["b", "a", "B"], "summe") == {"b": "video_3", "a": "video_2", "B": "video_1"}
     assert group_names(list(reversed(TITLES)), "summe")["Air_Force_One"] == "video_1"
@@ -342,7 +342,7 @@ def test_groups_have_the_names_that_the_field_gives():
     assert group_names(["clip10", "clip9"], "other") == {"clip10": "video_2", "clip9": "video_1"}
 
 
-def test_names_with_accents_match_however_the_file_system_writes_them(films, tmp_path):
+def test_names_with_accents_match_in_any_unicode_form(films, tmp_path):
     path = tmp_path / unicodedata.normalize("NFD", "été.mp4")
     shutil.copy(next(iter(films)), path)
     (tmp_path / "mine.json").write_text(json.dumps({unicodedata.normalize("NFC", "été"): {"ann": [[0, 2]]}}))
@@ -353,7 +353,7 @@ def test_names_with_accents_match_however_the_file_system_writes_them(films, tmp
     features=arrays(np.float32, st.tuples(st.integers(1, 9), st.just(3)), elements=st.floats(-2, 2, width=16)),
     count=st.integers(0, 10),
 )
-def test_computed_segments_have_the_least_scatter_of_all_with_that_number(features, count):
+def test_computed_segments_have_the_least_scatter_of_their_number(features, count):
     n = len(features)
     picks = np.arange(n) * 15
     segments = compute_segments(features, picks, 15 * n - 4, count)
@@ -370,7 +370,7 @@ def test_computed_segments_have_the_least_scatter_of_all_with_that_number(featur
     assert scatter(segments[1:, 0] // 15) == pytest.approx(least, abs=1e-5)
 
 
-def test_computed_segments_begin_where_scenes_do():
+def test_computed_segments_begin_at_scene_changes():
     rng = np.random.default_rng(0)
     features = np.repeat(rng.normal(size=(20, 16)), 6, axis=0) + 0.05 * rng.normal(size=(120, 16))
     segments = compute_segments(features.astype(np.float32), np.arange(120) * 15, 1799, 20)
@@ -400,7 +400,7 @@ def test_computed_segments_begin_where_scenes_do():
         ({"videos": ["A_b.mp4", "A_b.mkv"]}, UsageError, r"Both .*A_b\.mp4' and .*A_b\.mkv'"),
     ],
 )
-def test_what_stands_in_the_way_of_all_is_said_first(scores, tmp_path, options, error, said):
+def test_errors_that_affect_all_videos_are_raised_first(scores, tmp_path, options, error, said):
     write_tvsum_tsv(tmp_path / "a.tsv", scores)
     before = sorted(tmp_path.iterdir())
     asked = {"videos": ["A_b.mp4"], "annotations": "a.tsv", "output": "o.h5", **options}

@@ -21,7 +21,7 @@ def complaint(path, name, kind):
     return ""
 
 
-def test_reads_every_kind_and_knows_steps_without_reading(any_file):
+def test_every_kind_is_read_and_steps_are_known_without_reading_features(any_file):
     kind, path = any_file
     with open_dataset(path) as data:
         assert data.kind == kind
@@ -61,7 +61,7 @@ def test_annotations_need_no_features(any_file):
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
-def test_features_of_any_precision(write, tmp_path, dtype):
+def test_features_may_have_any_precision(write, tmp_path, dtype):
     path = write["tvsum"](tmp_path / "small.h5")
     wanted = np.linspace(0, 1, 60 * 8).reshape(60, 8).astype(dtype)
     with h5py.File(path, "a") as file:
@@ -106,7 +106,7 @@ LAST_AXIS_FREE = {("mr_hisum", "features"), ("tvsum", "features"), ("youtube_hig
 
 
 @pytest.mark.parametrize("what", DAMAGE)
-def test_what_is_wrong_is_said_with_file_video_and_key_and_found_by_the_check(any_file, what):
+def test_errors_name_file_video_and_key_and_the_check_reports_them(any_file, what):
     kind, path = any_file
     damage, said = DAMAGE[what]
     name = open_dataset(path).names[0]
@@ -137,7 +137,7 @@ def test_what_is_wrong_is_said_with_file_video_and_key_and_found_by_the_check(an
             open_dataset(bad, kind)[other]
 
 
-def test_a_damaged_chunk(any_file):
+def test_a_damaged_chunk_is_reported(any_file):
     """Bytes within compressed values turned round: zlib notices."""
     kind, path = any_file
     name, key = open_dataset(path).names[0], "gtscore"
@@ -158,7 +158,7 @@ def test_a_damaged_chunk(any_file):
     assert [problem.split("'")[1] for problem in check(path, kind).problems] == [key]
 
 
-def test_a_file_that_is_cut_off(any_file):
+def test_a_truncated_file_is_reported(any_file):
     kind, path = any_file
     raw = path.read_bytes()
     for share in (0, 0.01, 0.3, 0.9, 0.999):
@@ -169,7 +169,7 @@ def test_a_file_that_is_cut_off(any_file):
         assert ("cut off" in str(raised.value)) == (share > 0)
 
 
-def test_damage_anywhere_is_never_a_traceback(any_file):
+def test_damage_anywhere_gives_a_data_error(any_file):
     kind, path = any_file
     raw = path.read_bytes()
     rng = np.random.default_rng(0)
@@ -189,7 +189,7 @@ def test_damage_anywhere_is_never_a_traceback(any_file):
     assert complaints > 5
 
 
-def test_a_dataset_where_a_group_is_expected(any_file):
+def test_a_dataset_in_place_of_a_group_is_reported(any_file):
     kind, path = any_file
     with h5py.File(path, "a") as file:
         file["video_77"] = np.zeros(3)
@@ -199,7 +199,7 @@ def test_a_dataset_where_a_group_is_expected(any_file):
     assert any(problem.startswith("video_77 is a single array") for problem in check(path, kind).problems)
 
 
-def test_a_group_where_an_array_is_expected(any_file):
+def test_a_group_in_place_of_an_array_is_reported(any_file):
     kind, path = any_file
     name = open_dataset(path).names[0]
     with h5py.File(path, "a") as file:
@@ -210,7 +210,7 @@ def test_a_group_where_an_array_is_expected(any_file):
 
 
 @pytest.mark.parametrize("fps", [0.0, np.nan, -3.0, "fast", np.arange(3.0)])
-def test_impossible_frame_rates(write, tmp_path, fps):
+def test_impossible_frame_rates_are_refused(write, tmp_path, fps):
     path = write["tvsum"](tmp_path / "small.h5")
     with h5py.File(path, "a") as file:
         file["video_2"].attrs["fps"] = fps
@@ -219,7 +219,7 @@ def test_impossible_frame_rates(write, tmp_path, fps):
     assert any("'fps'" in problem for problem in check(path).problems)
 
 
-def test_a_video_is_told_by_its_title_in_bytes(write, tmp_path):
+def test_titles_stored_as_bytes_are_decoded(write, tmp_path):
     path = write["tvsum"](tmp_path / "small.h5")
     with h5py.File(path, "a") as file:
         file["video_2"].attrs["title"] = np.bytes_("Škoda".encode())
@@ -233,7 +233,7 @@ def total(data, name):
 
 @pytest.mark.parametrize("method", ["fork", "spawn"])
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
-def test_one_object_in_several_processes(any_file, method):
+def test_several_processes_can_share_an_object(any_file, method):
     _, path = any_file
     data = open_dataset(path)
     wanted = {name: total(data, name)[1] for name in data}  # the handle is open before the fork
@@ -250,7 +250,7 @@ def child_reads(data, wanted):
     raise SystemExit(0 if {name: total(data, name)[1] for name in data} == wanted else 1)
 
 
-def test_a_handle_that_came_over_a_fork(any_file):
+def test_a_forked_process_opens_its_own_handle(any_file):
     _, path = any_file
     data = open_dataset(path)
     wanted = {name: total(data, name)[1] for name in data}
@@ -264,7 +264,7 @@ def test_a_handle_that_came_over_a_fork(any_file):
     assert [child.exitcode for child in children] == [0, 0, 0]
 
 
-def test_one_object_in_several_threads(any_file):
+def test_several_threads_can_share_an_object(any_file):
     _, path = any_file
     data = open_dataset(path)
     wanted = {name: total(data, name)[1] for name in data}

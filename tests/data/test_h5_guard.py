@@ -35,7 +35,7 @@ def spoil(path, length=0, which=-1):
 
 
 @pytest.mark.parametrize(("length", "which"), [(0, -1), (8, -1), (2**64 - 16, 0), (2**64 - 8, -1)])
-def test_a_heap_that_has_no_end(tmp_path, length, which):
+def test_a_damaged_heap_is_refused(tmp_path, length, which):
     path = write_data(tmp_path / "data.h5", "mr_hisum")
     with h5py.File(path, "a") as file:
         file.attrs["about"] = "a text of its own length"
@@ -46,7 +46,7 @@ def test_a_heap_that_has_no_end(tmp_path, length, which):
         open_h5(path)
 
 
-def test_predictions_with_such_a_heap(tmp_path):
+def test_predictions_with_a_damaged_heap_are_refused(tmp_path):
     path = write_scores(tmp_path / "scores.h5")
     with h5py.File(path, "a") as file:
         file.attrs["about"] = "{}"
@@ -55,7 +55,7 @@ def test_predictions_with_such_a_heap(tmp_path):
         read_predictions(path)
 
 
-def test_what_looks_like_a_heap_but_is_cut_off(tmp_path):
+def test_bytes_that_resemble_a_heap_are_ignored(tmp_path):
     path = tmp_path / "data.h5"
     with h5py.File(path, "w") as file:
         file["bytes"] = list(b"GCOL\x01\0\0\0")
@@ -69,14 +69,14 @@ def test_what_looks_like_a_heap_but_is_cut_off(tmp_path):
     ("content", "said"),
     [(b"", "cannot be read as HDF5"), (b"no HDF5", "cannot be read as HDF5"), (b"\x89HDF\r\n\x1a\n", "HDF5")],
 )
-def test_other_files(tmp_path, content, said):
+def test_files_of_other_formats_pass(tmp_path, content, said):
     path = tmp_path / "data.h5"
     path.write_bytes(content)
     with pytest.raises(DataError, match=said):
         open_h5(path)
 
 
-def test_folders_and_nothing(tmp_path):
+def test_folders_and_missing_files_pass(tmp_path):
     with pytest.raises(DataError, match="is a folder: name the HDF5 file"):
         open_h5(tmp_path)
     with pytest.raises(DataError, match="There is no data file"):
@@ -93,7 +93,7 @@ def test_folders_and_nothing(tmp_path):
         (h5py.Empty("f4"), "it is not a single value"),
     ],
 )
-def test_attributes_that_no_data_set_has(tmp_path, value, said):
+def test_damaged_attributes_are_refused(tmp_path, value, said):
     """h5py makes room for whatever a damaged shape or length says."""
     path = write_data(tmp_path / "data.h5", "tvsum")
     with h5py.File(path, "a") as file:
@@ -102,7 +102,7 @@ def test_attributes_that_no_data_set_has(tmp_path, value, said):
         data["video_2"]
 
 
-def test_lists_of_numbers_where_a_text_is_expected(tmp_path):
+def test_a_list_of_numbers_is_refused_as_text(tmp_path):
     """Made by one flipped bit in a text's type; reading it crashes h5py where the list lies in a damaged place."""
     path = write_data(tmp_path / "data.h5", "tvsum")
     with h5py.File(path, "a") as file:
@@ -114,7 +114,7 @@ def test_lists_of_numbers_where_a_text_is_expected(tmp_path):
         open_dataset(path)
 
 
-def test_scores_that_are_texts(tmp_path):
+def test_texts_are_refused_as_scores(tmp_path):
     path = tmp_path / "scores.h5"
     with h5py.File(path, "w") as file:
         file["video_1/scores"] = ["a", "b"]

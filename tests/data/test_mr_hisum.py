@@ -28,7 +28,7 @@ def test_seconds_are_frames_and_steps(path):
     assert np.array_equal(made, video.user_summary[0])
 
 
-def test_labels_only_and_the_other_name_of_the_summary(path):
+def test_features_are_optional_and_the_summary_has_two_names(path):
     with h5py.File(path, "a") as file:
         file.move("video_1/gt_summary", "video_1/gtsummary")
         del file["video_1/features"], file["video_2/gt_summary"], file["video_2/change_points"]
@@ -57,7 +57,7 @@ def test_labels_only_and_the_other_name_of_the_summary(path):
         ([[0, 5], [5, 4], [4, 13]], None),
     ],
 )
-def test_how_ends_are_meant(path, rows, ends):
+def test_the_convention_of_segment_ends_is_recognized(path, rows, ends):
     assert segment_ends(np.array(rows), 14) == ends
     with h5py.File(path, "w") as file:
         group = file.create_group("video_1")
@@ -74,7 +74,7 @@ def test_how_ends_are_meant(path, rows, ends):
     assert (segments[:, 1] > segments[:, 0]).all()
 
 
-def test_the_split(path, tmp_path):
+def test_the_published_split_is_read(path, tmp_path):
     data = MrHiSum(path, split=tmp_path / "synthetic_split.json")
     assert sorted(data.split.train + data.split.validation + data.split.test) == sorted(data.names)
     assert MrHiSum(path).split is None

@@ -21,12 +21,12 @@ def test_every_video_is_tested_exactly_once_and_parts_are_disjoint(folds):
         assert sorted(split.train + split.validation + split.test) == sorted(NAMES)
 
 
-def test_tvsum_sizes():
+def test_a_fold_of_tvsum_has_10_test_videos():
     assert {(len(s.train), len(s.validation), len(s.test)) for s in k_fold(NAMES)} == {(32, 8, 10)}
     assert {len(s.validation) for s in k_fold(NAMES, validation=0)} == {0}
 
 
-def test_the_seed_alone_decides():
+def test_only_the_seed_affects_the_splits():
     assert k_fold(NAMES, seed=1) == k_fold(NAMES[::-1], seed=1)
     assert k_fold(NAMES, seed=1) != k_fold(NAMES, seed=2)
 
@@ -44,7 +44,7 @@ def test_validation_differs_between_folds():
         (NAMES, {"validation": 1.0}, "got 1.0"),
     ],
 )
-def test_says_what_is_wrong(names, options, said):
+def test_impossible_requests_are_refused(names, options, said):
     with pytest.raises(UsageError, match=said):
         k_fold(names, **options)
 
@@ -101,7 +101,7 @@ def test_reads_a_single_object_with_validation(tmp_path):
 
 
 @given(st.data())
-def test_what_is_written_is_read(tmp_path_factory, data):
+def test_written_splits_can_be_read(tmp_path_factory, data):
     splits = []
     for _ in range(data.draw(st.integers(1, 4))):
         names = data.draw(st.permutations(NAMES[:12]))
@@ -136,7 +136,7 @@ def test_what_is_written_is_read(tmp_path_factory, data):
         ({"train_keys": ["a"], "test_keys": ["z"]}, r"names 'z', which is not in the data \(1 such"),
     ],
 )
-def test_says_what_is_wrong_with_a_file(tmp_path, entry, said):
+def test_an_error_in_a_file_is_named(tmp_path, entry, said):
     path = tmp_path / "splits.json"
     path.write_text(json.dumps(entry if isinstance(entry, list) else [entry]))
     with pytest.raises(DataError, match=said) as raised:
@@ -144,7 +144,7 @@ def test_says_what_is_wrong_with_a_file(tmp_path, entry, said):
     assert "splits.json" in str(raised.value)
 
 
-def test_unreadable_files(tmp_path):
+def test_unreadable_files_are_refused(tmp_path):
     with pytest.raises(DataError, match="cannot be read"):
         read_splits(tmp_path / "nowhere.json")
     (tmp_path / "bad.json").write_text('[{"train_keys": ')
@@ -163,13 +163,13 @@ def test_unreadable_files(tmp_path):
             read_splits(tmp_path / name)
 
 
-def test_a_mark_of_byte_order_is_passed_over(tmp_path):
+def test_a_byte_order_mark_is_ignored(tmp_path):
     path = tmp_path / "splits.json"
     path.write_text('[{"train_keys": ["a"], "test_keys": ["b"]}]', encoding="utf-8-sig")
     assert read_splits(path)[0].test == ("b",)
 
 
-def test_coverage_of_a_cross_validation_and_of_random_splits():
+def test_coverage_counts_the_tests_of_each_video():
     coverage = describe_splits(k_fold(NAMES), NAMES)
     assert (len(coverage.tested), coverage.repeated, coverage.never) == (50, (), ())
     assert coverage.is_cross_validation

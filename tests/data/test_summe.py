@@ -21,7 +21,7 @@ def test_raw_summaries_become_binary(path):
     assert (video.title, video.fps) == ("Air_Force_One", 25.0)
 
 
-def test_features_and_scores_are_on_one_grid(path):
+def test_features_and_scores_share_their_steps(path):
     summe = SumMe(path)
     video, standard = summe["video_12"], summe.annotations("video_12")
     assert video.features.dtype == np.float16
@@ -35,7 +35,7 @@ def test_features_and_scores_are_on_one_grid(path):
     assert np.array_equal(summe["video_1"].picks, summe.annotations("video_1").picks)
 
 
-def test_the_usual_file(write, tmp_path):
+def test_reads_the_usual_file(write, tmp_path):
     summe = SumMe(write["summe"](tmp_path / "eccv16.h5", usual=True))
     video = summe["video_12"]
     assert video.features.shape == (30, 8)
@@ -55,7 +55,7 @@ def test_the_usual_file(write, tmp_path):
         ("n_frames", None, "is missing"),
     ],
 )
-def test_names_file_video_and_key(path, key, value, said):
+def test_errors_name_file_video_and_key(path, key, value, said):
     with h5py.File(path, "a") as file:
         del file["video_1"][key]
         if value is not None:
@@ -64,7 +64,7 @@ def test_names_file_video_and_key(path, key, value, said):
         SumMe(path)["video_1"]
 
 
-def test_titles(path):
+def test_videos_are_found_by_title(path):
     assert SumMe(path).titled("Jumps").name == "video_12"
     with pytest.raises(DataError, match="'Cooking'"):
         SumMe(path).titled("Cooking")
@@ -72,7 +72,7 @@ def test_titles(path):
     assert list(TITLES) == sorted(TITLES)
 
 
-def test_human_agreement_on_the_real_file(data_dir):
+def test_human_agreement_on_the_real_file_is_close_to_the_published_one(data_dir):
     """Each annotator against each other one: 0.2115 on all 25 videos (Otani et al. 2019); 23 are here."""
     from summdiff.metrics.rank import kendall_tau
 

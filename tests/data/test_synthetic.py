@@ -19,7 +19,7 @@ def data(tmp_path_factory):
     return MrHiSum(path, split=make_synthetic(path, videos=80, dimension=64))
 
 
-def test_has_the_form_of_mr_hisum(data):
+def test_the_file_has_the_layout_of_mr_hisum(data):
     assert len(data) == 80
     assert (len(data.split.train), len(data.split.validation), len(data.split.test)) == (64, 8, 8)
     gaps = []
@@ -45,7 +45,7 @@ def test_has_the_form_of_mr_hisum(data):
         assert "no real video" in file.attrs["synthetic"]
 
 
-def test_the_oracle_gets_everything_by_the_inclusive_rule_only(data):
+def test_the_oracle_is_perfect_by_the_inclusive_convention_only(data):
     f1 = {"mr_hisum": [], "half_open": []}
     for name in data:
         video = data.annotations(name)
@@ -82,7 +82,7 @@ def digests(path):
     return found
 
 
-def test_the_seed_decides_and_a_video_does_not_depend_on_how_many_there_are(tmp_path):
+def test_a_video_depends_on_the_seed_and_not_on_the_number_of_videos(tmp_path):
     options = {"dimension": 8, "min_seconds": 30, "max_seconds": 40}
     make_synthetic(tmp_path / "a.h5", videos=6, **options)
     make_synthetic(tmp_path / "b.h5", videos=6, **options)
@@ -108,18 +108,18 @@ def test_the_seed_decides_and_a_video_does_not_depend_on_how_many_there_are(tmp_
         ({"dtype": "int8"}, "float16 or float32, got int8"),
     ],
 )
-def test_says_what_is_wrong(tmp_path, options, said):
+def test_bad_arguments_are_refused(tmp_path, options, said):
     with pytest.raises(UsageError, match=said):
         make_synthetic(tmp_path / "x.h5", **options)
     assert not list(tmp_path.iterdir())
 
 
-def test_a_folder_that_is_not_there(tmp_path):
+def test_a_missing_folder_is_refused(tmp_path):
     with pytest.raises(OutputError, match=r"x\.h5' cannot be written"):
         make_synthetic(tmp_path / "no" / "x.h5", videos=3, dimension=4)
 
 
-def test_nothing_is_left_of_a_broken_run(tmp_path):
+def test_a_failed_run_leaves_no_files(tmp_path):
     def stop(done):
         if done == 2:
             raise KeyboardInterrupt

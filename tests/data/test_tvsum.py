@@ -57,7 +57,7 @@ def test_fingerprint_follows_the_content(path):
         ("n_frames", None, "'n_frames' is missing"),
     ],
 )
-def test_names_file_video_and_key(path, key, value, said):
+def test_errors_name_file_video_and_key(path, key, value, said):
     with h5py.File(path, "a") as file:
         del file["video_2"][key]
         if value is not None:
@@ -70,7 +70,7 @@ def test_names_file_video_and_key(path, key, value, said):
     assert data["video_10"].name == "video_10"
 
 
-def test_missing_frame_rate(path):
+def test_a_missing_frame_rate_is_reported_on_use(path):
     with h5py.File(path, "a") as file:
         del file["video_2"].attrs["fps"]
     video = TVSum(path)["video_2"]
@@ -79,7 +79,7 @@ def test_missing_frame_rate(path):
         _ = video.rate
 
 
-def test_unusable_files(path, tmp_path):
+def test_unusable_files_are_refused(path, tmp_path):
     with pytest.raises(DataError, match="no data file"):
         TVSum(tmp_path / "nowhere.h5")
     (tmp_path / "text.h5").write_text("no data")
@@ -92,7 +92,7 @@ def test_unusable_files(path, tmp_path):
         TVSum(path)["video_3"]
 
 
-def test_the_real_file(data_dir):
+def test_reads_the_real_file(data_dir):
     data = TVSum(data_dir / "tvsum_i3d.h5")
     assert len(data) == 50
     assert sum(data[name].n_frames for name in data.names) == 352_353
@@ -120,7 +120,7 @@ def usual(write, tmp_path):
     return path, annotations, wanted
 
 
-def test_scores_from_the_original_annotations(usual):
+def test_reads_scores_from_the_original_annotations(usual):
     """video_i is the i-th video there, whatever its YouTube id; scores are taken at the steps."""
     path, annotations, wanted = usual
     data = TVSum(path, annotations)
@@ -131,7 +131,7 @@ def test_scores_from_the_original_annotations(usual):
         assert video.category == "VT"
 
 
-def test_annotations_that_do_not_fit(usual, tmp_path):
+def test_annotations_of_other_videos_are_refused(usual, tmp_path):
     path, annotations, _ = usual
     with pytest.raises(DataError, match=r"eccv16.h5', video_2 has no scores of single annotators: .*ydata-tvsum50"):
         TVSum(path)["video_2"].need_user_scores()

@@ -25,7 +25,7 @@ def test_reads_clips_and_their_labels(path):
     assert data["-FHmVZWWgcE"].rate == pytest.approx(30 / 50)
 
 
-def test_scores_come_from_the_labels_where_they_are_missing(path):
+def test_missing_scores_are_made_from_the_labels(path):
     with h5py.File(path, "a") as file:
         del file["zyooMDuAgCA/gtscore"]
     video = YouTubeHighlights(path)["zyooMDuAgCA"]
@@ -42,7 +42,7 @@ def test_scores_come_from_the_labels_where_they_are_missing(path):
         ("features", np.ones((11, 2)), "has 11 rows, expected 12"),
     ],
 )
-def test_says_what_is_wrong(path, key, value, said):
+def test_reports_bad_input(path, key, value, said):
     with h5py.File(path, "a") as file:
         del file["zyooMDuAgCA"][key]
         file["zyooMDuAgCA"][key] = value
@@ -50,7 +50,7 @@ def test_says_what_is_wrong(path, key, value, said):
         YouTubeHighlights(path)["zyooMDuAgCA"]
 
 
-def test_the_real_file(data_dir):
+def test_reads_the_real_file(data_dir):
     data = YouTubeHighlights(data_dir / "youtube_highlights_i3d.h5")
     assert len(data) == 360
     videos = [data.annotations(name) for name in data]

@@ -43,7 +43,7 @@ def test_every_data_set_can_be_evaluated(tvsum_file, summe_file, highlights_file
         assert document["systems"]["ours"]["means"][measures[0]]["value"] == result.means["ours"][measures[0]].value
 
 
-def test_samples_are_judged_by_their_mean_and_their_variety_apart(tvsum_file):
+def test_samples_are_judged_by_their_mean_and_by_their_variety(tvsum_file):
     data = open_dataset(tvsum_file)
     system = predicted(data, samples=5, noise=0.3)
     result = evaluate(data, [system], resamples=200)
@@ -60,7 +60,7 @@ def test_samples_are_judged_by_their_mean_and_their_variety_apart(tvsum_file):
     assert none["coverage"] == pytest.approx(none["coverage_of_mean"])
 
 
-def test_a_better_system_is_seen_to_be_better(mr_hisum_file):
+def test_a_better_system_is_significantly_better(mr_hisum_file):
     data = open_dataset(mr_hisum_file)
     result = evaluate(data, [predicted(data, noise=0.01), predicted(data, name="theirs", noise=3)], resamples=500)
     comparison, chance = result.comparisons
@@ -73,7 +73,7 @@ def test_a_better_system_is_seen_to_be_better(mr_hisum_file):
     assert tau.p == pytest.approx(2 / 2**4, abs=0.05)  # four videos can say no more
 
 
-def test_a_chosen_part_is_all_that_counts(tvsum_file):
+def test_only_the_chosen_videos_count(tvsum_file):
     data = open_dataset(tvsum_file)
     whole = evaluate(data, [predicted(data)], resamples=200)
     part = evaluate(data, [predicted(data)], names=["video_5", "video_2"], resamples=200)
@@ -83,7 +83,7 @@ def test_a_chosen_part_is_all_that_counts(tvsum_file):
     assert "2 of the 6 videos in the file were tested." in part.notes
 
 
-def test_domains_count_the_same(highlights_file):
+def test_domains_weigh_the_same(highlights_file):
     data = open_dataset(highlights_file)
     result = evaluate(data, [predicted(data)], resamples=200)
     values = result.systems[0].values["map"]
@@ -92,7 +92,7 @@ def test_domains_count_the_same(highlights_file):
     assert any("1 videos have no matching clip" in note for note in result.notes)
 
 
-def test_what_was_seen_in_training_is_said(tvsum_file):
+def test_training_videos_are_reported(tvsum_file):
     data = open_dataset(tvsum_file)
     seen = predicted(data, about={"trained_on": ["tvsum/video_1", "tvsum/video_3", "summe/video_2"]})
     notes = " ".join(evaluate(data, [seen], resamples=200).notes)
@@ -105,7 +105,7 @@ def test_what_was_seen_in_training_is_said(tvsum_file):
     assert "ours was selected by: last epoch." in silent.notes
 
 
-def test_what_a_file_lacks_is_left_out_and_said(tvsum_file, tmp_path):
+def test_missing_measures_are_omitted_with_a_note(tvsum_file, tmp_path):
     path = tmp_path / "usual.h5"  # as the field's file: no annotators' scores, no frame rate
     with h5py.File(tvsum_file) as whole, h5py.File(path, "w") as file:
         for name in whole:
@@ -118,7 +118,7 @@ def test_what_a_file_lacks_is_left_out_and_said(tvsum_file, tmp_path):
     assert "No MAP" in " ".join(result.notes)
 
 
-def test_synthetic_data_is_called_that(tmp_path):
+def test_synthetic_data_is_labelled(tmp_path):
     path = tmp_path / "made.h5"
     make_synthetic(path, videos=5, dimension=4)
     data = open_dataset(path)
@@ -127,7 +127,7 @@ def test_synthetic_data_is_called_that(tmp_path):
     assert result.means["oracle"]["f1"].value == 1
 
 
-def test_where_zero_is_matters_to_f1_and_is_said(tvsum_file):
+def test_negative_scores_get_a_note_about_f1(tvsum_file):
     data = open_dataset(tvsum_file)
     system = predicted(data, noise=0.1)
     moved = replace(system, name="moved", curves={name: curve - 2 for name, curve in system.curves.items()})
@@ -141,7 +141,7 @@ def test_where_zero_is_matters_to_f1_and_is_said(tvsum_file):
     assert said[0].startswith("moved has scores below 0 in 6 videos")
 
 
-def test_mistakes_are_said(tvsum_file):
+def test_mistakes_are_reported(tvsum_file):
     data = open_dataset(tvsum_file)
     ours = predicted(data)
     with pytest.raises(UsageError, match="no video"):
@@ -170,7 +170,7 @@ def test_the_convention_can_be_chosen(tvsum_file, convention):
     assert result.means["ours"]["f1"].value > 0
 
 
-def test_published_results_come_out_of_the_whole_path(data_dir):
+def test_published_results_are_reproduced_end_to_end(data_dir):
     """CSNet's published scores, one a frame, as a predictions file: its published F1 of each video to 1e-9."""
     path = data_dir / "reference_csnet_summe.h5"
     result = evaluate(open_dataset(data_dir / "summe_annotations.h5"), [read_predictions(path)], resamples=200)

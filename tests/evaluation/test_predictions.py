@@ -17,7 +17,7 @@ def video():
 
 
 @pytest.mark.parametrize("suffix", [".json", ".h5"])
-def test_what_is_written_is_read(tmp_path, suffix, video):
+def test_written_predictions_can_be_read(tmp_path, suffix, video):
     rng = np.random.default_rng(0)
     curves = {"video_1": rng.random((3, 4)), "video_2": rng.random(7)}
     path = write_predictions(tmp_path / f"ours{suffix}", curves, about={"selection": "last epoch"})
@@ -64,7 +64,7 @@ def test_scores_of_another_length_are_refused(tmp_path, video):
         ('{"video_1": [[1, 2], [3]]}', "video_1: the scores are not numbers"),
     ],
 )
-def test_says_what_is_wrong_with_json(tmp_path, content, said):
+def test_bad_json_is_refused(tmp_path, content, said):
     path = tmp_path / "bad.json"
     path.write_text(content)
     with pytest.raises(DataError, match=said) as raised:
@@ -72,7 +72,7 @@ def test_says_what_is_wrong_with_json(tmp_path, content, said):
     assert "bad.json" in str(raised.value)
 
 
-def test_says_what_is_wrong_with_hdf5(tmp_path):
+def test_bad_hdf5_is_refused(tmp_path):
     path = tmp_path / "bad.h5"
     with pytest.raises(DataError, match="no predictions file"):
         read_predictions(path)
@@ -96,7 +96,7 @@ def test_says_what_is_wrong_with_hdf5(tmp_path):
         read_predictions(path)
 
 
-def test_writing_is_refused_before_it_is_begun(tmp_path):
+def test_an_unwritable_path_is_refused_before_writing(tmp_path):
     with pytest.raises(UsageError, match="must end in"):
         write_predictions(tmp_path / "ours.txt", {}, about={})
     with pytest.raises(OutputError):
@@ -106,20 +106,20 @@ def test_writing_is_refused_before_it_is_begun(tmp_path):
 @pytest.mark.parametrize(
     ("scores", "said"), [("1" + "0" * 400, "are not numbers"), ("1e300", "beyond"), ("-1e300", "beyond")]
 )
-def test_scores_too_large_to_add_up_are_refused(tmp_path, scores, said):
+def test_scores_that_overflow_are_refused(tmp_path, scores, said):
     (tmp_path / "a.json").write_text(f'{{"video_1": [0, {scores}]}}')
     with pytest.raises(DataError, match=rf"'.*a\.json', video_1: .*{said}"):
         read_predictions(tmp_path / "a.json")
 
 
-def test_json_nested_without_end_is_refused(tmp_path):
+def test_deeply_nested_json_is_refused(tmp_path):
     (tmp_path / "a.json").write_text("[" * 100_000)
     with pytest.raises(DataError, match="cannot be read as JSON"):
         read_predictions(tmp_path / "a.json")
 
 
 @pytest.mark.parametrize("content", ["about is a number", "group", "type", "complex"])
-def test_other_things_in_hdf5_are_refused(tmp_path, content):
+def test_hdf5_without_numeric_scores_is_refused(tmp_path, content):
     with h5py.File(tmp_path / "a.h5", "w") as file:
         if content == "about is a number":
             file.attrs["about"] = 5

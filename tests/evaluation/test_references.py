@@ -19,7 +19,7 @@ def rows_of(path, convention="eccv16", **options):
     return videos, {row.name: row for row in reference_results(videos, **options)}
 
 
-def test_tvsum_by_the_plain_functions(tvsum_file):
+def test_tvsum_references_equal_the_plain_functions(tvsum_file):
     """The batched code gives what the one-video functions give, curve by curve."""
     videos, _ = rows_of(tvsum_file)
     rng = np.random.default_rng(0)
@@ -38,7 +38,7 @@ def test_tvsum_by_the_plain_functions(tvsum_file):
                 assert result[name][k] == pytest.approx(highlight_map(curve, video.gtscore, rho=rho, rate=video.rate))
 
 
-def test_summe_by_the_named_protocols(summe_file):
+def test_summe_references_use_the_named_protocols(summe_file):
     videos, _ = rows_of(summe_file)
     rng = np.random.default_rng(0)
     curves = [rng.normal(size=(2 - i % 2, len(v.video.picks))) for i, v in enumerate(videos)]
@@ -57,7 +57,7 @@ def test_summe_by_the_named_protocols(summe_file):
                 assert result[f"rho_{protocol}"][k] == pytest.approx(rho)
 
 
-def test_the_oracle_of_mr_hisum_is_perfect_by_its_own_rule_only(mr_hisum_file):
+def test_the_oracle_of_mr_hisum_is_perfect_by_its_own_convention_only(mr_hisum_file):
     _, rows = rows_of(mr_hisum_file, "mr_hisum")
     assert rows["oracle"].values["f1"] == pytest.approx(1)
     assert rows["oracle"].values["tau"] == pytest.approx(1)
@@ -67,7 +67,7 @@ def test_the_oracle_of_mr_hisum_is_perfect_by_its_own_rule_only(mr_hisum_file):
     assert other["oracle"].values["f1"].mean() < 1
 
 
-def test_chance_is_chance(tvsum_file, mr_hisum_file):
+def test_random_scores_agree_with_nobody(tvsum_file, mr_hisum_file):
     for path, convention in ((tvsum_file, "eccv16"), (mr_hisum_file, "mr_hisum")):
         _, rows = rows_of(path, convention, draws=200)
         random, constant = rows["random"].values, rows["constant"].values
@@ -80,14 +80,14 @@ def test_chance_is_chance(tvsum_file, mr_hisum_file):
         assert rows["oracle"].values["f1"].mean() > random["f1"].mean()
 
 
-def test_highlights(highlights_file):
+def test_highlights_have_their_references(highlights_file):
     _, rows = rows_of(highlights_file)
     assert rows["oracle"].values["map"].tolist() == [1, 1, 1, 1, 0]  # the last video has no highlight
     assert rows["oracle"].values["map_trapezoid"].tolist() == [1, 1, 1, 1, 0]
     assert set(rows) == {"random", "constant", "uniform", "oracle"}
 
 
-def test_the_seed_alone_decides(tvsum_file):
+def test_only_the_seed_affects_random_scores(tvsum_file):
     def random(seed):
         return rows_of(tvsum_file, seed=seed, draws=5)[1]["random"].values["tau"]
 
@@ -95,7 +95,7 @@ def test_the_seed_alone_decides(tvsum_file):
     assert not np.array_equal(random(0), random(1))
 
 
-def test_leaving_out_is_leaving_out(tvsum_file, summe_file):
+def test_references_can_be_omitted(tvsum_file, summe_file):
     """Each annotator against the others one by one, slowly."""
     videos, rows = rows_of(tvsum_file)
     video = videos[2].video
@@ -124,7 +124,7 @@ def test_leaving_out_is_leaving_out(tvsum_file, summe_file):
     assert [values["tau_b"][1], values["rho_b"][1]] == pytest.approx(np.mean(to_mean, axis=0))
 
 
-def test_published_and_documented_values_on_tvsum(data_dir):
+def test_published_and_documented_values_on_tvsum_are_reproduced(data_dir):
     data = TVSum(data_dir / "tvsum_i3d.h5")
     rows = {row.name: row for row in reference_results(prepare([data.annotations(name) for name in data.names]))}
     mean = {name: {key: value.mean() for key, value in row.values.items()} for name, row in rows.items()}
@@ -139,7 +139,7 @@ def test_published_and_documented_values_on_tvsum(data_dir):
 
 
 @pytest.mark.slow
-def test_published_agreement_on_frames(data_dir):
+def test_published_agreement_on_frames_is_reproduced(data_dir):
     """Otani et al.: 0.177 / 0.204. Steps of two seconds, the last one shorter, give 0.1773 / 0.2041 instead."""
     data = TVSum(data_dir / "tvsum_i3d.h5")
     one, other = np.triu_indices(20, 1)
@@ -154,7 +154,7 @@ def test_published_agreement_on_frames(data_dir):
     assert np.mean(ceiling, axis=0) == pytest.approx([0.3782, 0.4731], abs=5e-5)
 
 
-def test_people_on_the_summe_videos_that_are_there(data_dir):
+def test_human_references_on_summe_videos_are_reproduced(data_dir):
     data = SumMe(data_dir / "summe_annotations.h5")
     rows = {row.name: row for row in reference_results(prepare([data.annotations(name) for name in data.names]))}
     people = {key: value.mean() for key, value in rows["annotator with another"].values.items()}
@@ -165,7 +165,7 @@ def test_people_on_the_summe_videos_that_are_there(data_dir):
     assert 100 * people["f1_mean"] == pytest.approx(31.1, abs=1)
 
 
-def test_chance_on_summe_is_nought_on_equal_segments_only(data_dir):
+def test_chance_on_summe_is_zero_on_equal_segments_only(data_dir):
     """The knapsack prefers short segments and so do people: on the published ones random scores agree with them."""
     data = SumMe(data_dir / "summe_annotations.h5")
     published = [data.annotations(name) for name in data.names]

@@ -5,7 +5,7 @@ from scipy import stats
 from summdiff.evaluation import differences, intervals, mean_over
 
 
-def test_the_interval_is_that_of_a_plain_bootstrap():
+def test_the_interval_equals_a_plain_bootstrap():
     values = np.random.default_rng(0).exponential(size=(40, 2))
     ours = intervals(values, resamples=20_000)
     rng = np.random.default_rng(1)
@@ -15,7 +15,7 @@ def test_the_interval_is_that_of_a_plain_bootstrap():
         assert [mean.low, mean.high] == pytest.approx(np.quantile(plain[:, column], [0.025, 0.975]), abs=0.01)
 
 
-def test_it_covers_the_truth_about_as_often_as_it_says():
+def test_the_interval_covers_the_truth_at_its_nominal_rate():
     rng = np.random.default_rng(2)
     inside = 0
     for trial in range(200):
@@ -24,7 +24,7 @@ def test_it_covers_the_truth_about_as_often_as_it_says():
     assert 0.88 <= inside / 200 <= 0.99
 
 
-def test_groups_count_the_same_whatever_their_size():
+def test_groups_of_any_size_weigh_the_same():
     values = np.array([[1.0], [1.0], [1.0], [0.0]])
     groups = ["dog", "dog", "dog", "surfing"]
     assert mean_over(values, groups).tolist() == [0.5]
@@ -32,7 +32,7 @@ def test_groups_count_the_same_whatever_their_size():
     assert (mean.value, mean.low, mean.high) == (0.5, 0.5, 0.5)  # drawn within groups, where nothing varies
 
 
-def test_blocks_hold_memory_but_keep_the_means(monkeypatch):
+def test_blocks_limit_memory_and_do_not_change_the_means(monkeypatch):
     values = np.random.default_rng(3).normal(size=(30, 1))
     (whole,) = intervals(values, resamples=3000)
     monkeypatch.setattr("summdiff.evaluation._resampling._CELLS", 500)

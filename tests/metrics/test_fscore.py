@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from summdiff.metrics.fscore import f1_score, precision_recall_f1
 
 
-def test_f1_by_hand():
+def test_f1_equals_a_calculation_by_hand():
     users = np.array([[1, 1, 0, 0], [0, 0, 1, 1], [1, 0, 0, 0]])
     assert f1_score([1, 1, 0, 0], users, "max") == 1.0
     assert f1_score([1, 1, 0, 0], users) == pytest.approx((1 + 0 + 2 / 3) / 3)

@@ -37,7 +37,7 @@ def spoil(values, lengths):
 
 
 @given(**ROWS)
-def test_step_equals_scikit_learn(seed, n, levels, padded):
+def test_the_step_rule_equals_scikit_learn(seed, n, levels, padded):
     rng, scores, lengths = table(seed, n, levels, padded)
     labels = rng.random(scores.shape) < 0.4
     found = average_precision_rows(spoil(labels, lengths), spoil(scores, lengths), lengths)
@@ -49,7 +49,7 @@ def test_step_equals_scikit_learn(seed, n, levels, padded):
 
 
 @given(**ROWS)
-def test_trapezoid_is_the_area_under_the_curve(seed, n, levels, padded):
+def test_the_trapezoid_rule_is_the_area_under_the_curve(seed, n, levels, padded):
     rng, scores, lengths = table(seed, n, levels, padded)
     labels = rng.random(scores.shape) < 0.4
     found = average_precision_rows(spoil(labels, lengths), spoil(scores, lengths), lengths, "trapezoid")
@@ -61,7 +61,7 @@ def test_trapezoid_is_the_area_under_the_curve(seed, n, levels, padded):
         assert value == pytest.approx(expected, abs=1e-12)
 
 
-def test_average_precision_by_hand():
+def test_average_precision_equals_a_calculation_by_hand():
     assert average_precision([0, 1, 0, 1], [0.9, 0.8, 0.7, 0.6]) == pytest.approx((1 / 2 + 2 / 4) / 2)
     # (0,1) (0,0) (1/2,1/2) (1/2,1/3) (1,1/2)
     assert average_precision([0, 1, 0, 1], [0.9, 0.8, 0.7, 0.6], "trapezoid") == pytest.approx(
@@ -89,7 +89,7 @@ def by_definition(scores, gtscore, rho, size):
     rho=st.sampled_from([0.5, 0.15, 0.3]),
     rates=st.sampled_from([[1.0], [0.2, 0.5, 1.0, 1.998, 2.0], [0.05]]),
 )
-def test_map_by_definition(seed, n, padded, rho, rates):
+def test_map_follows_its_definition(seed, n, padded, rho, rates):
     rng, scores, lengths = table(seed, n, 10**6, padded)
     truth = rng.random(scores.shape)
     found = highlight_map_rows(spoil(scores, lengths), spoil(truth, lengths), lengths, rho, rate=np.resize(rates, 5))
@@ -101,13 +101,13 @@ def test_map_by_definition(seed, n, padded, rho, rates):
         assert value == pytest.approx(alone, abs=1e-12)
 
 
-def test_of_equal_shots_the_earlier_is_positive():
+def test_the_earlier_of_equal_shots_is_positive():
     gtscore = np.repeat([0.3, 0.7, 0.7, 0.7], 5)
     assert highlight_map(np.repeat([0.0, 0.9, 0.8, 0.1], 5), gtscore) == 1.0
     assert highlight_map(np.repeat([0.0, 0.9, 0.1, 0.8], 5), gtscore) == pytest.approx((1 + 2 / 3) / 2)
 
 
-def test_shots_of_the_asked_length_and_a_shorter_last_one():
+def test_shots_have_the_requested_length_except_the_last():
     scores, gtscore = np.r_[np.zeros(8), 1.0, 1.0, 5.0], np.r_[1.0, np.zeros(9), 0.9]  # last shot is step 10 alone
     assert highlight_map(scores, gtscore, 0.4, shot_seconds=5) == 1.0
     assert highlight_map(scores, gtscore, 0.4, shot_seconds=2.5, rate=2.0) == 1.0
@@ -129,7 +129,7 @@ def test_monotone_transforms_of_shot_scores_change_nothing(seed):
     assert highlight_map(3.0 * scores + 1, gtscore, 0.15) == highlight_map(scores, gtscore, 0.15)
 
 
-def test_one_row_for_all():
+def test_a_single_row_is_compared_with_all():
     rng = np.random.default_rng(0)
     scores, gtscore, lengths = rng.random((4, 50)), rng.random(50), np.array([50, 20, 35, 50])
     for some in (None, lengths):
@@ -138,7 +138,7 @@ def test_one_row_for_all():
 
 
 @pytest.mark.parametrize("interpolation", ["step", "trapezoid"])
-def test_many_labellings_or_shares_are_each_one_alone(interpolation):
+def test_a_batch_of_labels_or_shares_equals_single_calls(interpolation):
     rng = np.random.default_rng(2)
     scores, gtscore, lengths = rng.integers(0, 9, size=(4, 60)) / 8, rng.random((4, 60)), np.array([60, 3, 41, 60])
     labels, rates = rng.random((3, 4, 60)) < 0.3, [1.0, 1.0, 0.4, 2.0]
@@ -158,7 +158,7 @@ def test_random_scores_are_near_the_share_of_positives():
     assert highlight_map_rows(scores, gtscore, rho=0.15).mean() == pytest.approx(0.22, abs=0.02)
 
 
-def test_mean_over_domains():
+def test_the_mean_weighs_domains_equally():
     means = domain_map([0.2, 0.4, 0.9, 0.6], ["surfing", "surfing", "dog", "surfing"])
     assert means == pytest.approx({"dog": 0.9, "surfing": 0.4, "mean": 0.65})
     assert list(means) == ["dog", "surfing", "mean"]
@@ -187,6 +187,6 @@ def test_mean_over_domains():
         (lambda: domain_map([0.5], ["a", "b"]), "each video's domain"),
     ],
 )
-def test_says_what_is_wrong(call, said):
+def test_bad_input_is_refused(call, said):
     with pytest.raises(DataError, match=said):
         call()

@@ -29,7 +29,7 @@ def best_value(values, weights, capacity, *, forced=None):
 
 @settings(max_examples=100, deadline=None)
 @given(segments, st.integers(1, 25))
-def test_the_four_measures_by_trying_every_subset(items, capacity):
+def test_the_four_measures_equal_an_exhaustive_search(items, capacity):
     everything = np.array(items)
     found = knapsack_aware_errors(everything[:, 0], everything[:, 1], everything[:, 2], capacity)
     p, v, w = everything[everything[:, 2] <= capacity].T
@@ -53,7 +53,7 @@ def test_the_four_measures_by_trying_every_subset(items, capacity):
 
 @settings(max_examples=150, deadline=None)
 @given(segments, st.integers(1, 25))
-def test_a_tolerated_error_leaves_the_selection_best_and_another_does_not(items, capacity):
+def test_only_tolerated_errors_keep_the_selection_optimal(items, capacity):
     """The tolerance interval is exact: each error alone, on top of the true values."""
     everything = np.array(items)
     p, v, w = everything[everything[:, 2] <= capacity].T
@@ -68,7 +68,7 @@ def test_a_tolerated_error_leaves_the_selection_best_and_another_does_not(items,
     assert knapsack_aware_errors(p, v, w, capacity).ir == pytest.approx(tolerated / len(v))
 
 
-def test_perfect_predictions():
+def test_perfect_predictions_have_no_error():
     rng = np.random.default_rng(0)
     values, weights = rng.random(30), rng.integers(20, 90, size=30)
     found = knapsack_aware_errors(values, values, weights, 300)
@@ -86,12 +86,12 @@ def test_harmless_errors_count_nothing():
     assert found.ir == 1.0
 
 
-def test_segments_of_no_length_count_alike():
+def test_segments_of_length_zero_count_equally():
     found = knapsack_aware_errors([1.0, 3.0, -1.0], [1.0, 2.0, 4.0], [0, 0, 0], 5)
     assert (found.wse, found.wir, found.ir) == (0, 2 / 3, 2 / 3)
 
 
-def test_bad_input():
+def test_bad_input_is_refused():
     with pytest.raises(DataError, match=r"\(2,\), \(1,\)"):
         knapsack_aware_errors([1.0, 2.0], [1.0], [1, 1], 3)
     with pytest.raises(DataError, match="finite"):

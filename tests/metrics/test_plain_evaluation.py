@@ -29,7 +29,7 @@ def plain():
     reduce=st.sampled_from(["mean", "max"]),
     rate=st.sampled_from([1.0, 2.0, 0.5]),
 )
-def test_all_measures_of_a_video(plain, seed, convention, annotators, reduce, rate):
+def test_all_measures_equal_a_plain_implementation(plain, seed, convention, annotators, reduce, rate):
     rng = np.random.default_rng(seed)
     n_steps = int(rng.integers(2, 60))
     every = 1 if convention == "mr_hisum" else 15

@@ -74,7 +74,7 @@ def test_rows_equal_scipy_row_by_row(rows, n, levels, padded, cells, seed):
 
 @pytest.mark.parametrize("n", [1, 2, 3, 100, 257, 600])
 @pytest.mark.parametrize("most", [1, 30, 40_000])
-def test_every_way_of_counting_inversions(n, most):
+def test_all_algorithms_count_the_same_inversions(n, most):
     x = np.random.default_rng(n).integers(0, most + 1, size=(4, n)).astype(np.int32)
     expected = np.triu(x[:, :, None] > x[:, None, :], 1).sum(axis=(1, 2))
     assert rank._inversions_by_merging(x.copy(), most).tolist() == expected.tolist()
@@ -99,7 +99,7 @@ def test_exact_to_a_hundred_thousand_steps(n, levels):
     assert kendall_tau(a, a) == spearman_rho(a, a) == 1.0
 
 
-def test_any_kind_of_number():
+def test_any_numeric_type_is_accepted():
     """Whole numbers are ranked as they are, however great; what NumPy has no kind for is ranked as floats."""
     order = [2, 0, 3, 1]
     for start in (2**60, -(2**63), 2**63 - 4, 2**64 - 4):
@@ -111,7 +111,7 @@ def test_any_kind_of_number():
     assert kendall_tau(np.array(order) > 1, [1, 0, 1, 0]) == 1.0
 
 
-def test_one_row_for_all():
+def test_a_single_row_is_compared_with_all():
     rng = np.random.default_rng(5)
     a, b = rng.random(50), rng.integers(0, 9, size=(6, 50))
     lengths = np.array([50, 3, 20, 1, 49, 50])
@@ -123,7 +123,7 @@ def test_one_row_for_all():
 
 
 @pytest.mark.parametrize("levels", [3, 10**6])
-def test_each_with_each(levels, monkeypatch):
+def test_all_pairs_of_rows_are_compared(levels, monkeypatch):
     rng = np.random.default_rng(7)
     ours, theirs = rng.random((9, 40)), rng.integers(0, levels, size=(5, 40))
     tau, rho = rank_correlation_table(ours, theirs)
@@ -168,7 +168,7 @@ def test_perfect_agreement_is_exactly_one():
     assert kendall_tau(scores, -scores) == spearman_rho(scores, -scores) == -1.0
 
 
-def test_constant_annotator_counts_zero_in_the_mean():
+def test_a_constant_annotator_counts_as_zero_in_the_mean():
     scores = np.arange(10.0)
     assert kendall_tau(scores, [scores, np.ones(10)]) == pytest.approx(0.5)
     assert spearman_rho(scores, [scores, np.ones(10)]) == pytest.approx(0.5)
@@ -196,7 +196,7 @@ def test_average_ranks_equal_scipy(values, length):
         ([1.0, 2.0], [1.0, np.inf], "finite"),
     ],
 )
-def test_says_what_is_wrong(scores, references, said):
+def test_bad_input_is_refused(scores, references, said):
     for measure in (kendall_tau, spearman_rho):
         with pytest.raises(DataError, match=said):
             measure(scores, references)
@@ -215,12 +215,12 @@ def test_says_what_is_wrong(scores, references, said):
         (np.ones((2, 3)), np.ones((2, 3)), [3], "lengths"),
     ],
 )
-def test_says_what_is_wrong_with_rows(a, b, lengths, said):
+def test_bad_rows_are_refused(a, b, lengths, said):
     with pytest.raises(DataError, match=said):
         kendall_tau_rows(a, b, lengths)
 
 
-def test_protocols_by_hand():
+def test_protocols_equal_a_calculation_by_hand():
     scores, users = np.array([0.3, 0.1, 0.2, 0.9]), np.array([[1, 1, 2, 5], [4, 1, 2, 2]])
     each = [by_scipy(scores, user) for user in users]
     assert rank_correlation(scores, users, "per_annotator") == pytest.approx(tuple(np.mean(each, axis=0)))
@@ -243,7 +243,7 @@ def test_protocols_by_hand():
         rank_correlation(summary, users, "summe_c")
 
 
-def test_published_human_agreement_on_tvsum(data_dir):
+def test_published_human_agreement_on_tvsum_is_reproduced(data_dir):
     """Otani et al.: 0.177 / 0.204; and the ceiling that the mean annotator sets."""
     tvsum = TVSum(data_dir / "tvsum_i3d.h5")
     pairwise, ceiling = [], []
@@ -257,7 +257,7 @@ def test_published_human_agreement_on_tvsum(data_dir):
     assert np.mean(ceiling, axis=0) == pytest.approx([0.3782, 0.4731], abs=1e-4)
 
 
-def test_human_agreement_on_summe_by_both_protocols(data_dir):
+def test_human_agreement_on_summe_is_reproduced_by_both_protocols(data_dir):
     """Measured here on 23 of the 25 videos; published for all of them: 0.2115 (A), 0.296 / 0.329 (B)."""
     a, b = [], []
     summe = SumMe(data_dir / "summe_annotations.h5")

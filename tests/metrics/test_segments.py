@@ -48,7 +48,7 @@ def test_the_best_segments_fill_the_budget():
     every=st.sampled_from([1, 7, 60]),
     budget=st.sampled_from([0.15, 0.5]),
 )
-def test_summaries_as_from_frames_one_by_one(seed, convention, every, budget):
+def test_summaries_equal_a_calculation_frame_by_frame(seed, convention, every, budget):
     """Every convention, read off its fields over frames, against `Segments`."""
     (picks, n_frames, rows), curves, _ = video_of(seed, convention, every=every)
     rule = CONVENTIONS[convention]
@@ -75,7 +75,7 @@ def test_summaries_as_from_frames_one_by_one(seed, convention, every, budget):
 
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 10_000), st.sampled_from(["eccv16", "mr_hisum"]), st.sampled_from([1, 15]))
-def test_many_curves_at_once_are_each_one_alone(seed, convention, every):
+def test_a_batch_of_curves_equals_single_curves(seed, convention, every):
     video, curves, users = video_of(seed, convention, every=every)
     segments = Segments.of(*video, convention=convention)
     chosen = segments.choose(curves)
@@ -99,7 +99,7 @@ def test_many_curves_at_once_are_each_one_alone(seed, convention, every):
     assert np.array_equal(f1_of_choices(chosen, lengths, counts, users.sum(axis=1)), f1_scores(summaries, users))
 
 
-def test_videos_filled_up_to_the_same_number_of_segments():
+def test_padded_segments_do_not_change_the_selection():
     videos = [video_of(seed, n_segments=n) for seed, n in ((0, 12), (1, 20))]
     chosen, lengths, counts = np.zeros((2, 2, 20), bool), np.zeros((2, 20), int), np.zeros((2, 4, 20), int)
     expected = []
@@ -113,7 +113,7 @@ def test_videos_filled_up_to_the_same_number_of_segments():
     assert np.array_equal(f1_of_choices(chosen, lengths, counts, totals), expected)
 
 
-def test_15_percent_is_rounded_down_as_public_code_does():
+def test_15_percent_is_rounded_down_as_in_public_code():
     rows, picks = [[0, 9]], [0]
     for n in [*range(10, 3000), 99_960, 352_353]:
         assert Segments.of(picks, n, rows).capacity == int(0.15 * n) == 15 * n // 100
@@ -121,7 +121,7 @@ def test_15_percent_is_rounded_down_as_public_code_does():
     assert Segments.of(picks, 100, rows, 0.29).capacity == 29
 
 
-def test_capacity_rules():
+def test_capacity_follows_the_convention():
     picks, rows = [0], [[0, 5], [6, 98]]
     assert Segments.of(picks, 110, rows).capacity == 16
     assert Segments.of(picks, 110, rows, convention="pgl_sum").capacity == 14  # of 99 frames
@@ -129,7 +129,7 @@ def test_capacity_rules():
     assert Segments.of(picks, 111, rows, convention="a2summ").capacity == 17  # 16.65
 
 
-def test_frames_outside_the_segments_or_the_annotation():
+def test_frames_outside_the_segments_or_the_annotation_count_as_zero():
     segments = Segments.of([4, 8], 12, [[2, 5], [6, 99]])
     assert segments.starts.tolist() == [2, 6]
     assert segments.ends.tolist() == [6, 12]  # cut at the video's end
@@ -144,7 +144,7 @@ def test_frames_outside_the_segments_or_the_annotation():
     assert Segments.of([9], 12, [[0, 5], [6, 11]]).values([1.0]).tolist() == [0.0, 0.5]
 
 
-def test_a_mean_beyond_its_own_segment_at_the_very_end():
+def test_inclusive_means_overlap_the_last_segment():
     """Where every frame is a step, and the last segment is one frame that the mean before it takes in as well."""
     segments = Segments.of(np.arange(6), 6, [[0, 2], [2, 5], [5, 6]], convention="mr_hisum")
     curves = np.array([[3.0, 0.0, 0.0, 1.0, 1.0, 6.0], [0.0, 3.0, 3.0, 0.0, 0.0, 1.0], [1.0] * 6])
@@ -152,7 +152,7 @@ def test_a_mean_beyond_its_own_segment_at_the_very_end():
     assert segments.values(curves[0]).tolist() == [1.0, 2.0, 6.0]
 
 
-def test_scores_of_small_kinds_of_numbers_are_not_added_up_in_themselves():
+def test_scores_of_small_types_are_summed_in_double_precision():
     """Half precision knows no 2049, and 200 + 200 is no uint8."""
     for picks in (np.arange(8), [0, 4]):
         segments = Segments.of(picks, 8, [[0, 3], [4, 7]])
@@ -182,13 +182,13 @@ def test_scores_of_small_kinds_of_numbers_are_not_added_up_in_themselves():
         ({"scores": [1.0, np.nan]}, "finite"),
     ],
 )
-def test_says_what_is_wrong_with_the_data(change, said):
+def test_bad_data_is_refused(change, said):
     video = {"scores": [1.0, 2.0], "picks": [0, 5], "n_frames": 10, "change_points": [[0, 5], [6, 9]]}
     with pytest.raises(DataError, match=said):
         summary_from_scores(**video | change)
 
 
-def test_says_what_is_wrong_with_the_request():
+def test_bad_requests_are_refused():
     with pytest.raises(UsageError, match="'eccv61'; there are eccv16, mr_hisum, half_open"):
         Segments.of([0], 10, [[0, 9]], convention="eccv61")
     with pytest.raises(UsageError, match="budget"):
@@ -210,7 +210,7 @@ def like_video_18749(seed):
     return gtscore, rows, summary
 
 
-def test_mr_hisum_true_scores_give_the_stored_summary_by_its_own_rule_only():
+def test_true_scores_of_mr_hisum_give_the_stored_summary_by_its_own_convention_only():
     """The worked example of one real video: inclusive means, half-open lengths; F1 100, and 90.5 read cleanly there."""
     f1 = {"mr_hisum": [], "half_open": []}
     for seed in range(40):
@@ -252,7 +252,7 @@ def test_published_selections_on_summe_are_reproduced(data_dir, convention, repr
 
 
 @given(st.integers(0, 2**32 - 1), st.sampled_from(list(CONVENTIONS)))
-def test_many_videos_are_prepared_as_each_alone(seed, convention):
+def test_a_batch_of_videos_equals_single_videos(seed, convention):
     rng = np.random.default_rng(seed)
     half_open = CONVENTIONS[convention].rows == "exclusive"
     videos = []
@@ -291,7 +291,7 @@ def test_many_videos_are_prepared_as_each_alone(seed, convention):
     ],
 )
 @pytest.mark.parametrize("place", [0, 1, 2])
-def test_a_wrong_video_among_many_is_found(wrong, place):
+def test_a_bad_video_in_a_batch_is_named(wrong, place):
     videos = [([0, 5], 10, [[0, 4], [5, 9]])] * 2
     videos.insert(place, wrong)
     with pytest.raises(DataError) as alone:
@@ -301,7 +301,7 @@ def test_a_wrong_video_among_many_is_found(wrong, place):
     assert str(together.value) == str(alone.value)
 
 
-def test_a_wrong_request_for_many_is_said_by_its_name():
+def test_a_bad_argument_for_a_batch_is_named():
     videos = [([0, 5], 10, [[0, 4], [4, 9]])] * 2
     with pytest.raises(UsageError, match="eccv61"):
         Segments.of_many(videos, convention="eccv61")

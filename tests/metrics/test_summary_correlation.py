@@ -28,7 +28,7 @@ def test_phi_of_an_empty_or_whole_summary_is_0():
     assert phi([[0, 0], [3, 10]], [0, 10], [3, 10], 10).tolist() == [[0, 0], [0, 0]]
 
 
-def test_phi_of_a_summary_with_itself_and_with_all_else():
+def test_phi_is_1_with_itself_and_minus_1_with_its_complement():
     assert phi([[4, 0]], [4], [4, 6], 10).tolist() == [[pytest.approx(1), pytest.approx(-1)]]
 
 

@@ -23,7 +23,7 @@ def test_diversity_by_hand():
     assert diversity([[7, 7, 0, 0], [0, 9, 9, 0]]) == pytest.approx(1 - 1 / 3)  # raw SumMe selections count segments
 
 
-def test_annotators_lie_within_their_own_range():
+def test_annotators_cover_themselves():
     """The ends belong to the interval, and both sides are ranked alike."""
     scores = np.random.default_rng(3).random((2, 40))
     assert spread_coverage(scores, scores, level=1.0) == 1.0
@@ -48,7 +48,7 @@ def test_coverage_is_the_best_sample_for_each_annotator():
     assert coverage(users, users) == 1.0
 
 
-def test_samples_that_vary_as_annotators_do_cover_the_level():
+def test_samples_as_varied_as_annotators_reach_the_level():
     rng = np.random.default_rng(3)
     taste = rng.normal(size=600)
     samples, users = (taste + rng.normal(size=(rows, 600)) for rows in (400, 200))
@@ -58,7 +58,7 @@ def test_samples_that_vary_as_annotators_do_cover_the_level():
     assert spread_ratio(samples, users) == pytest.approx(1.0, abs=0.03)
 
 
-def test_scales_do_not_matter_and_agreement_covers_nothing():
+def test_scales_do_not_matter_and_identical_samples_cover_nothing():
     rng = np.random.default_rng(4)
     samples, users = rng.random((20, 50)), rng.integers(1, 6, size=(9, 50))
     for measure in (spread_coverage, spread_ratio):
@@ -69,7 +69,7 @@ def test_scales_do_not_matter_and_agreement_covers_nothing():
     assert spread_ratio(same, users) == pytest.approx(0.0, abs=1e-12)
 
 
-def test_says_what_is_wrong():
+def test_bad_input_is_refused():
     with pytest.raises(DataError, match="3 steps cannot be compared with annotators' scores of 2"):
         spread_coverage(np.ones((2, 3)), np.ones((2, 2)))
     with pytest.raises(DataError, match=r"^Samples must be finite"):
@@ -83,13 +83,13 @@ def test_says_what_is_wrong():
 
 
 @pytest.mark.parametrize("samples", [4, 8, 20])
-def test_few_samples_that_vary_as_annotators_do_span_less_than_the_level(samples):
+def test_few_samples_as_varied_as_annotators_span_less_than_the_level(samples):
     rng = np.random.default_rng(0)
     found = [spread_coverage(rng.normal(size=(samples, 60)), rng.normal(size=(20, 60))) for _ in range(50)]
     assert np.mean(found) == pytest.approx(0.9 * (samples - 1) / (samples + 1), abs=0.02)
 
 
-def test_coherence_tells_noise_from_lasting_differences():
+def test_coherence_distinguishes_noise_from_lasting_differences():
     rng = np.random.default_rng(0)
     mean = np.sin(np.arange(400) / 20)
     noise = spread_and_coherence((mean + 0.1 * rng.normal(size=(50, 400))).astype(np.float32))

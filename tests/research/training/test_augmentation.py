@@ -13,7 +13,7 @@ def video(data_file):
     return TVSum(data_file)["video_5"]
 
 
-def test_the_first_copy_is_the_video(video, recipe_file):
+def test_the_first_copy_is_unchanged(video, recipe_file):
     recipe = read_recipe(recipe_file, ["augmentation.views=6"])
     made = [augmented(video, recipe, number, np.random.default_rng(number)) for number in range(6)]
     assert np.array_equal(made[0].condition.inputs, describe(video.features, rate=video.rate))

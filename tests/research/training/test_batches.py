@@ -9,7 +9,7 @@ from summdiff.research.training.batches import Example, collate, length_buckets
 from summdiff.scoring.inputs import Condition
 
 
-def test_pads_and_masks():
+def test_batches_are_padded_and_masked():
     rng = np.random.default_rng(0)
     examples = [
         Example(
@@ -33,7 +33,7 @@ def test_pads_and_masks():
     assert batch.to(torch.device("cpu")).mask.dtype == torch.bool
 
 
-def test_half_precision_becomes_single():
+def test_half_precision_is_converted_to_single():
     inputs = np.random.default_rng(0).normal(size=(5, 3)).astype(np.float16)
     batch = collate([Example(condition=Condition(features=inputs), targets=np.zeros((1, 5), np.float32), rate=1.0)])
     assert batch.inputs.dtype == torch.float32
@@ -51,7 +51,7 @@ def test_every_video_is_in_exactly_one_batch(lengths, batch_size, seed, epoch):
     assert batches == length_buckets(lengths, batch_size=batch_size, seed=seed, epoch=epoch)
 
 
-def test_epochs_and_seeds_shuffle():
+def test_epochs_and_seeds_change_the_order():
     lengths = np.random.default_rng(0).integers(120, 300, 500)
     epochs = [
         length_buckets(lengths, batch_size=16, seed=seed, epoch=epoch) for seed, epoch in ((0, 0), (0, 1), (1, 0))
@@ -70,7 +70,7 @@ def padding(lengths, batches):
     return 1 - lengths.sum() / sum(lengths[batch].max() * len(batch) for batch in batches)
 
 
-def test_little_is_padding():
+def test_batches_have_little_padding():
     """Measured on lengths like Mr.HiSum's, in batches of 32: 0.9 % instead of 28.8 %."""
     lengths = np.random.default_rng(0).integers(120, 300, 27_892)
     order = np.random.default_rng(1).permutation(len(lengths))

@@ -24,7 +24,7 @@ def folder(tmp_path):
     return tmp_path
 
 
-def test_the_last_two_are_kept_and_the_newest_is_taken(folder):
+def test_the_last_two_checkpoints_are_kept_and_the_newest_is_loaded(folder):
     names = ["checkpoint-00000006.pt", "checkpoint-00000007.pt"]
     assert sorted(path.name for path in folder.iterdir()) == names
     newest = Checkpoints(folder, "ours").newest()
@@ -34,7 +34,7 @@ def test_the_last_two_are_kept_and_the_newest_is_taken(folder):
 
 
 @pytest.mark.parametrize("damage", ["empty", "cut", "bit", "other file"])
-def test_a_damaged_newest_is_passed_over_with_a_sentence(folder, damage):
+def test_a_damaged_newest_checkpoint_is_skipped_with_a_warning(folder, damage):
     path = folder / "checkpoint-00000007.pt"
     whole = bytearray(path.read_bytes())
     bit = bytearray(whole)
@@ -49,14 +49,14 @@ def test_a_damaged_newest_is_passed_over_with_a_sentence(folder, damage):
         Checkpoints(folder, "ours").newest()
 
 
-def test_none_and_another(tmp_path, folder):
+def test_no_checkpoint_is_none_and_a_foreign_one_is_refused(tmp_path, folder):
     (tmp_path / "empty").mkdir()
     assert Checkpoints(tmp_path / "empty", "ours").newest() is None
     with pytest.raises(UsageError, match="belongs to another recipe or other data"):
         Checkpoints(folder, "theirs").newest()
 
 
-def test_what_a_killed_run_left(folder):
+def test_temporary_files_of_a_killed_run_are_removed(folder):
     with subprocess.Popen([sys.executable, "-c", ""]) as gone:
         gone.wait()
     left = temporary_path(folder).name.replace(f"-{os.getpid()}-", f"-{gone.pid}-")
@@ -68,7 +68,7 @@ def test_what_a_killed_run_left(folder):
     assert [path.name for path in folder.iterdir()] == ["log.csv"]
 
 
-def test_random_states_come_back():
+def test_random_states_are_restored():
     before = random_states()
     drawn = torch.rand(3), np.random.random(3), random.random()
     set_random_states(before)
@@ -78,7 +78,7 @@ def test_random_states_come_back():
     assert drawn[2] == again[2]
 
 
-def test_what_a_run_saves(all_train, recipe_file, tmp_path):
+def test_a_checkpoint_has_the_state_of_the_run(all_train, recipe_file, tmp_path):
     """Everything that the documents promise, read back without running code from the file."""
     fit(read_recipe(recipe_file, ["epochs=2"]), all_train, tmp_path)
     path = sorted(tmp_path.glob("checkpoint-*.pt"))[-1]
@@ -91,7 +91,7 @@ def test_what_a_run_saves(all_train, recipe_file, tmp_path):
     assert checkpoint.read(tmp_path / "nothing.pt") is None
 
 
-def test_a_run_goes_on_past_a_damaged_checkpoint(held_out, recipe_file, tmp_path):
+def test_a_run_resumes_despite_a_damaged_checkpoint(held_out, recipe_file, tmp_path):
     recipe = read_recipe(recipe_file)
     known = fit(recipe, held_out, tmp_path / "whole")
     fit(recipe, held_out, tmp_path / "parts")

@@ -78,7 +78,7 @@ def test_the_evaluation_can_be_repeated_from_the_predictions(result, data_file):
     assert tested == [set(fold["split"]["test"]) for fold in found.metrics["folds"]]
 
 
-def test_the_file_says_what_was_done(result, data_file):
+def test_the_predictions_file_describes_the_run(result, data_file):
     found, _ = result
     written = json.loads(found.path.read_text())
     assert written == found.metrics
@@ -91,21 +91,21 @@ def test_the_file_says_what_was_done(result, data_file):
     assert not [note for note in written["evaluation"]["notes"] if "TRAINED" in note or "does not say" in note]
 
 
-def test_references_are_in_order(result):
+def test_references_are_ordered(result):
     tau = {name: means["tau"].value for name, means in result[0].evaluation.means.items()}
     assert abs(tau["random"]) < 0.15
     assert tau["random"] < tau["ridge"] < tau["oracle"]
     assert max(tau["annotator with another"], tau["mean of the others"]) < tau["oracle"]
 
 
-def test_the_recipe_beside_it_does_the_same_again(result):
+def test_the_written_recipe_repeats_the_run(result):
     found, _ = result
     again = read_recipe(found.path.with_name("recipe.yaml"))
     assert again.stated() == found.metrics["recipe"]
     assert again.data_path().exists()
 
 
-def test_what_it_cost(result):
+def test_time_and_memory_are_recorded(result):
     found, _ = result
     cost = found.metrics["cost"]
     network = load_network(found.path.with_name("fold0"))
@@ -152,7 +152,7 @@ class Fits:
         return self._fit(recipe, videos, directory, **options)
 
 
-def test_a_finished_fold_is_read_back(data_file, tmp_path, monkeypatch):
+def test_a_finished_fold_is_not_trained_again(data_file, tmp_path, monkeypatch):
     fits = Fits(monkeypatch, fail_at=2)
     with pytest.raises(KeyboardInterrupt):
         cross_validate(small(data_file, tmp_path / "parts"))
@@ -172,7 +172,7 @@ def test_a_finished_fold_is_read_back(data_file, tmp_path, monkeypatch):
     assert len(fits.labels) == 4
 
 
-def test_seeds(data_file, tmp_path, monkeypatch):
+def test_several_seeds_are_summarized(data_file, tmp_path, monkeypatch):
     path, results = cross_validate_seeds(small(data_file, tmp_path), [3, 5])
     written = json.loads(path.read_text())
     taus = [found.evaluation.means["small"]["tau"].value for found in results]
@@ -193,7 +193,7 @@ def test_seeds(data_file, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("kind", ["summe", "youtube_highlights", "mr_hisum"])
-def test_other_data_sets(kind, small_files, tmp_path):
+def test_other_data_sets_can_be_cross_validated(kind, small_files, tmp_path):
     """With features on a grid of their own (SumMe), and with domains."""
     path = small_files(kind)
     callbacks = Noted(tmp_path / "said.txt")
@@ -208,12 +208,12 @@ def test_other_data_sets(kind, small_files, tmp_path):
         assert {"map_dog", "map_surfing"} <= set(found.metrics["folds"][0]["test"])
 
 
-def test_folds_are_shared_out_not_batches(data_file, tmp_path):
+def test_folds_are_divided_among_processes(data_file, tmp_path):
     with pytest.raises(UsageError, match="set devices=1 and use --processes"):
         cross_validate(small(data_file, tmp_path, devices=2))
 
 
-def test_published_splits(data_file, tmp_path):
+def test_published_splits_can_be_used(data_file, tmp_path):
     """Without validation videos, and with one video that is tested twice."""
     names = TVSum(data_file).names
     splits = [
@@ -234,7 +234,7 @@ def test_published_splits(data_file, tmp_path):
     assert np.array_equal(read_predictions(found.path.with_name("predictions.h5")).curves["video_2"], first)
 
 
-def test_sigterm_stops_all_processes_and_a_second_call_goes_on(data_file, recipe_file, tmp_path):
+def test_sigterm_stops_all_processes_and_a_second_call_resumes(data_file, recipe_file, tmp_path):
     overrides = ["epochs=100", "folds=2", "validate_every=100", f"output={tmp_path / 'out'}"]
     command = [sys.executable, "-m", "summdiff", "crossval", str(recipe_file), *overrides, "--processes", "2"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
@@ -260,7 +260,7 @@ def losses(log):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the system counts by itself")
-def test_memory_is_that_of_the_process_not_of_its_parent():
+def test_memory_excludes_the_parent_process():
     """What Linux's getrusage says of a new process begins with what its parent had."""
     ballast = np.ones(80_000_000)  # 640 MB
     code = "from summdiff.research.training.crossval import peak_memory; print(peak_memory())"

@@ -43,7 +43,7 @@ def test_an_item_depends_on_seed_epoch_and_number_only(all_train, recipe_file):
     assert item.seed != other.seed
 
 
-def test_an_epoch_can_be_gone_on_with(all_train, recipe_file):
+def test_an_epoch_can_be_resumed(all_train, recipe_file):
     batches = Batches(Examples(all_train, read_recipe(recipe_file)), read_recipe(recipe_file))
     whole = list(batches.of(3))
     rest = list(batches.of(3, first=1))
@@ -54,7 +54,7 @@ def test_an_epoch_can_be_gone_on_with(all_train, recipe_file):
 
 @pytest.mark.parametrize("world", [1, 2, 3, 4])
 @pytest.mark.parametrize("micro_batch", ["null", "1", "2"])
-def test_a_batch_is_shared_out_so_that_its_mean_loss_is_the_same(all_train, recipe_file, world, micro_batch):
+def test_dividing_a_batch_keeps_its_mean_loss(all_train, recipe_file, world, micro_batch):
     """Ten videos in batches of 4, 4 and 2; each is in one part of one process."""
     recipe = read_recipe(recipe_file, ["augmentation.views=1"])
     examples = Examples(all_train, recipe)
@@ -70,7 +70,7 @@ def test_a_batch_is_shared_out_so_that_its_mean_loss_is_the_same(all_train, reci
         assert all(len(part.batch.mask) <= int(small.micro_batch or 4) for part in parts)
 
 
-def test_videos_of_like_length_are_worked_off_together(all_train, recipe_file):
+def test_videos_of_similar_length_are_processed_together(all_train, recipe_file):
     recipe = read_recipe(recipe_file, ["window=null", "augmentation.views=1", "videos_per_batch=10", "micro_batch=2"])
     (step,) = Batches(Examples(all_train, recipe), recipe).of(0)
     assert [part.batch.mask.sum(dim=1).tolist() for part in step] == [[n, n + 2] for n in range(30, 50, 4)]
@@ -86,7 +86,7 @@ def test_each_annotator_is_an_item_of_an_epoch(all_train, recipe_file):
     assert not examples.how.expected
 
 
-def test_batches_of_like_length(all_train, recipe_file):
+def test_batches_group_videos_of_similar_length(all_train, recipe_file):
     recipe = read_recipe(recipe_file, ["length_buckets=true", "videos_per_batch=5"])
     examples = Examples(all_train, recipe)
     lengths = [sorted(examples.lengths[batch]) for batch in examples.order(0)]
@@ -114,7 +114,7 @@ def synthetic(tmp_path):
     return Videos(data, Split(train=data.names[:10], validation=data.names[10:], test=())), recipe
 
 
-def test_large_files_are_read_as_they_are_needed(synthetic, tmp_path):
+def test_large_files_are_read_on_demand(synthetic, tmp_path):
     """By this process or by others: the same batches as from memory, and no video is kept."""
     videos, recipe = synthetic
     lazy = recipe.model_copy(update={"in_memory": False, "workers": 2})
@@ -130,7 +130,7 @@ def test_large_files_are_read_as_they_are_needed(synthetic, tmp_path):
     )
 
 
-def test_a_batch_is_read_in_the_order_of_the_file(synthetic, monkeypatch):
+def test_a_batch_is_read_in_file_order(synthetic, monkeypatch):
     """Whatever order chance gives it, and it stays in that order."""
     videos, recipe = synthetic
     recipe = recipe.model_copy(update={"in_memory": False, "length_buckets": False, "videos_per_batch": 6})
@@ -152,7 +152,7 @@ def test_a_batch_is_read_in_the_order_of_the_file(synthetic, monkeypatch):
 
 
 @pytest.mark.parametrize("world", [2, 3])
-def test_each_video_is_read_once_an_epoch_by_all_processes_together(synthetic, monkeypatch, world):
+def test_each_video_is_read_by_one_process_per_epoch(synthetic, monkeypatch, world):
     """Ten videos in batches of 5, whose shares of 3 and 2, or 2, 2 and 1, are read where they are needed."""
     videos, recipe = synthetic
     recipe = recipe.model_copy(update={"in_memory": False, "videos_per_batch": 5, "micro_batch": 2})
@@ -167,7 +167,7 @@ def test_each_video_is_read_once_an_epoch_by_all_processes_together(synthetic, m
         assert sorted(read) == sorted(videos.split.train)
 
 
-def test_what_is_known_of_the_data(synthetic):
+def test_the_model_info_describes_the_data(synthetic):
     videos, recipe = synthetic
     plain = recipe.augmentation.model_copy(update={"views": 1})
     examples = Examples(videos, recipe.model_copy(update={"augmentation": plain}))
@@ -181,7 +181,7 @@ def test_what_is_known_of_the_data(synthetic):
     assert np.allclose(with_units.input_std, every.std(axis=0), atol=1e-5)
 
 
-def test_every_kind_gives_items(any_file, tmp_path):
+def test_every_data_set_gives_items(any_file, tmp_path):
     kind, path = any_file
     data = open_dataset(path, kind)
     names = tuple(name for name in data.names if data.feature_shape(name))

@@ -40,7 +40,7 @@ def rows(folder):
 
 
 @pytest.mark.parametrize("name", ["joint", "release"])
-def test_two_processes_have_the_loss_curve_of_one(recipe_file, tmp_path, name):
+def test_two_processes_give_the_loss_curve_of_one(recipe_file, tmp_path, name):
     network = f"network={{model: {name}, width: 16, heads: 2, feed_forward: 32, dropout: 0, input_dropout: 0}}"
     two = start(recipe_file, network, f"output={tmp_path / 'two'}", "strategy=ddp", "devices=2")
     alone(recipe_file, network, f"output={tmp_path / 'one'}")
@@ -51,7 +51,7 @@ def test_two_processes_have_the_loss_curve_of_one(recipe_file, tmp_path, name):
     assert apart(tmp_path / "one", tmp_path / "two") < 1e-4
 
 
-def test_both_leave_together_and_one_goes_on(recipe_file, tmp_path):
+def test_interrupted_processes_stop_together_and_one_process_can_resume(recipe_file, tmp_path):
     """SIGTERM reaches the first process only, as from a scheduler."""
     plain = ["network.dropout=0", "epochs=20", "validate_every=20"]
     process = start(recipe_file, *plain, f"output={tmp_path / 'out'}", "devices=2", "strategy=ddp")
@@ -74,7 +74,7 @@ def test_both_leave_together_and_one_goes_on(recipe_file, tmp_path):
 TORCHRUN = ("-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "29517")
 
 
-def test_torchrun_with_gradient_accumulation_and_the_best_epoch(recipe_file, tmp_path):
+def test_torchrun_supports_gradient_accumulation_and_best_epoch(recipe_file, tmp_path):
     """Torchrun says how many processes there are, the recipe does not. A baseline, and videos of all lengths."""
     how = ["network={model: vasnet, width: 16, dropout: 0}", "targets={people: gtscore, scale: scores}", "window=null"]
     how += ["select=best", "epochs=6", "validate_every=1", "augmentation={views: 1, crop: 0, metric: 0}"]
@@ -121,7 +121,7 @@ def test_a_process_that_is_killed_ends_the_run_with_one_sentence(recipe_file, tm
 
 
 @pytest.mark.slow
-def test_of_four_processes_whoever_is_killed_one_of_the_others_says_so(recipe_file, tmp_path):
+def test_the_death_of_any_of_four_processes_is_reported(recipe_file, tmp_path):
     for number in range(4):
         folder = tmp_path / str(number)
         process = start(recipe_file, "epochs=200", f"output={folder}", "devices=4", "videos_per_batch=4")

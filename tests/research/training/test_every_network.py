@@ -66,7 +66,7 @@ def recipe(name, data, output, **changes):
     return Recipe.model_validate(fields | changes)
 
 
-def test_all_are_here():
+def test_every_network_is_tested():
     assert set(SMALL) == set(architectures())
 
 
@@ -76,7 +76,7 @@ def film(make_video):
 
 
 @pytest.mark.parametrize("name", SMALL)
-def test_summarises_a_real_video_after_training_on_relations(name, shots_file, film, tmp_path):
+def test_a_model_trained_on_relations_summarizes_a_real_video(name, shots_file, film, tmp_path):
     """Relations fit features of another extractor than those that it was trained on."""
     folder = train(recipe(name, shots_file, tmp_path / "run"))
     summary = summarize(film, model=folder, budget=0.4)
@@ -113,7 +113,7 @@ def test_a_detector_is_judged_by_its_scores_and_by_its_segments(shots_file, tmp_
 @pytest.mark.slow
 @pytest.mark.parametrize("network", ["model: joint", "model: summdiff", "model: vasnet"])
 @pytest.mark.filterwarnings("ignore")  # the compiler's own
-def test_compiled_it_learns_the_same(recipe_file, held_out, tmp_path, network):
+def test_a_compiled_network_learns_the_same(recipe_file, held_out, tmp_path, network):
     """Up to rounding."""
     sizes = "heads: 2, feed_forward: 32, " if "vasnet" not in network else ""
     changes = [f"network={{{network}, {sizes}width: 16, dropout: 0}}", "epochs=2", "augmentation.views=1"]

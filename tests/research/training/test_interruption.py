@@ -104,7 +104,7 @@ def kill_often(processes, recipe_file, folder, times, seconds):
     return resumed
 
 
-def test_a_relational_run_goes_on_with_the_curves_it_had_foreseen(processes, recipe_file, tmp_path):
+def test_a_resumed_relational_run_trains_on_the_same_curves(processes, recipe_file, tmp_path):
     """It learns around mean curves that are foreseen anew from the stored weights; the result is the same."""
     relational = [
         *(*OFTEN, "epochs=4", "conditioning=gaussian_prior", "targets.panel=1", "diffusion.p_uncond=0"),
@@ -118,7 +118,7 @@ def test_a_relational_run_goes_on_with_the_curves_it_had_foreseen(processes, rec
     assert result(broken) == result(whole)
 
 
-def test_killed_at_random_moments(processes, whole, recipe_file, tmp_path):
+def test_a_run_killed_at_a_random_moment_resumes(processes, whole, recipe_file, tmp_path):
     known, seconds = whole
     folder = tmp_path / "killed"
     folder.mkdir()
@@ -128,7 +128,7 @@ def test_killed_at_random_moments(processes, whole, recipe_file, tmp_path):
 
 
 @pytest.mark.slow
-def test_killed_at_many_random_moments(processes, whole, recipe_file, tmp_path):
+def test_a_run_killed_at_many_random_moments_resumes(processes, whole, recipe_file, tmp_path):
     known, seconds = whole
     folder = tmp_path / "killed"
     folder.mkdir()
@@ -137,7 +137,7 @@ def test_killed_at_many_random_moments(processes, whole, recipe_file, tmp_path):
     assert result(folder) == known
 
 
-def test_killed_while_saving(processes, whole, recipe_file, tmp_path):
+def test_a_run_killed_while_saving_resumes(processes, whole, recipe_file, tmp_path):
     """The first checkpoint is that of the sanity check."""
     known, _ = whole
     overrides = [*OFTEN, f"output={tmp_path / 'killed'}"]
@@ -150,7 +150,7 @@ def test_killed_while_saving(processes, whole, recipe_file, tmp_path):
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_saves_and_leaves(recipe_file, tmp_path, number, code):
+def test_a_signal_saves_a_checkpoint_and_exits(recipe_file, tmp_path, number, code):
     """`summdiff train` as a user runs it."""
     command = [sys.executable, "-m", "summdiff", "train", str(recipe_file), "hold_out=0.2", "validate_every=20"]
     overrides = ["epochs=40", f"output={tmp_path / 'out'}"]
@@ -167,7 +167,7 @@ def test_a_signal_saves_and_leaves(recipe_file, tmp_path, number, code):
     assert result(tmp_path / "out") == result(tmp_path / "whole")
 
 
-def test_a_signal_during_validation(recipe_file, tmp_path, held_out, monkeypatch):
+def test_a_signal_during_validation_saves_a_checkpoint(recipe_file, tmp_path, held_out, monkeypatch):
     """Is not left waiting until all videos are judged."""
     from summdiff.research.networks.inference import TorchDenoiser
     from summdiff.scoring.sampling import SamplingModel
@@ -193,7 +193,7 @@ def test_a_signal_during_validation(recipe_file, tmp_path, held_out, monkeypatch
     assert result(tmp_path / "out") == result(tmp_path / "whole")
 
 
-def test_the_second_signal_is_not_caught():
+def test_the_second_signal_kills():
     code = (
         "import signal; from summdiff.research.training.processes import Signals\n"
         "with Signals() as signals:\n"
@@ -207,7 +207,7 @@ def test_the_second_signal_is_not_caught():
     assert done.stdout == f"{int(signal.SIGINT)}\n"
 
 
-def test_handlers_are_put_back_and_ignored_signals_stay_so():
+def test_handlers_are_restored_and_ignored_signals_stay_ignored():
     before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
     try:
         old = signal.getsignal(signal.SIGINT)

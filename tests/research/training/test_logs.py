@@ -31,7 +31,7 @@ class Stopper(Callbacks):
             raise InterruptedError
 
 
-def test_what_is_logged(held_out, recipe_file, tmp_path):
+def test_losses_and_validation_are_logged(held_out, recipe_file, tmp_path):
     """Also after a break in the third epoch, from which the run goes on at the second."""
     recipe = read_recipe(recipe_file)
     with pytest.raises(InterruptedError):
@@ -49,14 +49,14 @@ def test_what_is_logged(held_out, recipe_file, tmp_path):
             assert found["tau", epoch] == pytest.approx(float(row["tau"]), rel=1e-6)
 
 
-def test_a_table_with_gaps(tmp_path):
+def test_missing_values_are_empty_cells(tmp_path):
     write_table(tmp_path / "t.csv", [{"epoch": 0, "loss": 0.5}, {"epoch": 1, "loss": 0.25, "tau": 0.1}])
     assert (tmp_path / "t.csv").read_text().split() == ["epoch,loss,tau", "0,0.5,", "1,0.25,0.1"]
     with pytest.raises(OutputError, match="cannot be written"):
         write_table(tmp_path / "gone" / "t.csv", [{"epoch": 0}])
 
 
-def test_the_watcher_is_told(held_out, recipe_file, tmp_path):
+def test_callbacks_receive_every_event(held_out, recipe_file, tmp_path):
     told = []
 
     class Told(Callbacks):

@@ -51,7 +51,7 @@ def test_learns_a_simple_rule(held_out, recipe_file, tmp_path):
     assert found["spread"] > 0.05
 
 
-def test_same_seed_same_weights(all_train, recipe_file, tmp_path):
+def test_the_same_seed_gives_the_same_weights(all_train, recipe_file, tmp_path):
     recipe = read_recipe(recipe_file)
     a, b = (fit(recipe, all_train, tmp_path / name) for name in "ab")
     other = fit(read_recipe(recipe_file, ["seed=1"]), all_train, tmp_path / "c")
@@ -60,7 +60,7 @@ def test_same_seed_same_weights(all_train, recipe_file, tmp_path):
 
 
 @pytest.mark.parametrize("stopper", [{"epochs": 3}, {"epochs": 4}, {"steps": 9}], ids=str)
-def test_interrupted_and_resumed_equals_uninterrupted(held_out, recipe_file, tmp_path, stopper):
+def test_a_resumed_run_equals_an_uninterrupted_one(held_out, recipe_file, tmp_path, stopper):
     """After an epoch without and with a checkpoint, and in the middle of one. Two steps an epoch."""
     recipe = read_recipe(recipe_file, ["epochs=6", "select=best"])
     whole = fit(recipe, held_out, tmp_path / "whole")
@@ -79,7 +79,7 @@ def test_interrupted_and_resumed_equals_uninterrupted(held_out, recipe_file, tmp
     assert [bool(row["tau"]) for row in rows] == [False, True] * 3
 
 
-def test_a_checkpoint_of_something_else_is_refused(all_train, data_file, recipe_file, tmp_path):
+def test_a_checkpoint_of_another_recipe_is_refused(all_train, data_file, recipe_file, tmp_path):
     folder = tmp_path / "run"
     fit(read_recipe(recipe_file, ["epochs=2"]), all_train, folder)
     with pytest.raises(UsageError, match="another recipe"):
@@ -96,7 +96,7 @@ def test_a_checkpoint_of_something_else_is_refused(all_train, data_file, recipe_
     fit(read_recipe(recipe_file, ["epochs=2", "seed=5", "resume=never"]), all_train, folder)
 
 
-def test_places_that_cannot_be_used(all_train, recipe_file, tmp_path):
+def test_unusable_output_folders_and_accelerators_are_refused(all_train, recipe_file, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="cannot be made"):
         fit(read_recipe(recipe_file), all_train, tmp_path / "file" / "folder")
@@ -105,7 +105,7 @@ def test_places_that_cannot_be_used(all_train, recipe_file, tmp_path):
             fit(read_recipe(recipe_file, ["accelerator=mps"]), all_train, tmp_path)
 
 
-def test_best_needs_validation_videos_and_takes_the_best_epoch(held_out, all_train, recipe_file, tmp_path, monkeypatch):
+def test_the_best_epoch_is_kept_and_needs_validation_videos(held_out, all_train, recipe_file, tmp_path, monkeypatch):
     with pytest.raises(UsageError, match="no validation videos"):
         fit(read_recipe(recipe_file, ["select=best"]), all_train, tmp_path)
     kept = []
@@ -129,7 +129,7 @@ def test_validation_does_not_change_training(held_out, recipe_file, tmp_path):
     assert torch.equal(weights(often), weights(once))
 
 
-def test_validation_of_some_of_the_videos(data_file, recipe_file, tmp_path, monkeypatch):
+def test_validation_can_use_some_of_the_videos(data_file, recipe_file, tmp_path, monkeypatch):
     data, seen = TVSum(data_file), []
 
     def judged(model, videos, recipe, on_video):
@@ -163,7 +163,7 @@ def test_every_option_trains(held_out, recipe_file, tmp_path, overrides):
     assert len(rows) == 2
 
 
-def test_without_an_average_the_weights_are_the_last_ones():
+def test_without_averaging_the_last_weights_are_written():
     network = torch.nn.Linear(2, 1)
     average = MovingAverage(network, 0.0)
     with torch.no_grad():
@@ -172,7 +172,7 @@ def test_without_an_average_the_weights_are_the_last_ones():
     assert torch.equal(average.network.weight, network.weight)
 
 
-def test_moving_average_follows_the_weights():
+def test_the_moving_average_follows_the_weights():
     network = torch.nn.Linear(2, 1)
     average = MovingAverage(network, 0.9)
     with torch.no_grad():
@@ -186,7 +186,7 @@ def test_moving_average_follows_the_weights():
     assert torch.allclose(average.network.weight, torch.full((1, 2), 3.1), atol=1e-3)
 
 
-def test_learning_rates(recipe_file):
+def test_learning_rates_follow_the_schedule(recipe_file):
     def rates(*overrides):
         recipe = read_recipe(recipe_file, ["epochs=4", *overrides])
         return [learning_rate(recipe, epoch) for epoch in range(4)]
@@ -205,7 +205,7 @@ def test_learning_rates(recipe_file):
     assert rates(*exponential, "warmup_epochs=2") == pytest.approx([1 / 3, 2 / 3, 1, 0.5])
 
 
-def test_starts_from_a_trained_model(all_train, recipe_file, tmp_path):
+def test_training_can_start_from_a_trained_model(all_train, recipe_file, tmp_path):
     recipe = read_recipe(recipe_file, ["epochs=1"])
     trained = fit(recipe, all_train, tmp_path / "first")
     write_model(trained.model, tmp_path / "first", provenance={})
@@ -221,7 +221,7 @@ def test_starts_from_a_trained_model(all_train, recipe_file, tmp_path):
 @pytest.mark.parametrize(
     ("learning_rate", "clip_norm", "what"), [("1e30", "0", "loss"), ("1e30", "0.1", "gradients' norm")]
 )
-def test_a_training_that_diverges_is_said(all_train, recipe_file, tmp_path, learning_rate, clip_norm, what):
+def test_divergence_is_reported(all_train, recipe_file, tmp_path, learning_rate, clip_norm, what):
     recipe = read_recipe(recipe_file, [f"learning_rate={learning_rate}", f"clip_norm={clip_norm}"])
     with pytest.raises(UsageError, match=rf"{what} became (nan|inf) in epoch \d: try a lower learning_rate"):
         fit(recipe, all_train, tmp_path)

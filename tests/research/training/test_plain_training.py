@@ -23,7 +23,7 @@ def plain():
 
 
 @pytest.mark.parametrize("name", ["summdiff", "release", "joint"])
-def test_the_same_updates_as_a_padded_loop_with_written_out_attention(plain, all_train, recipe_file, name):
+def test_updates_equal_a_plain_padded_loop(plain, all_train, recipe_file, name):
     """Losses and weights, up to rounding, after six updates on videos of all lengths."""
     network = f"network={{model: {name}, width: 16, heads: 2, feed_forward: 32, dropout: 0}}"
     if name != "summdiff":

@@ -14,14 +14,14 @@ from summdiff.research.training.recipe_files import read_recipe, recipe_names
 
 
 @pytest.mark.parametrize("name", recipe_names())
-def test_our_recipes_are_valid(name):
+def test_shipped_recipes_are_valid(name):
     recipe = read_recipe(name)
     assert recipe.name == name
     assert recipe.output == Path("runs") / name
 
 
 @pytest.mark.parametrize("name", recipe_names())
-def test_our_recipes_run(name, small_files, tmp_path):
+def test_shipped_recipes_train(name, small_files, tmp_path):
     """With the network that they say, on a small file of their kind: two updates, validation, writing and reading."""
     kind, network = read_recipe(name).kind, read_recipe(name).network
     data = small_files(kind, dimension=70)
@@ -43,7 +43,7 @@ def test_our_recipes_run(name, small_files, tmp_path):
         ("youtube_highlights", "youtube_highlights_i3d.h5"),
     ],
 )
-def test_where_the_data_is(recipe_file, monkeypatch, tmp_path, kind, file):
+def test_the_data_is_found_by_field_or_environment(recipe_file, monkeypatch, tmp_path, kind, file):
     named = read_recipe(recipe_file)
     assert named.data_path().name == "small.h5"
     unnamed = read_recipe(recipe_file, ["data=null", f"kind={kind}"])
@@ -56,7 +56,7 @@ def test_where_the_data_is(recipe_file, monkeypatch, tmp_path, kind, file):
         read_recipe(recipe_file, ["data=null"]).data_path()
 
 
-def test_the_network_has_the_fields_of_its_own_config(recipe_file):
+def test_network_fields_are_those_of_its_config(recipe_file):
     for name in ("summdiff", "release", "joint"):
         recipe = read_recipe(recipe_file, [f"network={{model: {name}, n_bins: 33}}"])
         assert recipe.network.config(inputs=7) == architectures()[name].config(inputs=7, n_bins=33)
@@ -80,7 +80,7 @@ def test_the_network_has_the_fields_of_its_own_config(recipe_file):
         ("diffusion.step_seconds=0", r"diffusion: step_seconds must be above 0"),
     ],
 )
-def test_contradictory_fields_are_reported_in_one_sentence(recipe_file, override, said):
+def test_contradictory_fields_give_one_sentence(recipe_file, override, said):
     with pytest.raises(DataError, match=said) as raised:
         read_recipe(recipe_file, [override])
     assert "\n" not in str(raised.value)

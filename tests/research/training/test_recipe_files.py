@@ -116,7 +116,7 @@ def test_reproduce_keeps_its_schedule(line):
     assert _schedule(read_recipe(name, reproduce=True)) == schedule
 
 
-def test_every_file_names_its_data_sets_and_every_recipe_its_data_set():
+def test_every_file_and_recipe_names_its_data_sets():
     assert data_sets_of("dsnet_anchor_based") == ("tvsum", "summe")
     assert data_sets_of("default") == ()
     for file in recipe_files():
@@ -148,7 +148,7 @@ def test_a_recipe_needs_a_data_set_that_it_has_settings_for(name, overrides, mes
         read_recipe(name, overrides)
 
 
-def test_a_file_of_ones_own_extends_a_shipped_one(tmp_path):
+def test_a_file_can_extend_a_shipped_one(tmp_path):
     path = tmp_path / "mine.yaml"
     path.write_text("extends: vasnet\nnetwork: {width: 64}\ndata_sets: {tvsum: {epochs: 7}, summe: null}\n")
     mine, shipped = read_recipe(path, ["kind=tvsum"]), read_recipe("vasnet_tvsum")
@@ -169,7 +169,7 @@ def test_a_file_of_ones_own_extends_a_shipped_one(tmp_path):
         ("reproduce: {tvsum: 3}", "reproduce must have a section .*got 'tvsum': 3"),
     ],
 )
-def test_wrong_overlays_are_named(tmp_path, text, message):
+def test_bad_overrides_in_a_file_are_named(tmp_path, text, message):
     path = tmp_path / "mine.yaml"
     path.write_text(text)
     with pytest.raises(DataError, match=message):
@@ -182,7 +182,7 @@ def test_a_merged_document_is_a_recipe_file(tmp_path):
     assert read_recipe(path) == read_recipe("summdiff_paper_rotary_tvsum")
 
 
-def test_a_recipe_is_a_name_or_a_file(tmp_path, monkeypatch):
+def test_a_recipe_is_given_by_name_or_file(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(DataError, match=r"no recipe 'sumdiff_joint_tvsum': there are summdiff_joint_tvsum,"):
         read_recipe("sumdiff_joint_tvsum")
@@ -192,7 +192,7 @@ def test_a_recipe_is_a_name_or_a_file(tmp_path, monkeypatch):
     assert read_recipe("default").name == "mine"
 
 
-def test_overrides(recipe_file):
+def test_overrides_replace_fields(recipe_file):
     recipe = read_recipe(recipe_file, ["network.width=32", "diffusion.p_uncond=0.2", "select=best", "network.width=64"])
     assert recipe.network.width == 64
     assert recipe.diffusion.p_uncond == 0.2
@@ -213,7 +213,7 @@ def test_overrides(recipe_file):
         ("select=first", DataError, "select: .*'best' or 'last'.*got 'first'"),
     ],
 )
-def test_names_the_field_and_the_value(recipe_file, override, error, said):
+def test_errors_name_the_field_and_the_value(recipe_file, override, error, said):
     with pytest.raises(error, match=said) as raised:
         read_recipe(recipe_file, [override])
     assert "\n" not in str(raised.value)
@@ -222,13 +222,13 @@ def test_names_the_field_and_the_value(recipe_file, override, error, said):
 @pytest.mark.parametrize(
     ("text", "said"), [("a: [", "cannot be read"), ("- 1", "not a list of"), ("", "not a list of")]
 )
-def test_files_that_are_no_recipe(tmp_path, text, said):
+def test_files_without_a_recipe_are_refused(tmp_path, text, said):
     (tmp_path / "bad.yaml").write_text(text)
     with pytest.raises(DataError, match=said) as raised:
         read_recipe(tmp_path / "bad.yaml")
     assert "\n" not in str(raised.value)
 
 
-def test_missing_recipe(tmp_path):
+def test_an_unknown_recipe_is_refused(tmp_path):
     with pytest.raises(DataError, match="cannot be read"):
         read_recipe(tmp_path / "nowhere.yaml")

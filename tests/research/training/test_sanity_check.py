@@ -19,7 +19,7 @@ def weights(trained):
     return torch.cat([tensor.flatten().float() for tensor in trained.model.network.module.state_dict().values()])
 
 
-def test_leaves_no_trace(held_out, recipe_file, tmp_path, monkeypatch):
+def test_the_check_does_not_change_training(held_out, recipe_file, tmp_path, monkeypatch):
     recipe = read_recipe(recipe_file)
     checked = fit(recipe, held_out, tmp_path / "a")
     monkeypatch.setattr(loop, "sanity_check", lambda *arguments, **options: None)
@@ -41,7 +41,7 @@ def test_a_dry_run_writes_nothing_and_leaves_checkpoints_alone(held_out, recipe_
     assert torch.equal(weights(whole), weights(fit(recipe, held_out, tmp_path / "run")))
 
 
-def test_a_full_disk_is_said_before_the_first_epoch(held_out, recipe_file, tmp_path, monkeypatch):
+def test_a_full_disk_is_reported_before_the_first_epoch(held_out, recipe_file, tmp_path, monkeypatch):
     def full(handle):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
@@ -51,7 +51,7 @@ def test_a_full_disk_is_said_before_the_first_epoch(held_out, recipe_file, tmp_p
     assert list(tmp_path.iterdir()) == [recipe_file]
 
 
-def test_a_disk_that_garbles_is_said(held_out, recipe_file, tmp_path, monkeypatch):
+def test_a_disk_that_corrupts_data_is_reported(held_out, recipe_file, tmp_path, monkeypatch):
     def garble(path, state):
         write(path, state)
         content = bytearray(path.read_bytes())

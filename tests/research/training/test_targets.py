@@ -47,7 +47,7 @@ def test_panels_are_means_of_different_annotators(video):
         assert np.allclose(panels(own, size=size, count=3, rng=RNG(0)), own.mean(axis=0), atol=1e-6)
 
 
-def test_scores_as_annotated_and_their_mean(video):
+def test_annotated_scores_and_their_mean_are_targets(video):
     how = TargetRecipe(scale="scores", people="mean", curves_per_video=3)
     every = target_curves(video, how)
     assert np.allclose(every, (video.user_scores - 1) / 4)
@@ -69,13 +69,13 @@ def test_each_annotator_is_an_item(video):
     assert count_noised(alone) == 1
 
 
-def test_all_noised_curves_are_drawn(video):
+def test_every_noised_curve_is_drawn(video):
     how = TargetRecipe(panels_per_video=2, curves_per_video=7)
     assert count_noised(how) == len(draw_targets(target_curves(video, how), how, annotator=None, rng=RNG(0))) == 2
 
 
 @given(st.integers(1, 60), st.floats(0.2, 8), st.integers(0, 10**6))
-def test_smoothing(n, deviation, seed):
+def test_smoothing_averages_neighboring_steps(n, deviation, seed):
     values = RNG(seed).random((3, n)).astype(np.float32)
     found = smooth(values, deviation)
     assert found.shape == values.shape
@@ -85,7 +85,7 @@ def test_smoothing(n, deviation, seed):
     assert np.allclose(smooth(np.full((1, n), 0.3, np.float32), deviation), 0.3, atol=1e-6)
 
 
-def test_every_kind_gives_curves_from_0_to_1(any_file):
+def test_every_data_set_gives_curves_from_0_to_1(any_file):
     kind, path = any_file
     data = open_dataset(path, kind)
     for name in data.names:

@@ -8,7 +8,7 @@ from summdiff.evaluation import MAIN_MEASURE
 from summdiff.research.training.validation import quality
 
 
-def test_every_kind_is_judged_by_its_own_measure(any_file):
+def test_every_data_set_is_validated_by_its_own_measure(any_file):
     kind, path = any_file
     data, rng = open_dataset(path, kind), np.random.default_rng(0)
     predicted = []
@@ -35,7 +35,7 @@ def test_every_kind_is_judged_by_its_own_measure(any_file):
         assert {"map_dog", "map_surfing"} <= set(found.values)
 
 
-def test_flat_scores_are_no_accident(any_file):
+def test_constant_scores_are_valid(any_file):
     kind, path = any_file
     data = open_dataset(path, kind)
     video = data.annotations(data.names[0])
