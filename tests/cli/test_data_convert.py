@@ -45,8 +45,8 @@ def test_prints_a_line_per_video_and_the_file(folder, tmp_path):
     again = run(*asked, "--overwrite", "--every", "30", "--kind", "other", "--score-range", "0", "5")
     assert again.exit_code == 0, again.output
     assert len(TVSum(output)["video_2"].picks) == 5
-    assert "known from before" not in again.stderr
-    assert "known from before" in run(*asked, "--overwrite").stderr
+    assert "features from the cache" not in again.stderr
+    assert "features from the cache" in run(*asked, "--overwrite").stderr
 
 
 def test_missing_videos_are_reported_at_the_end(folder, tmp_path):
@@ -74,7 +74,7 @@ def test_missing_videos_are_reported_at_the_end(folder, tmp_path):
             "'anno.tsv' exists: give --overwrite to replace it.",
         ),
         (["video", "-a", "anno.tsv", "-o", "out.h5", "--every", "0"], 2, "Steps must be at least 1 frame apart, got 0"),
-        ([".", "-a", "anno.tsv", "-o", "out.h5"], 2, "There is no video in the folder"),
+        ([".", "-a", "anno.tsv", "-o", "out.h5"], 2, "No video in the folder"),
     ],
 )
 def test_mistakes_give_one_sentence(folder, arguments, code, said):

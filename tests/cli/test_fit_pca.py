@@ -48,7 +48,7 @@ def test_fits_to_all_frames_of_the_readable_videos(videos, tmp_path):
         ({"dimension": 1281}, UsageError, "features of 1280 numbers, which have no 1281 components"),
         ({"dimension": 12}, UsageError, "12 components need more than 12 frames, but there are 12"),
         ({"backbone": "efficientnet"}, BackboneError, "did you mean 'efficientnet_lite0'"),
-        ({"rate": 0.0}, UsageError, "rate is 0.0"),
+        ({"rate": 0.0}, UsageError, "`rate` must be a positive number"),
         ({"out": "pca.npz"}, UsageError, "must end in .safetensors"),
         ({"out": "gone/pca.safetensors"}, OutputError, "there is no folder"),
         ({"videos": ["gone.mp4"]}, VideoError, "None of the videos can be read"),

@@ -241,6 +241,7 @@ def test_sizes_out_of_range_are_refused(name, changes, said):
         ("joint", {"mean_gain": 0.0}, "`mean_gain` must be above 0, got 0.0"),
         ("joint", {"input_dropout": 1.0}, "`input_dropout` must be in"),
         ("release", {"kernel": 0}, "`kernel` must be an odd number of steps, got 0"),
+        ("release", {"cross_attention": False}, "no score depends on the video"),
         ("summdiff", {"score_scale": 0.0}, "`score_scale` must be above 0, got 0.0"),
         ("summdiff", {"position": "relative"}, "`position` must be sinusoidal or rotary, got 'relative'"),
         ("summdiff", {"score_embedding": "one-hot"}, "`score_embedding` must be learnable or .*, got 'one-hot'"),

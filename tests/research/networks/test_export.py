@@ -25,7 +25,7 @@ DENOISERS = {
     "joint with a mean curve": lambda: denoiser(**MEAN),
     "joint with a mean curve of the head": lambda: denoiser(mean_curve=True),
     "joint, without cross-attention": lambda: denoiser(cross_attention=False),
-    "release, neither own step nor memory": lambda: denoiser("release", cross_attention=False),
+    "release, own step without memory": lambda: denoiser("release", cross_attention=False, own_step=True, kernel=3),
     "relational": relational,
     "relational, Gaussian only": lambda: relational(gaussian_only=True),
 }

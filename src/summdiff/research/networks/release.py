@@ -25,6 +25,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from summdiff.errors import ModelError
 from summdiff.research.networks._attention import Attention, Memory, Positions
 from summdiff.research.networks._layers import NeighbourConvolution, quantise, sinusoid, to_scores
 from summdiff.research.networks.base import (
@@ -78,6 +79,8 @@ class ReleaseConfig:
         check_denoiser(self)
         check_kernel(self.kernel)
         check_shares(dropout=self.dropout, input_dropout=self.input_dropout)
+        if not (self.cross_attention or self.own_step):
+            raise ModelError("`cross_attention` or `own_step` must be true: otherwise no score depends on the video.")
 
 
 class Release(Denoiser):
