@@ -1,4 +1,4 @@
-"""Options that several commands share, and the values that they take."""
+"""Options shared by several commands, and parsers of their values."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ProgressOption = Annotated[
     Literal["bars", "machine"],
     typer.Option("--progress", help="Bars for people, or JSON lines for programs."),
 ]
-Recursive = Annotated[bool, typer.Option("-r", "--recursive", help="Also look into sub-folders.")]
+Recursive = Annotated[bool, typer.Option("-r", "--recursive", help="Include subfolders.")]
 Engine = Literal["local", "ray"]
 
 FromFile = Annotated[
@@ -46,7 +46,7 @@ TimeLimit = Annotated[
         show_default="10 minutes plus three times its length",
     ),
 ]
-RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="Try again what earlier runs set aside.")]
+RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="Retry videos that earlier runs set aside.")]
 
 
 # Hours, minutes and seconds, as groups. A bare number after hours is minutes: 1h30.

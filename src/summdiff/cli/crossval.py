@@ -13,9 +13,7 @@ from summdiff.errors import UsageError
 def crossval(
     recipe: Annotated[
         str,
-        typer.Argument(
-            help="A recipe: one of those that `summdiff recipes` lists, or a YAML file.", show_default=False
-        ),
+        typer.Argument(help="A name that `summdiff recipes` lists, or a YAML file.", show_default=False),
     ],
     overrides: Annotated[
         list[str] | None,
@@ -24,15 +22,17 @@ def crossval(
     processes: Annotated[int, typer.Option(min=1, metavar="N", help="Folds trained at the same time.")] = 1,
     seeds: Annotated[
         list[str] | None,
-        typer.Option(metavar="0,1,2", help="Run with each seed, and print mean ± deviation.", show_default=False),
+        typer.Option(
+            metavar="0,1,2", help="Run once per seed and print mean ± standard deviation.", show_default=False
+        ),
     ] = None,
 ) -> None:
-    """Cross-validate a recipe: every video is predicted once, by a model that was not trained on it.
+    """Cross-validate a recipe: predict every video once, by a model that was not trained on it.
 
     Writes metrics.json, predictions.h5 (for `summdiff evaluate`), splits.json, recipe.yaml and each fold's model to
     `crossval` in the recipe's output folder; with --seeds, to one folder per seed. Prints the agreement with
-    annotators, next to that of ridge regression on the same inputs, of random scores, and of the annotators with each
-    other. Finished folds are not trained again.
+    annotators next to the agreement of ridge regression on the same inputs, of random scores, and of the annotators
+    with each other. Finished folds are not trained again.
     """
     from summdiff.cli._evaluation_report import print_evaluation
     from summdiff.cli._training_display import training_display

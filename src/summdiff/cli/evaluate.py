@@ -34,7 +34,7 @@ def evaluate(
     ],
     kind: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="tvsum, summe, mr_hisum or youtube_highlights, if the file leaves it open."),
+        typer.Option(metavar="NAME", help="tvsum, summe, mr_hisum or youtube_highlights, if the file does not tell."),
     ] = None,
     annotations: Annotated[
         Path | None,
@@ -43,46 +43,46 @@ def evaluate(
     split: Annotated[
         Path | None, typer.Option(metavar="FILE", help="A split file (JSON or YAML); else all videos are judged.")
     ] = None,
-    part: Annotated[str, typer.Option(metavar="NAME", help="Of the split: test, validation or train.")] = "test",
+    part: Annotated[str, typer.Option(metavar="NAME", help="Videos of the split: test, validation or train.")] = "test",
     fold: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="One split of the file; else those of all, each video once.")
+        int | None, typer.Option(min=1, metavar="N", help="Number of a split in the file; else all, each video once.")
     ] = None,
     partial: Annotated[
-        bool, typer.Option("--partial", help="Judge only the videos that every system has scores for.")
+        bool, typer.Option("--partial", help="Judge only videos for which every system has scores.")
     ] = False,
     seen_too: Annotated[
-        bool, typer.Option("--seen-too", help="Judge a model on videos that it was trained on; the result says so.")
+        bool, typer.Option("--seen-too", help="Judge a model on its training videos too, with a warning.")
     ] = False,
-    budget: Annotated[float, typer.Option(metavar="SHARE", help="Of the frames, for a summary.")] = 0.15,
+    budget: Annotated[float, typer.Option(metavar="SHARE", help="Share of the frames in a summary.")] = 0.15,
     convention: Annotated[
         str | None,
-        typer.Option(
-            metavar="NAME", help="How segments become a summary; see docs/evaluation.md. Else the data's own."
-        ),
+        typer.Option(metavar="NAME", help="Rules of segments and knapsack (docs/evaluation.md); else the data set's."),
     ] = None,
     knapsack_aware: Annotated[
-        bool, typer.Option("--knapsack-aware", help="Also the errors WSE, CIS, WIR and IR.")
+        bool, typer.Option("--knapsack-aware", help="Report the errors WSE, CIS, WIR and IR too.")
     ] = False,
     per_video: Annotated[bool, typer.Option("--per-video", help="Print each video's values too.")] = False,
     json_file: Annotated[
-        Path | None, typer.Option("--json", metavar="FILE", help="Write everything, each video's values too.")
+        Path | None, typer.Option("--json", metavar="FILE", help="Write all results, with each video's values.")
     ] = None,
     save_predictions: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Keep what a model predicts (.json or .h5), one model at a time."),
+        typer.Option(metavar="FILE", help="Save the predictions of a model (.json or .h5)."),
     ] = None,
-    samples: Annotated[int, typer.Option(min=1, metavar="M", help="Curves that a model draws for each video.")] = 8,
+    samples: Annotated[int, typer.Option(min=1, metavar="M", help="Curves that a model samples per video.")] = 8,
     steps: Annotated[int, typer.Option(min=1, metavar="N", help="Denoising steps of a model.")] = 10,
-    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Of a model's noise, random scores, resampling.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, metavar="N", help="Seed of a model's noise, random scores and resampling.")
+    ] = 0,
     resamples: Annotated[
-        int, typer.Option(min=100, metavar="N", help="Of the videos, for intervals and p-values.")
+        int, typer.Option(min=100, metavar="N", help="Bootstrap resamples for intervals and p-values.")
     ] = 10_000,
 ) -> None:
-    """Judge importance scores by a data set's own measures, always beside random, constant, uniform and oracle scores
-    and, where there are several, the annotators among themselves.
+    """Judge importance scores by a data set's own measures, next to random, constant, uniform and oracle scores and the
+    agreement of the annotators with each other.
 
-    A predictions file has for each video one score for each step (or frame), or several samples of them; JSON:
-    {"video_1": [0.1, 0.7, ...], ...}. It may come from any tool. Intervals are 95 % bootstrap intervals over videos.
+    A predictions file has one score per step (or frame) of each video, or several samples of them, in JSON:
+    {"video_1": [0.1, 0.7, ...], ...}. It may come from any tool. Intervals are 95% bootstrap intervals over videos.
     """
     from summdiff.data.datasets import open_dataset
     from summdiff.evaluation import evaluate as run
@@ -97,7 +97,7 @@ def evaluate(
     _refuse_overwriting(json_file, save_predictions, [*map(Path, systems), data, annotations, split])
     models = [name for name in systems if not is_predictions(name)]
     if save_predictions is not None and len(models) != 1:
-        raise UsageError(f"--save-predictions keeps those of one model; {len(models)} are given.")
+        raise UsageError(f"--save-predictions takes one model, got {len(models)}.")
 
     with open_dataset(data, kind, annotations=annotations) as dataset:
         names, tested = _tested(dataset, split, part, fold)

@@ -1,4 +1,4 @@
-"""`summdiff export-graphs`: the ONNX graphs of a model folder."""
+"""`summdiff export-graphs`: write the ONNX graphs of a model folder."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import typer
 def export_graphs(
     folders: Annotated[list[Path], typer.Argument(help="Model folders that `summdiff train` wrote.")],
 ) -> None:
-    """Write the ONNX graphs of model folders again from their weights, for folders of an older version.
+    """Rewrite the ONNX graphs of model folders from their weights, for folders of an older version.
 
-    The graphs are first compared with the network; a folder stays unchanged if they score differently. Making graphs
-    needs torch, scoring with them does not.
+    The graphs are compared with the network before they are written; if their scores differ, the folder stays
+    unchanged. This command needs torch; scoring with the graphs does not.
     """
     from summdiff.research.networks.storage import export_folder
     from summdiff.scoring import model_folder

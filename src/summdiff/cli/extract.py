@@ -53,7 +53,7 @@ def extract(
     The same command continues a run that was stopped. A video that cannot be read, kills its worker or takes too long
     is set aside; STORE/manifest.jsonl says why, and the exit code is 1.
 
-    Without --workers there is one for each core.
+    The default is one worker per core.
 
     Example: summdiff extract films/ --recursive -o features --workers 4
     """

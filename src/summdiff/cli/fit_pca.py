@@ -1,4 +1,4 @@
-"""`summdiff fit-pca`: the matrices that turn a backbone's features into whitened principal components."""
+"""`summdiff fit-pca`: fit a PCA that whitens the features of a backbone."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from summdiff.errors import OutputError, UsageError, VideoError
 
 
 def fit_pca(
-    videos: Annotated[list[Path], typer.Argument(help="Videos to fit to; the more kinds, the better.")],
+    videos: Annotated[list[Path], typer.Argument(help="Videos to fit to, as varied as possible.")],
     out: Annotated[Path, typer.Option("-o", "--out", metavar="FILE", help="The .safetensors file to write.")],
     backbone: Annotated[
-        str, typer.Option(metavar="ID", help="Whose features to fit to; the same weights must be used later.")
+        str, typer.Option(metavar="ID", help="Backbone of the features; use the PCA with the same weights.")
     ] = "inception_v3",
     dimension: Annotated[int, typer.Option(min=1, metavar="K", help="Components to keep.")] = 1024,
-    rate: Annotated[float, typer.Option(metavar="FPS", help="Pictures a second to look at.")] = 1.0,
+    rate: Annotated[float, typer.Option(metavar="FPS", help="Frames per second of video.")] = 1.0,
 ) -> None:
-    """Fit a PCA to the pictures of videos, for backbones that whiten (inception_v3_yt8m).
+    """Fit a PCA to the features of videos, for backbones that whiten (inception_v3_yt8m).
 
-    A video that cannot be read is said and left out.
+    A video that cannot be read is reported and skipped.
     """
     if out.suffix != ".safetensors":
         raise UsageError(f"'{out}' must end in .safetensors, the format that is written.")
@@ -33,7 +33,7 @@ def fit_pca(
     from summdiff.features.extraction import extract
     from summdiff.features.pca import RunningCovariance
 
-    # What cannot work is said before hours are spent on videos.
+    # Fail before hours are spent on videos.
     if not out.parent.is_dir():
         raise OutputError(f"'{out}' cannot be written: there is no folder '{out.parent}'.")
     extractor = load_backbone(backbone)

@@ -10,12 +10,12 @@ import typer
 
 def recipes(
     name: Annotated[
-        str | None, typer.Argument(help="Print this one, such as vasnet or vasnet_tvsum.", show_default=False)
+        str | None, typer.Argument(help="Recipe to print, such as vasnet or vasnet_tvsum.", show_default=False)
     ] = None,
 ) -> None:
-    """List the recipes that come with summdiff, for `summdiff train` and `summdiff crossval`, or print one.
+    """List the shipped recipes for `summdiff train` and `summdiff crossval`, or print one.
 
-    A recipe for several data sets is chosen by name and data set: `vasnet_tvsum`.
+    Add the data set to the name of a recipe for several data sets: `vasnet_tvsum`.
     """
     import yaml
 

@@ -17,7 +17,7 @@ def reproduce(
         list[str],
         typer.Argument(
             metavar="table1|...|table7|figure3|all|STUDY|FILE.yaml",
-            help="Tables and figures of the paper, measurements of our own (docs/reproduce.md), or a file of tables.",
+            help="Tables and figures of the paper, our own measurements (docs/reproduce.md), or a file of tables.",
             show_default=False,
         ),
     ],
@@ -38,7 +38,7 @@ def reproduce(
         bool, typer.Option("--quick", help="A tiny version of everything, in minutes; its numbers mean nothing.")
     ] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only say what would be trained, and how long it takes here.")
+        bool, typer.Option("--dry-run", help="Only print what would be trained, and how long it takes.")
     ] = False,
     output: Annotated[
         Path | None,
@@ -55,11 +55,11 @@ def reproduce(
     threads: Annotated[int, typer.Option(min=1, metavar="N", help="CPU threads of each process.")] = 1,
     accelerator: Annotated[str, typer.Option(metavar="cpu|cuda|mps|auto", help="Where networks train.")] = "auto",
 ) -> None:
-    """Make the paper's tables and figures: train what is missing, judge it, and set it beside the paper's numbers.
+    """Make the paper's tables and figures: train and judge missing systems and compare with the paper's numbers.
 
     Without --data the data sets are TVSum and YouTube Highlights in $SUMMDIFF_DATA. Trained systems are kept and shared
     by the tables. Ctrl-C stops; the same command continues. Each table gets a folder with CSV, Markdown, a JSON file
-    that says how it was made, and a page, README.md.
+    with its provenance, and a page, README.md.
     """
     from summdiff.research.reproduce import ProgressLines, ReproduceRequest
     from summdiff.research.reproduce import reproduce as run

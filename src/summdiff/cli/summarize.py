@@ -53,8 +53,8 @@ def summarize(
         list[str] | None,
         typer.Option(
             metavar="TIME-TIME",
-            help="A part to keep: 1:20-1:45, or 9:30- up to the end. Repeatable. The rest is scored for somebody who "
-            "finds that part important.",
+            help="A part to keep: 1:20-1:45, or 9:30- up to the end. Repeatable. Scores of the rest assume that this "
+            "part is important.",
             show_default=False,
         ),
     ] = None,
@@ -63,10 +63,10 @@ def summarize(
         typer.Option(metavar="TIME-TIME", help="A part to leave out. Repeatable.", show_default=False),
     ] = None,
     alternatives: Annotated[
-        int, typer.Option(metavar="K", help="Further summaries, as different as possible.")
+        int, typer.Option(metavar="K", help="Number of further summaries, as different as possible.")
     ] = Options.alternatives,
     loss: Annotated[
-        float, typer.Option(metavar="SHARE", help="Share of the expected score that each may lose.")
+        float, typer.Option(metavar="SHARE", help="Share of the expected score that an alternative may lose.")
     ] = Options.loss,
     model: Annotated[
         str, typer.Option(metavar="ID|DIR", help="Model: 'default', or a folder that `summdiff train` wrote.")
@@ -75,7 +75,7 @@ def summarize(
         int, typer.Option(metavar="M", help="Importance curves to draw, for the uncertainty and the alternatives.")
     ] = Options.samples,
     steps: Annotated[int, typer.Option(metavar="N", help="Denoising steps of each curve.")] = Options.steps,
-    seed: Annotated[int, typer.Option(help="Seed of the noise that curves start from.")] = Options.seed,
+    seed: Annotated[int, typer.Option(help="Seed of the curves' initial noise.")] = Options.seed,
     backbone: Annotated[
         str, typer.Option(metavar="ID", help="Network that describes the frames: efficientnet_lite0, timm:NAME, …")
     ] = DEFAULT_BACKBONE,
@@ -107,7 +107,7 @@ def summarize(
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Do not use or keep features of earlier runs.")] = False,
     features: Annotated[
         Path | None,
-        typer.Option(metavar="STORE", help="Store of `summdiff extract`; features that it lacks are computed."),
+        typer.Option(metavar="STORE", help="Store of `summdiff extract`; missing features are computed."),
     ] = None,
     workers: WorkersOption = None,
     engine: EngineOption = "local",
@@ -115,7 +115,7 @@ def summarize(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="With --workers or --engine ray: record of each video, from which the same command continues.",
+            help="With --workers or --engine ray: record of the run, so that the same command continues it.",
             show_default="manifest.jsonl in the folder for the results",
         ),
     ] = None,
@@ -129,8 +129,8 @@ def summarize(
     Writes NAME.summary.mp4 and NAME.summary.json for each video, and NAME.alternative-1.summary.mp4 and so on for
     --alternatives. A video that fails does not stop the others; the exit code is 1 if any failed.
 
-    With --workers several videos are processed at the same time, each in its own process. A manifest records what
-    became of each, and the same command continues a run that was stopped: see docs/archives.md.
+    With --workers several videos are processed at the same time, each in its own process. A manifest records the
+    outcome of each, and the same command continues a run that was stopped: see docs/archives.md.
 
     Example: summdiff summarize talk.mp4 holiday/ -o short --duration 60s
     """

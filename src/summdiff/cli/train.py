@@ -11,9 +11,7 @@ import typer
 def train(
     recipe: Annotated[
         str,
-        typer.Argument(
-            help="A recipe: one of those that `summdiff recipes` lists, or a YAML file.", show_default=False
-        ),
+        typer.Argument(help="A name that `summdiff recipes` lists, or a YAML file.", show_default=False),
     ],
     overrides: Annotated[
         list[str] | None,
@@ -24,13 +22,13 @@ def train(
         ),
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Do everything once, on two batches, and leave nothing behind.")
+        bool, typer.Option("--dry-run", help="Run every step once, on two batches, and write nothing.")
     ] = False,
 ) -> None:
     """Train a model on a recipe's data and write it to the recipe's output folder.
 
     The data is the recipe's `data` file, or the usual file of its `kind` in the folder $SUMMDIFF_DATA. Ctrl-C or
-    SIGTERM finish the step, save and leave; a second one leaves at once. The same command goes on from there. Logs are
+    SIGTERM finishes the step, saves and exits; a second one exits at once. The same command continues the run. Logs are
     log.csv and, for TensorBoard, tensorboard/. `summdiff summarize --model FOLDER` uses the result.
     """
     from summdiff.cli._training_display import training_display

@@ -12,12 +12,14 @@ from summdiff.cli.data.splits import splits
 
 data = typer.Typer(
     name="data",
-    help="Look at files of annotated videos (TVSum, SumMe, Mr.HiSum, YouTube Highlights), and make them.",
+    help="Inspect and make files of annotated videos (TVSum, SumMe, Mr.HiSum, YouTube Highlights).",
     no_args_is_help=True,
     rich_markup_mode="markdown",
 )
-data.command(short_help="What a file holds.")(info)
-data.command(short_help="Whether a file is what it should be: all that is wrong with it.")(check)
-data.command(short_help="What a file of splits tests; new splits.")(splits)
-data.command(short_help="A file from videos and annotations, with the features of any backbone.")(convert)
-data.command(name="make-synthetic", short_help="A file of Mr.HiSum's form with planted importance.")(make_synthetic)
+data.command(short_help="Show the content of a file.")(info)
+data.command(short_help="Report everything wrong with a file.")(check)
+data.command(short_help="Describe a file of splits, or make one.")(splits)
+data.command(short_help="Make a file from videos and annotations, with any backbone.")(convert)
+data.command(name="make-synthetic", short_help="Make a file in Mr.HiSum's format with synthetic importance.")(
+    make_synthetic
+)

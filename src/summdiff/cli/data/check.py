@@ -17,15 +17,19 @@ def check(
         str | None,
         typer.Option(metavar="NAME", help="tvsum, summe, mr_hisum or youtube_highlights.", show_default="by its keys"),
     ] = None,
-    features: Annotated[bool, typer.Option(help="Read all features too; without, only their shapes, quickly.")] = True,
-    processes: Annotated[int | None, typer.Option(min=1, metavar="N", help="That read at the same time.")] = None,
-    shown: Annotated[int, typer.Option(min=0, metavar="N", help="Problems to show at most.")] = 20,
+    features: Annotated[
+        bool, typer.Option(help="Read all features; otherwise only their shapes, which is fast.")
+    ] = True,
+    processes: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Processes that read at the same time.")
+    ] = None,
+    shown: Annotated[int, typer.Option(min=0, metavar="N", help="Largest number of problems to print.")] = 20,
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON, all problems included.")] = False,
 ) -> None:
-    """Look at every key of every video, and list all that is wrong. Leaves with code 1 if anything is.
+    """Check every key of every video and list all problems. The exit code is 1 if there is any.
 
-    Shapes, value ranges, segments that cover the video, and whether keys agree with each other: for instance whether
-    `gt_summary` is what the knapsack makes of `gtscore`, and by which convention of segment ends.
+    Checks shapes, value ranges, that segments cover the video, and that keys agree with each other: for instance that
+    `gt_summary` is the knapsack's selection by `gtscore`, and by which convention of segment ends.
     """
     from summdiff.data.check import check as look
 
@@ -37,7 +41,7 @@ def check(
     for name, value in report.facts().items():
         print(f"{name:<12}{one_line(str(value))}")
     for text, rule in report.rules.items():
-        exactly = "" if rule.exactly is None else f", exactly so in {rule.exactly}"
+        exactly = "" if rule.exactly is None else f", exactly in {rule.exactly}"
         print(f"{text}: {rule.kept} of {rule.videos} videos{exactly}")
     if not report.problems:
         print("no problems")

@@ -1,4 +1,4 @@
-"""`summdiff data convert`: videos and their annotations as one file for training and evaluation."""
+"""`summdiff data convert`: make a file for training and evaluation from videos and annotations."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def convert(
             "--annotations",
             metavar="FILE|DIR",
             help="`ydata-tvsum50-anno.tsv` or `ydata-tvsum50.mat` (TVSum), the folder `GT` (SumMe), or a .csv or .json "
-            "of your own, see docs/data-convert.md.",
+            "file (docs/data-convert.md).",
             show_default=False,
         ),
     ],
@@ -35,43 +35,41 @@ def convert(
         Path, typer.Option("-o", "--output", metavar="FILE", help="The .h5 file to write.", show_default=False)
     ],
     backbone: Annotated[
-        str, typer.Option(metavar="ID", help="What looks at the frames: efficientnet_lite0, `timm:<name>`, …")
+        str, typer.Option(metavar="ID", help="Network that describes the frames: efficientnet_lite0, `timm:<name>`, …")
     ] = DEFAULT_BACKBONE,
     every: Annotated[int, typer.Option(metavar="FRAMES", help="Frames from one step to the next.")] = 15,
     segments_from: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="An .h5 of the same videos whose segments are taken.",
+            help="An .h5 file of the same videos, to use its segments.",
             show_default="computed by KTS",
         ),
     ] = None,
     segment_seconds: Annotated[
-        float, typer.Option(metavar="SECONDS", help="Average length of the segments that are computed.")
+        float, typer.Option(metavar="SECONDS", help="Average length of computed segments.")
     ] = 5.0,
     kind: Annotated[
         Literal["tvsum", "summe", "other"] | None,
-        typer.Option(help="How the videos are numbered.", show_default="as the annotations are of"),
+        typer.Option(help="Numbering of the videos.", show_default="from the annotations"),
     ] = None,
     score_range: Annotated[
         tuple[float, float] | None,
         typer.Option(
             metavar="LOW HIGH",
-            help="Scores that annotators could give.",
-            show_default="1 5 for TVSum, else the lowest and highest there is",
+            help="Range of the annotators' scores.",
+            show_default="1 5 for TVSum, else the lowest and highest score",
         ),
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it is there.")] = False,
-    no_cache: Annotated[
-        bool, typer.Option("--no-cache", help="Neither use nor keep features of earlier runs.")
-    ] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")] = False,
+    no_cache: Annotated[bool, typer.Option("--no-cache", help="Do not use or keep features of earlier runs.")] = False,
 ) -> None:
     """Make a file for training and evaluation from videos and annotations, with the features of any backbone.
 
-    The file has the field's usual keys. A video that fails does not stop the others and is left out; the exit code is 1
-    if anything annotated is missing in the file. A run that was stopped goes on where it was.
+    The file has the usual keys of public files. A video that fails is left out and does not stop the others; the exit
+    code is 1 if an annotated video is missing from the file. The same command continues a run that was stopped.
 
-    Scores compare with published ones only on the published segments: give them with --segments-from.
+    Results are comparable with published ones only on the published segments: add --segments-from.
 
     Example: summdiff data convert ydata-tvsum50-video -a ydata-tvsum50-anno.tsv -o tvsum_dinov2.h5 --backbone
     timm:vit_small_patch14_dinov2.lvd142m --segments-from eccv16_dataset_tvsum_google_pool5.h5

@@ -26,10 +26,10 @@ def info(
     ] = None,
     videos: Annotated[bool, typer.Option("--videos", help="List all videos, not only the first.")] = False,
 ) -> None:
-    """Say what a file holds: its kind, its size, its SHA-256, and a row for each of the first videos.
+    """Show the kind, size and SHA-256 of a file, and a row for each of the first videos.
 
-    A video that cannot be read is named and passed over, and the exit code is 1; `summdiff data check` says all that is
-    wrong.
+    A video that cannot be read is reported and skipped, and the exit code is 1; `summdiff data check` lists all
+    problems.
     """
     from rich.console import Console
     from rich.markup import escape
@@ -57,7 +57,7 @@ def info(
         print(f"{'steps':<12}{sum(steps):,}" + (f", {min(steps)} to {max(steps)} per video" if steps else ""))
         print(f"{'convention':<12}{data.convention or 'no segments'}")
         print(f"{'sha256':<12}{data.fingerprint()}")
-        # A file has no edge to wrap at.
+        # Rows are not wrapped in a file.
         if table.rows:
             Console(width=None if sys.stdout.isatty() else 200).print(table)
         if len(shown) < len(data):
@@ -65,7 +65,7 @@ def info(
     for message in wrong[:_WRONG]:
         print(f"summdiff: {one_line(message)}", file=sys.stderr)
     if len(wrong) > _WRONG:
-        print(f"summdiff: and {len(wrong) - _WRONG} videos more that cannot be read", file=sys.stderr)
+        print(f"summdiff: and {len(wrong) - _WRONG} more videos that cannot be read", file=sys.stderr)
     if wrong:
         raise typer.Exit(1)
 

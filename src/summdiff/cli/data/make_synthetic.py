@@ -1,4 +1,4 @@
-"""`summdiff data make-synthetic`: a file of Mr.HiSum's form with planted importance."""
+"""`summdiff data make-synthetic`: make a file in Mr.HiSum's format with synthetic importance."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ def make_synthetic(
     output: Annotated[Path, typer.Argument(help="The file; its split is written beside it.")] = Path(
         "synthetic_mr_hisum.h5"
     ),
-    videos: Annotated[int, typer.Option(metavar="N", help="How many; Mr.HiSum has 31892.")] = 200,
-    seed: Annotated[int, typer.Option(min=0, help="Decides everything that is in it.")] = 0,
+    videos: Annotated[int, typer.Option(metavar="N", help="Number of videos; Mr.HiSum has 31892.")] = 200,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the random content.")] = 0,
     seconds: Annotated[
-        tuple[int, int], typer.Option(metavar="LEAST MOST", help="Length of a video, one step a second.")
+        tuple[int, int], typer.Option(metavar="LEAST MOST", help="Shortest and longest video, one step per second.")
     ] = (120, 300),
-    dimension: Annotated[int, typer.Option(metavar="D", help="Of the features.")] = 1024,
-    dtype: Annotated[Precision, typer.Option(help="Of the features.")] = Precision.float16,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it is there.")] = False,
+    dimension: Annotated[int, typer.Option(metavar="D", help="Dimension of the features.")] = 1024,
+    dtype: Annotated[Precision, typer.Option(help="Storage type of the features.")] = Precision.float16,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")] = False,
 ) -> None:
-    """Write a data set of Mr.HiSum's form, of any size, to try out training and evaluation.
+    """Make a data set in Mr.HiSum's format, of any size, to try out training and evaluation.
 
-    Importance is planted: part of it can be read from the features, part cannot. Nothing in it is of a real video, so
-    results on it say nothing of how good a model is.
+    The features explain a part of the importance; the rest is random. No real video is involved, so results on it say
+    nothing about the quality of a model.
     """
     from summdiff.data.synthetic import make_synthetic as make
     from summdiff.data.synthetic import split_path

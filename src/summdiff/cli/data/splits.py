@@ -18,32 +18,34 @@ if TYPE_CHECKING:
 def splits(
     file: Annotated[
         Path | None,
-        typer.Argument(help="A file of splits, JSON or YAML; none with --make.", show_default=False),
+        typer.Argument(help="A file of splits, JSON or YAML; not with --make.", show_default=False),
     ] = None,
     data: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="The videos, HDF5: finds names that are not there.", show_default=False),
+        typer.Option(
+            metavar="FILE",
+            help="HDF5 file of the videos; unknown names in the splits are an error.",
+            show_default=False,
+        ),
     ] = None,
     make: Annotated[
         bool, typer.Option("--make", help="Make splits of --data for true cross-validation and write --output.")
     ] = False,
-    folds: Annotated[int, typer.Option(metavar="K", help="With --make: how many.")] = 5,
+    folds: Annotated[int, typer.Option(metavar="K", help="With --make: number of folds.")] = 5,
     validation: Annotated[
-        float, typer.Option(metavar="SHARE", help="With --make: of a fold's training videos, for validation.")
+        float, typer.Option(metavar="SHARE", help="With --make: share of a fold's training videos used for validation.")
     ] = 0.2,
-    seed: Annotated[int, typer.Option(min=0, help="With --make: of the shuffling.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="With --make: seed of the shuffling.")] = 0,
     output: Annotated[
         Path | None,
-        typer.Option("-o", "--output", metavar="FILE", help="With --make: the JSON to write.", show_default=False),
+        typer.Option("-o", "--output", metavar="FILE", help="With --make: JSON file to write.", show_default=False),
     ] = None,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="With --make: replace the file if it is there.")
-    ] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="With --make: replace an existing file.")] = False,
 ) -> None:
-    """Say which videos splits test, how often, and which never.
+    """Show how often splits test each video, and which videos they never test.
 
-    Published splits are mostly not a cross-validation: some videos are tested in several splits, many in none, and
-    results on different split sets do not compare. A video that is in two parts of a split is an error.
+    Most published splits are no cross-validation: some videos are tested in several splits, many in none, and results
+    on different sets of splits are not comparable. A video in two parts of one split is an error.
 
     Example: summdiff data splits --make --data tvsum.h5 -o tvsum_5fold.json
     """
@@ -66,7 +68,7 @@ def splits(
         print(output)
     else:
         if file is None or output is not None:
-            raise UsageError("Name a file of splits to look at, or add --make to write one.")
+            raise UsageError("Name a file of splits to read, or add --make to write one.")
         made = read_splits(file, names)
     _print(made, names)
 
