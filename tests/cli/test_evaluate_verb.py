@@ -165,7 +165,7 @@ def test_overlapping_splits_are_reported(run, data, predictions, tmp_path):
         (["good.json", "--fold", "1"], "give that with --split"),
         (["good.json", "--split", "nowhere.json"], "nowhere.json"),
         (["good.json", "--json", "nowhere/result.json"], "there is no folder"),
-        (["good.json", "--save-predictions", "kept.h5"], "those of one model"),
+        (["good.json", "--save-predictions", "kept.h5"], "takes one model"),
         (["default", "--save-predictions", "kept.txt"], "must end in"),
         (["good.json", "--budget", "2"], "(0, 1]"),
     ],
