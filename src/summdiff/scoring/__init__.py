@@ -2,7 +2,7 @@
 
 In reading order: `model`, what every model offers; `sampling`, how a SummDiff draws curves, with `ddim`, `schedule`,
 `space`, `guidance`, `windows` and the `gaussian` prior of the default model; `scorer`, networks that score all steps at
-once; `networks`, what both ask of a network; `graphs` and `folder`, networks as ONNX files.
+once; `networks`, what both ask of a network; `graphs` and `model_files`, networks as ONNX files.
 """
 
 from __future__ import annotations
@@ -46,6 +46,6 @@ def load_model(name: str | os.PathLike[str] = "default", *, device: str = "cpu")
         UsageError: there is no such device here.
     """
     directory = model_folder(name)
-    from summdiff.scoring.model_folder import read_model
+    from summdiff.scoring.model_files import read_model
 
     return read_model(directory, device=device)

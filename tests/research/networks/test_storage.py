@@ -19,7 +19,7 @@ from summdiff.research.networks.mlp import MLP, MLPConfig
 from summdiff.research.networks.storage import export_folder, load_in_torch, load_network, write_model
 from summdiff.scoring import load_model, model_folder
 from summdiff.scoring.model import ModelConfig
-from summdiff.scoring.model_folder import FORMAT, WITHOUT_GRAPHS
+from summdiff.scoring.model_files import FORMAT, WITHOUT_GRAPHS
 from summdiff.scoring.sampling import SamplingConfig, SamplingModel
 from summdiff.scoring.scorer import ScoringModel
 

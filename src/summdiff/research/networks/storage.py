@@ -1,6 +1,6 @@
 """Writing a model folder from a torch network, and reading the network back for further training.
 
-`summdiff.scoring.model_folder` says what such a folder holds.
+`summdiff.scoring.model_files` says what such a folder holds.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from summdiff.scoring.config_checks import check_fields
 from summdiff.scoring.graphs import GraphDenoiser, GraphScorer
 from summdiff.scoring.inputs import count_relations
 from summdiff.scoring.model import Model
-from summdiff.scoring.model_folder import CONFIG, FORMAT, WEIGHTS, facts_to_dict, read_config, read_file
+from summdiff.scoring.model_files import CONFIG, FORMAT, WEIGHTS, facts_to_dict, read_config, read_file
 from summdiff.scoring.networks import DenoiserFacts
 
 LARGEST_DIFFERENCE = 1e-5

@@ -21,7 +21,7 @@ from summdiff.research.training.recipe import Recipe
 from summdiff.research.training.targets import count_noised
 from summdiff.scoring import model_folder
 from summdiff.scoring.model import Model
-from summdiff.scoring.model_folder import read_config
+from summdiff.scoring.model_files import read_config
 
 _SCORING_WINDOW = 4096  # steps scored at a time; over an hour at the rate of any data set
 

@@ -10,7 +10,7 @@ import pytest
 from summdiff.errors import ModelError, UsageError
 from summdiff.scoring import load_model, model_folder
 from summdiff.scoring.gaussian import GaussianPrior
-from summdiff.scoring.model_folder import WITHOUT_GRAPHS, facts_from, facts_to_dict
+from summdiff.scoring.model_files import WITHOUT_GRAPHS, facts_from, facts_to_dict
 from summdiff.scoring.networks import DenoiserFacts, MeanCurve, ScorerFacts
 from summdiff.scoring.space import ScoreSpace
 
@@ -195,3 +195,9 @@ def test_a_folder_without_graphs_says_how_to_make_them(folder):
 )
 def test_facts_are_read_as_they_were_written(facts):
     assert facts_from(json.loads(json.dumps(facts_to_dict(facts)))) == facts
+
+
+def test_a_model_loads_twice():
+    """No module may replace a function of the package: modules become attributes of it once they are imported."""
+    load_model()
+    assert load_model().id == load_model("default").id
