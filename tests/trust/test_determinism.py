@@ -60,8 +60,7 @@ def test_the_same_json_on_one_and_on_all_cores(film):
 def test_the_same_json_of_a_damaged_film(damaged):
     first = summarised(damaged, "1", 1, "1", rate=8)
     assert "damaged frames" in json.loads(first)["warnings"][0]
-    for _ in range(2):
-        assert summarised(damaged, "all", 2, "2", rate=8) == first
+    assert summarised(damaged, "all", 2, "2", rate=8) == first
 
 
 def test_the_same_files_twice(film, tmp_path):

@@ -43,12 +43,14 @@ def run(*words):
     return 0
 
 
+@pytest.mark.slow
 def test_all_makes_every_table_of_the_paper(made):
     """What `made` has trained is not trained again."""
     every = replace(made.request, names=("all",), seeds=(0,), output=made.request.output.with_name("all"))
     assert [page.parent.name for page in reproduce(every)] == list(read_tables().tables)
 
 
+@pytest.mark.slow
 def test_studies_are_made_like_tables(made, files):
     names = ("forms", "ddim_steps", "default_parts", "default_samples")
     request = replace(made.request, names=names, seeds=(0,), output=made.request.output.with_name("studies"))

@@ -39,7 +39,7 @@ def rows(folder):
     return list(csv.DictReader((folder / "log.csv").read_text().splitlines()))
 
 
-@pytest.mark.parametrize("name", ["joint", "release"])
+@pytest.mark.parametrize("name", ["joint", pytest.param("release", marks=pytest.mark.slow)])
 def test_two_processes_give_the_loss_curve_of_one(recipe_file, tmp_path, name):
     network = f"network={{model: {name}, width: 16, heads: 2, feed_forward: 32, dropout: 0, input_dropout: 0}}"
     two = start(recipe_file, network, f"output={tmp_path / 'two'}", "strategy=ddp", "devices=2")
@@ -74,6 +74,7 @@ def test_interrupted_processes_stop_together_and_one_process_can_resume(recipe_f
 TORCHRUN = ("-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "29517")
 
 
+@pytest.mark.slow
 def test_torchrun_supports_gradient_accumulation_and_best_epoch(recipe_file, tmp_path):
     """Torchrun says how many processes there are, the recipe does not. A baseline, and videos of all lengths."""
     how = ["network={model: vasnet, width: 16, dropout: 0}", "targets={people: gtscore, scale: scores}", "window=null"]
@@ -92,7 +93,7 @@ def apart(one, other):
     return max(float((a[name] - b[name]).abs().max()) for name in a)
 
 
-@pytest.mark.parametrize("who", ["first", "second"])
+@pytest.mark.parametrize("who", [pytest.param("first", marks=pytest.mark.slow), "second"])
 @pytest.mark.parametrize("by", [(), pytest.param(TORCHRUN, marks=pytest.mark.slow)])
 def test_a_process_that_is_killed_ends_the_run_with_one_sentence(recipe_file, tmp_path, who, by):
     """And one process goes on where two were, to the loss curve of one that was left alone."""

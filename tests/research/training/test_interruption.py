@@ -149,7 +149,9 @@ def test_a_run_killed_while_saving_resumes(processes, whole, recipe_file, tmp_pa
     assert leftovers(tmp_path / "killed") == []
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), pytest.param(signal.SIGTERM, 143, marks=pytest.mark.slow)]
+)
 def test_a_signal_saves_a_checkpoint_and_exits(recipe_file, tmp_path, number, code):
     """`summdiff train` as a user runs it."""
     command = [sys.executable, "-m", "summdiff", "train", str(recipe_file), "hold_out=0.2", "validate_every=20"]
