@@ -176,3 +176,15 @@ def test_modules_import_each_other_in_no_circle():
     # Summary.save() and Summary.plot() import their writers when they are called.
     below["summdiff.summary"] -= {"summdiff.export", "summdiff.export.pictures", "summdiff.summary_json"}
     tuple(TopologicalSorter(below).static_order())  # raises CycleError
+
+
+def test_no_module_hides_a_function_of_its_package():
+    """Importing a module sets its name in the package, whatever had that name."""
+    hidden = [
+        f"{path.parent.name}.{node.name}"
+        for path in PACKAGE.rglob("__init__.py")
+        for node in ast.parse(path.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.FunctionDef)
+        if (path.parent / f"{node.name}.py").exists() or (path.parent / node.name).is_dir()
+    ]
+    assert hidden == []
