@@ -1,4 +1,4 @@
-"""Opening a file as the data set that it states, or that its keys show."""
+"""Open a file of any data set, recognized by its attribute `kind` or by its keys."""
 
 from __future__ import annotations
 

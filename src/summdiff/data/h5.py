@@ -82,7 +82,7 @@ class AnnotatedFile(ABC):
         return shape[0], shape[1]
 
     def n_steps(self, name: str) -> int:
-        """Return the number of steps of `[name]` without reading it. Raises as that does."""
+        """Return a video's number of steps without reading it; raises the errors of `[name]`."""
         features = self.feature_shape(name)
         if features is not None:
             return features[0]
@@ -104,7 +104,7 @@ class AnnotatedFile(ABC):
     def identity(self, name: str) -> str:
         """Return a name of the video that is unique across files, such as `tvsum/video_3`.
 
-        A file that only has the form of its kind states its data set in an attribute `dataset`, which then comes first.
+        The attribute `dataset` replaces the kind in a file that has the format of a data set but other videos.
         For "other" (the user's own videos) `video_name` replaces the number.
         """
         dataset = self.attribute("dataset") or self.kind
@@ -126,7 +126,7 @@ class AnnotatedFile(ABC):
         """Return the group of a video, to read keys from.
 
         Raises:
-            DataError: there is no such video, or it is not a group.
+            DataError: the video is unknown, or it is not a group.
         """
         import h5py
 
@@ -177,7 +177,7 @@ class VideoGroup:
 
     @cached_property
     def keys(self) -> frozenset[str]:
-        """Names of its keys."""
+        """Names of the group's keys."""
         try:
             return frozenset(key for key in self._group if isinstance(key, str))
         except H5_ERRORS as error:
@@ -197,7 +197,7 @@ class VideoGroup:
         """Read a key: finite numbers, not empty, with `ndim` axes, the first of length `rows` and the last `n`.
 
         Raises:
-            DataError: it is missing, damaged, or has other content.
+            DataError: the key is missing or damaged, or its values differ from this description.
         """
         dataset, shape, dtype = self._dataset(key)
         if dtype.kind not in "biuf":
@@ -296,7 +296,7 @@ class VideoGroup:
             raise self.wrong("fps", f"is {stored!r}, not a frame rate") from error
 
     def text(self, *keys: str) -> str:
-        """Return the first of these that exists, as an attribute or a key; "" if there is none."""
+        """Return the first existing attribute or key as text; "" if none exists."""
         for key in keys:
             try:
                 stored = attribute(self._group, key) if self._has_attributes else None

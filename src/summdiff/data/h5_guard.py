@@ -107,7 +107,7 @@ def reason(error: Exception) -> str:
 
 
 def _has_endless_heap(path: Path) -> bool:
-    """Return whether a heap has an object after which HDF5 continues at the same place or before, and so hangs."""
+    """Return whether a heap has an object smaller than its header, after which HDF5 would loop for ever."""
     with path.open("rb") as file:  # not mapped: truncating a mapped file would end the process
         content = file.read(_SCANNED_BYTES)
     place = 0

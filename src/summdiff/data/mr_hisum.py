@@ -24,7 +24,7 @@ class MrHiSum(AnnotatedFile):
         video = data["video_18749"]
 
     Keys of a group: `gtscore` (n,) in [0, 1], `change_points` (S, 2), `gt_summary` (n,) 0/1 (or `gtsummary`);
-    `features` (n, D), which a file with labels only lacks. A second counts as a frame: `n_frames` = n, `picks` = 0 to
+    optional `features` (n, D). A second counts as a frame: `n_frames` = n, `picks` = 0 to
     n - 1, `fps` = 1, and `user_summary` is the single `gt_summary`.
 
     `change_points` are half-open rows [start, end), contiguous; the last end is n - 1, sometimes n. Rows with inclusive
@@ -87,7 +87,7 @@ def read_segments(group: VideoGroup, n: int) -> tuple[NDArray[np.int64], Literal
 
 
 def segment_ends(change_points: NDArray[np.int64], n: int) -> Literal["half_open", "inclusive"] | None:
-    """Return how the ends of contiguous rows over n seconds are stored; None if rows have gaps or miss a part.
+    """Return how the ends of contiguous rows over n seconds are stored; None if they have gaps or do not cover all.
 
     Half-open rows touch, [0, 5], [5, 6]; inclusive ones do not, [0, 4], [5, 5]. A single row counts as half-open.
     """

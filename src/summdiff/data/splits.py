@@ -106,7 +106,7 @@ def with_validation(split: Split, share: float, seed: int = 0) -> Split:
 
 
 def describe_splits(splits: Sequence[Split], names: Collection[str] | None = None) -> Coverage:
-    """Return which videos are tested, and how often: results on different sets of splits do not compare.
+    """Count the tests of each video: results on different sets of splits are not comparable.
 
     Args:
         splits: at least one split.
@@ -238,7 +238,7 @@ def _video(key: str) -> str:
 
 
 def _home(key: str) -> str:
-    """Return the file of a key; "" if it names none."""
+    """Return the file of a key; "" for a key without a file."""
     return key.rpartition("/")[0]
 
 

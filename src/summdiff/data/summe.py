@@ -51,11 +51,11 @@ class SumMe(AnnotatedFile):
         video = summe["video_12"]
 
     Keys of a group: `picks` (N,), `gtscore` (N,), `n_frames`, `change_points` (S, 2), `user_summary` (users, n_frames);
-    `features` (N, D) if there are any; attribute `fps` if known, `title` or `video_name`.
+    optional `features` (N, D); attributes `fps` (optional), `title` or `video_name`.
 
-    A file may instead have `features_dino` (n, D) at other frames, `features_dino_picks` (n,). A video read with these
-    has its `picks` there, and as `gtscore` the share of annotators who chose the frame. `annotations()` always returns
-    the standard `picks`.
+    A file may instead have `features_dino` (n, D) at other frames, `features_dino_picks` (n,). With these, a video's
+    `picks` are `features_dino_picks` and its `gtscore` is the share of annotators who chose the frame. `annotations()`
+    always returns the standard `picks`.
     """
 
     kind: ClassVar[DatasetKind] = "summe"
@@ -96,7 +96,7 @@ class SumMe(AnnotatedFile):
         """Read the video with a title.
 
         Raises:
-            DataError: no video has it.
+            DataError: no video has this title.
         """
         for name in self.names:
             if self.group(name).text("title", "video_name") == title:

@@ -1,6 +1,6 @@
-"""A synthetic file of Mr.HiSum's form, for tests, benchmarks and trial runs.
+"""A synthetic file in Mr.HiSum's format, for tests, benchmarks and trial runs.
 
-Its importance scores are planted, so results on it say nothing about the quality of a system.
+Its importance scores are generated, so results on it say nothing about the quality of a system.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from summdiff.metrics.segments import summary_from_scores
 
 _BINS = 100  # of the "Most replayed" graph
 _TOPICS = 24  # shared by all videos
-_HELD_OUT = 2000  # videos of Mr.HiSum's validation part and of its test part
+_HELD_OUT = 2000  # videos in each of Mr.HiSum's validation and test parts
 
 
 def make_synthetic(
@@ -107,7 +107,7 @@ def _video(
     rng: np.random.Generator, n: int, topics: NDArray[np.float32], telling: NDArray[np.float32]
 ) -> dict[str, NDArray[Any]]:
     """Return the arrays of one video of n seconds by key."""
-    # Scenes are half-open and end at n - 1, as in Mr.HiSum: the last second belongs to none.
+    # Scenes are half-open and end at n - 1, as in Mr.HiSum: the last second is in no scene.
     lengths = np.minimum(rng.geometric(0.2, size=n), 20)
     ends = np.minimum(np.cumsum(lengths), n - 1)
     ends = ends[: int(np.searchsorted(ends, n - 1)) + 1]

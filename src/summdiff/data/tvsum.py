@@ -76,7 +76,7 @@ class TVSum(AnnotatedFile):
         )
 
     def _original(self, path: Path, group: VideoGroup, n_frames: int) -> VideoAnnotations:
-        """Return the original annotations of `video_i`, the i-th in their file."""
+        """Return the original annotations of `video_i`, the i-th video of the annotation file."""
         from summdiff.data.annotations import read_annotations
 
         if self._originals is None:

@@ -16,7 +16,7 @@ DatasetKind = Literal["tvsum", "summe", "mr_hisum", "youtube_highlights"]
 
 @dataclass(frozen=True)
 class AnnotatedVideo:
-    """Features and annotations of a video; None for what its data set lacks.
+    """Features and annotations of a video; fields that its data set lacks are None.
 
     A step is a row of the features: N steps, U annotators, S segments. Frames are those of the original video, except
     in Mr.HiSum, where one second counts as one frame.
@@ -37,7 +37,7 @@ class AnnotatedVideo:
         match: (N,) int8, -1, 0, 1 (YouTube Highlights).
         clips: (N, 2) first and last frame of each step (YouTube Highlights).
         title, category, youtube_id: "" if the file has none.
-        file: the file it was read from, for messages.
+        file: source file, for messages.
     """
 
     kind: DatasetKind
@@ -95,7 +95,7 @@ class AnnotatedVideo:
         """Return each annotator's scores (U, N).
 
         Raises:
-            DataError: there are none.
+            DataError: the file has no such array.
         """
         if self.user_scores is None:
             tvsum = ", or name the original annotations (ydata-tvsum50-anno.tsv or ydata-tvsum50.mat) beside the file"
@@ -109,7 +109,7 @@ class AnnotatedVideo:
         """Return each annotator's summary (U, n_frames).
 
         Raises:
-            DataError: there is none.
+            DataError: the file has no such array.
         """
         if self.user_summary is None:
             key = "gt_summary" if self.kind == "mr_hisum" else "user_summary"
@@ -120,7 +120,7 @@ class AnnotatedVideo:
         """Return the segments (S, 2).
 
         Raises:
-            DataError: there are none.
+            DataError: the file has no such array.
         """
         if self.change_points is None:
             raise self._lacks("segments", "its group needs a key 'change_points'")

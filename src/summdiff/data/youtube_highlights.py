@@ -1,4 +1,4 @@
-"""YouTube Highlights (Sun et al., ECCV 2014): clips of raw videos that were or were not taken into an edited one.
+"""YouTube Highlights (Sun et al., ECCV 2014): clips of raw videos, labeled by whether they are in the edited video.
 
 One HDF5 file, one group per video, named by its YouTube id; see `YouTubeHighlights`. Needs h5py (extra `data`).
 """
@@ -21,7 +21,7 @@ class YouTubeHighlights(AnnotatedFile):
         video = data["zyooMDuAgCA"]
 
     Keys of a group: `features` (N, D), one step a clip of about 100 frames; `match` (N,): 1 for a highlight, -1 for
-    none, 0 for a clip that is partly one; `clips` (N, 2), its frames; `picks` (N,), its first frame, about 50 apart;
+    none, 0 for a partial highlight; `clips` (N, 2), its frames; `picks` (N,), its first frame, about 50 apart;
     `n_frames`; attribute `category`, the domain (surfing, dog ...), and `fps`. There are no segments and no summaries.
     """
 

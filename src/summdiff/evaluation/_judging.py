@@ -224,7 +224,7 @@ def judge_steps_of(video: AnnotatedVideo, scores: ArrayLike) -> dict[str, float]
 
     Returns:
         `tau` and `rho`, mean over annotators, with each annotator's curve (TVSum: scores; SumMe: the chosen steps;
-        Mr.HiSum: `gtscore`; YouTube Highlights: `match`), 0 where a curve is flat. YouTube Highlights also `map`, the
+        Mr.HiSum: `gtscore`; YouTube Highlights: `match`), 0 for constant curves. YouTube Highlights also `map`, the
         average precision of the clips that match.
     """
     references = video.annotator_curves() if video.match is None else video.match[None]

@@ -35,7 +35,7 @@ class PairedDifference:
     Attributes:
         mean: mean difference.
         p: two-sided p-value of a permutation test that swaps the systems' values video by video at random.
-        better, worse, equal: number of videos on which the first system is above, below and level with the second.
+        better, worse, equal: number of videos on which the first system is above, below and equal to the second.
     """
 
     mean: Estimate

@@ -23,7 +23,7 @@ def average_precision(labels: ArrayLike, scores: ArrayLike, interpolation: Inter
         labels: (n,) above 0 for positives.
         scores: (n,) finite.
         interpolation: "step", precision at each positive, as scikit-learn's `average_precision_score`: equal scores
-            come in together. "trapezoid", the area under straight lines from precision 1 at recall 0, as
+            count together. "trapezoid", the area under straight lines from precision 1 at recall 0, as
             highlight-detection code computes it on YouTube Highlights: of equal scores the earlier comes first.
 
     Returns:
@@ -41,8 +41,8 @@ def average_precision_rows(
     """Return the `average_precision` of each row, (R,).
 
     Args:
-        labels, scores: (R, n); labels may also be (P, R, n), P ways to label the same rows, for (P, R) values.
-        lengths: (R,) how much of each row is real, from 1 to n; what follows may hold anything. None for all of it.
+        labels, scores: (R, n); labels may also be (P, R, n), P labelings of the same rows, for (P, R) values.
+        lengths: (R,) number of valid steps in each row, from 1 to n; later values are ignored. None: all n.
         interpolation: see `average_precision`.
     """
     positive, score = np.asarray(labels) > 0, np.asarray(scores, dtype=np.float64)
@@ -53,7 +53,7 @@ def average_precision_rows(
         )
     real = _real(lengths, *score.shape)
     if real is not None:
-        score, positive = np.where(real, score, -np.inf), positive & real  # what is not real comes last
+        score, positive = np.where(real, score, -np.inf), positive & real  # padding comes last
     if not np.isfinite(score if real is None else score[real]).all():
         raise DataError("Scores must be finite numbers; at least one is NaN or infinite.")
     n_rows, n = score.shape
@@ -82,8 +82,8 @@ def highlight_map(
     """Return the MAP of Mr.HiSum for one video: whether scores rank the shots with the highest `gtscore` first.
 
     The video is cut from its start into shots of `shot_seconds`, the last one may be shorter; a shot's score is the
-    mean of its steps. The floor(rho · N) shots of greatest mean gtscore are the positives, of equal ones the earlier.
-    The rest is `average_precision` ("step") of the predicted shot scores.
+    mean of its steps. The floor(rho · N) shots of greatest mean gtscore are the positives; ties go to the earlier shot.
+    The result is the `average_precision` ("step") of the predicted shot scores.
 
     Args:
         scores, gtscore: (n,) finite.
@@ -115,8 +115,8 @@ def highlight_map_rows(
 
     Args:
         scores, gtscore: (R, n); either may be (n,) or (1, n), one for all rows.
-        lengths: (R,) how much of each row is real, from 1 to n; what follows may hold anything. None for all of it.
-        rho: see `highlight_map`; P of them, (P,), give (P, R) values, sorted only once.
+        lengths: (R,) number of valid steps in each row, from 1 to n; later values are ignored. None: all n.
+        rho: see `highlight_map`; (P,) shares give (P, R) values with a single sort.
         shot_seconds: see `highlight_map`.
         rate: steps per second, one for all or (R,).
     """
@@ -158,7 +158,7 @@ def domain_map(average_precisions: Sequence[float] | NDArray[np.floating], domai
         domains: V names.
 
     Returns:
-        Each domain's mean, in order of name, then "mean", in which every domain counts alike.
+        Each domain's mean, in order of name, then "mean", in which all domains weigh the same.
 
     Raises:
         DataError: lengths differ, or there is no video.

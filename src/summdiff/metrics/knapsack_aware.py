@@ -1,7 +1,7 @@
 """Errors of predicted segment values that affect the knapsack's selection.
 
 Measures of the ICCV 2025 version of SummDiff (arXiv 2510.08458), by the definitions that its released code follows.
-What the four names stand for is not confirmed.
+The paper does not spell out the four abbreviations.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class KnapsackAwareErrors:
         cis: sum of harmful errors less what the true optimum loses if the cheapest of the harmed segments is decided
             the other way round; 0 where no error is harmful, and may be negative.
         wir: share of the segments, by length, whose error cannot change the best selection; 1 is best.
-        ir: the same share, every segment counting alike.
+        ir: the same share, with equal weight for every segment.
     """
 
     wse: float
@@ -38,7 +38,7 @@ def knapsack_aware_errors(
 ) -> KnapsackAwareErrors:
     """Judge predicted segment values p by the knapsack's selection for the true values v.
 
-    Segments heavier than the capacity, which nothing can select, are left out; where none remains the result is
+    Segments heavier than the capacity are left out, as no selection can contain them; if none remains the result is
     (0, 0, 1, 1). An error is *harmful* where it pulls towards the wrong decision: a selected segment scored too low, or
     another too high; its size is |p - v|, and 0 elsewhere.
 

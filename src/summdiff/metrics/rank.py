@@ -55,7 +55,7 @@ def kendall_tau_rows(a: ArrayLike, b: ArrayLike, lengths: ArrayLike | None = Non
     Args:
         a, b: (R, n) finite values; either may be (n,) or (1, n), one for all rows. Whole numbers of a small range are
             quickest as integers: they need no sorting.
-        lengths: (R,) how much of each row is real, from 1 to n; what follows may hold anything. None for all of it.
+        lengths: (R,) number of valid steps in each row, from 1 to n; later values are ignored. None: all n.
 
     Returns:
         (R,) in [-1, 1]; 0 where tau is undefined, a row being constant or of length 1.
@@ -102,7 +102,7 @@ def rank_correlation_table(a: ArrayLike, b: ArrayLike) -> tuple[NDArray[np.float
 
 
 def rank_correlation(prediction: ArrayLike, annotations: ArrayLike, protocol: RankProtocol) -> tuple[float, float]:
-    """Return tau-b and rho of one video by a named protocol. Values of different protocols do not compare.
+    """Return tau-b and rho of one video by a named protocol. Values of different protocols are not comparable.
 
     "per_annotator"
         TVSum (Otani et al.): importance scores (n,) with each annotator's scores (users, n), mean over annotators.
@@ -127,8 +127,8 @@ def rank_correlation(prediction: ArrayLike, annotations: ArrayLike, protocol: Ra
         Tau and rho in [-1, 1]; 0, or counted as 0 in a mean, where undefined.
 
     Raises:
-        DataError: as for `kendall_tau`; or scores where the protocol asks for a summary.
-        UsageError: there is no such protocol.
+        DataError: as for `kendall_tau`; or the protocol needs a summary and got scores.
+        UsageError: the protocol is unknown.
     """
     a, b = _one_with_each(prediction, annotations)
     if protocol == "to_mean":
@@ -150,7 +150,7 @@ def average_ranks(values: ArrayLike, lengths: ArrayLike | None = None) -> NDArra
 
     Args:
         values: finite.
-        lengths: (R,) as for `kendall_tau_rows`; what follows gets rank 0.
+        lengths: (R,) as for `kendall_tau_rows`; padding gets rank 0.
 
     Raises:
         DataError: as for `kendall_tau`.
@@ -169,7 +169,7 @@ class _Ranked(NamedTuple):
 
     Attributes:
         levels: (R, n) from 0 to L - 1; L in the padding.
-        counts: (R, L) how often each level is there; some may be 0.
+        counts: (R, L) number of values at each level; may be 0.
         lengths: (R,).
     """
 
@@ -335,7 +335,7 @@ def _from_contingency(a: _Ranked, b: _Ranked) -> NDArray[np.int64]:
         offsets = np.arange(len(part))[:, None] * (height * width)
         table = np.bincount((part + offsets).ravel(), minlength=len(part) * height * width)
         table = table.reshape(-1, height, width)[:, :-1, :-1]  # without the padding
-        below = np.cumsum(table, axis=1)  # of a up to the level, by level of b; what is at the level cancels out
+        below = np.cumsum(table, axis=1)  # of a up to the level, by level of b; pairs at the same level cancel out
         reach = np.cumsum(below, axis=2)  # … and of b up to the level
         smaller, greater = reach - below, reach[:, :, -1:] - reach
         concordance[start : start + together] = (table * (smaller - greater)).sum(axis=(1, 2))
@@ -361,7 +361,7 @@ def _inversions_of_pairs(x: NDArray[np.integer]) -> NDArray[np.int64]:
     n, n_rows = x.shape
     filled = np.full(
         (n + _SHIFTS, n_rows), np.iinfo(x.dtype).max, dtype=x.dtype
-    )  # nothing is greater than what follows
+    )  # no value is greater than the padding
     filled[:n] = x
     greater = np.empty((_SHIFTS, n, n_rows), dtype=np.bool_)
     found = np.zeros(x.shape, dtype=np.uint8)
@@ -385,7 +385,7 @@ def _inversions_by_merging(x: NDArray[np.int32], most: int) -> NDArray[np.int64]
     """Count inversions of rows (R, n) by merge sort: a value of a right half passes the rest of the left half."""
     n_rows, n = x.shape
     width = 1 << max(n - 1, 1).bit_length()
-    runs = np.full((n_rows, width), 2 * (most + 1), dtype=np.int32)  # filled up with the greatest: no inversion
+    runs = np.full((n_rows, width), 2 * (most + 1), dtype=np.int32)  # padded with the greatest value: no inversions
     runs[:, :n] = 2 * x  # the last bit says which half: of equal values the left one comes first
     total = np.zeros(n_rows, dtype=np.int64)
     half = 1

@@ -1,7 +1,7 @@
 """Summaries from importance scores on given segments.
 
 The field's protocol (Zhang et al., ECCV 2016): a step's score holds until the next step; a segment is worth the
-mean score of its frames; a 0/1 knapsack of the segments under 15 % of the frames is the summary. Public code differs in
+mean score of its frames; a 0/1 knapsack of the segments under 15% of the frames is the summary. Public code differs in
 details that change the summary; `CONVENTIONS` names them.
 """
 
@@ -34,7 +34,7 @@ class Convention:
             ties of nearly equal segments.
         capacity: budget · n_frames rounded down ("floor") or to the nearest integer ("round"), or
             budget · (last end + 1) rounded down ("last_end").
-        source: whose rule it is.
+        source: code or paper that uses the rule.
     """
 
     mean: End
@@ -95,7 +95,7 @@ class _Parts(NamedTuple):
 
     Attributes:
         steps: (P,) the step of each part.
-        frames: (P,) how many frames it has.
+        frames: (P,) number of frames of each part.
         first: (S,) the first part of each segment.
     """
 
@@ -124,14 +124,14 @@ class Segments:
         segments = Segments.of(picks, n_frames, change_points)
         summaries = segments.summary(segments.choose(curves))       # (K, n_steps) -> (K, n_frames)
 
-    Make it with `of`. Methods take K curves, (K, …), or one, without that axis, and answer in kind.
+    Made by `of`. Methods take K curves, (K, …), or a single one without that axis; the result has the same axes.
 
     Attributes:
         starts, ends: (S,) frames [start, end) that a chosen segment has in the summary.
         weights: (S,) integer lengths in the knapsack.
         capacity: of the knapsack, in frames.
         n_frames, n_steps: frames and steps of the video.
-        convention: the rule that the segments are read by.
+        convention: the rule for reading the segments.
     """
 
     starts: NDArray[np.int64]
@@ -161,13 +161,13 @@ class Segments:
             n_frames: frames of the video.
             change_points: (S, 2) rows [start, end], contiguous; the convention says whether a row holds its end. A last
                 end beyond the video is cut.
-            budget: largest share of the frames. Rounding down forgives 1e-9, so that 29 % of 100 frames are 29 although
-                0.29 · 100 < 29 in floating point; for 15 % this is int(0.15 · n_frames) of public code, always.
+            budget: largest share of the frames. Rounding down forgives 1e-9, so that 29% of 100 frames are 29 although
+                0.29 · 100 < 29 in floating point; for 15% this is int(0.15 · n_frames) of public code, always.
             convention: a name in `CONVENTIONS`.
 
         Raises:
             DataError: shapes do not fit, picks do not rise, or rows are empty, out of order or not contiguous.
-            UsageError: there is no such convention, or the budget is not above 0.
+            UsageError: the convention is unknown, or the budget is not above 0.
         """
         rule = CONVENTIONS.get(convention)
         if rule is None:
@@ -186,7 +186,7 @@ class Segments:
                 f"The change_points must be rows [first, last] within the video's {n_frames} frames, "
                 f"{'both inclusive' if rule.rows == 'inclusive' else 'the last not inclusive'}, and not empty."
             )
-        if np.count_nonzero(starts[1:] != ends[:-1]):  # tenfold quicker than any() on few values
+        if np.count_nonzero(starts[1:] != ends[:-1]):  # ten times faster than any() on few values
             raise DataError(
                 f"The change_points are not contiguous if read by '{convention}', whose rows follow each other as "
                 f"end{' + 1' if rule.rows == 'inclusive' else ''} = start; choose the convention of the data."
@@ -237,7 +237,9 @@ class Segments:
         gaps[last[:-1]], rises[last_step[:-1]] = False, True  # from one video to the next
         first = last - sizes + 1
         if (ends <= starts).any() or gaps.any() or not rises.all() or (starts[first] < 0).any() or pick.min() < 0:
-            return [cls.of(*video, budget, convention) for video in videos]  # the first that is wrong says what is
+            return [
+                cls.of(*video, budget, convention) for video in videos
+            ]  # raises the error of the first invalid video
         until = np.minimum(stored + (rule.mean == "inclusive"), limit)
         weights = ends - starts
         bounds, lengths = np.stack((starts, until), axis=1).ravel(), (until - starts).astype(np.float64)
@@ -295,7 +297,7 @@ class Segments:
         if self._parts is not None:
             parts = self._parts
             value = np.add.reduceat(score[..., parts.steps] * parts.frames, parts.first, axis=-1) / self._lengths
-        else:  # sums from start to until, each followed by one to the next start that is not wanted
+        else:  # sums from start to until, each followed by an unused sum up to the next start
             bounds = self._bounds
             if len(bounds) > 2 and bounds[-3] == self.n_steps:  # a mean beyond its own segment reaches the end as well
                 score = np.concatenate((score, np.zeros((*score.shape[:-1], 1))), axis=-1)

@@ -1,6 +1,6 @@
 """Diversity of a generative model's samples, and how well they cover the annotators.
 
-These definitions are our own: the literature shows diversity by pictures only.
+These definitions are our own: the literature shows diversity only in figures.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def spread_coverage(samples: ArrayLike, user_scores: ArrayLike, level: float = 0
     """Return the share of annotators' scores within the samples' central interval at the same step.
 
     Each curve is first converted to ranks in (0, 1), as annotators use their scales differently. The interval lies
-    between quantiles of the samples' ranks at a step. Samples that vary as annotators do reach about
+    between quantiles of the samples' ranks at a step. Samples as varied as the annotators reach about
     level · (M - 1) / (M + 1), since M samples span less than the whole distribution; equal samples reach about 0.
 
     Args:

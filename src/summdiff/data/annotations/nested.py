@@ -1,4 +1,4 @@
-"""The same as `table` in JSON: `{"video": {"annotator": [[start, end], [start, end, score], ...]}}`, in seconds.
+"""JSON equivalent of `table`: `{"video": {"annotator": [[start, end], [start, end, score], ...]}}`, in seconds.
 
 An empty list means that the annotator chose nothing.
 """

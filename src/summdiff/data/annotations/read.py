@@ -1,4 +1,4 @@
-"""Reading annotations in the format that the path shows."""
+"""Read annotations; the path determines the format."""
 
 from __future__ import annotations
 

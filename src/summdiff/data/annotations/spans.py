@@ -34,7 +34,7 @@ def annotated(path: Path, videos: Mapping[str, Mapping[str, list[Span]]]) -> dic
     the lowest to the highest score of the file.
 
     Raises:
-        DataError: there is no video, only some parts have a score, all scores are equal, or scored parts overlap.
+        DataError: no video, scores for some parts only, equal scores everywhere, or overlapping scored parts.
     """
     if not videos:
         raise DataError(f"'{path}' has no annotated video.")

@@ -1,6 +1,6 @@
 """SumMe's `GT/<title>.mat`, one MATLAB file per video: `nFrames`, `FPS` and `user_score` (n_frames x annotators).
 
-`user_score` holds the numbers of the segments that an annotator chose, 0 for the frames left out: any but 0 is chosen.
+`user_score` holds the numbers of the segments that an annotator chose, and 0 for other frames.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from summdiff.errors import DataError
 def read(path: Path) -> dict[str, VideoAnnotations]:
     """Read the annotations of every `.mat` in a folder or its sub-folder GT, or of a single file, by title.
 
-    Capital letters sort before small ones, as in the field's numbering of the videos.
+    Upper case sorts before lower case, as in the usual numbering of the videos.
     """
     if path.is_dir():
         inside = path / "GT"

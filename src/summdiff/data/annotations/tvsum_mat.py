@@ -1,7 +1,7 @@
-"""TVSum's `ydata-tvsum50.mat`: MATLAB 7.3, that is HDF5, with one struct array `tvsum50` of 50 videos.
+"""TVSum's `ydata-tvsum50.mat`: a MATLAB 7.3 (HDF5) file with one struct array `tvsum50` of 50 videos.
 
-Each of its fields is a data set (videos, 1) of references to the video's own: `video`, `category`, `title` (UTF-16),
-`length` (seconds), `nframes`, `user_anno` (n_frames x annotators in MATLAB, so the other way round here) and
+Each field is a data set (videos, 1) of references to the values of the videos: `video`, `category`, `title` (UTF-16),
+`length` (seconds), `nframes`, `user_anno` (n_frames x annotators in MATLAB, transposed in HDF5) and
 `gt_score`, their mean.
 """
 

@@ -78,7 +78,7 @@ def check(
 
 
 def _check_all(data: AnnotatedFile, *, features: bool, processes: int | None) -> Iterator[tuple[int, list[VideoCheck]]]:
-    """Yield the index of a video with the checks of it and of those after it, in any order."""
+    """Yield the index of the first video of a chunk with the checks of the chunk, in any order."""
     if processes is None:
         processes = usable_cores() if len(data) >= _WORTH_PROCESSES else 1
     if processes == 1:
@@ -103,6 +103,6 @@ def _check_some(data: AnnotatedFile, names: Sequence[str], *, features: bool) ->
 
 
 def _common(values: Sequence[str | None]) -> str | None:
-    """Return the value that all videos share, "mixed" if there are several, None if there is none."""
+    """Return the common value of all videos, "mixed" if they differ, None without values."""
     some = {value for value in values if value is not None}
     return next(iter(some)) if len(some) == 1 else "mixed" if some else None

@@ -17,7 +17,7 @@ class RuleCount:
     Attributes:
         videos: videos that have the keys.
         kept: videos that keep the rule.
-        exactly: for summaries, videos whose stored summary equals our knapsack's, instead of being as good.
+        exactly: for summaries, videos whose stored summary equals our knapsack's, not only in value.
     """
 
     videos: int = 0
@@ -87,7 +87,7 @@ class FileReport:
 
 
 def count_rules(checks: Sequence[VideoCheck]) -> tuple[dict[str, RuleCount], list[str]]:
-    """Count the videos that keep each rule; return a sentence for each video that breaks a rule most keep."""
+    """Count the videos that keep each rule; return a sentence for each breach of a rule that most videos keep."""
     rules: dict[str, RuleCount] = {}
     for video in checks:
         for text, (kept, exactly) in video.rules.items():
@@ -98,7 +98,7 @@ def count_rules(checks: Sequence[VideoCheck]) -> tuple[dict[str, RuleCount], lis
                 kept=rule.kept + kept,
                 exactly=None if exactly is None else (rule.exactly or 0) + exactly,
             )
-    # Of several conventions for a key, the one that most videos keep counts.
+    # Among conventions of the same key, use the one that most videos follow.
     best: dict[str, str] = {}
     for text, rule in rules.items():
         family = text.partition(" by the convention ")[0]

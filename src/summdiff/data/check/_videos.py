@@ -72,7 +72,7 @@ class _Checker:
         return bool(self.get(lambda: key in self.group))
 
     def optional(self, key: str, read: Callable[[], _T]) -> _T | None:
-        """`get` if there is the key, else None."""
+        """Return `get(...)`, or None if the key is missing."""
         return self.get(read) if self.has(key) else None
 
     def problem(self, key: str, fault: str) -> None:
@@ -283,8 +283,8 @@ def _are_best_choices(
     Args:
         cut: the segments.
         scores: (U, N).
-        counts: (U, S) frames that each summary has in each segment.
-        tolerance: share of the best value that a summary may lack.
+        counts: (U, S) frames of each summary in each segment.
+        tolerance: share of the best value by which a summary may be worse.
 
     Returns:
         Whether all consist of whole segments, fit the capacity and are worth almost as much as the best; and whether

@@ -1,4 +1,4 @@
-"""Arrays of a video in the field's common form, from its annotations and features."""
+"""Make the arrays of a video, with the usual keys of public files, from its annotations and features."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def make_arrays(
     Args:
         video: its annotations by frame.
         features: its features.
-        every: frames from one step to the next.
+        every: number of frames per step.
         segment_seconds: average length of computed segments.
         published: group with segments to use instead of computed ones.
 

@@ -68,7 +68,11 @@ def source_kind(annotations: Path) -> SourceKind:
 def with_score_range(
     annotated: dict[str, VideoAnnotations], path: Path, kind: SourceKind, score_range: tuple[float, float] | None
 ) -> dict[str, VideoAnnotations]:
-    """Return the annotations with the requested range of scores; raises DataError if they have other scores or none."""
+    """Return the annotations with the requested range of scores.
+
+    Raises:
+        DataError: `kind` or the range does not fit the annotations.
+    """
     scored = next(iter(annotated.values())).scored
     if kind == "tvsum" and not scored:
         raise DataError(f"'{path}' has no scores, which --kind tvsum needs: leave it out.")

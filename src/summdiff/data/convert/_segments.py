@@ -38,7 +38,7 @@ def _starts(features: NDArray[np.float32], count: int) -> NDArray[np.intp]:
     x = features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-12)
     longest = min(n, math.ceil(_LONGEST * n / count))
     scatter = within_segment_scatter(x, max_length=longest)
-    # Row t: scatter of the segments that end before step t, longest first; infinite if there is none.
+    # Row t: scatter of the segments that end before step t, longest first; infinite where no segment is possible.
     ending = np.full((n + 1, longest), np.inf)
     for length in range(1, longest + 1):
         ending[length:, longest - length] = scatter[length - 1, : n - length + 1]
@@ -64,7 +64,7 @@ def published_segments(
     """Read segments (S, 2), and annotators' summaries (U, n_frames) made with them, if the group has these.
 
     Raises:
-        DataError: they are missing or damaged, or have other numbers of frames or annotators.
+        DataError: the arrays are missing or damaged, or have another number of frames or annotators.
     """
     segments = group.segments(n_frames)
     if "user_summary" not in group:

@@ -1,4 +1,4 @@
-"""Progress of a long run as lines on the error stream: the task, and how long everything that is left will take."""
+"""Progress of a long run as lines on the error stream: the task and the remaining time."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ class ProgressLines(Callbacks):
         self._began = self._printed = time.monotonic()
 
     def start(self, task: str, seconds_left: float) -> None:
-        """Begin a task; it and all later ones will take about this many seconds (0 if unknown)."""
+        """Begin a task; the estimate in seconds covers it and all later tasks (0 if unknown)."""
         self._seconds_left = seconds_left
         self._began = self._printed = time.monotonic()
         self._print(f"{task}{self._time_left()}")
 
     def with_label(self, label: str) -> Self:
-        """Return the same for a fold."""
+        """Return a display for a fold."""
         fold = type(self)()
         fold.__dict__ |= self.__dict__ | {"_label": f"{label}: "}
         return fold

@@ -28,8 +28,8 @@ class ReproduceTask:
 
     Attributes:
         label: table and row, as text.
-        measurement: what is trained and judged.
-        seed: of training and sampling.
+        measurement: the run and how it is judged.
+        seed: seed of training and sampling.
     """
 
     label: str
@@ -38,7 +38,7 @@ class ReproduceTask:
 
     @property
     def key(self) -> tuple[str, int, str]:
-        """The key that tasks with the same results share."""
+        """Key of the results; tasks with equal keys have the same results."""
         return self.measurement.run.digest, self.seed, self.measurement.file
 
 
@@ -69,7 +69,7 @@ class Speeds:
         self._sizes: dict[tuple[str, int, float], tuple[int, int, int, int]] = {}
 
     def of(self, run: SystemRun) -> Speed:
-        """Return the speed of a run, measured if it is not known."""
+        """Return the speed of a run; measure it if unknown."""
         key = self._key(run)
         if key not in self._known:
             self._say(f"Measuring a short epoch of {run.recipe.name}.")
@@ -77,7 +77,7 @@ class Speeds:
         return self._known[key]
 
     def learn(self, task: ReproduceTask, values: MeasuredValues) -> None:
-        """Take the speed from a finished cross-validation, which is more exact than a short epoch."""
+        """Store the speed of a finished cross-validation, which is more exact than a short epoch."""
         run, about = task.measurement.run, values.about
         if task.measurement.target is not None or not task.measurement.trains or "train_seconds" not in about:
             return
@@ -91,7 +91,7 @@ class Speeds:
         self._keep(run, Speed(trained, sample))
 
     def seconds(self, task: ReproduceTask) -> float:
-        """Return how long a task will take, without the training of the run that it samples from."""
+        """Estimate the seconds that a task takes, without the training of the run that it samples from."""
         measurement, run = task.measurement, task.measurement.run
         speed, recipe = self.of(run), run.recipe
         train, validation, test, folds = self._size(run)
@@ -116,7 +116,7 @@ class Speeds:
             partial.write_text(json.dumps({key: asdict(s) for key, s in self._known.items()}, indent=1) + "\n")
 
     def _key(self, run: SystemRun) -> str:
-        """Return what runs of about the same speed have in common."""
+        """Return a key shared by runs of about the same speed."""
         sizes = json.dumps(run.recipe.network.model_dump(include={"width", "layers", "encoder_layers"}))
         place = json.dumps(self._runs.place, sort_keys=True)
         return f"{run.recipe_name} on {run.data.sha256[:8]} {sizes}; {place}"

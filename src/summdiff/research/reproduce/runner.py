@@ -1,4 +1,4 @@
-"""Run `summdiff reproduce`: train and measure what is missing, and write the tables."""
+"""Run `summdiff reproduce`: train and measure missing results, and write the tables."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ class ReproduceRequest:
         names: tables, figures and studies of `tables.yaml`, "all" for those of the paper, or files of tables.
         data: HDF5 files; none for the usual files of TVSum and YouTube Highlights in $SUMMDIFF_DATA, or for tiny ones
             in quick mode.
-        split: of a Mr.HiSum file; None for `<name>_split.json` beside it, or folds.
-        seeds: of training and sampling: one training of each run for each.
+        split: split of a Mr.HiSum file; None for `<name>_split.json` beside it, or folds.
+        seeds: seeds of training and sampling; each run is trained once per seed.
         quick: make tiny versions of everything.
         output: folder of the results; None for `results`, or `results-quick`.
         runs: folder of the runs; None for `runs/reproduce`, or `runs/reproduce-quick`.
         changes: `key=value` for every recipe.
-        place: fields of a recipe that say where training runs.
+        place: fields of a recipe that choose the device and threads.
         processes: folds trained at the same time.
         command: the command as it was typed.
     """
@@ -70,14 +70,14 @@ class ReproduceRequest:
 
 
 def reproduce(request: ReproduceRequest, *, dry_run: bool = False, progress: ProgressLines | None = None) -> list[Path]:
-    """Train and measure what is missing, and write the tables; a dry run prints what that would be.
+    """Train and measure missing results and write the tables; a dry run only prints the plan.
 
     Returns:
         The pages of the tables.
 
     Raises:
-        UsageError, DataError, OutputError: with a sentence that says what is wrong.
-        Interrupted: by SIGINT or SIGTERM; the same request continues.
+        UsageError, DataError, OutputError: invalid request, unusable data, or unwritable results.
+        Interrupted: SIGINT or SIGTERM; the same request continues the run.
     """
     progress = progress or ProgressLines()
     data, scale = table_data(request), Scale(request.quick, tuple(request.changes))
@@ -125,7 +125,7 @@ def table_data(request: ReproduceRequest) -> list[TableData]:
     """Return the data sets of a request.
 
     Raises:
-        DataError: none is named, or one is missing or damaged.
+        DataError: no data set is given, or one is missing or damaged.
         UsageError: a split that no data set can use.
     """
     if not request.data:
@@ -214,7 +214,7 @@ def describe(
     seconds: dict[tuple[str, int, str], float],
     request: ReproduceRequest,
 ) -> list[str]:
-    """Return lines that say what will be done, and how long it will take."""
+    """Describe the planned tasks and their time, one line each."""
     total = len(tasks_of(plans, request.seeds))
     seeds = ", ".join(map(str, request.seeds))
     lines = [f"{total} measurements with seeds {seeds}; {total - len(missing)} are there already."]

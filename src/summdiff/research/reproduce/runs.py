@@ -1,6 +1,6 @@
-"""Trained and measured systems, each kept in a folder so that tables share them and nothing is trained twice.
+"""Trained and measured systems, each in its own folder, so that tables share them and nothing is trained twice.
 
-A run is a recipe with changes, cross-validated on a data set, or trained on all of it and judged on another one. Its
+A run is a recipe with changes, cross-validated on a data set, or trained on a whole data set and judged on another. Its
 folder is named by a digest of the recipe and the data. An interrupted run continues from its last checkpoint.
 """
 
@@ -123,11 +123,11 @@ class Measurement:
     """A way to judge a run: as trained, with other sampling or another readout, or on another data set.
 
     Attributes:
-        run: what is trained.
-        steps, guidance_scale: of sampling; None for the recipe's.
+        run: the trained recipe and data.
+        steps, guidance_scale: sampling options; None for the recipe's.
         offset: added to every score before judging.
         study: "samples" for `study_samples`.
-        target: train on all of the run's data set and judge on all of this one; None to cross-validate.
+        target: data set to judge on, after training on the run's whole data set; None to cross-validate.
     """
 
     run: SystemRun
@@ -139,7 +139,7 @@ class Measurement:
 
     @property
     def trains(self) -> bool:
-        """Whether this is the training itself, not a further measurement of a cross-validated run."""
+        """Whether this trains, rather than measures a cross-validated run again."""
         return self.target is not None or self.file == _CROSS_VALIDATION
 
     @property
@@ -199,15 +199,15 @@ class RunFolder:
         self.callbacks = callbacks or Callbacks()
 
     def has(self, measurement: Measurement, seed: int) -> bool:
-        """Return whether the results are there."""
+        """Return whether the results exist."""
         return (self._folder(measurement.run, seed) / measurement.file).exists()
 
     def get(self, measurement: Measurement, seed: int) -> MeasuredValues:
-        """Return the results, after training and judging what is missing.
+        """Return the results; train and judge first if they are missing.
 
         Raises:
             DataError, UsageError, OutputError: as `cross_validate`.
-            Interrupted: by SIGINT or SIGTERM; the same call continues.
+            Interrupted: SIGINT or SIGTERM; the same call continues the run.
         """
         path = self._folder(measurement.run, seed) / measurement.file
         if not path.exists():
@@ -284,7 +284,7 @@ class RunFolder:
         curves: dict[str, NDArray[np.float64]] = {}
         means: dict[str, NDArray[np.float64]] = {}
         began, sampled = time.perf_counter(), 0
-        for number, fold in reversed(list(enumerate(folds))):  # of a video in several folds, the first one counts
+        for number, fold in reversed(list(enumerate(folds))):  # the first fold of a video counts
             model = load_model(folder / f"fold{number}")
             self.callbacks.message(
                 f"Sampling fold {number + 1}/{len(folds)} ({measurement.file.removesuffix('.json')})."
@@ -326,7 +326,7 @@ class RunFolder:
 
 
 def _with_offset(data: AnnotatedFile, name: str, predictions: Predictions, offset: float, seed: int) -> dict[str, Any]:
-    """Judge mean curves plus a constant, which changes no ranks, only what the knapsack chooses."""
+    """Judge mean curves plus a constant, which affects the knapsack but no ranks."""
     names = [one for one in data.names if one in predictions.curves]
     means = {one: predictions.mean_at_steps(data.annotations(one)) for one in names}
     moved = Predictions(name, {one: mean[None] + offset for one, mean in means.items()})

@@ -1,11 +1,11 @@
-"""Measure what only a sampling model offers, on test videos, compared with simpler ways.
+"""Measure the benefits of a sampling model on test videos, compared with simpler methods.
 
-Three claims: the model's spread tells where annotators disagree, and how likely a shot is in a summary; a few samples
+Three claims: the model's spread predicts where annotators disagree and how likely a shot is in a summary; a few samples
 cover several annotators; some known scores of an annotator improve the rest of the curve.
 
-Simpler ways: for samples, the mean curve plus noise, white or smooth, at the size at which a single noisy curve agrees
-with annotators as well as a single sample; for the spread, the mean curve itself; for known scores, the mean curve
-shifted near them by their difference from it.
+Simpler methods: for samples, the mean curve plus white or smooth noise, scaled so that a single noisy curve agrees with
+annotators as well as a single sample; for the spread, the mean curve itself; for known scores, the mean curve shifted
+near them by their difference from it.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class SampledVideo:
-    """A video with what a model draws for it.
+    """A video with samples of a model.
 
     Attributes:
         video, model: the two.
@@ -93,10 +93,10 @@ class SampledVideo:
 
 
 def study_samples(videos: Sequence[tuple[Model, AnnotatedVideo]], *, seed: int) -> dict[str, Any]:
-    """Measure samples and the simpler ways on videos that their model did not see.
+    """Measure samples and the simpler methods on test videos of their model.
 
     Returns:
-        The fields of `MeasuredValues`; rows are "samples" and the simpler ways.
+        The fields of `MeasuredValues`; rows are "samples" and the simpler methods.
     """
     drawn = sorted((SampledVideo.draw(model, video, seed=seed) for model, video in videos), key=lambda d: d.video.name)
     sizes = [equal_noise(drawn, noise) for noise in range(len(_NOISE))]
@@ -147,7 +147,7 @@ def equal_noise(videos: Sequence[SampledVideo], noise: int) -> float:
 
 
 def coverage(drawn: SampledVideo, curves: Array) -> tuple[float, float]:
-    """Return how well a few curves cover the annotators, on average over groups of `GROUP` of (M, N).
+    """Measure how well groups of `GROUP` curves out of (M, N) cover the annotators, on average over groups.
 
     Returns:
         For each annotator and the best of a group: Kendall's tau of the curves, and F1 of their summaries.
@@ -162,7 +162,7 @@ def coverage(drawn: SampledVideo, curves: Array) -> tuple[float, float]:
 def disagreement_rho(drawn: SampledVideo) -> dict[str, float]:
     """Return Spearman's rho over steps of the annotators' disagreement with predictors of it, by row.
 
-    "samples" is the standard deviation that the model states, "spread of samples" that of the drawn samples.
+    "samples" is the model's own standard deviation, "spread of samples" that of the drawn samples.
     """
     disagreement = ranks(drawn.video.need_user_scores()).std(axis=0)
     predictors = {"samples": drawn.spread, "spread of samples": drawn.curves.std(axis=0), "mean curve": drawn.mean}
@@ -170,7 +170,7 @@ def disagreement_rho(drawn: SampledVideo) -> dict[str, float]:
 
 
 def in_summary(drawn: SampledVideo, curves: Array) -> tuple[Array, Array]:
-    """Return for each segment the share of curves (M, N), and of annotators, with it in their summary: (S,) each."""
+    """Return for each segment the share of curves (M, N) and of annotators whose summary contains it, (S,) each."""
     segments = drawn.segments()
     length = segments.ends - segments.starts
     chosen = segments.counts(drawn.video.need_user_summary()) > length / 2  # (U, S)
@@ -178,7 +178,7 @@ def in_summary(drawn: SampledVideo, curves: Array) -> tuple[Array, Array]:
 
 
 def brier(predicted: Array, share: Array) -> float:
-    """Return the mean squared error of probabilities (S,) of a yes, where a share (S,) of annotators says yes."""
+    """Return the mean squared error (Brier score) of predicted probabilities (S,) against shares (S,) of annotators."""
     return float((share * (1 - predicted) ** 2 + (1 - share) * predicted**2).mean())
 
 

@@ -1,4 +1,4 @@
-"""The tables and figures of `tables.yaml`: what each row trains, how it is measured, and what the claim needs."""
+"""The tables and figures of `tables.yaml`: runs and measurements of each row, and the claims."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class _Spec(BaseModel):
 
 
 class SystemSpec(_Spec):
-    """A system that a row trains; `tables.yaml` says what the fields of this and the other specs mean."""
+    """A system that a row trains. The fields of all specs are documented in `tables.yaml`."""
 
     label: str
     recipe: str
@@ -45,7 +45,7 @@ class SystemSpec(_Spec):
 
 
 class RowSpec(_Spec):
-    """One row, or one for each system and combination of the values in `vary`."""
+    """One row, or one row per system and combination of the values in `vary`."""
 
     system: str | tuple[str, ...]
     vary: dict[str, tuple[Value, ...]] = {}
@@ -102,10 +102,10 @@ class TableRow:
 
     Attributes:
         label: name of the row.
-        measurement: what is trained, and how it is judged.
-        readout: which of the model's curves are judged.
-        paper: the row of the paper's table that has the paper's numbers, None without.
-        at: the values by which checks and figures find the row.
+        measurement: the run and how it is judged.
+        readout: name of the judged curves of the model.
+        paper: row of the paper's table with the paper's numbers, or None.
+        at: values that identify the row in checks and figures.
         baseline: whether SummDiff is compared with it.
     """
 
@@ -124,8 +124,8 @@ class TablePlan:
     Attributes:
         name: as in `summdiff reproduce table1`.
         spec: the table.
-        rows: by data set that is judged.
-        notes: the table's, and which systems are left out on which data set.
+        rows: rows by judged data set.
+        notes: notes of the table, and the systems left out per data set.
     """
 
     name: str
@@ -139,7 +139,7 @@ class Scale:
     """The size of the experiments.
 
     Attributes:
-        quick: tiny networks, two epochs, two folds and few values: whether everything runs, not what comes out.
+        quick: tiny networks, two epochs, two folds and few values, to check that everything runs.
         changes: fields of every recipe, applied last.
     """
 
@@ -258,7 +258,7 @@ def _rows(
 
 
 def _systems(names: str | Sequence[str], systems: Mapping[str, SystemSpec], data: TableData) -> list[SystemSpec]:
-    """Return the systems that a row names; of a list or a group those that can be trained on the data."""
+    """Return the systems that a row names; from a list or group only those that can be trained on the data."""
     if data.kind not in _KINDS:
         raise UsageError(
             f"'{data.path}' is of kind {data.kind}, for which the tables have no training schedules: "
@@ -276,7 +276,7 @@ def _systems(names: str | Sequence[str], systems: Mapping[str, SystemSpec], data
 
 
 def _system(name: str, systems: Mapping[str, SystemSpec]) -> SystemSpec:
-    """Return a system by its name, or by that of a recipe or its file."""
+    """Return a system by its name, or by the name of a recipe or its file."""
     if name in systems:
         return systems[name]
     recipe = read_recipe(name)
@@ -284,7 +284,7 @@ def _system(name: str, systems: Mapping[str, SystemSpec]) -> SystemSpec:
 
 
 def can_train(system: SystemSpec, data: TableData) -> bool:
-    """Whether there is a recipe of the system for the data set, and the data fits in memory where it has to."""
+    """Return whether the system has a recipe for the data set and, if it needs all data in memory, the data fits."""
     ridge = system.recipe.endswith("ridge")
     return _has_recipe(system.recipe, data.kind) and not (ridge and data.path.stat().st_size > _LARGEST_RIDGE)
 
@@ -309,7 +309,7 @@ def _recipe(system: SystemSpec, kind: DatasetKind) -> str:
 
 
 def _left_out(spec: TableSpec, systems: Mapping[str, SystemSpec], data: TableData) -> str:
-    """Say which systems a table of all systems lacks on a data set; "" if none."""
+    """Describe the systems missing from a table of all systems on a data set; "" if none."""
     missing = [system.label for system in systems.values() if not can_train(system, data)]
     if not missing or all(row.system != "all" for row in spec.rows):
         return ""
@@ -334,7 +334,7 @@ def _filled(text: str, words: Mapping[str, Any]) -> str:
 
 
 def _number(value: Value | None, words: Mapping[str, Any]) -> float | None:
-    """Return a number that a row gives as it is, or as the name of a value that varies."""
+    """Return a row's number, which may be given as the name of a varying value."""
     try:
         return float(_filled(value, words)) if isinstance(value, str) else value
     except ValueError as error:

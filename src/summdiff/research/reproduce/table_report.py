@@ -1,4 +1,4 @@
-"""The report of a table as JSON: every number, what the claim's checks say, and how the numbers were made.
+"""The report of a table as JSON: all numbers, the results of the claim's checks, and the provenance.
 
 CSV, Markdown and figures are written from it (`write_reports`), so no number is typed by hand.
 """
@@ -111,7 +111,7 @@ def _mean_columns(by_seed: Sequence[Mapping[str, float]]) -> dict[str, float]:
 
 
 def _best(values: TableValues) -> dict[str, Any]:
-    """Return for each measure the best row, the runner-up, and whether the difference is more than chance."""
+    """Return for each measure the best row, the runner-up, and whether their difference is significant."""
     best = {}
     for measure in values.measures:
         sign = -1 if measure.name in LOWER_IS_BETTER else 1
@@ -212,7 +212,7 @@ def read_reports(results: Path) -> list[TableReport]:
     """Read the reports in a folder of results, in the order of the paper.
 
     Raises:
-        DataError: there is no such folder, or a report is damaged.
+        DataError: the folder does not exist, or a report is damaged.
     """
     if not results.is_dir():
         raise DataError(f"There is no folder of results '{results}': make one with `summdiff reproduce all`.")

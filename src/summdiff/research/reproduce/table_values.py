@@ -64,7 +64,7 @@ class TableValues:
 
     @cached_property
     def main(self) -> Measure:
-        """The measure that models are selected by, or the first of a study's."""
+        """The measure used to select models, or the first measure of a study."""
         return next((m for m in self.measures if m.name == MAIN_MEASURE[self.data.kind]), self.measures[0])
 
     def values(self, row: int, reference: str | None = None) -> NDArray[np.float64]:
@@ -81,7 +81,7 @@ class TableValues:
         return np.stack(by_seed)
 
     def difference(self, row: int, other: int) -> dict[str, PairedDifference]:
-        """Return a row minus another by measure that both have, each video's values being means over seeds."""
+        """Return a row minus another for each common measure; each video's values are means over seeds."""
         if (row, other) not in self._differences:
             ours, theirs = (self.values(i).mean(axis=0) for i in (row, other))
             shared = [c for c in range(len(self.measures)) if not np.isnan(ours[:, c] - theirs[:, c]).any()]
@@ -102,7 +102,7 @@ class TableValues:
         return by_seed
 
     def mean(self, row: int, measure: str | None = None) -> float:
-        """Return the mean over seeds and videos, of the main measure unless another is given."""
+        """Return the mean over seeds and videos of a measure, by default the main one."""
         return float(np.mean([means[measure or self.main.name] for means in self.means(row)]))
 
     def best(self, rows: Sequence[int], measure: str | None = None) -> int:
@@ -114,8 +114,8 @@ class TableValues:
 
         Args:
             selector: as `tables.yaml` says.
-            besides: the row that is compared, which is left out.
-            measure: by which the best baseline is chosen; None for the main one.
+            besides: the compared row, which is left out.
+            measure: measure that chooses the best baseline; None for the main one.
 
         Raises:
             UsageError: an unknown word.
@@ -171,7 +171,7 @@ class ClaimStatus:
 def check_claim(values: TableValues, checks: Sequence[CheckSpec]) -> ClaimStatus:
     """Check the differences that a claim needs, by every measure.
 
-    The text names the best row of every group of more than three, and the best row of the table.
+    The text names the best row of each group of more than three rows, and the best row of the table.
     """
     by_measure = {m.name: worst([_check(values, check, m.name) for check in checks]) for m in values.measures}
     texts: list[str] = []
@@ -204,7 +204,7 @@ def _shown_differences(values: TableValues, row: int, others: Sequence[int]) -> 
 def _compared(
     values: TableValues, check: CheckSpec, measure: str
 ) -> tuple[int, list[int], Callable[[Sequence[PairedDifference]], Status]]:
-    """Return the row of a check, the rows it is compared with, and the test of their differences."""
+    """Return the row of a check, the rows to compare it with, and the test of their differences."""
     row = _one(values, check)
     for selector, test in (
         (check.ahead_of, ahead),

@@ -90,7 +90,7 @@ def csv_rows(report: TableReport) -> list[dict[str, Any]]:
 
 
 def difference_rows(report: TableReport) -> list[dict[str, Any]]:
-    """Return a line for each measure and row but the first: the first row minus it, paired by video."""
+    """Return a line for each measure and each later row: the first row minus that row, paired by video."""
     lines: list[dict[str, Any]] = []
     for table in report["tables"]:
         percent = {m["name"]: m["percent"] for m in table["measures"]}
@@ -121,7 +121,7 @@ def heading(report: TableReport) -> str:
 
 
 def markdown_page(report: TableReport) -> str:
-    """Return the page of a table: the numbers beside the paper's, the claim, what differs, and the schedules."""
+    """Return the page of a table: numbers beside the paper's, claim, differences from the paper, schedules."""
     name = report["name"]
     lines = [f"# {heading(report)}", ""]
     lines += [
@@ -185,7 +185,7 @@ def _cell(
 
 
 def markdown_claim(report: TableReport) -> list[str]:
-    """Return the claim's status as lines of Markdown: one, and one for each data set."""
+    """Return the claim's status as lines of Markdown: the overall status, then one line per data set."""
     claim = report["claim"]
     lines = [f"**{claim['text'][:1].upper()}{claim['text'][1:]}: {status_text(claim['status'])}.**"]
     for on in claim["on"]:

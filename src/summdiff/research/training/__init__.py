@@ -2,7 +2,7 @@
 
 `recipe` declares the fields of a recipe and `recipe_files` reads them; `targets`, `augmentation`, `batches` and `data`
 turn videos into batches; `build` makes the network and its loss; `state`, `checkpoint`, `processes`, `logs` and
-`validation` serve `loop`, which trains; `ridge` fits the baseline in closed form; `crossval` trains and tests on folds.
+`validation` serve `loop`, which trains; `closed_form` fits ridge regression; `crossval` trains and tests on folds.
 """
 
 from summdiff.research import require

@@ -88,7 +88,7 @@ def change_metric(features: NDArray[np.float32], rng: np.random.Generator) -> ND
 def other_spaces(training: Sequence[AnnotatedVideo], *, seed: int = 0) -> dict[str, FeatureMap]:
     """Return functions from features (N, D) to other feature spaces, fitted on training videos, for testing transfer.
 
-    Rotations are not included: relational descriptors do not change under them.
+    Relational descriptors are invariant to rotations, so these are not included.
     """
     rows = np.concatenate([video.need_features() for video in training]).astype(np.float64)
     mean, std = rows.mean(axis=0), rows.std(axis=0).clip(min=1e-6)

@@ -24,7 +24,7 @@ class Example:
         condition: of the network, N steps.
         targets: (S, N) float32 clean scores in [0, 1], one row for each annotator to learn from.
         rate: steps per second.
-        seed: for the loss's random numbers, except dropout.
+        seed: seed of the loss's random numbers, except dropout.
         mean: (N,) mean curve from models that were not trained on the video, for networks that learn residuals.
     """
 
@@ -43,7 +43,7 @@ class Batch:
         inputs: (B, N, P) float32.
         targets: (B, S, N).
         seconds: (B, N) time of each step, also in the padding.
-        mask: (B, N) true where there is a step.
+        mask: (B, N) true for steps, false for padding.
         seeds: (B,) int64; always on the CPU, where generators are seeded.
         means: (B, N) mean curves; 0 without them.
         places: (B, N, E) of the Gaussian prior; E is 0 without one.
@@ -107,12 +107,12 @@ def length_buckets(
     """Group videos of similar length into batches, for less padding; every video is in exactly one.
 
     Videos are shuffled, then sorted by length within chunks of 50 batches, or of a quarter of the batches if there are
-    fewer than 200, so each epoch has other batches. Then the batches are shuffled.
+    fewer than 200, so batches differ between epochs. Then the batches are shuffled.
 
     Args:
         lengths: (videos,) steps of each.
         batch_size: videos in a batch; one batch may have fewer.
-        seed: of the shuffling; None sorts all by length without shuffling, for evaluation.
+        seed: seed of the shuffling; None sorts all by length without shuffling, for evaluation.
         epoch: number of the epoch, mixed with the seed.
 
     Returns:

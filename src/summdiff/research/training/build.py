@@ -59,7 +59,7 @@ def look_again(recipe: Recipe, network: Network, examples: Examples) -> None:
     """Recompute the mean curves that a relational network learns around, from its stored weights."""
     if isinstance(network, Relational):
         views, elsewhere = examples.annotated(), examples.elsewhere()
-        network = copy.deepcopy(network).cpu()  # where the examples are
+        network = copy.deepcopy(network).cpu()  # the examples are on the CPU
         examples.take_means(cross_fitted_means(network, views, elsewhere, penalty=recipe.linear_penalty))
 
 

@@ -35,7 +35,7 @@ class Checkpoints:
 
         Args:
             directory: the folder.
-            identity: of recipe and data; a checkpoint with another one is not used.
+            identity: digests of recipe and data; checkpoints of another identity are not used.
             say: called with a message if a damaged checkpoint is skipped.
         """
         self._directory, self._identity, self._say = directory, identity, say
@@ -56,7 +56,7 @@ class Checkpoints:
         """Return the newest undamaged checkpoint, or None if there are no checkpoints.
 
         Raises:
-            UsageError: all are damaged, or it belongs to another recipe or other data.
+            UsageError: all are damaged, or the newest belongs to another recipe or other data.
         """
         paths = self.paths()
         for path in reversed(paths):
@@ -126,7 +126,7 @@ def random_states() -> dict[str, Any]:
 
 
 def set_random_states(states: dict[str, Any]) -> None:
-    """Restore the global random generators; those of CUDA if the number of devices is the same."""
+    """Restore the global random generators; CUDA's only if the number of devices is the same."""
     torch.set_rng_state(states["torch"])
     if states["cuda"] and len(states["cuda"]) == torch.cuda.device_count():
         torch.cuda.set_rng_state_all(states["cuda"])

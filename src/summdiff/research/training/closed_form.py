@@ -1,4 +1,4 @@
-"""Ridge regression on a recipe's inputs: a system of its own, and what every other has to beat."""
+"""Ridge regression on a recipe's inputs: a system, and the baseline of every cross-validation."""
 
 from __future__ import annotations
 
@@ -34,11 +34,10 @@ class _Seen:
 
 
 def fit_ridge(recipe: Recipe, videos: Mapping[str, AnnotatedVideo]) -> Ridge:
-    """Ridge regression on videos, with the recipe's inputs and the mean of its target curves.
+    """Fit ridge regression to videos, with the recipe's inputs and the mean of its target curves.
 
-    Each video counts the same. The penalty is the one that does best in a cross-validation among the videos. Scores are
-    about as great as the curves that they learned from: a knapsack never takes what is worth 0 or less, so F1 depends
-    on where 0 is.
+    All videos weigh the same. A cross-validation among the videos selects the penalty. Scores are on the scale of the
+    training curves: a knapsack never takes segments of value 0 or less, so F1 depends on the zero of the scores.
     """
     return _fit(list(_look(recipe, videos).values()))
 
@@ -46,7 +45,7 @@ def fit_ridge(recipe: Recipe, videos: Mapping[str, AnnotatedVideo]) -> Ridge:
 def ridge_curves(
     recipe: Recipe, videos: Mapping[str, AnnotatedVideo], splits: Sequence[Split]
 ) -> dict[str, NDArray[np.float64]]:
-    """Scores (N,) of each split's test videos by `fit_ridge` on its training videos."""
+    """Return scores (N,) of each split's test videos by `fit_ridge` on its training videos."""
     seen = _look(recipe, videos)
     curves: dict[str, NDArray[np.float64]] = {}
     for split in splits:

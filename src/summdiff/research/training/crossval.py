@@ -1,6 +1,6 @@
 """Cross-validation: every video is predicted once, by a model that was not trained, validated or selected on it.
 
-Each fold is trained, tested and kept in a folder of its own, so an interrupted cross-validation trains no fold twice.
+Each fold has its own folder, so an interrupted cross-validation trains no fold twice.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class CrossValidation:
     Attributes:
         path: the JSON file with the metrics.
         metrics: its contents.
-        evaluation: of the model, ridge regression and the references on all tested videos.
+        evaluation: results of the model, ridge regression and the references on all tested videos.
     """
 
     path: Path
@@ -100,18 +100,18 @@ def cross_validate(
 ) -> CrossValidation:
     """Train and test a recipe on each fold; write metrics, predictions, splits, the recipe, and each fold's model.
 
-    A finished fold is not trained again, an interrupted one goes on.
+    A finished fold is not trained again; an interrupted one resumes.
 
     Args:
         recipe: the recipe; files go to `crossval` in its output folder.
-        processes: folds trained at the same time, in processes of their own if more than 1, each with
-            `recipe.threads` threads.
+        processes: folds trained at the same time; if more than 1, in separate processes with `recipe.threads` threads
+            each.
         callbacks: for progress; must be picklable with several processes.
         ridge: whether to compare with ridge regression on the same inputs.
 
     Raises:
         DataError, UsageError, OutputError: something is wrong with recipe, data or folder.
-        Interrupted: by SIGINT or SIGTERM; the same call goes on.
+        Interrupted: SIGINT or SIGTERM; the same call resumes.
     """
     directory = recipe.output / "crossval"
     return _cross_validate([recipe], [directory], processes, callbacks or Callbacks(), ridge=ridge)[0]
@@ -188,7 +188,7 @@ def _cross_validate(
 
 
 def _run_jobs(jobs: Sequence[FoldJob], processes: int, callbacks: Callbacks) -> Iterator[tuple[int, FoldResult]]:
-    """Yield number and result of each job: first the folds that were finished before, then each as it finishes."""
+    """Yield number and result of each job: finished folds first, then the others in order of completion."""
     waiting = []
     for number, job in enumerate(jobs):
         finished = _read_fold(job)
@@ -290,7 +290,7 @@ def _quality_in_other_spaces(job: FoldJob, model: Model) -> dict[str, dict[str, 
 
 
 def _ridge_scores(recipe: Recipe, folds: Sequence[Videos], callbacks: Callbacks) -> dict[str, NDArray[np.float64]]:
-    """Return ridge regression's scores (N,) at the judged steps; none if the data is too large."""
+    """Return ridge regression's scores (N,) at the judged steps; empty if the data is too large."""
     data = folds[0].data
     if 8 * sum(math.prod(data.feature_shape(name) or (0,)) for name in data.names) > _RIDGE_BYTES:
         callbacks.message("The data is too large for a comparison with ridge regression.")
@@ -299,7 +299,7 @@ def _ridge_scores(recipe: Recipe, folds: Sequence[Videos], callbacks: Callbacks)
         name for videos in folds for part in ("train", "validation", "test") for name in getattr(videos.split, part)
     }
     videos = {name: data[name] for name in sorted(names)}
-    # Reversed: of a video that several splits test, the first one's prediction counts.
+    # Reversed: the first prediction of a video counts.
     curves = ridge_curves(recipe, videos, [fold.split for fold in reversed(folds)])
     return {
         name: at_judged_steps(scores[None], videos[name], data.annotations(name))[0] for name, scores in curves.items()
@@ -358,7 +358,7 @@ def _systems(recipe: Recipe, folds: Sequence[Videos], results: Sequence[FoldResu
     for readout in results[0].record["readouts"]:
         curves: dict[str, NDArray[np.float64]] = {}
         means: dict[str, NDArray[np.float64]] = {}
-        for result in reversed(results):  # of a video that several splits test, the first one's prediction counts
+        for result in reversed(results):  # the first prediction of a video counts
             curves |= result.predictions[readout].curves
             means |= result.predictions[readout].means
         names = [name for name in data.names if name in curves]
@@ -400,7 +400,7 @@ def _cost(records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def _variety_of_targets(recipe: Recipe, videos: Videos, names: Sequence[str]) -> dict[str, float] | None:
-    """Return the variety of the curves that the model learns from; None if each video has one."""
+    """Return the variety of the training curves; None if each video has a single one."""
     targets = recipe.targets
     if videos.data.kind in SINGLE_CURVE_KINDS or targets.people == "mean":
         return None
@@ -427,7 +427,7 @@ def _write_json(path: Path, document: Mapping[str, Any]) -> None:
 
 
 def peak_memory() -> float | None:
-    """Return this process's peak memory in MiB; None if the system does not tell."""
+    """Return this process's peak memory in MiB; None if unknown."""
     if sys.platform == "win32":
         return None
     status = Path("/proc/self/status")

@@ -1,7 +1,7 @@
 """Training data: the videos of a run, their examples with random copy, window and curves, and the batches of an epoch.
 
-All random choices of an item come from a generator seeded by the recipe's seed, the epoch and the item's number. So a
-resumed run needs no state of a data loader, and several processes draw the same numbers as one.
+A generator seeded by the recipe's seed, the epoch and the item's number makes all random choices of an item. So a
+resumed run needs no data loader state, and several processes draw the same numbers as one.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Videos:
 
     @cached_property
     def sha256(self) -> str:
-        """Digest of the file."""
+        """SHA-256 of the file."""
         return self.data.fingerprint()
 
     @cached_property
@@ -66,7 +66,7 @@ def open_data(recipe: Recipe) -> AnnotatedFile:
     """Open the recipe's data file.
 
     Raises:
-        DataError, UsageError: it is missing, or of another kind than the recipe says.
+        DataError, UsageError: the file is missing, or of another kind than the recipe's.
     """
     return open_dataset(recipe.data_path(), recipe.kind, recipe.annotations)
 
@@ -75,7 +75,7 @@ def further_data(recipe: Recipe) -> list[AnnotatedFile]:
     """Open the files of the recipe's further data sets.
 
     Raises:
-        DataError, UsageError: one is missing, or of another kind than the recipe says.
+        DataError, UsageError: a file is missing, or of another kind than the recipe's.
     """
     return [open_dataset(path, also.kind) for path, also in zip(recipe.also_paths(), recipe.also, strict=True)]
 
@@ -92,7 +92,7 @@ def to_train(recipe: Recipe, say: Callable[[str], None]) -> Videos:
 
     Raises:
         DataError: no video has features, or the splits do not match the file.
-        UsageError: the file of splits has no such fold, or no video is left to train on.
+        UsageError: the file of splits does not have the fold, or no training video remains.
     """
     data = open_data(recipe)
     names = _with_features(data, say)
@@ -237,7 +237,7 @@ class Examples(Dataset[Example]):
         return {name: self._data[name] for name in self._names}
 
     def view(self, video: int, number: int) -> Example:
-        """Return a copy of a video with all annotators' curves; the same for each call."""
+        """Return a copy of a video with all annotators' curves; repeated calls return the same copy."""
         kept = self._kept.get((video, number))
         if kept is None:
             rng = np.random.default_rng([self._recipe.seed, _VIEWS, video, number])
@@ -247,19 +247,19 @@ class Examples(Dataset[Example]):
         return kept
 
     def look(self) -> dict[str, Any]:
-        """Return what a model depends on: `inputs` (P), and `step_seconds`, the median length of a step."""
+        """Return the properties that a network depends on: `inputs` (P) and `step_seconds`, the median step length."""
         seconds = [1 / self.view(video, 0).rate for video in self._looked_at(1)]
         return {"inputs": self.view(0, 0).condition.inputs.shape[1], "step_seconds": float(np.median(seconds))}
 
     def conditions_and_means(self) -> Iterator[tuple[Condition, NDArray[np.floating]]]:
-        """Condition and mean curve (N,) of all views, or of 1024 evenly chosen ones."""
+        """Yield condition and mean curve (N,) of all views, or of 1024 evenly chosen ones."""
         views = self._recipe.augmentation.count
         for at in self._looked_at(views):
             seen = self.view(at // views, at % views)
             yield seen.condition, seen.targets.mean(axis=0)
 
     def annotated(self) -> list[AnnotatedView]:
-        """Return all copies of all videos."""
+        """Return all copies of all videos, with all annotators' curves."""
         found = []
         for video in range(len(self._names)):
             for number in range(self._recipe.augmentation.count):
@@ -269,7 +269,7 @@ class Examples(Dataset[Example]):
         return found
 
     def elsewhere(self) -> Iterator[WeightedCurve]:
-        """Conditions and weighted mean curves of all views of the videos of the recipe's further data sets."""
+        """Yield conditions and weighted mean curves of all views of the recipe's further data sets."""
         recipe = self._recipe
         how = recipe.augmentation
         for also, data in zip(recipe.also, further_data(recipe), strict=True):
@@ -283,7 +283,7 @@ class Examples(Dataset[Example]):
                     yield WeightedCurve(seen.condition, seen.targets.mean(axis=0), weight)
 
     def take_means(self, means: Sequence[NDArray[np.float32]]) -> None:
-        """Have a foreseen mean curve (N,) for each of `annotated`."""
+        """Set the predicted mean curve (N,) of each view in `annotated`."""
         views = self._recipe.augmentation.count
         self._means = {(at // views, at % views): mean for at, mean in enumerate(means)}
 
@@ -330,7 +330,7 @@ class Batches:
     def __init__(
         self, examples: Examples, recipe: Recipe, *, rank: int = 0, world: int = 1, pinned: bool = False
     ) -> None:
-        """Start no process yet; data-loading processes live over all epochs.
+        """Store the arguments; data-loading processes start later and live over all epochs.
 
         Pinned batches can be copied to an accelerator asynchronously.
         """
@@ -359,7 +359,7 @@ class Batches:
         """Yield the steps of an epoch, from step `first` on."""
         whole = self._examples.order(epoch)[first:]
         mine = [self._parts(batch) for batch in whole]
-        # A process without an item in a last, small batch takes part in the update with an item of weight 0.
+        # A process without an item of a small last batch joins the update with an item of weight 0.
         self._plan.batches = [
             [(epoch, index) for index in part or batch[:1]]
             for parts, batch in zip(mine, whole, strict=True)
@@ -370,7 +370,7 @@ class Batches:
             yield [Part(next(loaded), share=len(part) / len(batch) * self._world) for part in parts]
 
     def largest(self, epoch: int) -> Step:
-        """Return the part of an epoch that takes the most memory, as a step."""
+        """Return the part of an epoch that needs the most memory, as a step."""
         lengths = self._examples.lengths
         parts = [part or batch[:1] for batch in self._examples.order(epoch) for part in self._parts(batch)]
         part = max(parts, key=lambda part: int(lengths[part].max()) * len(part))

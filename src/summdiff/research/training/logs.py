@@ -25,19 +25,19 @@ class Callbacks:
         return self
 
     def message(self, sentence: str) -> None:
-        """Report something that a user needs to know."""
+        """Show a message to the user."""
 
     def close(self) -> None:
         """Clean up after the run, however it ended."""
 
     def on_start(self, done: int, total: int) -> None:
-        """Begin at step `done` of `total`; above 0 in a resumed run."""
+        """Start at step `done` of `total`; `done` is above 0 in a resumed run."""
 
     def on_step(self, done: int, total: int, loss: float) -> None:
         """Count one more step."""
 
     def on_epoch(self, row: LogRow) -> None:
-        """Take the log's row of an epoch, which may have been validated or not."""
+        """Finish an epoch; `row` is its row in the log, with validation values if it was validated."""
 
 
 class Logs:
@@ -65,7 +65,7 @@ class Logs:
             self._board.close()
 
     def write(self, rows: Sequence[LogRow], measured: Mapping[str, float]) -> None:
-        """Write all rows, of which the last is new; `measured` depends on the machine and goes to TensorBoard only."""
+        """Write all rows; only the last is new. `measured` depends on the machine and goes to TensorBoard only."""
         if self._board is None:
             return
         write_table(self._path, rows)

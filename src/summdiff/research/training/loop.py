@@ -1,7 +1,7 @@
 """Training a model from a recipe, with PyTorch on Lightning Fabric.
 
-Everything random comes from the recipe's seed and the numbers of epoch, step and item, so a run that was interrupted
-anywhere ends with the same weights as one that was not, bit for bit on a CPU.
+All randomness derives from the recipe's seed and the numbers of epoch, step and item, so an interrupted run ends with
+the same weights as an uninterrupted one, bit for bit on a CPU.
 """
 
 from __future__ import annotations
@@ -50,8 +50,8 @@ class TrainedModel:
     """The result of a run.
 
     Attributes:
-        model: with the moving average of the weights after the last epoch, or with `select: best` after the epoch that
-            did best on the validation videos.
+        model: moving average of the weights after the last epoch or, with `select: best`, after the epoch with the best
+            validation value.
         epoch: that epoch, from 0.
         seconds: training time, over all parts of an interrupted run.
     """
@@ -64,7 +64,7 @@ class TrainedModel:
 def train(recipe: Recipe, *, callbacks: Callbacks | None = None, dry_run: bool = False) -> Path | None:
     """Train a recipe and write a folder that `load_model` accepts.
 
-    The folder also gets the logs and the checkpoints from which an interrupted run goes on.
+    The folder also gets the logs, and checkpoints to resume an interrupted run.
 
     Args:
         recipe: the recipe.
@@ -76,7 +76,7 @@ def train(recipe: Recipe, *, callbacks: Callbacks | None = None, dry_run: bool =
 
     Raises:
         DataError, UsageError, ModelError, OutputError: something is wrong with recipe, data or folder.
-        Interrupted: by SIGINT or SIGTERM; the run can go on.
+        Interrupted: SIGINT or SIGTERM; the run can be resumed.
     """
     first_process = is_first_process()
     callbacks = callbacks if callbacks is not None and first_process else Callbacks()
@@ -94,8 +94,8 @@ def fit(
 
     Args:
         recipe: the recipe.
-        videos: training and validation videos; of the latter there may be none.
-        directory: for logs and checkpoints; the run goes on from the newest checkpoint that is not damaged.
+        videos: training videos and, optionally, validation videos.
+        directory: folder of logs and checkpoints; the run resumes from the newest undamaged checkpoint.
         callbacks: for progress.
         dry_run: run the sanity check only.
 
@@ -202,18 +202,18 @@ def _fit_ridge(recipe: Recipe, examples: Examples, dry_run: bool) -> TrainedMode
 def sanity_check(
     state: TrainingState, batches: Batches, videos: Videos, recipe: Recipe, directory: Path, *, writes: bool
 ) -> None:
-    """Do everything once before a long run, so that errors show in the first seconds.
+    """Run every step once before a long run, so that errors show in the first seconds.
 
     Two updates, the second with the largest batch, validation on two videos, a checkpoint and a model. Afterwards the
     state is restored, so the results are those of a run without this check.
 
     Args:
         state, batches, videos, recipe: of the run.
-        directory: where it writes; nothing is left there.
+        directory: folder for temporary files; they are deleted.
         writes: whether this process validates and writes.
 
     Raises:
-        SummdiffError: any error that would come up later.
+        SummdiffError: any error that would occur later.
     """
     before, states = copy.deepcopy(state.state_dict()), random_states()
     try:
@@ -235,7 +235,7 @@ def _check_writing(state: TrainingState, directory: Path) -> None:
     """Write a checkpoint and a model into a temporary subfolder and read both again.
 
     Raises:
-        OutputError: the disk is full, or what is read differs from what was written.
+        OutputError: the disk is full, or the files read back differ from those written.
     """
     for leftover in directory.glob(f"{_SCRATCH_PREFIX}*"):  # of a killed run
         shutil.rmtree(leftover, ignore_errors=True)
@@ -275,7 +275,7 @@ def _validate(
 
 
 class _StoppedError(Exception):
-    """A signal came during validation."""
+    """A signal arrived during validation."""
 
 
 def _stop_on_signal(number: int) -> None:
@@ -284,7 +284,7 @@ def _stop_on_signal(number: int) -> None:
 
 
 class _Clock:
-    """Tell when the next checkpoint is due."""
+    """Timer for checkpoints."""
 
     def __init__(self, minutes: float) -> None:
         self._seconds = 60 * minutes
@@ -299,7 +299,7 @@ class _Clock:
 
 
 def identity(recipe: Recipe, videos: Videos) -> str:
-    """Return the recipe's training fields and the data's digests; a run goes on only if they are the same."""
+    """Return the recipe's training fields and the data's digests; a run is resumed only if they are equal."""
     further = [data.fingerprint() for data in further_data(recipe)]
     return json.dumps([recipe.stated(), videos.fingerprint, *further], sort_keys=True)
 
@@ -316,7 +316,7 @@ def provenance(recipe: Recipe, videos: Videos) -> dict[str, Any]:
         "selection": f"the epoch that did best on {validation_count(recipe, len(split.validation))} validation videos"
         if best
         else "the last epoch; settings were chosen before, by cross-validation",
-        # Videos that chose the epoch count as seen too.
+        # Videos used to select the epoch count as training videos.
         "trained_on": [
             *(data.identity(name) for name in (*split.train, *(split.validation if best else ()))),
             *(other.identity(name) for other in further_data(recipe) for name in names_with_features(other)),
@@ -334,7 +334,7 @@ def make_folder(directory: Path) -> None:
     """Make a folder if it is missing.
 
     Raises:
-        OutputError: it cannot be made.
+        OutputError: the folder cannot be made.
     """
     try:
         directory.mkdir(parents=True, exist_ok=True)

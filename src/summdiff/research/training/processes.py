@@ -1,4 +1,4 @@
-"""The processes of a training run: starting them, stopping them by signal, noticing that one has died."""
+"""Start the processes of a training run, stop them by signals, and detect that one has died."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from summdiff.research.training.recipe import Recipe
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _LOSS_MARK = "process-lost"
-# What gloo and NCCL report when the other side is gone.
+# Error texts of gloo and NCCL for a closed connection.
 _LOSS_WORDS = ("connection", "gloo", "nccl", "broken pipe", "socket", "remote process", "timed out", "tcpstore")
 
 
@@ -32,7 +32,7 @@ def launch(recipe: Recipe) -> Fabric:
     """Start the other processes of a run and connect this one to them.
 
     Raises:
-        UsageError: the accelerator or that many devices are not available.
+        UsageError: the accelerator or the number of devices is not available.
     """
     torch.set_num_threads(recipe.threads)
     threadpool_limits(recipe.threads, user_api="blas")  # NumPy's, for the Gaussian prior and the sampler
@@ -82,10 +82,10 @@ def _is_started_by_a_launcher() -> bool:
 
 
 def _announce_first_process(world_size: int) -> None:
-    """Say in the environment that processes are started here and not by Fabric.
+    """Set the environment so that Fabric starts no processes.
 
-    Fabric would watch them and kill the first one without a message if another one dies. On a CPU the first one
-    notices by itself, and can say how to go on.
+    Fabric would kill the first process without a message when another one dies. On a CPU the first process detects
+    this itself and reports how to resume.
     """
     environment = LightningEnvironment()
     os.environ |= {
@@ -105,7 +105,7 @@ def _start_others(devices: int) -> None:
 
 
 def is_first_process() -> bool:
-    """Return whether this is the process that writes, by the environment that launchers set."""
+    """Return whether this is the process that writes files, by the launcher's environment variables."""
     rank = os.environ.get("RANK", os.environ.get("SLURM_PROCID"))
     if rank is None:
         return os.environ.get("LOCAL_RANK", "0") == os.environ.get("NODE_RANK", "0") == "0"
@@ -115,7 +115,7 @@ def is_first_process() -> bool:
 def agree(fabric: Fabric, loss: Tensor, signal_number: int, due: bool) -> tuple[float, int, bool]:
     """Return the batch's mean loss, and whether any process got a signal or has a checkpoint due.
 
-    All processes get the same answer, so they save and leave in the same step.
+    All processes get the same result, so they save and exit in the same step.
     """
     if fabric.world_size == 1:
         return float(loss), signal_number, due
@@ -142,12 +142,12 @@ class Interrupted(SummdiffError):  # noqa: N818 (an event, not a mistake)
 
 
 class Signals:
-    """Catch the first SIGINT or SIGTERM in `received` while this context is entered; a second one acts at once.
+    """Catch the first SIGINT or SIGTERM in `received` while this context is entered; a second one is not caught.
 
     Catches nothing outside the main thread, where Python allows no handlers, nor a signal that is being ignored.
 
     Attributes:
-        received: number of the signal that came, 0 without one.
+        received: number of the received signal, 0 without one.
     """
 
     def __init__(self, on_signal: Callable[[int], None] = lambda number: None) -> None:
@@ -185,7 +185,7 @@ class LostProcess(SummdiffError):  # noqa: N818 (an event, not a mistake)
     """Another process of the run has died.
 
     Attributes:
-        first_to_notice: whether no other process has reported it before; one message is enough.
+        first_to_notice: whether this process is the first to report it; only one prints the message.
     """
 
     def __init__(self, message: str, *, first_to_notice: bool) -> None:
@@ -203,7 +203,7 @@ def connected(fabric: Fabric, directory: Path) -> Iterator[None]:
     try:
         try:
             yield
-        except Interrupted:  # all processes leave in the same step
+        except Interrupted:  # all processes exit in the same step
             _disconnect(fabric)
             raise
         _disconnect(fabric)
@@ -227,8 +227,8 @@ def clear_loss(directory: Path) -> None:
 def _mark_loss(directory: Path) -> bool:
     """Return whether this process is the first to notice that another one has died.
 
-    A file decides. Asking whether the first process is alive would not do: a dying process closes its connections a
-    moment before it is gone.
+    The first to create a file wins. Checking whether the first process is alive is not enough: a dying process closes
+    its connections shortly before it exits.
     """
     try:
         (directory / _LOSS_MARK).touch(exist_ok=False)
@@ -240,7 +240,7 @@ def _mark_loss(directory: Path) -> bool:
 
 
 def _disconnect(fabric: Fabric) -> None:
-    """Close the connections once all processes are done with them; leaving with gloo's threads alive aborts."""
+    """Close the connections once all processes have finished; exiting while gloo's threads run aborts the process."""
     if fabric.world_size > 1 and torch.distributed.is_initialized():
         fabric.barrier()
         torch.distributed.destroy_process_group()

@@ -29,7 +29,7 @@ USUAL_FILES: dict[DatasetKind, str] = {
 }
 DEFAULT_NETWORK = "joint"
 Share = Annotated[float, Field(ge=0, le=1)]
-# Fields that say where a run happens, not what it learns; an interrupted run may go on with others.
+# Fields that do not affect the result; an interrupted run may be resumed with other values.
 PLACE = frozenset(
     [
         "data",
@@ -61,9 +61,8 @@ class Section(BaseModel):
 class NetworkRecipe(BaseModel):
     """A network's name and the fields of its config.
 
-    Which fields there are, with which types and defaults, is declared by the config dataclass of each network in
-    `summdiff.research.networks`. Those that do not depend on the videos are attributes of
-    this section.
+    The config dataclass of each network in `summdiff.research.networks` declares its fields, types and defaults. All
+    but those that depend on the videos are attributes of this section.
     """
 
     model_config = ConfigDict(extra="allow", frozen=True)
@@ -108,7 +107,7 @@ class NetworkRecipe(BaseModel):
 
 
 class DiffusionRecipe(Section):
-    """The noise, and how samples are drawn, in validation and as the default of the trained model."""
+    """Noise, and sampling in validation and by default of the trained model."""
 
     schedule: ScheduleName = Field(default="cosine", description="noise schedule")
     num_train_timesteps: int = Field(default=1000, ge=1, le=100_000, description="T")
@@ -241,7 +240,7 @@ class Recipe(Section):
 
     conditioning: Conditioning = Field(
         default="relational",
-        description="what the network sees of a video: how its steps relate in any features, the features, or both; "
+        description="network inputs: relations between the steps in any features, the features, or both; "
         "gaussian_prior: how they relate and which are alike, for relational networks",
     )
     feature_extractor: str | None = Field(default=None, description="the backbone that the model needs")
@@ -381,5 +380,5 @@ class Recipe(Section):
         return Path(folder) / USUAL_FILES[kind]
 
     def stated(self) -> dict[str, Any]:
-        """Return the fields that affect results, which are the same on another machine and in another folder."""
+        """Return the fields that affect results, independent of machine and folder."""
         return self.model_dump(mode="json", exclude=set(PLACE))

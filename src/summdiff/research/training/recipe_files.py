@@ -4,7 +4,7 @@ Besides the fields of `Recipe`, a file may have these keys:
 
 - `extends`: name of a shipped recipe file whose contents this file changes.
 - `data_sets`: changes for each data set. The file then holds one recipe per data set, named `<name>_<data set>`; null
-  removes one that the extended file has.
+  removes a data set of the extended file.
 - `reproduce`: changes that `summdiff reproduce` makes, for each data set: mostly shorter training schedules.
 
 A mapping is merged key by key, any other value replaces the one before. `name` defaults to the file's name and `output`

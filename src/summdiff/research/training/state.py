@@ -27,10 +27,10 @@ class TrainingState:
 
     Attributes:
         network, average: the weights and their moving average.
-        epoch, step: the current epoch and the steps done in it.
-        done: steps done in all epochs.
-        losses: of the epoch's steps, each the mean over its whole batch.
-        rows: the log's, one for each finished epoch.
+        epoch, step: current epoch and number of finished steps in it.
+        done: number of finished steps in all epochs.
+        losses: mean loss of the batch of each step in the epoch.
+        rows: rows of the log, one per finished epoch.
         best: value, epoch and weights of the best epoch on the validation videos.
         seconds: training time.
     """
@@ -180,13 +180,13 @@ class MovingAverage:
     """
 
     def __init__(self, network: Network, decay: float) -> None:
-        """Start from the network's current weights; a decay of 0 follows them without delay."""
+        """Start from the network's current weights; with a decay of 0 the average equals the current weights."""
         self.network = copy.deepcopy(network).requires_grad_(False)
         self._source, self._decay, self._updates = network, decay, 0
 
     @torch.no_grad()
     def update(self) -> None:
-        """Average in the source's weights, with more weight in the first updates to forget the random start."""
+        """Update the average with the current weights, with more weight in the first updates."""
         self._updates += 1
         decay = min(self._decay, self._updates / (self._updates + 10))
         averages: list[Tensor] = [*self.network.parameters()]
@@ -211,9 +211,9 @@ class MovingAverage:
 
 
 def compile_parts(learner: nn.Module) -> None:
-    """Have torch.compile make faster code of a denoiser's layers, or of a scorer with its loss.
+    """Compile a denoiser's layers, or a scorer with its loss, with torch.compile.
 
-    Around a denoiser's layers numbers are drawn outside of torch, where nothing can be compiled.
+    The random draws of a denoiser's loss happen outside torch and cannot be compiled.
     """
     denoisers = [part for part in learner.modules() if isinstance(part, Denoiser)]
     for part in [layer for network in denoisers for layer in (*network.encoder, *network.denoiser)] or [learner]:

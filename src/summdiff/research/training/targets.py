@@ -59,7 +59,7 @@ def draw_targets(
 
 
 def count_noised(recipe: TargetRecipe) -> int:
-    """Return S, the number of an item's curves that are noised."""
+    """Return S, the number of noised curves per item."""
     if recipe.people == "each":
         return 1
     if recipe.people == "panels":
@@ -77,8 +77,8 @@ def for_single_curves(recipe: TargetRecipe) -> TargetRecipe:
 def ranks(scores: NDArray[np.floating]) -> NDArray[np.float32]:
     """Convert each annotator's scores (U, N) to ranks in (0, 1); ties share their mean rank.
 
-    Ranks undo that annotators use the scale from 1 to 5 very differently. Of all curves, their mean has the highest
-    mean Spearman's rho with the annotators.
+    Ranks remove differences in the annotators' use of the scale from 1 to 5. The mean of the ranks is the curve with
+    the highest mean Spearman's rho with the annotators.
     """
     result: NDArray[np.float32] = ((average_ranks(scores) - 0.5) / scores.shape[1]).astype(np.float32)
     return result
@@ -92,7 +92,7 @@ def min_max_scaled(scores: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def keyshots(video: AnnotatedVideo, scores: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return (N,) 1 at the steps in the summary that scores (N,) give under a budget of 15%, else 0."""
+    """Return (N,): 1 at the steps of the 15% summary selected by scores (N,), else 0."""
     convention = cast(ConventionName, KINDS[video.kind].convention)
     change_points = video.need_change_points()
     summary = summary_from_scores(scores, video.picks, video.n_frames, change_points, convention=convention)
