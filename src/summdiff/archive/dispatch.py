@@ -1,8 +1,8 @@
-"""Give videos to workers and record what becomes of each, so that none is lost and none processed twice.
+"""Give videos to workers and record each outcome, so that no video is lost or processed twice.
 
-One process decides and alone writes the manifest. A video is with one worker at a time. When that worker dies, another
-takes its place; unless the video turns out to be finished (there is a receipt), it is tried once more after all others,
-and set aside when it kills a second worker. A video that exceeds its time limit is set aside at once, its worker killed
+One process assigns the videos and writes the manifest. Each video is with one worker at a time. A worker that dies is
+replaced; its video, unless finished (it then has a receipt), is tried once more after all others, and set aside when it
+kills a second worker. A video that exceeds its time limit is set aside at once, its worker killed
 and replaced.
 """
 
@@ -23,7 +23,7 @@ from summdiff.archive.manifest import FailureKind, RunState
 from summdiff.archive.workers import Died, Finished, LocalWorkers, Missing, Moved, Ready, Workers
 from summdiff.errors import ArchiveError, OutputError, SummdiffError
 
-MAX_CRASHES = 2  # workers that a video may kill: the first may have been bad luck
+MAX_CRASHES = 2  # workers that a video may kill; the first death may have another cause
 MIN_TIME_LIMIT = 600.0  # seconds for a video without a given time limit, plus
 TIME_LIMIT_PER_SECOND = 3.0  # seconds for each second of its duration
 _MAX_FAILED_STARTS = 3  # workers in a row that may die before they are ready
@@ -31,7 +31,7 @@ _TICK = 1.0
 
 
 class RunListener(Protocol):
-    """Hears how a run goes."""
+    """Receives the events of a run."""
 
     def begin(self, total: int, before: int, size: int) -> None:
         """The run begins: number of videos, how many of them were done or set aside before, bytes of the others."""
@@ -43,7 +43,7 @@ class RunListener(Protocol):
         """A worker gets a video."""
 
     def moved(self, size: float, running: int) -> None:
-        """Bytes of finished videos, with shares of those being processed, and how many of these there are."""
+        """Progress: bytes processed so far, and the number of videos being processed."""
 
     def done(self, job: VideoJob, record: Record, seconds: float) -> None:
         """A video is done."""
@@ -52,7 +52,7 @@ class RunListener(Protocol):
         """A video is set aside."""
 
     def again(self, job: VideoJob, error: str) -> None:
-        """A worker died while it processed a video, which will be tried again."""
+        """A worker died; its video will be tried again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,18 +99,18 @@ def run_jobs(
 
     Args:
         jobs: the videos.
-        workers: killed at the end in any case.
-        results: of the run.
+        workers: the workers; they are always killed at the end.
+        results: results of the run.
         state: the manifest, entered; or a `RunState` for a run that is not continued.
-        listener: hears how the run goes.
+        listener: receives the events of the run.
         check: called with every job before the first is processed; a job for which it raises a SummdiffError fails.
         time_limit: seconds for each video; None for `MIN_TIME_LIMIT` plus `TIME_LIMIT_PER_SECOND` for each second
             of its duration.
-        retry_failed: also try what was set aside before. A file that has changed since is tried in any case.
+        retry_failed: also try videos that were set aside before. A file changed since then is always tried.
 
     Raises:
         ArchiveError: workers do not start, or something is missing for all videos.
-        OutputError: nothing more can be written.
+        OutputError: the disk is full.
     """
     with _sigterm_exits():
         return _Run(workers, results, state, listener, time_limit).run(jobs, check, retry_failed=retry_failed)
@@ -173,7 +173,7 @@ class _Run:
         return counts
 
     def _plan(self, jobs: Sequence[VideoJob], *, retry_failed: bool) -> tuple[int, list[tuple[VideoJob, str]]]:
-        """Queue what is to be done; return how many are done, and those that were set aside, with the reasons."""
+        """Queue the remaining videos; return the number of finished ones, and those set aside with the reasons."""
         before = 0
         failed_before: list[tuple[VideoJob, str]] = []
         for job in jobs:
@@ -214,7 +214,7 @@ class _Run:
             self._listener.moved(self._size_done + running, len(self._attempts))
 
     def _hand_out(self) -> None:
-        """Give attempt idle worker a video, and start as many workers as there is work for."""
+        """Give each idle worker a video, and start as many workers as there are videos left."""
         while self._idle and self._waiting:
             job, version = self._waiting.popleft()
             begun = self._state.begun(job)
@@ -317,7 +317,7 @@ def make_workers(work: Work, engine: Literal["local", "ray"], count: int | None)
 
     Raises:
         UsageError: Ray is not installed.
-        ArchiveError: there is no Ray cluster.
+        ArchiveError: no Ray cluster can be reached.
     """
     if engine == "ray":
         from summdiff.archive.ray import RayWorkers

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-# Called with a stage, how much of it is done, and how much there is: seconds of video while looking and cutting.
+# Called with a stage, the amount done and the total; in seconds of video while looking and cutting.
 OnProgress = Callable[[str, float, float], None]
 Record = dict[str, Any]
 FileVersion = tuple[int, int]
@@ -48,7 +48,7 @@ class Work(Protocol):
         """Load models.
 
         Raises:
-            SummdiffError: something is missing. This stops the run, as every video would fail.
+            SummdiffError: a requirement is missing. This stops the run, as every video would fail.
         """
 
     def __call__(self, job: VideoJob, *, replace: bool, on_progress: OnProgress) -> Record:
@@ -57,28 +57,28 @@ class Work(Protocol):
         Args:
             job: the video.
             replace: replace existing results; an earlier try of this run wrote them.
-            on_progress: called now and then.
+            on_progress: called regularly.
 
         Raises:
-            SummdiffError: the video cannot be processed; the text is the reason.
+            SummdiffError: the video cannot be processed; the message is the reason.
         """
 
 
 class Results(Protocol):
-    """The results of a run, as the process that distributes the work sees them."""
+    """The results of a run, managed by the process that distributes the work."""
 
     def check(self, job: VideoJob, *, replace: bool) -> None:
         """Check that the results of a video may be written.
 
         Raises:
-            SummdiffError: they may not; the text is the reason.
+            SummdiffError: they may not be written; the message is the reason.
         """
 
     def exist(self, record: Record) -> bool:
         """Return whether the results that an earlier run recorded still exist."""
 
     def add(self, record: Record) -> None:
-        """Take in the results of a finished video."""
+        """Add the results of a finished video."""
 
     def clean(self, job: VideoJob) -> None:
         """Remove half-written files of a worker that was killed while it processed this video."""
@@ -95,7 +95,7 @@ class Order:
         job: the video.
         version: version of its file.
         replace: replace existing results.
-        receipts: folder for the receipt that says that the video is done.
+        receipts: folder for the receipt of a finished video.
     """
 
     job: VideoJob

@@ -1,4 +1,4 @@
-"""The manifest of a run: what became of each video, as JSON lines that are only appended.
+"""The manifest of a run: the outcome of each video, as append-only JSON lines.
 
     {"event": "begin", "schema": "summdiff.manifest/1", "verb": "extract", "settings": {...}, ...}
     {"event": "start", "video": "/a.mp4", "version": [4139823, 1764...], ...}
@@ -7,9 +7,9 @@
     {"event": "failed", ..., "kind": "video", "error": "..."}      set aside
 
 Each line is on the disk before the run continues. A line that a killed process cut off is removed, and a video whose
-last event is `start` was being processed. A worker that has finished a video writes a receipt, a file of its own beside
-the manifest; the process that distributes the work turns it into a `done` line. So a finished video counts, even when
-that process is killed before it hears of it.
+last event is `start` was being processed. A worker that has finished a video writes a receipt, a separate file beside
+the manifest; the process that distributes the work turns it into a `done` line. So a finished video counts even if that
+process was killed before it got the result.
 """
 
 from __future__ import annotations
@@ -42,11 +42,11 @@ class VideoState:
 
     Attributes:
         version: version of the file, see `VideoJob.version`; None for no file.
-        status: where it stands.
+        status: current status.
         record: facts about the result, if it is done.
-        error: why it was set aside.
+        error: reason for setting it aside.
         crashes: number of workers that died while they processed it.
-        begun: whether a worker ever got it; then existing results are those of this run.
+        begun: whether a worker ever got it; existing results are then results of this run.
     """
 
     version: FileVersion | None
@@ -79,7 +79,7 @@ class RunState:
         pass
 
     def begun(self, job: VideoJob) -> bool:
-        """Return whether a worker ever got this video, so that its existing results are those of this run."""
+        """Return whether a worker ever got this video; its existing results are then results of this run."""
         state = self.videos.get(job.path)
         return state is not None and state.begun
 
@@ -99,7 +99,7 @@ class RunState:
             receipt_file(self.receipts, job).unlink(missing_ok=True)
 
     def crashed(self, job: VideoJob, error: str) -> int:
-        """Record that its worker died, and return how many did."""
+        """Record that its worker died; return the number of workers that died with this video."""
         state = self.videos[job.path]
         state.crashes += 1
         self._add("crashed", job.path, state.version, crashes=state.crashes, error=error)
@@ -115,7 +115,7 @@ class RunState:
         self._write({"event": "end", **counts, "time": _now()})
 
     def receipt(self, job: VideoJob) -> Record | None:
-        """Return the record of a video that its worker had finished before it died; None if it had not."""
+        """Return the record of a video that its worker had finished before it died; else None."""
         receipt = None if self.receipts is None else _read_receipt(receipt_file(self.receipts, job))
         if receipt is None or receipt["version"] != _listed(self.videos[job.path].version):
             return None
@@ -126,7 +126,7 @@ class RunState:
         self._write({"event": event, "video": video, "version": _listed(version), **more, "time": _now()})
 
     def _write(self, fields: Mapping[str, Any]) -> None:
-        """Keep a line of the manifest, if there is one."""
+        """Append a line to the manifest, if the run has one."""
 
 
 class Manifest(RunState):
@@ -135,10 +135,10 @@ class Manifest(RunState):
     Args:
         path: the file, made with its folder if missing.
         verb: name of the command.
-        settings: its settings, as JSON values. A run never mixes two.
+        settings: its settings, as JSON values; a run has one set of settings.
 
     Raises:
-        UsageError: the file is of another verb, or of other settings.
+        UsageError: the file belongs to another command or other settings.
         ArchiveError: another process is writing it.
         DataError: it is damaged.
         OutputError: it cannot be written.
@@ -179,7 +179,7 @@ class Manifest(RunState):
         self._lock.__exit__(None, None, None)
 
     def _open(self) -> None:
-        """Read what earlier runs wrote, and write down what their workers finished unheard."""
+        """Read the lines of earlier runs, and add `done` lines for their receipts."""
         try:
             self._file = self.path.open("ab+")
             self._file.seek(0)
@@ -272,7 +272,7 @@ def write_receipt(receipts: Path, job: VideoJob, version: FileVersion | None, re
 
 
 def _read_receipt(file: Path) -> dict[str, Any] | None:
-    """Return a receipt; None where there is none, or a damaged one."""
+    """Return a receipt; None if it is missing or damaged."""
     try:
         receipt = json.loads(file.read_bytes())
     except (FileNotFoundError, ValueError):
@@ -293,8 +293,8 @@ class FileLock:
     """A lock that one process holds while it is entered; the system releases it when the process ends.
 
     Args:
-        path: the file that is locked; it stays.
-        what: what is locked, for the message.
+        path: the locked file; it is not deleted.
+        what: noun phrase for the locked thing in the message.
 
     Raises:
         ArchiveError: another process holds it.

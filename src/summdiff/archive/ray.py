@@ -1,9 +1,9 @@
 """Workers as actors of a Ray cluster.
 
-Ray core, not Ray Data: Ray Data streams blocks of rows and has no time limit per row; a row that kills its actor is
-tried for ever or fails the whole job, and which rows are finished is known only at the end. Here one video lasts
-minutes, may kill its worker, and needs an outcome of its own. An actor offers exactly that: one call per video, an
-error when the actor is gone, and no hidden retries. Everything else is shared with the workers of one machine.
+This uses Ray core, not Ray Data, which has no time limit per row, retries a row that kills its actor for ever or fails
+the whole job, and reports finished rows only at the end. Here a video takes minutes, may kill its worker, and needs its
+own outcome. An actor offers that: one call per video, an error when the actor dies, and no hidden retries. All other
+code is shared with the workers of one machine.
 
 Every node must have summdiff and see the videos and the results under the same paths.
 """
@@ -28,7 +28,7 @@ _CONNECT_SECONDS = 10.0
 
 
 class _Actor:
-    """A worker on the cluster. One of its two threads processes a video, the other answers questions for progress."""
+    """A worker on the cluster. One of its two threads processes a video, the other one reports progress."""
 
     def __init__(self, work: Work, threads: int) -> None:
         limit_threads(threads)
@@ -36,7 +36,7 @@ class _Actor:
         self._moved: tuple[str, float, float] = ("", 0.0, 0.0)
 
     def load(self) -> str:
-        """Load models; return what is missing, "" for nothing."""
+        """Load models; return the error message, "" without error."""
         try:
             self._work.load()
         except SummdiffError as error:
@@ -75,13 +75,13 @@ class RayWorkers:
     """See `summdiff.archive.workers.Workers`.
 
     Args:
-        work: what to do with each video.
-        count: number of workers; None for one for each CPU of the cluster.
+        work: the work on each video.
+        count: number of workers; None for one per CPU of the cluster.
         threads: threads of each, and CPUs that the cluster reserves for it.
 
     Raises:
         UsageError: Ray is not installed.
-        ArchiveError: there is no cluster.
+        ArchiveError: no cluster can be reached.
     """
 
     def __init__(self, work: Work, count: int | None, *, threads: int = 1) -> None:
@@ -166,7 +166,7 @@ class RayWorkers:
         except self._ray.exceptions.RayActorError as error:
             del self._running[worker]
             return [Died(worker, _how(error))]
-        except self._ray.exceptions.RayError as error:  # for instance an answer that was lost with its node
+        except self._ray.exceptions.RayError as error:  # for instance a result that was lost with its node
             self._ray.kill(each.actor)
             del self._running[worker]
             return [Died(worker, _how(error))]
@@ -184,7 +184,7 @@ def _join(ray: Any, address: str) -> None:
     """Connect to a cluster.
 
     Raises:
-        ArchiveError: there is none.
+        ArchiveError: no cluster can be reached.
     """
     host, _, port = address.rpartition(":")
     try:

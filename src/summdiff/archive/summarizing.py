@@ -36,7 +36,7 @@ def summarize_job(
     """Summarize one video, write the files, and return the summary and their paths.
 
     Raises:
-        SummdiffError: it cannot be done.
+        SummdiffError: the video cannot be summarized.
     """
     summary = summarizer.summarize(job.video, options, on_progress=lambda at: on_progress(at.stage, at.done, at.total))
     versions = [(job.name, summary, formats)]
@@ -63,7 +63,7 @@ def check_job(job: VideoJob, options: Options, formats: Sequence[str], *, overwr
     """Check the video, the folder, the files and the room on the disk before the work.
 
     Raises:
-        SummdiffError: it cannot be done.
+        SummdiffError: the video cannot be summarized.
     """
     from summdiff.video import probe
 
@@ -125,8 +125,8 @@ class SummarizeWork:
         formats: formats to write.
         overwrite: replace existing results.
         features: store with features of the videos.
-        checked: `check_job` was called for each video before.
-        loaded: the summarizer, if there is one.
+        checked: whether `check_job` was called for each video before.
+        loaded: the summarizer, if it is already loaded.
     """
 
     summarizer: dict[str, Any]
@@ -162,7 +162,7 @@ class SummarizeWork:
         }
 
     def settings(self) -> dict[str, Any]:
-        """Return what a manifest records of it."""
+        """Return the settings that a manifest records."""
         kept = {key: value for key, value in self.summarizer.items() if key not in ("cache", "device")}
         return {
             **{key: str(value) if isinstance(value, Path) else value for key, value in kept.items()},
@@ -182,7 +182,7 @@ class SummarizeResults:
         self._options, self._formats, self._overwrite = options, formats, overwrite
 
     def check(self, job: VideoJob, *, replace: bool) -> None:
-        # Also here, not only in the worker: before a video is begun existing files are the user's, after it this run's.
+        # Checked here too: existing files belong to the user before a video is begun, and to this run afterwards.
         check_outputs(job, self._options, self._formats, overwrite=self._overwrite or replace)
 
     def exist(self, record: Record) -> bool:
@@ -203,7 +203,7 @@ def load_summarizer(arguments: dict[str, Any], features: Path | None) -> Summari
 
     Raises:
         UsageError: the store has features of another backbone or rate.
-        DataError: it is no store.
+        DataError: the folder is not a store.
     """
     from summdiff.pipeline import Summarizer
 

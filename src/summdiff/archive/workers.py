@@ -1,4 +1,4 @@
-"""Workers: what a run asks of them, and those of this machine."""
+"""The interface of workers, and the workers of this machine."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from summdiff.archive.manifest import write_receipt
 from summdiff.errors import SummdiffError
 
 _REPORT_SECONDS = 0.5
-# Not the video's fault: each one after it would fail too.
+# Not caused by the video: all later ones would fail too.
 _DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
 
 
@@ -30,7 +30,7 @@ class Ready:
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """A worker's video stands at `done` of `total` in a stage; seconds of video while looking and cutting."""
+    """Progress of a worker's video, `done` of `total` in a stage; seconds of video while looking and cutting."""
 
     worker: int
     stage: str
@@ -82,10 +82,10 @@ class Workers(Protocol):
         """Send a video to a worker that is `Ready` or has `Finished`."""
 
     def wait(self, seconds: float) -> list[WorkerEvent]:
-        """Return events; wait for the first, at most so many seconds."""
+        """Return events; wait at most `seconds` for the first."""
 
     def kill(self, worker: int) -> None:
-        """Kill a worker, of which nothing more is heard; when this returns it writes no more."""
+        """Kill a worker; afterwards it sends no events and writes nothing."""
 
     def kill_all(self) -> None:
         """Kill all workers."""
@@ -98,8 +98,8 @@ class ThisProcess:
     the same command would not continue.
 
     Args:
-        work: what to do with each video.
-        on_progress: hears the progress of the current video.
+        work: the work on each video.
+        on_progress: receives the progress of the current video.
     """
 
     count = 1
@@ -136,9 +136,9 @@ class LocalWorkers(WorkerProcesses):
     """Processes of this machine: a video that kills its worker does not stop the others. See `Workers`.
 
     Args:
-        work: what to do with each video.
+        work: the work on each video.
         count: number of workers, from 1.
-        threads: threads of each; None for an equal share of the cores that this process may use.
+        threads: threads per worker; None for an equal share of the cores that this process may use.
     """
 
     def __init__(self, work: Work, count: int, *, threads: int | None = None) -> None:
@@ -156,7 +156,7 @@ class LocalWorkers(WorkerProcesses):
 
 
 def _serve(work: Work, connection: Connection) -> None:
-    """Run in a worker: process one video after the other; send each event's class and values."""
+    """Process one video after the other in a worker; send each event's class and values."""
     last = 0.0
 
     def on_progress(stage: str, done: float, total: float) -> None:
@@ -179,7 +179,7 @@ def _serve(work: Work, connection: Connection) -> None:
 
 
 def process_video(work: Work, order: Order, on_progress: OnProgress) -> JobOutcome:
-    """Do the work on one video and return the outcome, whatever it raises."""
+    """Process one video and return the outcome, also after an error."""
     try:
         record = work(order.job, replace=order.replace, on_progress=on_progress)
         if order.receipts is not None:

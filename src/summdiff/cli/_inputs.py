@@ -1,4 +1,4 @@
-"""The videos that a command line names, and where the results of each go."""
+"""The videos named on a command line, and the folders of their results."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pathlib import Path
 from summdiff.archive.jobs import VideoJob
 from summdiff.errors import UsageError
 
-# Suffixes of the videos in a folder. A file that is named itself may have any.
+# Suffixes of the videos in a folder. A file named on the command line may have any suffix.
 VIDEO_SUFFIXES = frozenset({
     "3g2", "3gp", "asf", "avi", "dv", "f4v", "flv", "m2ts", "m2v", "m4v", "mkv", "mov", "mp4", "mpeg", "mpg", "mts",
     "mxf", "nut", "ogm", "ogv", "qt", "rm", "ts", "vob", "webm", "wmv", "y4m",
@@ -27,11 +27,11 @@ def jobs(sources: Sequence[Path], *, output: Path | None, recursive: bool | None
     Args:
         sources: files, folders, and patterns that the shell did not expand, as `'films/**/*.mp4'`. A missing file is
             kept, so that it fails by itself and the others do not.
-        output: folder for the results; None for beside each video. It gets the sub-folders of the folders.
-        recursive: also look into sub-folders; None for no, and the command has no option for it.
+        output: folder for the results; None for beside each video. Subfolders are recreated in it.
+        recursive: include subfolders; None for a command without this option.
 
     Returns:
-        A job for each video, each once, without earlier summaries (`*.summary.*`) and hidden files of folders.
+        One job per video, without earlier summaries (`*.summary.*`) and hidden files of folders.
 
     Raises:
         UsageError: a folder has no video, or a pattern matches no file.

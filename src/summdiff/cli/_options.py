@@ -62,7 +62,7 @@ def time_limit_seconds(text: str | None) -> float | None:
     """Return the value of `--time-limit` in seconds; None without one.
 
     Raises:
-        UsageError: it is no time, or 0.
+        UsageError: the text is not a time, or 0.
     """
     limit = None if text is None else seconds(text)
     if limit is not None and limit <= 0:
@@ -74,7 +74,7 @@ def seconds(text: str) -> float:
     """Return seconds from "90", "90s", "1.5m", "1m30s", "2h", "1h30", "1:30" or "1:02:03.5".
 
     Raises:
-        UsageError: the text is none of these.
+        UsageError: the text has another form.
     """
     for form in _TIMES:
         fields = re.fullmatch(form, text.strip().lower())
@@ -89,7 +89,7 @@ def interval(text: str) -> Interval:
     """Return a part of a video from "1:20-1:45", "0-12s" or "9:30-", up to the end.
 
     Raises:
-        UsageError: the text is none of these, or the part ends before it begins.
+        UsageError: the text has another form, or the part ends before it begins.
     """
     start, dash, end = text.partition("-")
     if not dash or not start.strip():

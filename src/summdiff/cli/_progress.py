@@ -60,7 +60,7 @@ def error_console() -> Console:
 
 @contextmanager
 def count_bar(title: str) -> Iterator[Callable[[int, int], None]]:
-    """Show a bar at a terminal while entered; the function given takes how many are done and how many there are."""
+    """Show a bar at a terminal while entered; yields a function of the number done and the total."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
     console = error_console()
@@ -98,7 +98,7 @@ class RunDisplay:
         pass
 
     def stage(self, stage: str, done: float, total: float) -> None:
-        """The current video stands at `done` of `total` in a stage; only where one is processed at a time."""
+        """Progress of the current video, `done` of `total` in a stage; only if one is processed at a time."""
 
     def moved(self, size: float, running: int) -> None:
         pass
@@ -120,7 +120,7 @@ class RunDisplay:
         """The run is over."""
 
     def _seconds_left(self, size: float) -> float | None:
-        """Return the seconds left at the speed so far; None before that can be said."""
+        """Return the seconds left at the speed so far; None if unknown."""
         passed = time.monotonic() - self._began
         return passed * (self._size - size) / size if size > 0 and passed > 1 else None
 
@@ -223,7 +223,7 @@ class _Bars(RunDisplay):
 
 
 class _StageBars(_Bars):
-    """A bar for each stage of the current video with speed and time left, then what was made."""
+    """A bar for each stage of the current video with speed and time left, then the results."""
 
     def __init__(self) -> None:
         from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
@@ -298,7 +298,7 @@ class _StageBars(_Bars):
 
 
 class _RunBar(_Bars):
-    """One bar for all videos with the time left; where there is no terminal, a line for each video."""
+    """One bar for all videos with the time left; without a terminal, a line for each video."""
 
     def __init__(self) -> None:
         from rich.progress import BarColumn, TextColumn

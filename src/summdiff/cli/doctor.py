@@ -1,4 +1,4 @@
-"""`summdiff doctor`: what is installed, and which features miss a package."""
+"""`summdiff doctor`: report installed and missing packages."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from summdiff._version import __version__
 
 FORMAT = "summdiff.doctor/1"
 
-# What each extra brings. A test compares the names with pyproject.toml.
+# Feature of each extra. A test compares the names with pyproject.toml.
 EXTRAS = {
     "web": "`summdiff serve`, the studio in the browser",
     "plot": "the formats png and svg, and Summary.plot()",
@@ -33,7 +33,7 @@ EXTRAS = {
     "audit": "`make audit`, known vulnerabilities in dependencies and code",
     "dev": "`make test`, `make lint`, `make coverage` and `make mutants`",
 }
-# Dependencies that summaries can be made without, and what needs them.
+# Dependencies not needed for summaries, and the features that need them.
 _ONLY_FOR = {
     "jinja2": "the format html",
     "pillow": "the formats html, sheet, gif and webp, and the studio",
@@ -54,9 +54,9 @@ Section = dict[str, Any]
 def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
 ) -> None:
-    """Report what is installed, what is missing for which feature, and what this machine offers.
+    """Report installed packages, packages missing per feature, and the abilities of this machine.
 
-    The exit code is 1 only if no summary can be made. A missing extra is no problem.
+    The exit code is 1 only if summaries cannot be made. A missing extra is no problem.
     """
     report = examine()
     if as_json:
@@ -147,7 +147,7 @@ def _packages() -> dict[str, Section]:
 
 
 def _extras(packages: dict[str, Section]) -> dict[str, Section]:
-    """Return each extra: what it `brings`, whether it is `installed`, what is `missing`, and the `command`."""
+    """Return each extra: `brings`, the feature; `installed`; `missing` packages; and the install `command`."""
     extras = {}
     for extra, brings in EXTRAS.items():
         states = {name: package["state"] for name, package in packages.items() if extra in package["extras"]}
@@ -184,7 +184,7 @@ def _onnxruntime() -> Section:
 
 
 def _torch() -> Section:
-    """Return what is known of PyTorch, which only training needs; empty if it cannot be imported."""
+    """Describe PyTorch, which only training needs; empty if it cannot be imported."""
     try:
         from summdiff.research.devices import describe_torch
     except (ImportError, OSError):

@@ -1,4 +1,4 @@
-"""`summdiff extract`: the features of many videos in one store."""
+"""`summdiff extract`: compute the features of many videos."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`summdiff serve`: the studio in the browser."""
+"""`summdiff serve`: open the studio in the browser."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def size(text: str) -> int:
     """Return bytes from "4GB", "500 MB", "1.5g" or "1000000".
 
     Raises:
-        UsageError: the text is none of these, or 0.
+        UsageError: the text has another form, or is 0.
     """
     found = re.fullmatch(r"(\d{1,15}(?:\.\d{1,15})?)\s*([kmgt]?)b?", text.strip().lower())
     size = int(float(found[1]) * _UNITS[found[2]]) if found else 0

@@ -1,4 +1,4 @@
-"""`summdiff summarize`: short versions of videos."""
+"""`summdiff summarize`: make short versions of videos."""
 
 from __future__ import annotations
 
@@ -218,7 +218,7 @@ def summarize(
 
 
 def _index_folders(videos: Sequence[Path], output: Path | None, work: Sequence[VideoJob]) -> list[Path]:
-    """Return the folders that get a page with links to their reports: the output folder, else the given folders."""
+    """Return the folders that get an index page of their reports: the output folder, else the input folders."""
     folders = [video for video in videos if video.is_dir()]
     if output is not None:
         return [output] if folders or len(work) > 1 else []

@@ -6,7 +6,7 @@
     features = backbone(images)  # (B, H, W, 3) uint8 -> (B, D) float32
 
 `extraction` runs a backbone over a video, `cache` keeps the features of single videos, `store` those of many (both as
-the `files` they share); `pca` and `relational` transform features.
+the `files` they share); `pca` and `relations` transform features.
 """
 
 from summdiff.features._registry import backbone_ids, load_backbone

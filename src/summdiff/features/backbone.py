@@ -1,4 +1,4 @@
-"""The interface of a feature extractor, and functions that most of them use."""
+"""The interface of a feature extractor, and functions shared by most extractors."""
 
 from __future__ import annotations
 

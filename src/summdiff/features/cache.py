@@ -27,7 +27,7 @@ _SUFFIX = ".features"
 
 
 class FeatureCache:
-    """A folder with one file of features per video, found by the content of the video rather than its name.
+    """A folder with one file of features per video, keyed by the content of the video instead of its name.
 
     The key of an entry covers the file's size, modification time and first and last 64 KiB, the id of the backbone, the
     sampling rate, the sparseness, and the versions of the decoder and of ONNX Runtime. A renamed or moved video is
@@ -47,7 +47,7 @@ class FeatureCache:
     def get(
         self, path: str | os.PathLike[str], backbone_id: str, rate: float, *, sparse: float = 0.0
     ) -> VideoFeatures | None:
-        """Return what `put` stored for this video, backbone, rate (steps per second) and sparseness (seconds), or None.
+        """Return the features stored for a video, backbone, rate (steps per second) and sparseness (seconds), or None.
 
         Never raises OSError.
         """

@@ -164,7 +164,7 @@ def _extract(
 
 
 def _decoded_ahead(items: Iterator[_T]) -> Generator[_T, None, None]:
-    """Yield the same items, produced by another thread while this one works on those before."""
+    """Yield the same items, produced ahead by another thread."""
     queue: Queue[tuple[_T] | BaseException | None] = Queue(maxsize=_AHEAD)
     stopped = Event()
 

@@ -34,7 +34,7 @@ FileIdentity = tuple[int, int, str, str]
 
 
 def file_identity(path: Path) -> FileIdentity | None:
-    """Identify a video by its content rather than its name, without reading all of it.
+    """Identify a video by its content instead of its name, without reading the whole file.
 
     Returns:
         Size in bytes, modification time in nanoseconds, SHA-256 of the first and of the last 64 KiB; None if the file
@@ -105,7 +105,7 @@ class StoredVideo:
 
     @classmethod
     def from_json(cls, facts: Mapping[str, Any]) -> StoredVideo:
-        """Read what `dataclasses.asdict` made; raises ValueError, KeyError or TypeError for anything else."""
+        """Read the result of `dataclasses.asdict`; raises ValueError, KeyError or TypeError for anything else."""
         size, changed_ns, first, last = facts["identity"]
         return cls(
             id=str(facts["id"]),
@@ -156,7 +156,7 @@ def list_videos(file: Path) -> list[StoredVideo]:
     """List the videos in a file without reading their arrays.
 
     Raises:
-        FileNotFoundError: there is no such file.
+        FileNotFoundError: the file does not exist.
         DataError: it is damaged or not a file of features.
     """
     try:
@@ -175,7 +175,7 @@ def read_video(file: Path, stored: StoredVideo) -> VideoFeatures:
     """Read the arrays of one video.
 
     Raises:
-        FileNotFoundError: there is no such file.
+        FileNotFoundError: the file does not exist.
         DataError: it is damaged.
     """
     try:

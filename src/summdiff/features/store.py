@@ -133,7 +133,7 @@ class FeatureStore:
     def get(
         self, path: str | os.PathLike[str], backbone_id: str, rate: float, *, sparse: float = 0.0
     ) -> VideoFeatures | None:
-        """Return the features of a video found by its content, so also after it was renamed; None if there are none.
+        """Return the features of a video, found by its content even if it was renamed; None if the store lacks it.
 
         Same interface as `FeatureCache.get`. Features of every step also serve a `sparse` request (key frames only).
 
@@ -203,7 +203,7 @@ class StoreWriter:
                 leftover.unlink(missing_ok=True)
 
     def add(self, video_id: str) -> None:
-        """Register a loose file that a worker finished; pack the loose files if there are enough."""
+        """Register a loose file that a worker finished; pack the loose files if they are large enough together."""
         if video_id in self._packed:
             loose_file(self.path, video_id).unlink(missing_ok=True)  # extracted twice, with the same result
             return

@@ -2,9 +2,9 @@
 
 `serve` runs a studio; `Address` is where it can be opened.
 
-In `_server` the process starts and ends; `_app` is the HTTP API, with its JSON in `_schemas`; `_security` decides which
-requests are let in; `_sessions` keeps each browser's videos apart; `_uploads` accepts videos; `_studio` does the work
-as `_jobs`; `_filmstrip` makes the thumbnails. The page itself is plain files in `static/`.
+`_server` starts and stops the process; `_app` is the HTTP API, with its JSON in `_schemas`; `_security` accepts or
+refuses requests; `_sessions` separates the browsers' videos; `_uploads` accepts videos; `_studio` runs the work as
+`_jobs`; `_filmstrip` makes the thumbnails. The page itself is plain files in `static/`.
 """
 
 from summdiff.web._server import Address, serve

@@ -144,7 +144,7 @@ def _get_version(video: StudioVideo, number: int) -> Version:
 
 @router.get("/session")
 def get_session(studio: StudioDep, session: SessionDep) -> SessionView:
-    """Get the session: its videos, their jobs, and what is allowed."""
+    """Get the session: its videos, their jobs, and its limits."""
     return SessionView(
         owner=session.owner,
         typed_paths=session.owner and studio.settings.typed_paths,

@@ -44,8 +44,8 @@ def make_filmstrip(
 ) -> Filmstrip:
     """Make the filmstrip of a video.
 
-    Each thumbnail is a key frame of its stretch, which is the cheapest to decode, or the frame in the middle if there
-    is none. So long films cost no more than short ones.
+    Each thumbnail is a key frame of its stretch, which is the cheapest to decode, or the middle frame where it has
+    no key frame. So long videos cost no more than short ones.
 
     Args:
         video: the video.
@@ -81,7 +81,7 @@ def make_filmstrip(
 
 
 def _thumbnail_tick(key_ticks: NDArray[np.int64], start: float, end: float) -> int:
-    """Return the tick of the key frame nearest to the middle of a stretch, or the middle if there is none."""
+    """Return the tick of the key frame nearest to the middle of a stretch, or the middle without a key frame."""
     middle = (start + end) / 2
     inside = key_ticks[(key_ticks >= start) & (key_ticks < end)]
     if len(inside):

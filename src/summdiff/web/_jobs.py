@@ -32,7 +32,7 @@ class StudioJob:
     Attributes:
         id: random.
         state: waiting, running, done, failed or cancelled.
-        stage, done, total: the current stage, and how much of it is done.
+        stage, done, total: the current stage and its progress.
         error: one sentence, if the job failed.
         files: names of the files that it wrote.
     """
@@ -98,7 +98,7 @@ class StudioJob:
 
 
 class JobQueue:
-    """A queue of jobs with a thread of its own."""
+    """A queue of jobs with its own thread."""
 
     def __init__(self, name: str) -> None:
         self._waiting: deque[StudioJob] = deque()

@@ -1,4 +1,4 @@
-"""Access control: which requests are let in, and the headers that restrict the browser.
+"""Access control: rules for accepting requests, and the headers that restrict the browser.
 
 The rules, each with a test in tests/web/test_security.py:
 
@@ -31,7 +31,7 @@ from summdiff.web._sessions import Session, Sessions
 
 _MAX_BODY_BYTES = 1_000_000  # of all requests except uploads, which have their own limit
 _UPLOAD_PATH = "/api/videos"
-_CONTINUED = "here"  # query parameter of a visit that has seen the interstitial page
+_CONTINUED = "here"  # query parameter set by the interstitial page
 CHANGE_HEADER = "x-summdiff"  # the page sends it with every request that changes something
 
 HEADERS = {
@@ -155,7 +155,7 @@ class Guard:
         )
 
     def _authenticate(self, scope: Scope) -> Response | None:
-        """Find or open the session; return a response if there is none, or if the token was exchanged for a cookie."""
+        """Find or open the session; return a response if refused, or if the token became a cookie."""
         path: str = scope["path"]
         if path.startswith("/static/"):  # the page's own files are public
             return None

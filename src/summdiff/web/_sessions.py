@@ -87,7 +87,7 @@ class Session:
         return self.listeners > 0 or any(job.unfinished for video in list(self.videos.values()) for job in video.jobs)
 
     def touch(self) -> None:
-        """Record a change, which the page is told of."""
+        """Record a change, so that the page is updated."""
         self.revision += 1
 
     def add(self, video: StudioVideo) -> StudioVideo:
@@ -143,7 +143,7 @@ class Sessions:
         self._lock = threading.Lock()
 
     def find(self, key: str) -> Session | None:
-        """Return the session with this key and mark it as used; None if there is none."""
+        """Return the session with this key and mark it as used; None if the key is unknown."""
         session = self._sessions.get(key)
         if session is not None:
             session.last_used = time.monotonic()

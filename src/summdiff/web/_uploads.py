@@ -57,7 +57,7 @@ class VideoFile:
         codec: FFmpeg's name of the video codec.
         container: FFmpeg's name of the container.
         media_type: for the Content-Type header.
-        has_audio: whether there is sound.
+        has_audio: whether the file has sound.
         start_in_player: seconds on a player's clock at which the first frame is displayed, which is time 0 here.
     """
 
@@ -173,7 +173,7 @@ def local_file(text: str) -> Path:
     """Return the file of this computer that a typed path names.
 
     Raises:
-        VideoError: there is no such file.
+        VideoError: the file does not exist.
     """
     typed = os.path.expanduser(text.strip().strip("\"'"))  # noqa: PTH111 - Path's raises for an unknown user
     path = Path(os.path.abspath(typed))  # noqa: PTH100 - links stay as typed
