@@ -246,7 +246,7 @@ def test_parts_outside_the_video_are_refused(span, said):
         (("video,annotator,start,end", "a,b,-3,2"), "must have 0 <= start < end"),
         (("video,annotator,start,end,score", "a,b,0,1,2", "a,b,1,2,"), "only some parts have a score"),
         (("video,annotator,start,end,score", "a,b,0,1,2", "a,c,1,2,2"), "every part has the score 2"),
-        (("video,annotator,start,end,score", "a,b,0,9,2", "a,b,1,2,1"), "'b' scores two parts of 'a' that overlap"),
+        (("video,annotator,start,end,score", "a,b,0,9,2", "a,b,1,2,1"), "'b' scores overlapping parts of 'a'"),
         (("video,annotator,start,end",), "has no annotated video"),
     ],
 )

@@ -230,8 +230,10 @@ class _Run:
             self._attempts[worker] = _Attempt(job, version, time.monotonic())
             self._listener.start(job)
             self._workers.send(worker, Order(job, version, begun, self._state.receipts))
-        there = len(self._attempts) + len(self._idle) + len(self._starting)
-        for _ in range(min(self._workers.count - there, len(self._waiting) - len(self._idle) - len(self._starting))):
+        worker_count = len(self._attempts) + len(self._idle) + len(self._starting)
+        for _ in range(
+            min(self._workers.count - worker_count, len(self._waiting) - len(self._idle) - len(self._starting))
+        ):
             self._starting.add(self._workers.start())
 
     def _moved(self, worker: int, stage: str, done: float, total: float) -> None:

@@ -184,12 +184,12 @@ class Manifest(RunState):
             self._file = self.path.open("ab+")
             self._file.seek(0)
             content = self._file.read()
-            whole = content.rfind(b"\n") + 1
-            self._file.truncate(whole)
+            complete_bytes = content.rfind(b"\n") + 1
+            self._file.truncate(complete_bytes)
             self.receipts.mkdir(exist_ok=True)
         except OSError as error:
             raise OutputError(f"'{self.path}' cannot be written: {error.strerror or error}.") from error
-        lines = content[:whole].splitlines()
+        lines = content[:complete_bytes].splitlines()
         if lines:
             self._check(self._parse(lines[0], 1))
         else:
@@ -211,11 +211,11 @@ class Manifest(RunState):
             raise DataError(f"'{self.path}' is not a manifest of summdiff: name another file.")
         if head["verb"] != self.verb:
             raise UsageError(f"'{self.path}' is the manifest of `summdiff {head['verb']}`: name another file.")
-        there = head["settings"]
-        for key in sorted(there.keys() | self.settings.keys()):
-            if there.get(key) != self.settings.get(key):
+        settings = head["settings"]
+        for key in sorted(settings.keys() | self.settings.keys()):
+            if settings.get(key) != self.settings.get(key):
                 raise UsageError(
-                    f"'{self.path}' has other settings ({key}: {there.get(key)}, now {self.settings.get(key)}): "
+                    f"'{self.path}' has other settings ({key}: {settings.get(key)}, now {self.settings.get(key)}): "
                     "give the same settings, or name another folder or manifest."
                 )
 

@@ -109,55 +109,57 @@ class RayWorkers:
         return worker
 
     def send(self, worker: int, order: Order) -> None:
-        each = self._running[worker]
-        each.call = each.actor.do.remote(order.absolute())
+        handle = self._running[worker]
+        handle.call = handle.actor.do.remote(order.absolute())
 
     def wait(self, seconds: float) -> list[WorkerEvent]:
         until = time.monotonic() + seconds
         while True:
             self._ask()
-            calls = {each.call: worker for worker, each in self._running.items() if each.call is not None}
-            asked = {each.asked: worker for worker, each in self._running.items() if each.asked is not None}
-            pending = [*calls, *asked]
-            left = max(0.0, until - time.monotonic())
+            calls = {handle.call: worker for worker, handle in self._running.items() if handle.call is not None}
+            progress_calls = {
+                handle.asked: worker for worker, handle in self._running.items() if handle.asked is not None
+            }
+            pending = [*calls, *progress_calls]
+            timeout = max(0.0, until - time.monotonic())
             if not pending:
-                time.sleep(min(left, _BUSY_SECONDS))
+                time.sleep(min(timeout, _BUSY_SECONDS))
                 return []
-            ready, _ = self._ray.wait(pending, num_returns=1, timeout=left)
+            ready, _ = self._ray.wait(pending, num_returns=1, timeout=timeout)
             if ready:  # take all that are ready
                 ready, _ = self._ray.wait(pending, num_returns=len(pending), timeout=0)
             events: list[WorkerEvent] = []
             for reference in ready:
-                worker = calls.get(reference, asked.get(reference, -1))
+                worker = calls.get(reference, progress_calls.get(reference, -1))
                 if worker in self._running:
                     events += self._heard(worker, self._running[worker], reference)
             if events or time.monotonic() >= until:
                 return events
 
     def kill(self, worker: int) -> None:
-        each = self._running.pop(worker)
-        self._ray.kill(each.actor)
-        if each.call is not None:  # `kill` returns before the actor is gone; its call ends with it
-            self._ray.wait([each.call], timeout=10)
+        handle = self._running.pop(worker)
+        self._ray.kill(handle.actor)
+        if handle.call is not None:  # `kill` returns before the actor is gone; its call ends with it
+            self._ray.wait([handle.call], timeout=10)
 
     def kill_all(self) -> None:
-        for each in self._running.values():
-            self._ray.kill(each.actor)
-        for each in self._running.values():
-            if each.call is not None:
-                self._ray.wait([each.call], timeout=10)
+        for handle in self._running.values():
+            self._ray.kill(handle.actor)
+        for handle in self._running.values():
+            if handle.call is not None:
+                self._ray.wait([handle.call], timeout=10)
         self._running.clear()
 
     def pids(self) -> list[int]:
         """Return the process ids of the actors, on any node."""
-        return list(self._ray.get([each.actor.pid.remote() for each in self._running.values()]))
+        return list(self._ray.get([handle.actor.pid.remote() for handle in self._running.values()]))
 
     def _ask(self) -> None:
         now = time.monotonic()
-        for each in self._running.values():
-            busy = each.call is not None and not each.loading and each.asked is None
-            if busy and now - each.last_asked >= _ASK_SECONDS:
-                each.asked, each.last_asked = each.actor.moved.remote(), now
+        for handle in self._running.values():
+            busy = handle.call is not None and not handle.loading and handle.asked is None
+            if busy and now - handle.last_asked >= _ASK_SECONDS:
+                handle.asked, handle.last_asked = handle.actor.moved.remote(), now
 
     def _heard(self, worker: int, each: _Handle, reference: Any) -> list[WorkerEvent]:
         """Turn an answer into events."""

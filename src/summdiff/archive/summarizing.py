@@ -41,21 +41,21 @@ def summarize_job(
     summary = summarizer.summarize(job.video, options, on_progress=lambda at: on_progress(at.stage, at.done, at.total))
     versions = [(job.name, summary, formats)]
     for number in range(len(summary.alternatives)):
-        rest = [fmt for fmt in formats if fmt != "json"]  # the JSON of the summary has all alternatives
-        versions.append((_alternative(job, number), summary.alternative(number), rest))
-    whole = sum(each.selected_duration for _, each, _ in versions)
+        other_formats = [fmt for fmt in formats if fmt != "json"]  # the JSON of the summary has all alternatives
+        versions.append((_alternative(job, number), summary.alternative(number), other_formats))
+    total_duration = sum(version.selected_duration for _, version, _ in versions)
     before, outputs = 0.0, []
-    for name, each, wanted in versions:
-        if wanted:
+    for name, version, format_names in versions:
+        if format_names:
             outputs += save(
-                each,
+                version,
                 job.folder,
-                formats=wanted,
+                formats=format_names,
                 name=name,
                 overwrite=overwrite,
-                on_progress=lambda done, before=before: on_progress("cut", before + done, whole),  # type: ignore[misc]
+                on_progress=lambda done, before=before: on_progress("cut", before + done, total_duration),  # type: ignore[misc]
             )
-        before += each.selected_duration
+        before += version.selected_duration
     return summary, outputs
 
 
@@ -163,9 +163,9 @@ class SummarizeWork:
 
     def settings(self) -> dict[str, Any]:
         """Return the settings that a manifest records."""
-        kept = {key: value for key, value in self.summarizer.items() if key not in ("cache", "device")}
+        recorded = {key: value for key, value in self.summarizer.items() if key not in ("cache", "device")}
         return {
-            **{key: str(value) if isinstance(value, Path) else value for key, value in kept.items()},
+            **{key: str(value) if isinstance(value, Path) else value for key, value in recorded.items()},
             **asdict(self.options),
             "formats": list(self.formats),
         }

@@ -97,10 +97,10 @@ def _domains_table(result: Evaluation) -> Table:
 def _variety_table(result: Evaluation) -> Table:
     from summdiff.evaluation import VARIETY
 
-    there = [m for m in VARIETY if any(m.name in values for values in result.variety.values())]
-    table = _table("samples of", *(m.label for m in there))
+    measures = [m for m in VARIETY if any(m.name in values for values in result.variety.values())]
+    table = _table("samples of", *(m.label for m in measures))
     for name, values in result.variety.items():
-        table.add_row(_escaped(name), *(_number(values[m.name], m) if m.name in values else "" for m in there))
+        table.add_row(_escaped(name), *(_number(values[m.name], m) if m.name in values else "" for m in measures))
     return table
 
 

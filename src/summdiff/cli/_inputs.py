@@ -36,10 +36,10 @@ def jobs(sources: Sequence[Path], *, output: Path | None, recursive: bool | None
     Raises:
         UsageError: a folder has no video, or a pattern matches no file.
     """
-    found: dict[Path, tuple[Path, Path]] = {}
+    targets: dict[Path, tuple[Path, Path]] = {}
     for source in _expanded(sources):
         if not source.is_dir():
-            found.setdefault(_real(source), (source, output or source.parent))
+            targets.setdefault(_real(source), (source, output or source.parent))
             continue
         videos = _videos_in(source, recursive=bool(recursive))
         if not videos:
@@ -47,17 +47,17 @@ def jobs(sources: Sequence[Path], *, output: Path | None, recursive: bool | None
             raise UsageError(f"No video in the folder '{source}'{hint}.")
         for video in videos:
             folder = video.parent if output is None else output / video.parent.relative_to(source)
-            found.setdefault(_real(video), (video, folder))
+            targets.setdefault(_real(video), (video, folder))
 
     # talk.mp4 and talk.mkv would both give talk.summary.mp4: these names keep their suffix.
-    uses = Counter((_real(folder), video.stem.casefold()) for video, folder in found.values())
+    uses = Counter((_real(folder), video.stem.casefold()) for video, folder in targets.values())
     names = [
         video.stem if uses[_real(folder), video.stem.casefold()] == 1 else video.name
-        for video, folder in found.values()
+        for video, folder in targets.values()
     ]
     taken: Counter[tuple[Path, str]] = Counter()
     result = []
-    for (video, folder), name in zip(found.values(), names, strict=True):
+    for (video, folder), name in zip(targets.values(), names, strict=True):
         taken[_real(folder), name.casefold()] += 1
         number = taken[_real(folder), name.casefold()]
         result.append(VideoJob(video, folder, name if number == 1 else f"{name} ({number})"))

@@ -224,8 +224,8 @@ def _cache() -> Section:
         sizes = [path.stat().st_size for path in folder.glob("*.features")]
     except OSError:
         sizes = []
-    there = next((part for part in (folder, *folder.parents) if part.exists()), folder)
-    writable = there.is_dir() and os.access(there, os.W_OK | os.X_OK)
+    existing = next((parent for parent in (folder, *folder.parents) if parent.exists()), folder)
+    writable = existing.is_dir() and os.access(existing, os.W_OK | os.X_OK)
     return {"folder": str(folder), "entries": len(sizes), "bytes": sum(sizes), "writable": writable}
 
 
@@ -284,8 +284,9 @@ def _lines(report: Section) -> list[str]:
         if not facts["installed"]:
             extras.append(("", f"           {facts['command']}  (lacks {', '.join(facts['missing'])})"))
     sets_found = [
-        f"  {found['file']}: " + (found.get("problem") or f"{_count(found['videos'], 'video')}, {found['kind']}")
-        for found in data["sets"]
+        f"  {data_set['file']}: "
+        + (data_set.get("problem") or f"{_count(data_set['videos'], 'video')}, {data_set['kind']}")
+        for data_set in data["sets"]
     ]
     return [
         f"summdiff {report['summdiff']}, {python['implementation']} {python['version']}, {python['platform']}",

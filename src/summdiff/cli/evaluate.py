@@ -172,7 +172,7 @@ def _tested(
     if fold is not None and fold > len(splits):
         raise UsageError(f"'{split}' has {len(splits)} splits; there is no {fold}.")
     used = splits if fold is None else splits[fold - 1 : fold]
-    times = Counter(name for each in used for name in getattr(each, part))
+    times = Counter(name for chosen_split in used for name in getattr(chosen_split, part))
     names = tuple(name for name in data.names if name in times)
     if not names:
         raise UsageError(f"The {part} part of '{split}' has no video of '{data.path}'.")
@@ -192,12 +192,12 @@ def _predicted(
     data: AnnotatedFile, names: Sequence[str], files: Sequence[Predictions], *, any_model: bool
 ) -> tuple[str, ...]:
     """Return the videos for which all files have scores and, with a model, that have features."""
-    kept = [name for name in names if all(name in file.curves for file in files)]
+    predicted = [name for name in names if all(name in file.curves for file in files)]
     if any_model:
-        kept = [name for name in kept if data.feature_shape(name) is not None]
-    if not kept:
+        predicted = [name for name in predicted if data.feature_shape(name) is not None]
+    if not predicted:
         raise UsageError(f"No video of '{data.path}' has scores of every system.")
-    return tuple(kept)
+    return tuple(predicted)
 
 
 def _predict(
@@ -223,10 +223,10 @@ def _predict(
 def _refuse_seen(name: str, about: Any, data: AnnotatedFile, names: Sequence[str], *, seen_too: bool) -> None:
     from summdiff.evaluation import seen_in_training
 
-    seen = seen_in_training(about, data, names)
-    if seen and not seen_too:
+    trained = seen_in_training(about, data, names)
+    if trained and not seen_too:
         raise UsageError(
-            f"'{name}' was trained on {len(seen)} of these {len(names)} videos ({seen[0]} is one), so its results "
+            f"'{name}' was trained on {len(trained)} of these {len(names)} videos ({trained[0]} is one), so results "
             "say nothing about new videos: cross-validate its recipe (`summdiff crossval`), choose other videos with "
             "--split, or add --seen-too for a result that says so."
         )

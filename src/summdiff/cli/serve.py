@@ -88,8 +88,8 @@ def size(text: str) -> int:
     Raises:
         UsageError: the text has another form, or is 0.
     """
-    found = re.fullmatch(r"(\d{1,15}(?:\.\d{1,15})?)\s*([kmgt]?)b?", text.strip().lower())
-    size = int(float(found[1]) * _UNITS[found[2]]) if found else 0
+    match = re.fullmatch(r"(\d{1,15}(?:\.\d{1,15})?)\s*([kmgt]?)b?", text.strip().lower())
+    size = int(float(match[1]) * _UNITS[match[2]]) if match else 0
     if not size:
         raise UsageError(f"'{text}' is not a size: write it like 500MB or 4GB.")
     return size

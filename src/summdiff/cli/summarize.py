@@ -163,21 +163,21 @@ def summarize(
         alternatives=alternatives,
         loss=loss,
     )
-    wanted = check_formats([name.strip() for name in formats.split(",") if name.strip()])
+    format_names = check_formats([name.strip() for name in formats.split(",") if name.strip()])
     sources = [*(videos or ()), *listed(from_file)]
     if not sources:
         raise UsageError("Name videos or folders, or a list of them with --from-file.")
     work = jobs(sources, output=output, recursive=recursive)
     if (keep or drop) and len(work) > 1:
         raise UsageError(f"--keep and --drop are for one video, but there are {len(work)}: give one at a time.")
-    check_no_input_replaced(work, options, wanted)
+    check_no_input_replaced(work, options, format_names)
     many = workers is not None or engine != "local"
     if not many and (manifest is not None or time_limit is not None or retry_failed):
         raise UsageError("--manifest, --time-limit and --retry-failed need --workers or --engine ray.")
     limit = time_limit_seconds(time_limit)
     if many and manifest is None and output is None:
         raise UsageError("Name a folder for the results with -o, or a file for the manifest with --manifest.")
-    index_folders = _index_folders(sources, output, work) if "html" in wanted else []
+    index_folders = _index_folders(sources, output, work) if "html" in format_names else []
     if index_folders:
         from summdiff.export.html import check_index
 
@@ -188,21 +188,21 @@ def summarize(
     arguments["device"] = device
     summarizer = load_summarizer(arguments, features)
     display = run_display(quiet=quiet, machine=progress == "machine", workers=many)
-    results = SummarizeResults(options, wanted, overwrite=overwrite)
+    results = SummarizeResults(options, format_names, overwrite=overwrite)
     if many:
         summarizer.load()  # missing models are reported before any work
-        there = Path(model).absolute() if Path(model).is_dir() else model  # workers may be in another folder
+        model_argument = Path(model).absolute() if Path(model).is_dir() else model  # workers may be in another folder
         store = None if features is None else features.absolute()
-        task = SummarizeWork(arguments | {"model": there}, options, wanted, overwrite, store)
+        task = SummarizeWork(arguments | {"model": model_argument}, options, format_names, overwrite, store)
         path = manifest or (output or Path()) / "manifest.jsonl"
         state: RunState = Manifest(path, "summarize", task.settings())
     else:
-        task = SummarizeWork(arguments, options, wanted, overwrite, loaded=summarizer, checked=True)
+        task = SummarizeWork(arguments, options, format_names, overwrite, loaded=summarizer, checked=True)
         path, state = None, RunState()
 
     def check(job: VideoJob) -> None:
         if not many:
-            check_job(job, options, wanted, overwrite=overwrite)
+            check_job(job, options, format_names, overwrite=overwrite)
 
     with state, display:
         crew = make_workers(task, engine, workers) if many else ThisProcess(task, display.stage)

@@ -132,14 +132,14 @@ class AnnotatedFile(ABC):
 
         file = self._file()
         try:
-            found = file.get(name)
+            group = file.get(name)
         except H5_ERRORS as error:
             raise DataError(f"'{self.path}', {name} cannot be read: {reason(error)}; it may be damaged.") from error
-        if found is None:
+        if group is None:
             raise DataError(f"'{self.path}' has no video '{name}'; it has {len(self)}, from '{self.names[0]}'.")
-        if not isinstance(found, h5py.Group):
+        if not isinstance(group, h5py.Group):
             raise DataError(f"'{self.path}', {name} is a single array; expected a group with the keys of a video.")
-        return VideoGroup(self.path, name, found)
+        return VideoGroup(self.path, name, group)
 
     def close(self) -> None:
         """Close this process's handle; the next reading opens it again."""
@@ -301,9 +301,9 @@ class VideoGroup:
             try:
                 stored = attribute(self._group, key) if self._has_attributes else None
                 if stored is None and key in self:
-                    found, shape, _ = self._dataset(key)
+                    dataset, shape, _ = self._dataset(key)
                     if math.prod(shape or ()) == 1:
-                        text_or_number(found)
+                        text_or_number(dataset)
                         stored = self._group[key][()]
             except H5_ERRORS as error:
                 raise self._damaged(key, error) from error
@@ -334,12 +334,12 @@ class VideoGroup:
         if key not in self:
             raise self.wrong(key, "is missing")
         try:
-            found = h5o.open(self._group.id, key.encode())
-            if isinstance(found, h5d.DatasetID):
-                shape = found.shape
-                if shape == () and found.get_space().get_simple_extent_type() == h5s.NULL:
+            item = h5o.open(self._group.id, key.encode())
+            if isinstance(item, h5d.DatasetID):
+                shape = item.shape
+                if shape == () and item.get_space().get_simple_extent_type() == h5s.NULL:
                     shape = None
-                return found, shape, found.dtype
+                return item, shape, item.dtype
         except H5_ERRORS as error:
             raise self._damaged(key, error) from error
         raise self.wrong(key, "is a group, expected an array")

@@ -79,11 +79,15 @@ def k_fold(videos: Sequence[str], *, folds: int = 5, validation: float = 0.2, se
     splits = []
     for fold in range(folds):
         test = shuffled[fold::folds]
-        rest = [name for name in shuffled if name not in test]
-        rest = [str(name) for name in rng.permutation(rest)]
-        held = round(validation * len(rest))
+        remaining = [name for name in shuffled if name not in test]
+        remaining = [str(name) for name in rng.permutation(remaining)]
+        validation_count = round(validation * len(remaining))
         splits.append(
-            Split(train=tuple(sorted(rest[held:])), validation=tuple(sorted(rest[:held])), test=tuple(sorted(test)))
+            Split(
+                train=tuple(sorted(remaining[validation_count:])),
+                validation=tuple(sorted(remaining[:validation_count])),
+                test=tuple(sorted(test)),
+            )
         )
     return tuple(splits)
 
@@ -101,8 +105,8 @@ def with_validation(split: Split, share: float, seed: int = 0) -> Split:
     if not 0 <= share < 1:
         raise UsageError(f"The validation share must be in [0, 1), got {share}.")
     shuffled = [str(name) for name in np.random.default_rng(seed).permutation(sorted(split.train))]
-    held = round(share * len(shuffled)) or int(share > 0 and len(shuffled) > 1)
-    return replace(split, train=tuple(sorted(shuffled[held:])), validation=tuple(sorted(shuffled[:held])))
+    count = round(share * len(shuffled)) or int(share > 0 and len(shuffled) > 1)
+    return replace(split, train=tuple(sorted(shuffled[count:])), validation=tuple(sorted(shuffled[:count])))
 
 
 def describe_splits(splits: Sequence[Split], names: Collection[str] | None = None) -> Coverage:

@@ -64,15 +64,15 @@ class SumMe(AnnotatedFile):
     def _read(self, group: VideoGroup, *, features: bool) -> AnnotatedVideo:
         n_frames = group.n_frames()
         user_summary = read_chosen_frames(group, n_frames)
-        found = gtsummary = None
+        features_array = gtsummary = None
         if features and "features" not in group and "features_dino" in group:
-            found = group.features("features_dino")
-            picks = group.picks(n_frames, key="features_dino_picks", n=len(found))
+            features_array = group.features("features_dino")
+            picks = group.picks(n_frames, key="features_dino_picks", n=len(features_array))
             gtscore = user_summary[:, picks].mean(axis=0, dtype=np.float32)
         else:
             if features and "features" in group:
-                found = group.features()
-            picks = group.picks(n_frames, n=None if found is None else len(found))
+                features_array = group.features()
+            picks = group.picks(n_frames, n=None if features_array is None else len(features_array))
             gtscore = group.scores("gtscore", n=len(picks))
             gtsummary = group.binary("gtsummary", ndim=1, n=len(picks)) if "gtsummary" in group else None
         return AnnotatedVideo(
@@ -83,7 +83,7 @@ class SumMe(AnnotatedFile):
             picks=picks,
             gtscore=gtscore,
             fps=group.fps(),
-            features=found,
+            features=features_array,
             user_summary=user_summary,
             change_points=group.segments(n_frames),
             gtsummary=gtsummary,

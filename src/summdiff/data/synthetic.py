@@ -114,17 +114,17 @@ def _video(
     change_points = np.stack([np.concatenate([[0], ends[:-1]]), ends], axis=1)
     scene = np.minimum(np.searchsorted(ends, np.arange(n), side="right"), len(ends) - 1)
 
-    seen = _standard(_smooth(rng.exponential(size=len(ends))[scene], 3))
-    unseen = _standard(_smooth(rng.standard_normal(n), 9))
+    visible = _standard(_smooth(rng.exponential(size=len(ends))[scene], 3))
+    hidden = _standard(_smooth(rng.standard_normal(n), 9))
     # One value per hundredth of the duration, with a maximum of 1: neighboring seconds share it.
     place = np.arange(n) * _BINS // n
-    curve = np.exp(0.8 * (0.7 * seen + 0.7 * unseen))
+    curve = np.exp(0.8 * (0.7 * visible + 0.7 * hidden))
     bins = np.bincount(place, curve, _BINS) / np.maximum(np.bincount(place, minlength=_BINS), 1)
     used = np.unique(place)
     bins = (bins - bins[used].min()) / (bins[used].max() - bins[used].min())
     gtscore = bins[place].astype(np.float32)
 
-    shown = 0.7 * seen + 0.7 * _standard(_smooth(rng.standard_normal(n), 5))
+    shown = 0.7 * visible + 0.7 * _standard(_smooth(rng.standard_normal(n), 5))
     own = rng.standard_normal((len(ends), topics.shape[1]), dtype=np.float32) / np.sqrt(topics.shape[1])
     look = topics[rng.integers(len(topics), size=len(ends))] + 0.5 * own
     features = look[scene] + 0.3 * shown[:, None].astype(np.float32) * telling

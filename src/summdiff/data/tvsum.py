@@ -45,8 +45,8 @@ class TVSum(AnnotatedFile):
 
     def _read(self, group: VideoGroup, *, features: bool) -> AnnotatedVideo:
         n_frames = group.n_frames()
-        found = group.features() if features else None
-        picks = group.picks(n_frames, n=None if found is None else len(found))
+        features_array = group.features() if features else None
+        picks = group.picks(n_frames, n=None if features_array is None else len(features_array))
         n = len(picks)
         fps, category, title = group.fps(), group.text("category"), group.text("title")
         user_scores: NDArray[np.float32] | None = None
@@ -65,7 +65,7 @@ class TVSum(AnnotatedFile):
             picks=picks,
             gtscore=group.scores("gtscore", n=n),
             fps=fps,
-            features=found,
+            features=features_array,
             user_scores=user_scores,
             user_summary=group.binary("user_summary", ndim=2, n=n_frames) if "user_summary" in group else None,
             change_points=group.segments(n_frames) if "change_points" in group else None,

@@ -27,11 +27,11 @@ def parse_yaml(text: str) -> Any:
     except Exception as error:  # invalid dates, numbers and flags raise many kinds of errors
         reason = " ".join(str(error).split()) if isinstance(error, yaml.YAMLError | ValueError) else ""
         raise ValueError(reason or "a value does not have its stated type") from error
-    waiting, seen = [document], 0
+    waiting, count = [document], 0
     while waiting:
         value = waiting.pop()
-        seen += 1
-        if seen > _MAX_VALUES:
+        count += 1
+        if count > _MAX_VALUES:
             raise ValueError(f"it expands to more than {_MAX_VALUES:,} values")
         if isinstance(value, dict):
             waiting += (*value.keys(), *value.values())

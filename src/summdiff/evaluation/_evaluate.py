@@ -249,12 +249,12 @@ def _notes(
     if data.attribute("synthetic"):
         notes.append("THE DATA IS SYNTHETIC: these numbers say nothing about real videos.")
     for system in systems:
-        seen = seen_in_training(system.about, data, names)
-        if seen:
+        trained = seen_in_training(system.about, data, names)
+        if trained:
             notes.append(
-                f"{system.name} WAS TRAINED ON {len(seen)} of these videos: its numbers say nothing about new videos."
+                f"{system.name} WAS TRAINED ON {len(trained)} of these videos: its numbers say nothing about new ones."
             )
-        elif seen is None and "cross-validation" not in system.about:
+        elif trained is None and "cross-validation" not in system.about:
             form = " in the form 'tvsum/video_1'" if system.about.get("trained_on") else ""
             notes.append(f"{system.name} does not say which videos it was trained on{form}.")
         notes.append(f"{system.name} was selected by: {system.about.get('selection', 'not stated')}.")

@@ -157,10 +157,10 @@ def seen_in_training(about: Mapping[str, Any], data: AnnotatedFile, names: Seque
     if not isinstance(trained_on, list):
         return None
     known = {_lower_data_set(entry) for entry in trained_on if isinstance(entry, str)}
-    seen = [name for name in names if _lower_data_set(data.identity(name)) in known]
-    if not seen and not all(isinstance(entry, str) and "/" in entry for entry in trained_on):
+    training_videos = [name for name in names if _lower_data_set(data.identity(name)) in known]
+    if not training_videos and not all(isinstance(entry, str) and "/" in entry for entry in trained_on):
         return None
-    return seen
+    return training_videos
 
 
 def _lower_data_set(identity: str) -> str:
@@ -243,7 +243,7 @@ def _read_json(file: Path) -> tuple[dict[str, Any], dict[str, Any], dict[str, An
     if not isinstance(document, dict):
         raise DataError(f"'{file}' is not an object with an entry for each video.")
     if isinstance(document.get("scores"), dict):
-        about, means = (found if isinstance(found := document.get(key), dict) else {} for key in ("about", "means"))
+        about, means = (mapping if isinstance(mapping := document.get(key), dict) else {} for key in ("about", "means"))
         return about, document["scores"], means
     scores = {
         name: next((entry[key] for key in _SCORES if key in entry), None) if isinstance(entry, dict) else entry

@@ -127,17 +127,19 @@ def places(features: ArrayLike) -> NDArray[np.float32]:
     unit, _ = _unit(features)
     n = len(unit)
     references = np.unique(np.linspace(0, n - 1, min(n, MAX_REFERENCES)).round().astype(np.int64))
-    seen = unit[references]
+    reference_rows = unit[references]
     # The axes are those of the smaller of two matrices with the same eigenvalues: between steps, or between channels.
-    between_steps = len(seen) <= seen.shape[1]
-    variances, vectors = np.linalg.eigh(seen @ seen.T if between_steps else seen.T @ seen)
+    between_steps = len(reference_rows) <= reference_rows.shape[1]
+    variances, vectors = np.linalg.eigh(
+        reference_rows @ reference_rows.T if between_steps else reference_rows.T @ reference_rows
+    )
     variances, vectors = variances[: -PLACES - 1 : -1], vectors[:, : -PLACES - 1 : -1]
     real = variances > 1e-9 * max(float(variances[0]), 1e-30)
     variances, vectors = variances[real], vectors[:, real]
-    axes = seen.T @ (vectors / np.sqrt(variances)) if between_steps else vectors
-    found = np.zeros((n, PLACES), dtype=np.float32)
-    found[:, : axes.shape[1]] = unit @ axes
-    return found
+    axes = reference_rows.T @ (vectors / np.sqrt(variances)) if between_steps else vectors
+    coordinates = np.zeros((n, PLACES), dtype=np.float32)
+    coordinates[:, : axes.shape[1]] = unit @ axes
+    return coordinates
 
 
 def standardise(values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -28,16 +28,16 @@ def f1_score(summary: ArrayLike, user_summary: ArrayLike, reduce: Literal["mean"
 
 def f1_scores(summaries: ArrayLike, user_summary: ArrayLike) -> NDArray[np.float64]:
     """Return F1 (K, U) of summaries (K, n_frames) with annotators' (U, n_frames); see `f1_score`."""
-    shared, chosen, wanted = _overlap(summaries, user_summary)
-    return _f1(shared, chosen, wanted)
+    shared, chosen, totals = _overlap(summaries, user_summary)
+    return _f1(shared, chosen, totals)
 
 
 def precision_recall_f1(
     summaries: ArrayLike, user_summary: ArrayLike
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Return precision, recall and F1, (K, U) each; see `f1_scores`. 0 where no frame is shared."""
-    shared, chosen, wanted = _overlap(summaries, user_summary)
-    return shared / np.maximum(chosen, 1), shared / np.maximum(wanted, 1), _f1(shared, chosen, wanted)
+    shared, chosen, totals = _overlap(summaries, user_summary)
+    return shared / np.maximum(chosen, 1), shared / np.maximum(totals, 1), _f1(shared, chosen, totals)
 
 
 def f1_of_choices(chosen: ArrayLike, lengths: ArrayLike, counts: ArrayLike, totals: ArrayLike) -> NDArray[np.float64]:
@@ -66,16 +66,16 @@ def _overlap(
 
     Single precision holds every count up to 2^24 frames, six days of video, exactly.
     """
-    user, summary = (np.atleast_2d(np.asarray(each) > 0) for each in (user_summary, summaries))
+    user, summary = (np.atleast_2d(np.asarray(values) > 0) for values in (user_summary, summaries))
     n = min(summary.shape[1], user.shape[1])  # frames beyond the annotators' length do not count
-    given, wanted = summary[:, :n].astype(np.float32), user.astype(np.float32)
-    shared = (given @ wanted[:, :n].T).astype(np.float64)
-    return shared, given.sum(axis=1, dtype=np.float64)[:, None], wanted.sum(axis=1, dtype=np.float64)[None]
+    frames, user_frames = summary[:, :n].astype(np.float32), user.astype(np.float32)
+    shared = (frames @ user_frames[:, :n].T).astype(np.float64)
+    return shared, frames.sum(axis=1, dtype=np.float64)[:, None], user_frames.sum(axis=1, dtype=np.float64)[None]
 
 
 def _f1(
-    shared: NDArray[np.float64], chosen: NDArray[np.float64], wanted: NDArray[np.floating] | NDArray[np.integer]
+    shared: NDArray[np.float64], chosen: NDArray[np.float64], totals: NDArray[np.floating] | NDArray[np.integer]
 ) -> NDArray[np.float64]:
-    """Return 2 · shared / (chosen + wanted), 0 where both are empty, for shapes that broadcast to (…, K, U)."""
-    f1: NDArray[np.float64] = 2.0 * shared / np.maximum(chosen + wanted, 1.0)
+    """Return 2 · shared / (chosen + totals), 0 where both are empty, for shapes that broadcast to (…, K, U)."""
+    f1: NDArray[np.float64] = 2.0 * shared / np.maximum(chosen + totals, 1.0)
     return f1

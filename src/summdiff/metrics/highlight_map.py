@@ -120,7 +120,7 @@ def highlight_map_rows(
         shot_seconds: see `highlight_map`.
         rate: steps per second, one for all or (R,).
     """
-    score, truth = (np.atleast_2d(np.asarray(each, dtype=np.float64)) for each in (scores, gtscore))
+    score, truth = (np.atleast_2d(np.asarray(values, dtype=np.float64)) for values in (scores, gtscore))
     n_rows, n = max(len(score), len(truth)), score.shape[-1]
     seconds = shot_seconds * np.asarray(rate, dtype=np.float64)
     fits = score.ndim == truth.ndim == 2 and truth.shape[1] == n and {len(score), len(truth)} <= {1, n_rows}
@@ -184,7 +184,7 @@ def _of_shots(
     starts = np.arange(0, n, size)
     shots = -(-length // size)  # of each row
     sizes = np.minimum(length[:, None] - starts, size)
-    score_of, truth_of = (np.add.reduceat(each, starts, axis=1) / np.maximum(sizes, 1) for each in (score, truth))
+    score_of, truth_of = (np.add.reduceat(values, starts, axis=1) / np.maximum(sizes, 1) for values in (score, truth))
     if not np.isfinite(truth_of).all():
         raise DataError("Values of gtscore must be finite numbers; at least one is NaN or infinite.")
     truth_of[sizes <= 0] = -np.inf

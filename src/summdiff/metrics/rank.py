@@ -82,18 +82,18 @@ def rank_correlation_rows(
 def rank_correlation_table(a: ArrayLike, b: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return tau-b and rho of each of K rows (K, n) with each of U rows (U, n), (K, U) each, ranking each row once."""
     x, y = _numbers(a), _numbers(b)
-    ours, theirs = (_ranked(each, _checked_lengths(None, each.shape)) for each in (x, y))
+    ours, theirs = (_ranked(table, _checked_lengths(None, table.shape)) for table in (x, y))
     if x.shape[1] != y.shape[1]:
         raise DataError(f"Tables of shapes {x.shape} and {y.shape} cannot be compared: the rows differ in length.")
     n_rows, others = len(ours.levels), len(theirs.levels)
     tau = np.empty((n_rows, others))
     together = max(1, _CELLS // (others * x.shape[1]))  # of our rows, each beside all the others
     for start in range(0, n_rows, together):
-        part = _Ranked(*(each[start : start + together] for each in ours))
-        count = len(part.levels)
+        block = _Ranked(*(table[start : start + together] for table in ours))
+        count = len(block.levels)
         pairs = _tau(
-            _Ranked(*(np.repeat(each, others, axis=0) for each in part)),
-            _Ranked(*(np.concatenate([each] * count) for each in theirs)),
+            _Ranked(*(np.repeat(table, others, axis=0) for table in block)),
+            _Ranked(*(np.concatenate([table] * count) for table in theirs)),
         )
         tau[start : start + together] = pairs.reshape(count, others)
     scale = np.sqrt(ours.squares()[:, None] * theirs.squares())
@@ -331,9 +331,9 @@ def _from_contingency(a: _Ranked, b: _Ranked) -> NDArray[np.int64]:
     concordance = np.empty(len(cells), dtype=np.int64)
     together = max(1, _CELLS // 4 // (height * width))
     for start in range(0, len(cells), together):
-        part = cells[start : start + together]
-        offsets = np.arange(len(part))[:, None] * (height * width)
-        table = np.bincount((part + offsets).ravel(), minlength=len(part) * height * width)
+        block = cells[start : start + together]
+        offsets = np.arange(len(block))[:, None] * (height * width)
+        table = np.bincount((block + offsets).ravel(), minlength=len(block) * height * width)
         table = table.reshape(-1, height, width)[:, :-1, :-1]  # without the padding
         below = np.cumsum(table, axis=1)  # of a up to the level, by level of b; pairs at the same level cancel out
         reach = np.cumsum(below, axis=2)  # … and of b up to the level
@@ -364,20 +364,20 @@ def _inversions_of_pairs(x: NDArray[np.integer]) -> NDArray[np.int64]:
     )  # no value is greater than the padding
     filled[:n] = x
     greater = np.empty((_SHIFTS, n, n_rows), dtype=np.bool_)
-    found = np.zeros(x.shape, dtype=np.uint8)
+    counts = np.zeros(x.shape, dtype=np.uint8)
     total = np.zeros(n_rows, dtype=np.int64)
     counted = 0
     for first in range(1, n, _SHIFTS):
-        left = n - first
+        remaining = n - first
         later = as_strided(
-            filled[first:], (_SHIFTS, left, n_rows), (filled.strides[0], *filled.strides), writeable=False
+            filled[first:], (_SHIFTS, remaining, n_rows), (filled.strides[0], *filled.strides), writeable=False
         )
-        np.greater(x[:left], later, out=greater[:, :left])
-        found[:left] += np.add.reduce(greater[:, :left].view(np.uint8), axis=0, dtype=np.uint8)
+        np.greater(x[:remaining], later, out=greater[:, :remaining])
+        counts[:remaining] += np.add.reduce(greater[:, :remaining].view(np.uint8), axis=0, dtype=np.uint8)
         counted += _SHIFTS
         if counted + _SHIFTS > np.iinfo(np.uint8).max or first + _SHIFTS >= n:
-            total += found.sum(axis=0, dtype=np.int64)
-            found[:], counted = 0, 0
+            total += counts.sum(axis=0, dtype=np.int64)
+            counts[:], counted = 0, 0
     return total
 
 

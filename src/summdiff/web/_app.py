@@ -117,10 +117,10 @@ SessionDep = Annotated[Session, Depends(_get_session)]
 
 
 def _get_video(video: str, session: SessionDep) -> StudioVideo:
-    found = session.videos.get(video)
-    if found is None:
+    result = session.videos.get(video)
+    if result is None:
         raise HTTPException(404, "There is no such video in this session.")
-    return found
+    return result
 
 
 VideoDep = Annotated[StudioVideo, Depends(_get_video)]
@@ -314,8 +314,8 @@ def get_export_file(paths: ExportDep, number: int) -> FileResponse:
 def cancel_job(job: str, session: SessionDep) -> Response:
     """Cancel a job: at once if it is waiting, soon if it is running."""
     for video in list(session.videos.values()):
-        for found in video.jobs:
-            if found.id == job:
-                found.cancel()
+        for candidate in video.jobs:
+            if candidate.id == job:
+                candidate.cancel()
                 return Response(status_code=204)
     raise HTTPException(404, "There is no such job in this session.")

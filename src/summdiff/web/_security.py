@@ -162,9 +162,9 @@ class Guard:
         request = Request(scope)
         session = self._sessions.find(request.cookies.get(self._access.cookie, ""))
         if path == "/" and scope["method"] == "GET":
-            given = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0]
-            if given:
-                if not self._access.accepts(given):
+            token = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0]
+            if token:
+                if not self._access.accepts(token):
                     return PlainTextResponse("This token is wrong, or from an earlier start.\n\n" + _HOW_TO_ENTER, 401)
                 if session is None or not session.owner:
                     session = self._sessions.open(owner=True)

@@ -76,7 +76,7 @@ def convert(
     """
     from summdiff.data.convert import convert as run
 
-    made = run(
+    result = run(
         [job.video for job in jobs(videos, output=None, recursive=None)],
         annotations,
         output,
@@ -90,12 +90,12 @@ def convert(
         overwrite=overwrite,
         on_video=lambda outcome: print(one_line(describe(outcome)), file=sys.stderr, flush=True),
     )
-    for note in made.notes:
+    for note in result.notes:
         print(f"note: {note}", file=sys.stderr)
-    for problem in made.problems:
+    for problem in result.problems:
         print(f"summdiff: {one_line(str(problem))}", file=sys.stderr)
     print(output)
-    if made.problems:
+    if result.problems:
         raise typer.Exit(1)
 
 

@@ -36,7 +36,9 @@ def read(path: Path) -> dict[str, VideoAnnotations]:
     for name, annotators in content.items():
         if not isinstance(annotators, dict):
             raise DataError(f"'{path}': '{name}' does not hold annotators; the form is {_FORM}.")
-        videos[name] = {who: _spans(path, name, who, parts) for who, parts in annotators.items()}
+        videos[name] = {
+            annotator: _spans(path, name, annotator, intervals) for annotator, intervals in annotators.items()
+        }
     return annotated(path, videos)
 
 

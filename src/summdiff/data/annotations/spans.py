@@ -41,23 +41,25 @@ def annotated(path: Path, videos: Mapping[str, Mapping[str, list[Span]]]) -> dic
     scores = {span.score for annotators in videos.values() for spans in annotators.values() for span in spans}
     score_range: tuple[float, float] | None = None
     if scores - {None, 1.0}:
-        given = [score for score in scores if score is not None]
-        if len(given) < len(scores):
+        known_scores = [score for score in scores if score is not None]
+        if len(known_scores) < len(scores):
             raise DataError(f"'{path}': only some parts have a score: give all parts one, or none.")
-        score_range = (min(given), max(given))
-        if len(given) == 1:
-            raise DataError(f"'{path}': every part has the score {given[0]:g}: leave the scores out.")
+        score_range = (min(known_scores), max(known_scores))
+        if len(known_scores) == 1:
+            raise DataError(f"'{path}': every part has the score {known_scores[0]:g}: leave the scores out.")
     result = {}
     for name, annotators in videos.items():
         if not annotators:
             raise DataError(f"'{path}': '{name}' has no annotator.")
-        ordered = {who: tuple(sorted(spans)) if score_range else _plain(spans) for who, spans in annotators.items()}
+        ordered = {
+            annotator: tuple(sorted(spans)) if score_range else _plain(spans) for annotator, spans in annotators.items()
+        }
         if score_range:
-            for who, spans in ordered.items():
+            for annotator, spans in ordered.items():
                 for a, b in pairwise(spans):
                     if b.start < a.end - _TOUCHING:
                         raise DataError(
-                            f"'{path}': '{who}' scores two parts of '{name}' that overlap, {a.start:g} to {a.end:g} s "
+                            f"'{path}': '{annotator}' scores overlapping parts of '{name}', {a.start:g} to {a.end:g} s "
                             f"and {b.start:g} to {b.end:g} s."
                         )
         result[name] = VideoAnnotations(name=name, spans=ordered, score_range=score_range)

@@ -108,9 +108,9 @@ def count_rules(checks: Sequence[VideoCheck]) -> tuple[dict[str, RuleCount], lis
     for text in best.values():
         rule = rules[text]
         if rule.videos / 2 < rule.kept < rule.videos:
-            key, _, what = text.partition(" ")
+            key, _, sentence = text.partition(" ")
             broken += [
-                f"{video.name}: '{key}' is unlike the other videos', where it {what}."
+                f"{video.name}: '{key}' is unlike the other videos', where it {sentence}."
                 for video in checks
                 if text in video.rules and not video.rules[text][0]
             ]

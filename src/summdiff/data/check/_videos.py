@@ -294,8 +294,8 @@ def _are_best_choices(
     stored = counts > 0
     best = cut.choose(scores)
     exactly = bool((best == stored).all())
-    whole = np.isclose(counts, stored * lengths).all()
+    whole_segments = np.isclose(counts, stored * lengths).all()
     fits = ((stored * cut.weights).sum(axis=1) <= cut.capacity).all()
     values = cut.values(scores)
     worth, most = (values * stored).sum(axis=1), (values * best).sum(axis=1)
-    return bool(exactly or (whole and fits and (worth >= most * (1 - tolerance) - 1e-9).all())), exactly
+    return bool(exactly or (whole_segments and fits and (worth >= most * (1 - tolerance) - 1e-9).all())), exactly

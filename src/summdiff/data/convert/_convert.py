@@ -265,7 +265,7 @@ def _fingerprint(path: Path) -> str:
     if not path.is_dir():
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
-    whole = hashlib.sha256()
+    digest = hashlib.sha256()
     for inside in sorted(path.rglob("*.mat")):
-        whole.update(f"{inside.name}\0{_fingerprint(inside)}\n".encode())
-    return whole.hexdigest()
+        digest.update(f"{inside.name}\0{_fingerprint(inside)}\n".encode())
+    return digest.hexdigest()

@@ -47,9 +47,9 @@ def match_videos(videos: Sequence[Path], annotated: Mapping[str, Any]) -> tuple[
         else:
             files[name] = path
     if not files:
-        given = f"'{videos[0]}', …" if videos else "none"
+        examples = f"'{videos[0]}', …" if videos else "none"
         raise DataError(
-            f"No video ({given}) has a name of the annotations, such as '{next(iter(annotated))}' and a suffix."
+            f"No video ({examples}) has a name of the annotations, such as '{next(iter(annotated))}' and a suffix."
         )
     return {name: files[name] for name in annotated if name in files}, unannotated
 

@@ -45,8 +45,8 @@ class ProgressLines(Callbacks):
     def _time_left(self) -> str:
         if not self._seconds_left:
             return ""
-        left = max(0.0, self._seconds_left - (time.monotonic() - self._began))
-        return f"; about {duration_text(left)} left for all"
+        seconds_left = max(0.0, self._seconds_left - (time.monotonic() - self._began))
+        return f"; about {duration_text(seconds_left)} left for all"
 
     def _print(self, line: str) -> None:
         print(line, file=sys.stderr, flush=True)

@@ -99,7 +99,7 @@ def reproduce(request: ReproduceRequest, *, dry_run: bool = False, progress: Pro
         for task in tasks_of([plan], request.seeds):
             if task.key not in waiting:
                 continue
-            seconds_left = sum(speeds.seconds(each) for each in waiting.values()) if speeds else 0.0
+            seconds_left = sum(speeds.seconds(remaining) for remaining in waiting.values()) if speeds else 0.0
             progress.start(f"[{len(missing) - len(waiting) + 1}/{len(missing)}] {task.label}", seconds_left)
             values = runs.get(task.measurement, task.seed)
             del waiting[task.key]

@@ -109,9 +109,9 @@ def study_samples(videos: Sequence[tuple[Model, AnnotatedVideo]], *, seed: int) 
 
     for one in drawn:
         curves = {"samples": one.curves} | {name: one.noisy(i, sizes[i]) for i, name in enumerate(_NOISE)}
-        for name, each in curves.items():
-            tau, f1 = coverage(one, each)
-            add(name, group_tau=tau, group_f1=f1, single_tau=single_tau(one, each))
+        for name, row_curves in curves.items():
+            tau, f1 = coverage(one, row_curves)
+            add(name, group_tau=tau, group_f1=f1, single_tau=single_tau(one, row_curves))
         for name, pairs in probabilities.items():
             pairs.append(in_summary(one, curves[name]))
             add(name, brier=brier(*pairs[-1]))
@@ -210,7 +210,7 @@ def known_scores(drawn: SampledVideo, *, seed: int) -> dict[str, float]:
     taus: dict[str, list[float]] = {}
     for own_scores, target in zip(scores, targets, strict=True):
         at = np.sort(rng.choice(n, size=max(1, round(KNOWN_SHARE * n)), replace=False))
-        rest = np.setdiff1d(np.arange(n), at)
+        other_steps = np.setdiff1d(np.arange(n), at)
         known = np.full(n, np.nan, dtype=np.float32)
         known[at] = target[at]
         conditioned = drawn.model.score(
@@ -222,5 +222,5 @@ def known_scores(drawn: SampledVideo, *, seed: int) -> dict[str, float]:
             near = np.exp(-(((times[:, None] - times[at]) / width) ** 2) / 2)
             curves[f"shifted within {width:g} s"] = drawn.mean + near @ difference / (near.sum(axis=1) + 0.5)
         for name, curve in curves.items():
-            taus.setdefault(name, []).append(kendall_tau(curve[rest], own_scores[rest]))
+            taus.setdefault(name, []).append(kendall_tau(curve[other_steps], own_scores[other_steps]))
     return {name: float(np.mean(values)) for name, values in taus.items()}

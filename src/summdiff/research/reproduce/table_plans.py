@@ -150,8 +150,8 @@ class Scale:
 @cache
 def paper() -> dict[str, Any]:
     """Return the paper's numbers by table: `measures`, and for each row `values` and sometimes `sd`, in per cent."""
-    found: dict[str, Any] = yaml.safe_load(Path(__file__).with_name("paper.yaml").read_text(encoding="utf-8"))
-    return found
+    tables: dict[str, Any] = yaml.safe_load(Path(__file__).with_name("paper.yaml").read_text(encoding="utf-8"))
+    return tables
 
 
 @cache
@@ -163,7 +163,7 @@ def read_tables(path: Path = TABLES) -> TablesFile:
     """
     try:
         document = parse_yaml(path.read_text(encoding="utf-8"))
-        found = TablesFile.model_validate(document)
+        tables = TablesFile.model_validate(document)
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"'{path}' cannot be read: {error}.") from error
     except ValidationError as error:
@@ -173,8 +173,8 @@ def read_tables(path: Path = TABLES) -> TablesFile:
     except ValueError as error:
         raise DataError(f"'{path}' is not a file of tables: {error}.") from error
     if path != TABLES:
-        found = found.model_copy(update={"systems": read_tables().systems | found.systems})
-    return found
+        tables = tables.model_copy(update={"systems": read_tables().systems | tables.systems})
+    return tables
 
 
 def plan_table(name: str, file: TablesFile, data: Sequence[TableData], scale: Scale) -> TablePlan:

@@ -85,9 +85,9 @@ class TableValues:
         if (row, other) not in self._differences:
             ours, theirs = (self.values(i).mean(axis=0) for i in (row, other))
             shared = [c for c in range(len(self.measures)) if not np.isnan(ours[:, c] - theirs[:, c]).any()]
-            found = differences(ours[:, shared], theirs[:, shared], self.groups) if shared else []
+            paired = differences(ours[:, shared], theirs[:, shared], self.groups) if shared else []
             names = [self.measures[c].name for c in shared]
-            self._differences[row, other] = dict(zip(names, found, strict=True))
+            self._differences[row, other] = dict(zip(names, paired, strict=True))
         return self._differences[row, other]
 
     def means(self, row: int, reference: str | None = None) -> list[dict[str, float]]:

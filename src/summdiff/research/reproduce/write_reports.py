@@ -53,11 +53,11 @@ def write_report(report: TableReport, folder: Path) -> list[Path]:
     for file, text in texts.items():
         with written_whole(folder / file) as partial:
             partial.write_text(text, encoding="utf-8")
-    made = [folder / f"{name}.csv", *(folder / file for file in texts)]
+    files = [folder / f"{name}.csv", *(folder / file for file in texts)]
     if differences := difference_rows(report):
-        made.append(folder / f"{name}_differences.csv")
-        _write_csv(made[-1], differences)
-    return made + (_draw(report, folder) if report["axis"] else [])
+        files.append(folder / f"{name}_differences.csv")
+        _write_csv(files[-1], differences)
+    return files + (_draw(report, folder) if report["axis"] else [])
 
 
 def _write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -296,14 +296,14 @@ def _draw(report: TableReport, folder: Path) -> list[Path]:
         axes.set_title(DATA_NAMES[table["data"]["kind"]] + warning)  # a figure may be seen without its page
         axes.grid(alpha=0.3)
         axes.legend(fontsize="small", ncols=2, loc="upper center", bbox_to_anchor=(0.5, -0.16), frameon=False)
-    made = []
+    files = []
     for suffix in ("png", "svg"):
         path = folder / f"{report['name']}.{suffix}"
         # A fixed salt and no date: the same numbers give the same file.
         with rc_context({"svg.hashsalt": report["name"]}), written_whole(path) as partial:
             figure.savefig(partial, format=suffix, dpi=150, metadata={"Date": None} if suffix == "svg" else None)
-        made.append(path)
-    return made
+        files.append(path)
+    return files
 
 
 def _draw_line(

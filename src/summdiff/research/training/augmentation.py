@@ -45,23 +45,23 @@ def crop(video: AnnotatedVideo, length: int, rng: np.random.Generator) -> Annota
     n = len(video.picks)
     length = min(n, max(length, _MIN_CROP))
     start = int(rng.integers(n - length + 1))
-    kept = slice(start, start + length)
+    interval = slice(start, start + length)
     return replace(
         video,
-        features=video.need_features()[kept],
-        picks=video.picks[kept],
-        gtscore=video.gtscore[kept],
-        user_scores=None if video.user_scores is None else video.user_scores[:, kept],
+        features=video.need_features()[interval],
+        picks=video.picks[interval],
+        gtscore=video.gtscore[interval],
+        user_scores=None if video.user_scores is None else video.user_scores[:, interval],
     )
 
 
 def in_space(features: NDArray[np.float32], name: Literal["unit", "roots"]) -> NDArray[np.float32]:
     """Scale each step of features (N, D) to length 1 ("unit"), or take signed square roots ("roots")."""
     if name == "unit":
-        found: NDArray[np.float32] = features / np.linalg.norm(features, axis=1, keepdims=True).clip(min=1e-12)
+        changed: NDArray[np.float32] = features / np.linalg.norm(features, axis=1, keepdims=True).clip(min=1e-12)
     else:
-        found = np.sign(features) * np.sqrt(np.abs(features))
-    return found
+        changed = np.sign(features) * np.sqrt(np.abs(features))
+    return changed
 
 
 def change_metric(features: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
@@ -72,9 +72,9 @@ def change_metric(features: NDArray[np.float32], rng: np.random.Generator) -> ND
     x = features.astype(np.float64)
     D = x.shape[1]
     if rng.random() < 0.5:
-        kept = rng.permutation(D)[: max(1, round(D * rng.uniform(0.1, 1)))]
+        channels = rng.permutation(D)[: max(1, round(D * rng.uniform(0.1, 1)))]
         weights = np.zeros(D)  # relations ignore channels of zeros
-        weights[kept] = np.exp(rng.normal(0, rng.uniform(0, 1), len(kept)))
+        weights[channels] = np.exp(rng.normal(0, rng.uniform(0, 1), len(channels)))
         x = x * weights
     if rng.random() < 0.5:
         x = np.sign(x) * np.abs(x) ** rng.uniform(0.5, 1.5)

@@ -133,7 +133,7 @@ def length_buckets(
     chunk = batch_size * min(_BATCHES_IN_A_CHUNK, max(2, batches_in_all // 4))
     batches = []
     for start in range(0, len(order), chunk):
-        part = order[start : start + chunk]
-        part = part[np.argsort(steps[part], kind="stable")]
-        batches += [part[first : first + batch_size].tolist() for first in range(0, len(part), batch_size)]
+        block = order[start : start + chunk]
+        block = block[np.argsort(steps[block], kind="stable")]
+        batches += [block[first : first + batch_size].tolist() for first in range(0, len(block), batch_size)]
     return [batches[i] for i in rng.permutation(len(batches))]

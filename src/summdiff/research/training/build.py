@@ -65,9 +65,9 @@ def look_again(recipe: Recipe, network: Network, examples: Examples) -> None:
 
 def objective(recipe: Recipe, network: Network, examples: Examples) -> nn.Module:
     """Return a module that maps the tensors of a batch to the loss (B,) of each video."""
-    wanted: Any = architectures()[recipe.network.model].objective
-    if wanted is not None:
-        made: nn.Module = wanted(
+    objective_class: Any = architectures()[recipe.network.model].objective
+    if objective_class is not None:
+        module: nn.Module = objective_class(
             network,
             schedule=recipe.diffusion.schedule,
             num_train_timesteps=recipe.diffusion.num_train_timesteps,
@@ -76,7 +76,7 @@ def objective(recipe: Recipe, network: Network, examples: Examples) -> nn.Module
             expected_targets=examples.how.expected,
             rank_weight=recipe.rank_weight,
         )
-        return made
+        return module
     assert isinstance(network, Scorer)  # noqa: S101 (without an objective)
     return _Scoring(network)
 
@@ -145,19 +145,19 @@ def _fit(network: Denoiser, recipe: Recipe, examples: Examples | None) -> None:
 def _start_from(network: Network, recipe: Recipe) -> None:
     """Load the weights of the model that the recipe names in `init_from`."""
     directory = model_folder(recipe.init_from or "")
-    given, model = load_network(directory), read_config(directory)["model"]
+    trained, model = load_network(directory), read_config(directory)["model"]
     other = [] if model["conditioning"] == recipe.conditioning else ["conditioning"]
-    if type(given) is not type(network):
+    if type(trained) is not type(network):
         other.append("network")
     else:
-        ours, theirs = (_shape_of(each.config) for each in (network, given))
+        ours, theirs = (_shape_of(net.config) for net in (network, trained))
         other += [name for name in ours if ours[name] != theirs[name]]
     if other:
         raise UsageError(
             f"Training cannot start from the model in '{recipe.init_from}': its {', '.join(other)} differ from the "
             "recipe's."
         )
-    network.load_state_dict(given.state_dict())
+    network.load_state_dict(trained.state_dict())
 
 
 def _shape_of(config: Any) -> dict[str, Any]:

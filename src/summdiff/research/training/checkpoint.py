@@ -104,8 +104,8 @@ def write(path: Path, state: dict[str, Any]) -> None:
 def read(path: Path) -> dict[str, Any] | None:
     """Return the contents of a file from `write`, on the CPU; None if it is damaged."""
     try:
-        whole = path.read_bytes()
-        content, digest = whole[:-_DIGEST], whole[-_DIGEST:]
+        raw = path.read_bytes()
+        content, digest = raw[:-_DIGEST], raw[-_DIGEST:]
         if hashlib.sha256(content).digest() != digest:
             return None
         state = torch.load(io.BytesIO(content), weights_only=True, map_location="cpu")

@@ -207,25 +207,25 @@ class Examples(Dataset[Example]):
         rng = np.random.default_rng([recipe.seed, _ITEMS, epoch, index])
         video, annotator = self._items[index]
         number = int(rng.integers(recipe.augmentation.count))
-        seen, mean = self.view(video, number), self._means.get((video, number))
-        n = len(seen.condition)
+        video_view, mean = self.view(video, number), self._means.get((video, number))
+        n = len(video_view.condition)
         window = recipe.window or n
         start = int(rng.integers(max(1, n - window + 1)))
-        part = slice(start, start + window)
-        curves = draw_targets(seen.targets[:, part], self._how, annotator=annotator, rng=rng)
+        window_slice = slice(start, start + window)
+        curves = draw_targets(video_view.targets[:, window_slice], self._how, annotator=annotator, rng=rng)
         return replace(
-            seen,
-            condition=seen.condition[part],
+            video_view,
+            condition=video_view.condition[window_slice],
             targets=curves,
             seed=int(rng.integers(2**63)),
-            mean=None if mean is None else mean[part],
+            mean=None if mean is None else mean[window_slice],
         )
 
     def __getitems__(self, batch: Sequence[tuple[int, int]]) -> list[Example]:
         """Return a batch; its videos are read in the order of the file, which is faster on disks."""
         order = sorted(range(len(batch)), key=lambda i: self._places[self._names[self._items[batch[i][1]][0]]])
-        found = {i: self[batch[i]] for i in order}
-        return [found[i] for i in range(len(batch))]
+        examples = {i: self[batch[i]] for i in order}
+        return [examples[i] for i in range(len(batch))]
 
     @property
     def how(self) -> TargetRecipe:
@@ -238,13 +238,13 @@ class Examples(Dataset[Example]):
 
     def view(self, video: int, number: int) -> Example:
         """Return a copy of a video with all annotators' curves; repeated calls return the same copy."""
-        kept = self._kept.get((video, number))
-        if kept is None:
+        cached = self._kept.get((video, number))
+        if cached is None:
             rng = np.random.default_rng([self._recipe.seed, _VIEWS, video, number])
-            kept = augmented(self._data[self._names[video]], self._recipe, number, rng)
+            cached = augmented(self._data[self._names[video]], self._recipe, number, rng)
             if self.in_memory:
-                self._kept[video, number] = kept
-        return kept
+                self._kept[video, number] = cached
+        return cached
 
     def look(self) -> dict[str, Any]:
         """Return the properties that a network depends on: `inputs` (P) and `step_seconds`, the median step length."""
@@ -255,18 +255,18 @@ class Examples(Dataset[Example]):
         """Yield condition and mean curve (N,) of all views, or of 1024 evenly chosen ones."""
         views = self._recipe.augmentation.count
         for at in self._looked_at(views):
-            seen = self.view(at // views, at % views)
-            yield seen.condition, seen.targets.mean(axis=0)
+            view = self.view(at // views, at % views)
+            yield view.condition, view.targets.mean(axis=0)
 
     def annotated(self) -> list[AnnotatedView]:
         """Return all copies of all videos, with all annotators' curves."""
-        found = []
+        annotated_views = []
         for video in range(len(self._names)):
             for number in range(self._recipe.augmentation.count):
-                seen = self.view(video, number)
-                seconds = np.arange(len(seen.condition)) / seen.rate
-                found.append(AnnotatedView(video, seen.condition, seen.targets, seconds))
-        return found
+                view = self.view(video, number)
+                seconds = np.arange(len(view.condition)) / view.rate
+                annotated_views.append(AnnotatedView(video, view.condition, view.targets, seconds))
+        return annotated_views
 
     def elsewhere(self) -> Iterator[WeightedCurve]:
         """Yield conditions and weighted mean curves of all views of the recipe's further data sets."""
@@ -279,8 +279,8 @@ class Examples(Dataset[Example]):
             for i, name in enumerate(names):
                 for number in range(how.count):
                     rng = np.random.default_rng([recipe.seed, _VIEWS, i, number])
-                    seen = augmented(data[name], own, number, rng)
-                    yield WeightedCurve(seen.condition, seen.targets.mean(axis=0), weight)
+                    view = augmented(data[name], own, number, rng)
+                    yield WeightedCurve(view.condition, view.targets.mean(axis=0), weight)
 
     def take_means(self, means: Sequence[NDArray[np.float32]]) -> None:
         """Set the predicted mean curve (N,) of each view in `annotated`."""

@@ -153,8 +153,8 @@ def _chosen_data_set(
     name: str, document: Mapping[str, Any], changes: Iterable[tuple[str, list[str], Any]], sections: Mapping[str, Any]
 ) -> str:
     """Return the data set given as `kind`, or that of the file given as `data`."""
-    given = {**document, **{keys[0]: value for _, keys, value in changes if len(keys) == 1}}
-    data_set, data = given.get("kind"), given.get("data")
+    fields = {**document, **{keys[0]: value for _, keys, value in changes if len(keys) == 1}}
+    data_set, data = fields.get("kind"), fields.get("data")
     if data_set is None and isinstance(data, str):
         data_set = open_dataset(data).kind
     if data_set is None:

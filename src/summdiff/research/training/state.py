@@ -82,14 +82,14 @@ class TrainingState:
             group["lr"] = self._learning_rate
         self._optimizer.zero_grad()
         total = torch.zeros((), device=fabric.device)
-        for number, part in enumerate(step, start=1):
-            batch = part.batch.to(fabric.device)
+        for number, batch_part in enumerate(step, start=1):
+            batch = batch_part.batch.to(fabric.device)
             # Processes exchange gradients once, after the last part.
             with fabric.no_backward_sync(self._learner, enabled=number < len(step)):
                 losses = self._learner(
                     *(batch.inputs, batch.targets, batch.seconds, batch.mask, batch.seeds, batch.means, batch.places)
                 )
-                loss: Tensor = part.share * losses.mean()
+                loss: Tensor = batch_part.share * losses.mean()
                 fabric.backward(loss)
             total += loss.detach()
         if recipe.clip_norm:
@@ -215,9 +215,9 @@ def compile_parts(learner: nn.Module) -> None:
 
     The random draws of a denoiser's loss happen outside torch and cannot be compiled.
     """
-    denoisers = [part for part in learner.modules() if isinstance(part, Denoiser)]
-    for part in [layer for network in denoisers for layer in (*network.encoder, *network.denoiser)] or [learner]:
-        part.compile()
+    denoisers = [module for module in learner.modules() if isinstance(module, Denoiser)]
+    for module in [layer for network in denoisers for layer in (*network.encoder, *network.denoiser)] or [learner]:
+        module.compile()
 
 
 def learning_rate(recipe: Recipe, epoch: int) -> float:
