@@ -42,7 +42,7 @@ def test_a_damaged_heap_is_refused(tmp_path, length, which):
     with open_h5(path) as file:
         assert file.attrs["about"] == "a text of its own length"
     spoil(path, length, which)
-    with pytest.raises(DataError, match="on which HDF5 hangs: download it again"):
+    with pytest.raises(DataError, match="which makes HDF5 hang: download it again"):
         open_h5(path)
 
 
@@ -51,7 +51,7 @@ def test_predictions_with_a_damaged_heap_are_refused(tmp_path):
     with h5py.File(path, "a") as file:
         file.attrs["about"] = "{}"
     spoil(path)
-    with pytest.raises(DataError, match="on which HDF5 hangs"):
+    with pytest.raises(DataError, match="which makes HDF5 hang"):
         read_predictions(path)
 
 

@@ -50,7 +50,7 @@ def open_h5(path: Path) -> Any:
     try:
         if _has_endless_heap(path):
             raise DataError(
-                f"'{path}' has a damaged global heap, on which HDF5 hangs: download it again, or rewrite it with "
+                f"'{path}' has a damaged global heap, which makes HDF5 hang: download it again, or rewrite it with "
                 "h5repack."
             )
         return h5py.File(path, "r")

@@ -12,7 +12,7 @@ from summdiff.errors import DataError
 
 Interpolation = Literal["step", "trapezoid"]
 
-_CELLS = 1 << 15  # steps worked on at a time, to stay in cache
+_CELLS = 1 << 15  # steps processed at a time, to stay in cache
 _FORGIVEN = 1e-9  # of a step or shot: products with rates and shares that should be integers
 
 

@@ -53,8 +53,8 @@ class Settings:
 class Studio:
     """The sessions of a server and their jobs.
 
-    Analyses take minutes and have a queue of their own. New versions and exports are in another one, so that nobody
-    waits for somebody else's analysis.
+    Analyses take minutes and have their own queue; new versions and exports are in a second one, so that an analysis
+    does not delay them.
 
     Args:
         settings: settings.
