@@ -93,8 +93,8 @@ def examine() -> Section:
         if package["state"] == "missing" and not package["extras"] and name not in _ONLY_FOR:
             problems.append(f"{name} is missing: run `pip install '{name}{package['allowed']}'`.")
     video = load("av", _video, {})
-    for label, there in video.get("writes", {}).items():
-        if not there:
+    for label, writable in video.get("writes", {}).items():
+        if not writable:
             problems.append(
                 f"FFmpeg cannot write {label} ({_WRITES[label]}): install av from its wheel, which can, with "
                 "`pip install --force-reinstall av`."
