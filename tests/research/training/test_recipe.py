@@ -20,7 +20,16 @@ def test_shipped_recipes_are_valid(name):
     assert recipe.output == Path("runs") / name
 
 
-@pytest.mark.parametrize("name", recipe_names())
+def first_of_each_file_quickly():
+    """Names of all recipes; those of a file's further data sets, which train the same network, are slow tests."""
+    seen = set()
+    for name in recipe_names():
+        file = name.removesuffix(f"_{read_recipe(name).kind}")
+        yield pytest.param(name, marks=[pytest.mark.slow] if file in seen else [])
+        seen.add(file)
+
+
+@pytest.mark.parametrize("name", first_of_each_file_quickly())
 def test_shipped_recipes_train(name, small_files, tmp_path):
     """With the network that they say, on a small file of their kind: two updates, validation, writing and reading."""
     kind, network = read_recipe(name).kind, read_recipe(name).network
