@@ -15,7 +15,7 @@ WORKERS := -n 2 --dist loadfile --no-loadscope-reorder
 help: ## show this help
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
 
-demo: $(VENV)/.installed $(VIDEO) ## summarise a real film (VIDEO=path for another)
+demo: $(VENV)/.installed $(VIDEO) ## summarize a real film (VIDEO=path for another)
 	@mkdir -p $(DEMO)
 	$(BIN)/summdiff summarize "$(VIDEO)" -o $(DEMO) --formats mp4,json,html,sheet --overwrite
 	@echo "Watch the .summary.mp4 above; the .html beside it is its report with the curve; scores, shots and settings are in the .json."
