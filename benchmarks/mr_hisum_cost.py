@@ -1,4 +1,4 @@
-"""What training on all of Mr.HiSum would cost, from a small synthetic file of its format (docs/reproduce.md).
+"""Estimate the cost of training on all of Mr.HiSum from a small synthetic file of its format (docs/reproduce.md).
 
     python benchmarks/mr_hisum_cost.py [--threads 1]
 

@@ -1,4 +1,4 @@
-"""What the two values of a shot choose on real videos (docs/choosing-shots.md).
+"""Compare the selections of the two shot values on real videos (docs/choosing-shots.md).
 
     python scripts/compare_shot_values.py VIDEO...
 

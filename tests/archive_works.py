@@ -109,3 +109,16 @@ def run_files(folder, workers=2, *, make=LocalWorkers, listener=None, missing=""
 
 if __name__ == "__main__":
     print(run_files(sys.argv[1]))
+
+
+def spawned(pid):
+    """Return the process ids of the workers that a process has spawned; Linux."""
+    workers = []
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            parent = int(status.read_text().rpartition(")")[2].split()[1])
+            if parent == pid and b"spawn_main" in (status.parent / "cmdline").read_bytes():
+                workers.append(int(status.parent.name))
+        except (OSError, IndexError, ValueError):
+            continue
+    return workers

@@ -95,7 +95,7 @@ def test_every_room_has_a_place():
 
 
 def faults(path):
-    """What a file imports against the layers, in words."""
+    """Return a sentence for each import of a file against the layers."""
     inside = path.relative_to(PACKAGE)
     here = inside.parts[0].removesuffix(".py")
     for there in imports(path):

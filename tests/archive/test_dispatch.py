@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from archive_works import Listener, files_of, run_files
+from archive_works import Listener, files_of, run_files, spawned
 from summdiff.archive.manifest import FileLock, Manifest, receipt_file, write_receipt
 from summdiff.errors import ArchiveError, DataError, OutputError, UsageError
 
@@ -198,19 +198,6 @@ def test_a_receipt_counts_without_a_manifest_line(tmp_path):
     write_receipt(receipts, job, (1, 1), record)
     assert run_files(tmp_path).done == 1
     assert not receipt_file(receipts, job).exists()
-
-
-def spawned(pid):
-    """The workers of a process."""
-    found = []
-    for status in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            parent = int(status.read_text().rpartition(")")[2].split()[1])
-            if parent == pid and b"spawn_main" in (status.parent / "cmdline").read_bytes():
-                found.append(int(status.parent.name))
-        except (OSError, IndexError, ValueError):
-            continue
-    return found
 
 
 def finished(folder):

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from archive_works import spawned
 from summdiff.features.store import open_store
 from summdiff.summary import Summary
 
@@ -135,18 +136,6 @@ def test_bad_options_give_one_sentence_and_write_nothing(films, summdiff, tmp_pa
     assert message in err
     assert "Traceback" not in out + err
     assert not store.exists() or {path.name for path in store.iterdir()} <= {".manifest.jsonl.lock", "manifest.jsonl"}
-
-
-def spawned(pid):
-    found = []
-    for status in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            parent = int(status.read_text().rpartition(")")[2].split()[1])
-            if parent == pid and b"spawn_main" in (status.parent / "cmdline").read_bytes():
-                found.append(int(status.parent.name))
-        except (OSError, IndexError, ValueError):
-            continue
-    return found
 
 
 def begin(*arguments):

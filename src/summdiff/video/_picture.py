@@ -21,7 +21,7 @@ _SAMPLE_ROWS, _SAMPLE_COLUMNS = 18, 32
 
 @dataclass(frozen=True, slots=True)
 class Orientation:
-    """How to turn a stored picture for display: transpose it, then mirror it (left-right) and flip it (up-down)."""
+    """Orientation of a stored picture for display: transpose it, then mirror it (left-right) and flip it (up-down)."""
 
     transposed: bool = False
     mirrored: bool = False

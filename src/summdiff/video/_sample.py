@@ -136,7 +136,7 @@ class _Sampler:
     def show(self, timed: TimedFrame, time: float) -> None:
         """Put the next frame on display."""
         change = self._luma_change(timed.frame)
-        # Of equal changes the latest counts, so that stills keep to the sampling times.
+        # The latest of equal changes counts, so that stills keep to the sampling times.
         if self._largest_change is None or change >= self._largest_change:
             self._largest_change, self._boundary = change, time
         self._current, self._image = timed.frame, None

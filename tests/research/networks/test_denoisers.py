@@ -1,4 +1,4 @@
-"""What holds for every denoiser, and what each is: the paper's network, the released one, the joint one."""
+"""Properties of all denoisers, and of each: the paper's network, the released one, the joint one."""
 
 import pytest
 import torch

@@ -68,7 +68,7 @@ def seen(model, n):
     return np.random.default_rng(n).standard_normal((n, INPUTS), dtype=np.float32)
 
 
-# Of the longer videos the plainest and the fullest case; the others with the slow tests.
+# Longer videos: the plainest and the fullest case by default, the others as slow tests.
 CASES = [(n, known, w) for n in (1, 2, 13) for known in (False, True) for w in (0.0, 0.3)]
 CASES += [(257, False, 0.0), (257, True, 0.3)]
 CASES += [

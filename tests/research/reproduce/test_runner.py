@@ -45,7 +45,7 @@ def run(*words):
 
 @pytest.mark.slow
 def test_all_makes_every_table_of_the_paper(made):
-    """What `made` has trained is not trained again."""
+    """Runs that `made` has trained are not trained again."""
     every = replace(made.request, names=("all",), seeds=(0,), output=made.request.output.with_name("all"))
     assert [page.parent.name for page in reproduce(every)] == list(read_tables().tables)
 

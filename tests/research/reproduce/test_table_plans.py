@@ -10,7 +10,7 @@ STUDIES = ("systems", "f1_offset", "forms", "ddim_steps", "default_model", "defa
 
 @pytest.fixture(scope="module")
 def plans(data):
-    """Of every table and study, in full size and in quick mode."""
+    """Plans of every table and study, in full size and in quick mode."""
     return {quick: plan_tables(["all", *STUDIES], data, Scale(quick=quick), print) for quick in (False, True)}
 
 

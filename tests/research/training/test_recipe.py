@@ -20,16 +20,16 @@ def test_shipped_recipes_are_valid(name):
     assert recipe.output == Path("runs") / name
 
 
-def first_of_each_file_quickly():
-    """Names of all recipes; those of a file's further data sets, which train the same network, are slow tests."""
-    seen = set()
+def recipes_once_per_file():
+    """Yield the names of all recipes; a file's further data sets, which train the same network, are slow tests."""
+    files = set()
     for name in recipe_names():
         file = name.removesuffix(f"_{read_recipe(name).kind}")
-        yield pytest.param(name, marks=[pytest.mark.slow] if file in seen else [])
-        seen.add(file)
+        yield pytest.param(name, marks=[pytest.mark.slow] if file in files else [])
+        files.add(file)
 
 
-@pytest.mark.parametrize("name", first_of_each_file_quickly())
+@pytest.mark.parametrize("name", recipes_once_per_file())
 def test_shipped_recipes_train(name, small_files, tmp_path):
     """With the network that they say, on a small file of their kind: two updates, validation, writing and reading."""
     kind, network = read_recipe(name).kind, read_recipe(name).network

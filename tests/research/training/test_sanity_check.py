@@ -1,4 +1,4 @@
-"""What is wrong comes up before the long run, and the sanity check leaves no trace in the results."""
+"""Errors show before the long run, and the sanity check leaves no trace in the results."""
 
 import errno
 import os

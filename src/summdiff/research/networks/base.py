@@ -218,7 +218,7 @@ class Denoiser(Network, ABC):
     @property
     @abstractmethod
     def space(self) -> ScoreSpace:
-        """How scores become signals."""
+        """The map between scores and signals."""
 
     @abstractmethod
     def positions(self, seconds: Tensor, mask: Tensor | None = None) -> Positions:
