@@ -1,4 +1,4 @@
-"""What the pages of the documentation say to do works, in their order, and the site made of them hangs together."""
+"""The commands and code on the pages of the documentation work in their order, and the site's links hold."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""What README.md tells a stranger to type works as it stands there."""
+"""The commands and code in README.md work as they stand there."""
 
 import re
 import shlex

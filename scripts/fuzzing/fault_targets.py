@@ -287,7 +287,7 @@ def _flip(path: Path) -> None:
 
 
 def killed_while_it_writes(faults: Faults, folder: Path) -> str:
-    """What is left behind by a process that is gone is removed by the next one; what a living one writes is not."""
+    """Leftovers of a dead process are removed by the next one; files of a running process are not."""
     from summdiff.atomic import temporary_path
 
     (folder / "out").mkdir()

@@ -1,4 +1,4 @@
-"""What the tests of the commands share."""
+"""Shared by the tests of the commands."""
 
 import sys
 

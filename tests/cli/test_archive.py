@@ -219,7 +219,7 @@ def test_a_stopped_run_leaves_no_partial_file_and_resumes(three_films, summdiff,
 
 
 def test_threads_are_divided_among_workers(three_films, tmp_path):
-    """What a worker does first reaches the decoder."""
+    """The setup of a worker reaches the decoder."""
     code = (
         "import sys; from summdiff._runtime import limit_threads, threads_asked\n"
         "limit_threads(1)\n"

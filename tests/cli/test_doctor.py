@@ -20,7 +20,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 
 def as_metadata():
-    """What an installed package says of pyproject.toml, which may have changed since this one was installed."""
+    """The metadata of an installed package; pyproject.toml may have changed since the installation."""
     return PROJECT["dependencies"] + [
         f'{requirement} ; extra == "{extra}"'
         for extra, requirements in PROJECT["optional-dependencies"].items()

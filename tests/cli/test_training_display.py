@@ -1,4 +1,4 @@
-"""How a training run is shown at a terminal and elsewhere, and the verbs' own options."""
+"""Display of a training run at a terminal and elsewhere, and the verbs' own options."""
 
 import os
 import pty
@@ -29,7 +29,7 @@ def test_rows_are_described_in_one_line():
 
 
 def test_a_log_gets_few_lines(capsys):
-    """Of 100 quick epochs: the first, those that were validated, and the last."""
+    """The lines of 100 quick epochs: the first, the validated ones, and the last."""
     lines = Lines(100).with_label("fold 2/5")
     lines.on_start(0, 200)
     for epoch in range(100):

@@ -13,7 +13,7 @@ from summdiff.errors import DataError
 
 
 def complaint(path, name, kind):
-    """What reading a video says, or "" """
+    """The message of reading a video, or "" """
     try:
         open_dataset(path, kind)[name]
     except DataError as error:

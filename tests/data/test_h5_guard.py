@@ -1,4 +1,4 @@
-"""What is refused before HDF5 gets to read it."""
+"""Files that are refused before HDF5 reads them."""
 
 import struct
 

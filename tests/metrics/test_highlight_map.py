@@ -29,7 +29,7 @@ def table(seed, n, levels, padded, rows=5):
 
 
 def spoil(values, lengths):
-    """What lies beyond the lengths must not matter."""
+    """Values beyond the lengths must not matter."""
     spoiled = values.astype(float)
     if lengths is not None:
         spoiled[np.arange(values.shape[1]) >= lengths[:, None]] = np.nan

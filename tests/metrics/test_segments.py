@@ -145,7 +145,7 @@ def test_frames_outside_the_segments_or_the_annotation_count_as_zero():
 
 
 def test_inclusive_means_overlap_the_last_segment():
-    """Where every frame is a step, and the last segment is one frame that the mean before it takes in as well."""
+    """Every frame is a step, and the mean before the last segment includes its only frame as well."""
     segments = Segments.of(np.arange(6), 6, [[0, 2], [2, 5], [5, 6]], convention="mr_hisum")
     curves = np.array([[3.0, 0.0, 0.0, 1.0, 1.0, 6.0], [0.0, 3.0, 3.0, 0.0, 0.0, 1.0], [1.0] * 6])
     assert segments.values(curves).tolist() == [[1.0, 2.0, 6.0], [2.0, 1.0, 1.0], [1.0, 1.0, 1.0]]

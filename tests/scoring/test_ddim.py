@@ -58,7 +58,7 @@ def test_an_oracle_leads_to_the_clean_scores(steps, eta):
 
 
 def test_with_an_oracle_each_state_keeps_the_variance_of_its_time():
-    """What makes the process right in between, where an oracle's end would forgive it."""
+    """Checks the steps in between, where an oracle's end hides errors."""
     ddim = DDIM()
     ddim.set_timesteps(10)
     generator = np.random.default_rng(3)

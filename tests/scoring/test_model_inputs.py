@@ -1,4 +1,4 @@
-"""What a network sees of a video: steps grouped into cells, descriptors of relations, places."""
+"""Network inputs of a video: steps grouped into cells, relational descriptors, places."""
 
 import math
 

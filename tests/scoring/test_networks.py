@@ -1,4 +1,4 @@
-"""What scoring asks of a network: the mean curve, and facts that can be sampled with."""
+"""The interface between scoring and a network: the mean curve, and valid facts."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""How curves are drawn: by the shipped model, and by small networks in NumPy."""
+"""Sampling of curves by the shipped model and by small networks in NumPy."""
 
 from dataclasses import replace
 
@@ -151,7 +151,7 @@ def test_samples_differ_as_views_of_one_video(model):
 
 @pytest.mark.parametrize("with_known", [False, True])
 def test_neither_seed_nor_samples_nor_steps_move_a_mean_of_its_own(model, with_known):
-    """Of the shipped model, over several windows, also given known scores."""
+    """Samples of the shipped model over several windows, also given known scores."""
     x = scenes(700)
     known = some_known(700) if with_known else None
     usual = model.score(x, rate=1.0, samples=2, steps=2, known=known)

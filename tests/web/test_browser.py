@@ -74,7 +74,7 @@ def settled(page, before):
 
 
 def painted(page, selector):
-    """How many pixels of a canvas are not empty."""
+    """Count the pixels of a canvas that are not empty."""
     return page.eval_on_selector(
         selector,
         "c => { const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data; let n = 0;"

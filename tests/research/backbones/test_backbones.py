@@ -27,7 +27,7 @@ def name(request) -> str:
 
 @pytest.fixture(scope="module")
 def spec(name, weights_file, tmp_path_factory) -> str:
-    """What to load, with random weights where the real ones would have to be fetched."""
+    """The backbone to load, with random weights instead of downloaded ones."""
     if name == "efficientnet_lite0":
         return name
     if name.startswith("timm:"):

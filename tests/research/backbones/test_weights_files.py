@@ -1,4 +1,4 @@
-"""What the backbones of torchvision and timm do with weights, matrices and libraries that are not as they should be."""
+"""Backbones of torchvision and timm with wrong or missing weights, matrices and libraries."""
 
 from __future__ import annotations
 

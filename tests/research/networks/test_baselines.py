@@ -1,4 +1,4 @@
-"""What makes each baseline itself, and the faults of public code that its variant "published" keeps."""
+"""Characteristics of each baseline, and the faults of public code that its variant "published" keeps."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""What holds for every network but SummDiff and its relational form, which have tests of their own."""
+"""Properties of all networks except SummDiff and its relational form, which have their own tests."""
 
 import contextlib
 

@@ -91,7 +91,7 @@ def test_samples_of_one_video_are_independent(denoiser, video):
 @torch.inference_mode()
 @pytest.mark.parametrize(("name", "sees"), [("summdiff", False), ("release", False), ("joint", True)])
 def test_whether_a_score_depends_on_the_noisy_scores_of_other_steps(name, sees, video):
-    """What makes a sample one coherent view; in eq. 2 each step is denoised by itself (summdiff-reading §3.4)."""
+    """This makes a sample coherent; in eq. 2 each step is denoised by itself (summdiff-reading §3.4)."""
     noisy, t = noise(2, 1, 12), torch.full((2, 1), 600)
     changed = noisy.clone()
     changed[:, :, 0] = -noisy[:, :, 0]
@@ -284,7 +284,7 @@ def test_what_the_sampler_has_to_know():
 
 @torch.inference_mode()
 def test_a_dropped_video_still_shows_its_mean_curves(video):
-    """Where the null is a condition, so that the mean can be learned from every video."""
+    """The null video is a condition, so that the mean can be learned from every video."""
     network, (inputs, seconds) = small(**MEAN), video
     network.linear_weights.normal_()
     dropped = network.encode(inputs, seconds, dropped=torch.ones(2, dtype=torch.bool))

@@ -75,7 +75,7 @@ def test_a_baseline_learns_in_half_precision_too(name):
 
 @pytest.mark.parametrize("with_known", [False, True])
 def test_half_precision_gives_nearly_the_same_curves(with_known):
-    """Of the shipped model. A score near the edge between two levels may fall to the other one."""
+    """Curves of the shipped model. A score near the edge between two levels may fall to the other one."""
     model = load_in_torch(model_folder("default"))
     halved = SamplingModel(model.config, in_torch(module_of(model), precision="bfloat16"))
     features = np.random.default_rng(0).normal(size=(60, 32)).repeat(3, axis=0)

@@ -261,7 +261,7 @@ def losses(log):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the system counts by itself")
 def test_memory_excludes_the_parent_process():
-    """What Linux's getrusage says of a new process begins with what its parent had."""
+    """Linux's getrusage starts a new process with the value of its parent."""
     ballast = np.ones(80_000_000)  # 640 MB
     code = "from summdiff.research.training.crossval import peak_memory; print(peak_memory())"
     child = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -23,7 +23,7 @@ def weights(trained):
 
 
 class StopError(Exception):
-    """What a test breaks a run off with."""
+    """Raised by a test to break off a run."""
 
 
 class Stopper(Callbacks):

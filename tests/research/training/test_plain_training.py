@@ -1,4 +1,4 @@
-"""What makes training fast, against a loop without any of it: see `benchmarks/plain_training.py`."""
+"""Fast training compared with a plain loop: see `benchmarks/plain_training.py`."""
 
 import importlib.util
 from pathlib import Path
