@@ -74,7 +74,6 @@ def test_interrupted_processes_stop_together_and_one_process_can_resume(recipe_f
 TORCHRUN = ("-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "29517")
 
 
-@pytest.mark.slow
 def test_torchrun_supports_gradient_accumulation_and_best_epoch(recipe_file, tmp_path):
     """Torchrun says how many processes there are, the recipe does not. A baseline, and videos of all lengths."""
     how = ["network={model: vasnet, width: 16, dropout: 0}", "targets={people: gtscore, scale: scores}", "window=null"]
