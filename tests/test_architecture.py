@@ -53,6 +53,7 @@ SAME_LEVEL = {
     ("data", "features"),
     ("scoring", "features"),  # relational descriptors are the model's condition
     ("cli", "web"),  # `summdiff serve` starts the studio
+    ("selection", "segmentation"),  # both compare steps by the same centered features
     ("metrics", "selection"),  # F1 is measured on what the knapsack chooses
 }
 # Exceptions to the direction, and why.

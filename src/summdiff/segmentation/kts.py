@@ -69,10 +69,10 @@ def kts(
         raise ValueError(f"edges must be ({n + 1},) and ascending, got shape {edge.shape}")
     if min_length < 0 or (max_length is not None and not 0 < max_length >= min_length):
         raise ValueError(f"need 0 <= min_length <= max_length, got {min_length} and {max_length}")
-    if normalize or center:
-        x = _unit(x, 1e-12)
     if center:
-        x = _unit(x - x.mean(axis=0), 0.05)
+        x = centered(x)
+    elif normalize:
+        x = _unit(x, 1e-12)
 
     longest = float(edge[-1] - edge[0]) if max_length is None else max(max_length, float(np.diff(edge).max()))
     steps = int((np.searchsorted(edge, edge[:-1] + longest + _ROUNDING, side="right") - 1 - np.arange(n)).max())
@@ -83,6 +83,15 @@ def kts(
     search = _PricedSearch(scatter, allowed.lengths)
     # No segmentation reduces the scatter by more than this, so at a higher price there are no cuts.
     return _best_corner(search, n, v_max, highest_price=float(np.square(x, dtype=np.float64).sum())).change_points
+
+
+def centered(features: ArrayLike) -> NDArray[np.float32]:
+    """Scale features (N, D) to unit length, subtract their mean over all steps, and scale again.
+
+    Steps within 0.05 of the mean are not scaled up to unit length.
+    """
+    unit = _unit(np.asarray(features, dtype=np.float32), 1e-12)
+    return _unit(unit - unit.mean(axis=0), 0.05)
 
 
 @dataclass(frozen=True, slots=True)

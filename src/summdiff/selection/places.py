@@ -1,0 +1,104 @@
+"""Places where a chosen part of a video may start and end, and what a cut there costs.
+
+`cut_places` knows only the pictures' features. Modules that know more (pauses in speech, dissolves and fades) return a
+`dataclasses.replace` of its result: they move edges that are no hard cuts, raise `naturalness`, and raise costs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from summdiff.segmentation import centered
+
+_HARD_CUT = 0.5  # least change of the features at a hard cut
+_OUTSTANDING = 3.0  # a hard cut's change relative to the median of the changes nearby
+_NEARBY = 4  # steps on either side
+_NATURAL_QUANTILE = 0.95  # of the changes: from here on a place is entirely natural
+_CUT_COST = 0.15  # of a part's start or end at the least natural place, in the unit of z-scores × seconds
+_NATURAL_DISCOUNT = 0.8  # share of this cost that an entirely natural place saves
+_FLASH_COST = 2.0  # added where a hard cut follows a start, or precedes an end, within `_FLASH_SECONDS`
+_FLASH_SECONDS = 1.0
+
+
+@dataclass(frozen=True, eq=False)
+class CutPlaces:
+    """The N + 1 edges between N steps, where chosen parts may start and end.
+
+    Attributes:
+        edges: (N + 1,) seconds, ascending: the start of each step and the end of the last one. The distances may
+            differ; an edge at a hard cut lies on the first frame after it.
+        naturalness: (N + 1,) in [0, 1]: how natural a cut is here; 1 at hard cuts, pauses and the ends of the video.
+        hard_cuts: (K,) seconds, ascending: times at which the picture cuts to another shot.
+        start_cost, end_cost: (N + 1,) at least 0: costs of starting and of ending a part here, beyond those that
+            follow from `naturalness` and `hard_cuts`, in the unit of z-scores × seconds. 0 where nothing is known.
+
+    Raises:
+        ValueError: an array has another shape, is not finite or is out of range.
+    """
+
+    edges: NDArray[np.float64]
+    naturalness: NDArray[np.float64]
+    hard_cuts: NDArray[np.float64]
+    start_cost: NDArray[np.float64]
+    end_cost: NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        if self.edges.ndim != 1 or len(self.edges) < 2 or not (np.diff(self.edges) > 0).all():
+            raise ValueError(f"edges must be (N + 1,) and ascending, with N >= 1, got shape {self.edges.shape}")
+        for name in ("naturalness", "start_cost", "end_cost"):
+            values = getattr(self, name)
+            if values.shape != self.edges.shape or not np.isfinite(values).all() or (values < 0).any():
+                raise ValueError(f"{name} must be {self.edges.shape}, finite and at least 0")
+        if (self.naturalness > 1).any():
+            raise ValueError("naturalness must be at most 1")
+
+    def costs(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the full costs of starting and of ending a part at each edge: (N + 1,) and (N + 1,)."""
+        plain = _CUT_COST * (1 - _NATURAL_DISCOUNT * self.naturalness)
+        next_cut = np.append(self.hard_cuts, np.inf)[np.searchsorted(self.hard_cuts, self.edges, side="right")]
+        last_cut = np.append(-np.inf, self.hard_cuts)[np.searchsorted(self.hard_cuts, self.edges, side="left")]
+        start = self.start_cost + plain + _FLASH_COST * (next_cut - self.edges < _FLASH_SECONDS)
+        end = self.end_cost + plain + _FLASH_COST * (self.edges - last_cut < _FLASH_SECONDS)
+        start[0] = end[-1] = 0.0  # the video itself starts and ends there
+        return start, end
+
+
+def cut_places(features: ArrayLike, edges: ArrayLike) -> CutPlaces:
+    """Return where parts may start and end, by the features alone.
+
+    A hard cut is a change of at least 0.5 that is three times as large as the median change nearby. A change is 1 minus
+    the cosine of consecutive features, centered over the video.
+
+    Args:
+        features: (N, D), one row per step.
+        edges: (N + 1,) seconds, ascending: the start of each step and the end of the last one.
+    """
+    edge = np.asarray(edges, dtype=np.float64)
+    change = feature_changes(features)
+    hard = np.zeros(len(change), dtype=np.bool_)
+    if len(change):
+        padded = np.pad(change, _NEARBY, constant_values=np.nan)
+        around = np.lib.stride_tricks.sliding_window_view(padded, 2 * _NEARBY + 1)
+        others = np.delete(around, _NEARBY, axis=1)
+        nearby = np.array([np.nanmedian(row) if np.isfinite(row).any() else 0.0 for row in others])
+        hard = (change >= _HARD_CUT) & (change >= _OUTSTANDING * nearby)
+    scale = float(np.quantile(change, _NATURAL_QUANTILE)) if len(change) else 0.0
+    natural = np.clip(change / scale, 0, 1) if scale > 0 else np.zeros(len(change))
+    natural[hard] = 1.0
+    return CutPlaces(
+        edges=edge,
+        naturalness=np.concatenate(([1.0], natural, [1.0])),
+        hard_cuts=edge[1:-1][hard],
+        start_cost=np.zeros(len(edge)),
+        end_cost=np.zeros(len(edge)),
+    )
+
+
+def feature_changes(features: ArrayLike) -> NDArray[np.float64]:
+    """Return the change between consecutive steps: (N - 1,) in [0, 2], from features (N, D)."""
+    unit = centered(features)
+    cosine = np.einsum("nd,nd->n", unit[1:], unit[:-1], dtype=np.float64)
+    return np.asarray(np.clip(1.0 - cosine, 0.0, 2.0))
