@@ -59,8 +59,12 @@ SHARED |= {"denoiser_layers": 2, "n_bins": 200}
 @pytest.mark.parametrize(
     ("architecture", "fields", "name", "own"),
     [
-        ("summdiff", PAPER, "summdiff", {"score_embedding": "learnable", "score_scale": 1.0, "position": "sinusoidal"}),
-        ("summdiff", PAPER | {"position": "rotary"}, "summdiff", {"score_embedding": "learnable", "score_scale": 1.0}),
+        (
+            "summdiff",
+            PAPER,
+            "summdiff",
+            {"score_embedding": "learnable", "score_scale": 1.0, "projected_attention": True},
+        ),
         ("summdiff", RELEASE, "release", {"cross_attention": True, "kernel": 1, "own_step": False}),
         (
             "summdiff",
@@ -132,7 +136,10 @@ def test_weights_are_found_under_their_present_names(network, old, new):
 @pytest.mark.parametrize(
     ("old", "new"),
     [
-        ({"network": {"preset": "paper", "width": 32}}, {"model": "summdiff", "width": 32}),
+        (
+            {"network": {"preset": "paper", "width": 32}},
+            {"model": "summdiff", "width": 32, "projected_attention": True},
+        ),
         (
             {"network": {"model": "summdiff", "preset": "release", "aligned": True}},
             {"model": "release", "own_step": True},

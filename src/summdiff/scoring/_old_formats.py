@@ -17,7 +17,7 @@ from summdiff.features.relations import PLACES
 FORMATS = ("summdiff.model/1", "summdiff.model/2")
 
 _KEPT = {
-    "summdiff": ("score_embedding", "score_scale", "position"),
+    "summdiff": ("score_embedding", "score_scale"),
     "release": ("cross_attention", "kernel", "input_dropout"),
     "joint": ("score_scale", "kernel", "cross_attention", "linear_share", "mean_gain", "input_dropout"),
     "relational": ("score_scale", "kernel", "guess_noise", "input_dropout"),
@@ -29,6 +29,7 @@ _OTHER = {"relations", "aligned", "mean_head", "mean_gain", "squash", "corrects"
 _REMOVED = {"power": 1.0, "components": 0, "encoder_kernel": 1}
 _FIXED: dict[str, dict[str, Any]] = {
     "summdiff": {"norm": "post", "activation": "relu", "aligned": False, "self_attention": False, "kernel": 1}
+    | {"position": "sinusoidal"}
     | {"cross_attention": True, "fade_scores": False, "null": "video", "squash": False, "score_space": "linear"}
     | {"deep_mlps": False, "global_token": False, "mean_head": False, "linear_share": 0.0, "input_dropout": 0.0},
     "release": {"norm": "adaptive", "activation": "prelu", "self_attention": False, "fade_scores": False}
@@ -80,6 +81,8 @@ def modernised_network(architecture: str, section: Mapping[str, Any]) -> tuple[s
     for (network, old), new in _RENAMED.items():
         if network == name and old in section:
             found[new] = section[old]
+    if name == "summdiff":
+        found["projected_attention"] = True
     if name == "relational":
         if "corrects" in section:
             found["gaussian_only"] = not section["corrects"]

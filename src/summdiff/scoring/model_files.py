@@ -120,6 +120,7 @@ def facts_to_dict(facts: DenoiserFacts | ScorerFacts) -> dict[str, Any]:
         "mean": None if facts.mean is None else {"shares": list(facts.mean.shares), "width": facts.mean.width},
         "prior": None if facts.prior is None else dict(facts.prior.to_dict()),
         "guess_noise": facts.guess_noise,
+        "joint_denoising": facts.joint_denoising,
     }
 
 
@@ -142,7 +143,9 @@ def facts_from(section: dict[str, Any]) -> DenoiserFacts | ScorerFacts:
     for part in (space, mean):
         if part is not None:
             check_fields(part)
-    facts = DenoiserFacts(section["inputs"], space, mean, prior, section["guess_noise"])
+    # Folders written before the fact was known: only a prior surely makes scores follow others
+    joint = section.get("joint_denoising", prior is not None)
+    facts = DenoiserFacts(section["inputs"], space, mean, prior, section["guess_noise"], joint)
     check_fields(facts)
     return facts
 

@@ -54,6 +54,7 @@ class DenoiserFacts:
         prior: the Gaussian that its denoising starts from; None where it has none.
         guess_noise: with a prior, how far the raw mean curve is trusted before similar steps agree; see
             `GaussianPrior.smooth`.
+        joint_denoising: whether the noisy scores of other steps change the score of a step.
     """
 
     inputs: int
@@ -61,6 +62,7 @@ class DenoiserFacts:
     mean: MeanCurve | None = None
     prior: GaussianPrior | None = None
     guess_noise: float = 1.0
+    joint_denoising: bool = True
 
     def __post_init__(self) -> None:
         """Check the fields."""

@@ -105,13 +105,13 @@ class SamplingModel(Model):
 
     config: SamplingConfig
     network: DenoisingNetwork
-    conditions_on_known = True
 
     def __init__(
         self, config: SamplingConfig, network: DenoisingNetwork, *, provenance: Mapping[str, Any] | None = None
     ) -> None:
         """Wrap a network."""
         super().__init__(config, network, provenance=provenance)
+        self.conditions_on_known = network.facts.joint_denoising or network.facts.prior is not None
 
     def score(
         self,

@@ -256,3 +256,10 @@ def test_writing_replaces_the_model_and_leaves_other_files(model, folder):
     assert config_of(folder)["provenance"] == {"seed": 1}
     assert (folder / "README.md").read_text() == "mine"
     assert load_model(folder).provenance == {"seed": 1}
+
+
+def test_a_folder_says_whether_scores_follow_known_ones(written, tmp_path):
+    config = SamplingConfig(id="paper", conditioning="features")
+    paper = write_model(SamplingModel(config, in_torch(denoiser("summdiff"))), tmp_path / "paper", provenance={})
+    assert load_model(written).conditions_on_known
+    assert not load_model(paper).conditions_on_known

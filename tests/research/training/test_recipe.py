@@ -1,6 +1,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from page_tables import with_table
 from recipe_fields import field_tables
@@ -107,3 +108,13 @@ def test_the_docs_list_all_fields():
         for name, field in Recipe.model_fields.items()
     ]
     assert all(described)
+
+
+def test_a_null_video_belongs_to_a_recipe_by_its_content(recipe_file, tmp_path):
+    def stated(name, content):
+        np.save(tmp_path / name, content)
+        return read_recipe(recipe_file, [f"diffusion.null_video={tmp_path / name}"]).stated()
+
+    assert stated("a.npy", np.zeros(4)) == stated("b.npy", np.zeros(4)) != stated("a.npy", np.ones(4))
+    with pytest.raises(DataError, match=r"none\.npy' cannot be read"):
+        read_recipe(recipe_file, [f"diffusion.null_video={tmp_path / 'none.npy'}"]).stated()

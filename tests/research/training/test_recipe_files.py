@@ -50,10 +50,9 @@ sl_module_summe 50 0 4 sgd 0.05 constant 0.0001 0 0 2 best
 sl_module_tvsum 16 0 4 sgd 0.05 constant 0.0001 0 0 2 best
 summdiff_joint_tvsum 10 1 8 adamw 0.001 cosine 0.05 1 0.98 5 last
 summdiff_paper_mr_hisum 200 0 256 adamw 5e-05 cosine 0.01 1 0 1 best
-summdiff_paper_rotary_tvsum 30 3 8 adamw 0.0003 cosine 0.01 1 0 10 last
 summdiff_paper_summe 200 0 8 adamw 5e-05 cosine 0.01 1 0 5 best
-summdiff_paper_tvsum 30 3 8 adamw 0.0003 cosine 0.01 1 0 10 last
-summdiff_paper_youtube_highlights 200 0 8 adamw 5e-05 cosine 0.01 1 0 5 best
+summdiff_paper_tvsum 60 3 8 adamw 0.0003 cosine 0.01 1 0 10 last
+summdiff_paper_youtube_highlights 8 1 1 adamw 0.0002 cosine 0.01 1 0 2 best
 summdiff_release_mr_hisum 40 0 256 adam 5e-05 exponential 0.0005 0 0.999 1 best
 summdiff_release_summe 45 0 20 adam 3e-05 constant 0.0005 0 0 5 best
 summdiff_release_tvsum 30 3 8 adam 0.0003 cosine 0.005 1 0 10 last
@@ -65,10 +64,7 @@ vasnet_tvsum 60 0 1 adam 5e-05 constant 1e-05 0 0 3 best
 
 # The schedules of `summdiff reproduce`.
 _REPRODUCED = """
-summdiff_paper_rotary_tvsum 20 2 2 adamw 0.0003 constant 0.01 1 0 5 best
-summdiff_paper_rotary_youtube_highlights 8 1 1 adamw 0.0002 cosine 0.01 1 0 2 best
-summdiff_paper_rotary_mr_hisum 200 0 256 adamw 5e-05 cosine 0.01 1 0 1 best
-summdiff_paper_tvsum 20 2 2 adamw 0.0003 constant 0.01 1 0 5 best
+summdiff_paper_tvsum 60 3 8 adamw 0.0003 cosine 0.01 1 0 10 best
 summdiff_paper_youtube_highlights 8 1 1 adamw 0.0002 cosine 0.01 1 0 2 best
 summdiff_paper_mr_hisum 200 0 256 adamw 5e-05 cosine 0.01 1 0 1 best
 summdiff_release_tvsum 20 3 4 adam 0.0003 cosine 0.005 1 0 5 best
@@ -178,8 +174,8 @@ def test_bad_overrides_in_a_file_are_named(tmp_path, text, message):
 
 def test_a_merged_document_is_a_recipe_file(tmp_path):
     path = tmp_path / "printed.yaml"
-    path.write_text(yaml.safe_dump(merged_document("summdiff_paper_rotary_tvsum")))
-    assert read_recipe(path) == read_recipe("summdiff_paper_rotary_tvsum")
+    path.write_text(yaml.safe_dump(merged_document("summdiff_paper_tvsum")))
+    assert read_recipe(path) == read_recipe("summdiff_paper_tvsum")
 
 
 def test_a_recipe_is_given_by_name_or_file(tmp_path, monkeypatch):

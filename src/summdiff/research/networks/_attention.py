@@ -36,7 +36,7 @@ class Positions:
 
 
 class Attention(nn.Module):
-    """Multi-head attention, softmax(Q Kᵀ · scale) V; queries, keys and values are linear maps.
+    """Multi-head attention, softmax(Q Kᵀ · scale) V.
 
     Args:
         width: C of inputs and outputs.
@@ -45,6 +45,7 @@ class Attention(nn.Module):
         scale: factor on the products of queries and keys; None for 1 / sqrt(d).
         bias: whether the maps to queries, keys and values have one.
         out_bias: whether the output map has one.
+        projected: whether queries and keys are linear maps of the tokens, as values are, or the tokens themselves.
         dropout: of the attention weights, in training.
         transposed: reproduces a fault of published code. The softmax normalizes each row of the weights, but values are
             combined along columns: output j is the sum over i of A[i, j] V[i].
@@ -62,6 +63,7 @@ class Attention(nn.Module):
         scale: float | None = None,
         bias: bool = False,
         out_bias: bool = False,
+        projected: bool = True,
         dropout: float = 0.0,
         transposed: bool = False,
     ) -> None:
@@ -70,8 +72,8 @@ class Attention(nn.Module):
         check_heads(inner, heads)
         self.heads, self.dropout, self.transposed = heads, dropout, transposed
         self.scale = (inner // heads) ** -0.5 if scale is None else scale
-        self.query = nn.Linear(width, inner, bias=bias)
-        self.key = nn.Linear(width, inner, bias=bias)
+        self.query = nn.Linear(width, inner, bias=bias) if projected else nn.Identity()
+        self.key = nn.Linear(width, inner, bias=bias) if projected else nn.Identity()
         self.value = nn.Linear(width, inner, bias=bias)
         self.out = nn.Linear(inner, width, bias=out_bias)
 
@@ -210,6 +212,6 @@ def init_xavier(network: nn.Module, *, per_head: bool = False, norms: bool = Fal
         return
     for module in network.modules():
         if isinstance(module, Attention):
-            for linear in (module.query, module.key, module.value):
-                for head in linear.weight.detach().chunk(module.heads):
+            for name in ("query", "key", "value"):
+                for head in module.get_submodule(name).get_parameter("weight").detach().chunk(module.heads):
                     nn.init.xavier_uniform_(head, gain)

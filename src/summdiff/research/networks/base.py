@@ -198,11 +198,13 @@ class Denoiser(Network, ABC):
     Attributes:
         has_null_video: whether "no video" (for guidance) is a video of one repeated input (P,), learned or stored;
             otherwise it is a learned token (C,).
+        joint_denoising: see `summdiff.scoring.networks.DenoiserFacts`.
         encoder, denoiser: the layers.
         null: what stands for "no video"; the video in standardized units.
     """
 
     has_null_video: ClassVar[bool] = False
+    joint_denoising: bool = True
     encoder: nn.ModuleList
     denoiser: nn.ModuleList
     null: nn.Parameter
@@ -260,7 +262,7 @@ class Denoiser(Network, ABC):
 
     def facts(self) -> DenoiserFacts:
         """Return what the sampler has to know about this network."""
-        return DenoiserFacts(len(self.input_mean), self.space)
+        return DenoiserFacts(len(self.input_mean), self.space, joint_denoising=self.joint_denoising)
 
     def standardise(self, inputs: Tensor) -> Tensor:
         """Return inputs (..., P) in the units of the training videos."""

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.onnx import (  # type: ignore[attr-defined]
     register_custom_op_symbolic,
+    symbolic_helper,
     unregister_custom_op_symbolic,
 )
 
@@ -41,7 +42,7 @@ def export_graphs(network: Network) -> dict[str, bytes]:
 def _fused_attention(heads: int) -> Iterator[None]:
     """Export attention without a mask as one fused operator, which never holds its (N, N) weights."""
 
-    def attention(g: Any, query: Any, key: Any, value: Any, *_: Any) -> Any:
+    def attention(g: Any, query: Any, key: Any, value: Any, *rest: Any) -> Any:
         def integers(*values: int) -> Any:
             return g.op("Constant", value_t=torch.tensor(values))
 
@@ -49,7 +50,8 @@ def _fused_attention(heads: int) -> Iterator[None]:
         q, k, v = (
             g.op("Reshape", g.op("Transpose", x, perm_i=[0, 2, 1, 3]), integers(0, 0, -1)) for x in (query, key, value)
         )
-        found = g.op(f"{_FUSED}::MultiHeadAttention", q, k, v, num_heads_i=heads)
+        scale = symbolic_helper._get_const(rest[3], "f", "scale")  # type: ignore[no-untyped-call] # after mask, dropout and causality
+        found = g.op(f"{_FUSED}::MultiHeadAttention", q, k, v, num_heads_i=heads, scale_f=scale)
         return g.op("Transpose", g.op("Reshape", found, integers(0, 0, heads, -1)), perm_i=[0, 2, 1, 3])
 
     name = "aten::scaled_dot_product_attention"

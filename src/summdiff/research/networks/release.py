@@ -92,6 +92,7 @@ class Release(Denoiser):
     def __init__(self, config: ReleaseConfig) -> None:
         super().__init__(config.inputs)
         self.config = c = config
+        self.joint_denoising = c.kernel > 1
         C = c.width
         # Video encoder
         self.embed = nn.Sequential(

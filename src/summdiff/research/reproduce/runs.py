@@ -24,14 +24,13 @@ from summdiff.atomic import written_whole
 from summdiff.data.datasets import open_dataset
 from summdiff.data.h5 import AnnotatedFile
 from summdiff.data.video import DatasetKind
-from summdiff.errors import DataError
 from summdiff.evaluation import MAIN_MEASURE, Evaluation, Predictions, evaluate, predict, read_predictions
 from summdiff.research.reproduce.sampling_study import study_samples
 from summdiff.research.training.crossval import FOLD_FILE, cross_validate, predictions_file, system_name
 from summdiff.research.training.data import to_cross_validate
 from summdiff.research.training.logs import LOG, Callbacks
 from summdiff.research.training.loop import make_folder, train, validation_count
-from summdiff.research.training.recipe import Recipe
+from summdiff.research.training.recipe import Recipe, content_digest
 from summdiff.research.training.recipe_files import read_recipe
 from summdiff.scoring import load_model
 
@@ -113,7 +112,7 @@ class SystemRun:
         fields = self.recipe.stated() | {"seed": None}
         for name in ("annotations", "init_from"):  # paths, whose contents affect the result
             if (path := getattr(self.recipe, name)) is not None:
-                fields[name] = _content_digest(Path(path))
+                fields[name] = content_digest(Path(path))
         text = json.dumps([fields, self.data.sha256], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -337,19 +336,6 @@ def _with_offset(data: AnnotatedFile, name: str, predictions: Predictions, offse
     }
     about = {"selection": "as the run that was trained", "columns": {"scores": columns}}
     return _by_readout(judged, {name: "scores"}) | {"about": about}
-
-
-def _content_digest(path: Path) -> str:
-    """Return the digest of a file, or of all files of a model folder.
-
-    Raises:
-        DataError: the path cannot be read.
-    """
-    files = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
-    try:
-        return hashlib.sha256(b"".join(hashlib.sha256(file.read_bytes()).digest() for file in files)).hexdigest()
-    except OSError as error:
-        raise DataError(f"'{path}' cannot be read: {error.strerror or error}.") from error
 
 
 def _device(recipe: Recipe) -> str:

@@ -222,7 +222,11 @@ def _differences_from_the_paper(report: TableReport) -> list[str]:
         lines.append(f"{DATA_NAMES[data['kind']]}: `{data['file']}` ({data['videos']} videos, {split}). {about}")
     lines += [
         "Validation videos choose the epoch, or it is the last one, as the schedules say; test videos never do.",
-        "The mean of a video's samples is judged, where the paper judges one sample.",
+        "The mean of a video's samples is judged, where the paper judges one sample. They start from pairs of opposite "
+        "noise.",
+        "SummDiff's inputs are standardized and clamped to five deviations, and learnable levels start as sinusoids, "
+        "which the paper does not say. Guidance steers away from a learned video, as the files lack the features of a "
+        "black one; it reaches the last prediction, and both predictions are clamped before it.",
     ]
     if any(table["data"]["kind"] in ("tvsum", "youtube_highlights") for table in report["tables"]):
         lines.append(

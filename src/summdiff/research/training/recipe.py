@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import reprlib
 from dataclasses import fields
@@ -380,5 +381,25 @@ class Recipe(Section):
         return Path(folder) / USUAL_FILES[kind]
 
     def stated(self) -> dict[str, Any]:
-        """Return the fields that affect results, independent of machine and folder."""
-        return self.model_dump(mode="json", exclude=set(PLACE))
+        """Return the fields that affect results, independent of machine and folder: a null video by its digest.
+
+        Raises:
+            DataError: the null video cannot be read.
+        """
+        fields = self.model_dump(mode="json", exclude=set(PLACE))
+        if self.diffusion.null_video is not None:
+            fields["diffusion"]["null_video"] = content_digest(self.diffusion.null_video)
+        return fields
+
+
+def content_digest(path: Path) -> str:
+    """Return the digest of a file, or of all files of a model folder.
+
+    Raises:
+        DataError: the path cannot be read.
+    """
+    files = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
+    try:
+        return hashlib.sha256(b"".join(hashlib.sha256(file.read_bytes()).digest() for file in files)).hexdigest()
+    except OSError as error:
+        raise DataError(f"'{path}' cannot be read: {error.strerror or error}.") from error
