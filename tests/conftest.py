@@ -183,9 +183,9 @@ def write_video(
         if rotation or mirrored:
             stream.set_display_rotation(-rotation, hflip=mirrored)
         if sound:
-            audio = output.add_stream(
-                sound_codec or SOUND_CODECS.get(path.suffix, "aac"), rate=sound_rate, layout=sound_layout
-            )
+            name = sound_codec or SOUND_CODECS.get(path.suffix, "aac")
+            coder = {"aac_coder": "fast"} if name == "aac" else {}
+            audio = output.add_stream(name, rate=sound_rate, layout=sound_layout, options=coder)
             wave = _beeps(
                 sound_seconds if sound_seconds is not None else duration - sound_start, sound_start, sound_rate
             )

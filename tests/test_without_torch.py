@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import urllib.request
@@ -11,6 +10,8 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+
+from command import run_in_one_process
 
 BLOCKED = ("torch", "onnx", "lightning_fabric", "tensorboardX", "torchvision", "timm", "matplotlib")
 # Run before anything else: what is blocked is not found, as if it were not installed.
@@ -37,57 +38,12 @@ def blocked_environment(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def blocked(blocked_environment):
-    """A function that runs `summdiff` where the imports are blocked."""
-
-    def start(*arguments, **how):
-        command = [sys.executable, "-m", "summdiff", *map(str, arguments)]
-        return subprocess.Popen(
-            command, env=blocked_environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **how
-        )
-
-    return start
-
-
-def run(blocked, *arguments, code=0):
-    process = blocked(*arguments)
-    out, err = process.communicate(timeout=120)
-    assert process.returncode == code, err
-    return out, err
-
-
-@pytest.fixture(scope="module")
-def film(make_video):
-    return make_video(scenes=[(3.0, "red"), (3.0, "blue"), (3.0, "green")], sound=True).path
-
-
-def test_the_block_works(blocked):
-    process = subprocess.run(
-        [sys.executable, "-c", BLOCKER + "import torch"], capture_output=True, text=True, check=False
-    )
-    assert "No module named 'torch'" in process.stderr
-    assert "needs torch" in run(blocked, "train", "default", code=2)[1]
-
-
-def test_summarize(blocked, film, tmp_path):
-    run(blocked, "summarize", film, "-o", tmp_path, "--formats", "mp4,json,html,sheet", "--alternatives", 1)
-    summary = json.loads((tmp_path / f"{film.stem}.summary.json").read_text())
-    assert sum(part["end"] - part["start"] for part in summary["selection"]) > 0
-    assert (tmp_path / f"{film.stem}.summary.mp4").stat().st_size > 0
-
-
-def test_extract_and_an_archive_by_workers(blocked, film, tmp_path):
-    run(blocked, "extract", film, "-o", tmp_path / "features", "--workers", 2)
-    run(
-        *(blocked, "summarize", film, "-o", tmp_path / "short", "--formats", "json"),
-        *("--features", tmp_path / "features", "--workers", 2),
-    )
-    assert len(list((tmp_path / "short").rglob("*.summary.json"))) == 1
-
-
-def test_evaluate(blocked, tmp_path):
+def place(make_video, tmp_path_factory):
+    """A folder with a film, and a data file of videos with the names of TVSum's."""
+    folder = tmp_path_factory.mktemp("place")
+    make_video(folder / "film.mp4", scenes=[(3.0, "red"), (3.0, "blue"), (3.0, "green")], fps=10, sound=True)
     rng = np.random.default_rng(0)
-    with h5py.File(tmp_path / "small.h5", "w") as file:
+    with h5py.File(folder / "small.h5", "w") as file:
         for number in range(3):
             group = file.create_group(f"video_{number + 1}")
             group["features"] = rng.normal(size=(40, 16)).astype(np.float32)
@@ -95,14 +51,65 @@ def test_evaluate(blocked, tmp_path):
             group["gtscore"] = rng.random(40).astype(np.float32)
             group["picks"], group["n_frames"] = np.arange(40) * 60, 2400
             group.attrs["fps"] = 30.0
-    # The file's videos have the names of TVSum's, which the model was trained on.
-    out, _ = run(blocked, "evaluate", "default", "--data", tmp_path / "small.h5", "--kind", "tvsum", "--seen-too")
-    assert "default" in out
-    assert "WAS TRAINED ON" in out
+    return folder
 
 
-def test_serve(blocked, film):
-    process = blocked("serve", film, "--no-open", "--port", 0)
+SUMMARIZE = "summarize film.mp4 -o made --formats mp4,json,html,sheet --alternatives 1"
+EXTRACT = "extract film.mp4 -o features --workers 2"
+BY_WORKERS = "summarize film.mp4 -o short --formats json --features features --workers 2"
+EVALUATE = "evaluate default --data small.h5 --kind tvsum --seen-too"
+SAY_SOMETHING = ["doctor", "--help", "summarize --help"]
+NEED_AN_EXTRA = {
+    "train default": "train",
+    "crossval default": "train",
+    "recipes": "train",
+    "reproduce table1": "train",
+    "export-graphs .": "train",
+    "summarize film.mp4 -o . --backbone inception_v3": "backbones",
+    "summarize film.mp4 -o . --formats png": "plot",
+}
+
+
+@pytest.fixture(scope="module")
+def answers(blocked_environment, place):
+    """The result of each of these commands."""
+    commands = [SUMMARIZE, EXTRACT, BY_WORKERS, EVALUATE, *SAY_SOMETHING, *NEED_AN_EXTRA]
+    results = run_in_one_process([words.split() for words in commands], cwd=place, env=blocked_environment)
+    return dict(zip(commands, results, strict=True))
+
+
+def test_the_block_works(answers):
+    process = subprocess.run(
+        [sys.executable, "-c", BLOCKER + "import torch"], capture_output=True, text=True, check=False
+    )
+    assert "No module named 'torch'" in process.stderr
+    assert "needs torch" in answers["train default"].stderr
+
+
+def test_summarize(answers, place):
+    assert answers[SUMMARIZE].returncode == 0, answers[SUMMARIZE].stderr
+    summary = json.loads((place / "made" / "film.summary.json").read_text())
+    assert sum(part["end"] - part["start"] for part in summary["selection"]) > 0
+    assert (place / "made" / "film.summary.mp4").stat().st_size > 0
+
+
+def test_extract_and_an_archive_by_workers(answers, place):
+    for command in (EXTRACT, BY_WORKERS):
+        assert answers[command].returncode == 0, answers[command].stderr
+    assert len(list((place / "short").rglob("*.summary.json"))) == 1
+
+
+def test_evaluate(answers):
+    assert answers[EVALUATE].returncode == 0, answers[EVALUATE].stderr
+    assert "default" in answers[EVALUATE].stdout
+    assert "WAS TRAINED ON" in answers[EVALUATE].stdout
+
+
+def test_serve(blocked_environment, place):
+    command = [sys.executable, "-m", "summdiff", "serve", "film.mp4", "--no-open", "--port", "0"]
+    process = subprocess.Popen(
+        command, env=blocked_environment, cwd=place, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
     try:
         line = process.stderr.readline()
         address = line.split()[-1].strip()
@@ -114,54 +121,17 @@ def test_serve(blocked, film):
         process.communicate(timeout=20)
 
 
-SAY_SOMETHING = ["doctor", "--help", "summarize --help"]
-NEED_AN_EXTRA = {
-    "train default": "train",
-    "crossval default": "train",
-    "recipes": "train",
-    "reproduce table1": "train",
-    "export-graphs .": "train",
-    "summarize film.mp4 -o . --backbone inception_v3": "backbones",
-    "summarize film.mp4 -o . --formats png": "plot",
-}
-ALL_IN_ONE_PROCESS = """
-import json, sys
-from command import run_summdiff
-
-results = [run_summdiff(*words.split()) for words in json.loads(sys.argv[1])]
-print(json.dumps([[result.returncode, result.stdout, result.stderr] for result in results]))
-"""
-
-
-@pytest.fixture(scope="module")
-def answers(blocked_environment, film, tmp_path_factory):
-    """Exit code, output and error stream of each of these commands."""
-    folder = tmp_path_factory.mktemp("answers")
-    shutil.copy(film, folder / "film.mp4")
-    commands = [*SAY_SOMETHING, *NEED_AN_EXTRA]
-    done = subprocess.run(
-        [sys.executable, "-c", ALL_IN_ONE_PROCESS, json.dumps(commands)],
-        env=blocked_environment,
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return dict(zip(commands, json.loads(done.stdout), strict=True))
-
-
 @pytest.mark.parametrize("command", SAY_SOMETHING)
 def test_verbs_that_say_something(answers, command):
-    code, out, err = answers[command]
-    assert code == 0, err
-    assert out
+    assert answers[command].returncode == 0, answers[command].stderr
+    assert answers[command].stdout
+    assert not answers[command].stderr
 
 
 @pytest.mark.parametrize(("command", "extra"), NEED_AN_EXTRA.items())
 def test_a_verb_that_needs_an_extra_says_which_in_one_line(answers, command, extra):
-    code, _, err = answers[command]
-    assert code != 0
+    err = answers[command].stderr
+    assert answers[command].returncode != 0
     assert f"pip install 'summdiff[{extra}]'" in err
     assert "Traceback" not in err
     assert len(err.strip().splitlines()) == 1

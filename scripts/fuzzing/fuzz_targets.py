@@ -437,3 +437,14 @@ class Cache(Fuzzer):
         assert np.isfinite(found.times).all()
         assert len(found.features) == len(found.times)
         return "read"
+
+
+class Several:
+    """All kinds of files in one process: a case is the name of a class and a number, as in "Json 3"."""
+
+    def __init__(self, seed: int) -> None:
+        self.targets = {target.__name__: target(seed) for target in (Video, H5, Json, Recipe, Model, Cache)}
+
+    def __call__(self, case: str, folder: Path) -> str:
+        name, number = case.split()
+        return self.targets[name](int(number), folder)

@@ -25,7 +25,7 @@ LINUX = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="finds w
 def three_films(make_video, tmp_path_factory):
     folder = tmp_path_factory.mktemp("films")
     for n in range(3):
-        make_video(folder / f"{n}.mp4", scenes=[(4.0, f"a{n}"), (5.0, f"b{n}"), (4.0, f"c{n}")], sound=n == 0)
+        make_video(folder / f"{n}.mp4", scenes=[(4.0, f"a{n}"), (5.0, f"b{n}"), (4.0, f"c{n}")], fps=10, sound=n == 0)
     return folder
 
 

@@ -32,6 +32,7 @@ def as_metadata():
 def doctor(monkeypatch):
     """Run it as if exactly some of the packages were there, by default all; its exit code and what it printed."""
     monkeypatch.setattr(importlib.metadata, "requires", lambda name: as_metadata())
+    monkeypatch.delenv("SUMMDIFF_DATA", raising=False)
     real = importlib.metadata.version
 
     def run(*options, missing=(), versions=None):
@@ -155,6 +156,7 @@ def test_data_sets_and_unreadable_files_are_listed(doctor, tmp_path, monkeypatch
     assert "torn.h5: " in output
 
 
+@pytest.mark.slow  # PyTorch is loaded; tests/test_without_torch.py runs it without
 def test_it_runs_as_a_command():
     result = subprocess.run(
         [sys.executable, "-m", "summdiff", "doctor", "--json"], capture_output=True, text=True, check=True

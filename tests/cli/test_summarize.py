@@ -13,7 +13,7 @@ SCENES = [(4.0, "forest"), (5.0, "street"), (4.0, "beach")]
 @pytest.fixture
 def films(make_video, tmp_path):
     """A folder with two films and a file that only looks like one."""
-    film = make_video(scenes=SCENES, sound=True)
+    film = make_video(scenes=SCENES, fps=10, sound=True)
     shutil.copy(film.path, tmp_path / "-dash & “ü” 100%.mp4")
     shutil.copy(film.path, tmp_path / "b.mp4")
     (tmp_path / "broken.mp4").write_bytes(b"\x00" * 5000)

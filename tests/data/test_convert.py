@@ -39,8 +39,9 @@ class NumberReader:
         return np.array([[self._number(image)] for image in images], np.float32)
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def own_cache(tmp_path, monkeypatch):
+    """An empty cache; without it, the film of another test need not be looked at again."""
     monkeypatch.setenv("SUMMDIFF_CACHE", str(tmp_path / "cache"))
 
 
@@ -100,6 +101,7 @@ def test_picks_give_the_first_frame_of_each_step(make_video, tmp_path, suffix, o
     assert seen.video.duration == pytest.approx(film.duration, abs=0.1)
 
 
+@pytest.mark.usefixtures("own_cache")
 def test_features_sampled_by_frames_and_by_seconds_are_cached_apart(make_video):
     film = make_video()
     cache = FeatureCache()
@@ -160,6 +162,7 @@ def test_a_converted_file_passes_the_check(films, tmp_path):
     assert {rule.exactly for rule in report.rules.values()} == {3, None}
 
 
+@pytest.mark.usefixtures("own_cache")
 def test_a_stopped_run_resumes(films, scores, tmp_path):
     annotations, output = write_tvsum_tsv(tmp_path / "a.tsv", scores), tmp_path / "out" / "tvsum.h5"
     output.parent.mkdir()

@@ -233,16 +233,15 @@ def total(data, name):
 
 @pytest.mark.parametrize("method", ["fork", "spawn"])
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
-def test_several_processes_can_share_an_object(any_file, method):
-    _, path = any_file
-    data = open_dataset(path)
-    wanted = {name: total(data, name)[1] for name in data}  # the handle is open before the fork
-    names = list(data) * 10
+def test_several_processes_can_share_an_object(write, tmp_path, method):
+    opened = [open_dataset(write[kind](tmp_path / f"{kind}.h5"), kind) for kind in write]
+    asked = [(data, name) for data in opened for name in data] * 10
+    wanted = [total(data, name)[1] for data, name in asked]  # the handles are open before the fork
     with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context(method)) as pool:
-        found = list(pool.map(total, [data] * len(names), names))
-    assert [value for _, value in found] == [wanted[name] for name in names]
+        found = list(pool.map(total, *zip(*asked, strict=True)))
+    assert [value for _, value in found] == wanted
     assert os.getpid() not in {process for process, _ in found}
-    assert total(data, names[0])[1] == wanted[names[0]]
+    assert [total(data, name)[1] for data, name in asked] == wanted
 
 
 def child_reads(data, wanted):

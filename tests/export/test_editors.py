@@ -20,6 +20,7 @@ from summdiff.export.editors import reel_name
 from summdiff.summary import Summary
 from summdiff.video import Clock, FrameIndex
 from summdiff.video._cut import grid_rate
+from video_frames import decoded, pictures
 
 FORMATS = ["otio", "edl", "fcpxml", "fcp7xml"]
 VARIABLE_TIMES = [
@@ -172,8 +173,7 @@ READERS = {"otio": read_otio, "edl": read_edl, "fcp7xml": read_fcp7xml, "fcpxml"
 
 def numbers_of(path, made):
     """Return the number of every frame of a video."""
-    with av.open(str(path)) as container:
-        return [made.number(frame.to_ndarray(format="rgb24")) for frame in container.decode(video=0)]
+    return [made.number(image) for image in pictures(decoded(path))]
 
 
 @pytest.mark.parametrize("kind", SOURCES)
@@ -200,11 +200,11 @@ def test_timelines_and_mp4_agree_frame_by_frame(kind, nasty, summary_of, tmp_pat
 
     # The frame of the video on display at each frame of the timeline.
     tolerance = 0.0015
-    pictures = [
+    displayed = [
         [bisect_right(film.frame_times, k / float(rate) + tolerance) - 1 for k in range(first, first + count)]
         for first, count, _ in found["otio"].clips
     ]
-    for (first, last), part in zip(cuts, pictures, strict=True):
+    for (first, last), part in zip(cuts, displayed, strict=True):
         if kind == "variable":
             # In order, only frames of the part, and every frame that lasts a frame of the timeline.
             assert set(part) <= set(range(first, last)) or last - first == 1

@@ -9,6 +9,7 @@ import av
 import pytest
 
 from summdiff.export import save
+from video_frames import pictures
 
 CHOSEN = [(0.4, 1.2), (2.0, 3.0)]
 
@@ -85,7 +86,7 @@ def test_concat_list_is_read_by_ffmpeg(start, nasty, summary_of, tmp_path):
     path, film = nasty("it's 100% #1 & 日本.mkv", gop=1, start=start)
     concat, _ = save(summary_of(path, CHOSEN), tmp_path / "out", formats=["txt"])
     with av.open(str(concat), format="concat", options={"safe": "0"}) as container:
-        shown = [film.number(frame.to_ndarray(format="rgb24")) for frame in container.decode(video=0)]
+        shown = [film.number(image) for image in pictures(container.decode(video=0))]
     assert shown == [*range(10, 30), *range(50, 75)]
 
 

@@ -25,8 +25,8 @@ def summarizer() -> Summarizer:
 
 @pytest.fixture(scope="session")
 def film(make_video):
-    """A film of 20 seconds with five scenes and sound."""
-    return make_video(scenes=SCENES, sound=True)
+    """A film of 20 seconds with five scenes and sound; few frames, as many tests analyze it."""
+    return make_video(scenes=SCENES, fps=10, sound=True)
 
 
 @pytest.fixture(scope="module")

@@ -132,9 +132,9 @@ def test_our_own_page_can_change_things(owner, studio):
         "<img src=x onerror=alert(1)>.mp4", "\u202egpj.exe", "a.mp4::$DATA", "🎬.mp4", "file.tar.gz.../",
     ],
 )  # fmt: skip
-def test_names_never_become_paths(owner, studio, film, name):
+def test_names_never_become_paths(owner, studio, make_video, name):
     root = studio.studio.settings.folder
-    answer = owner.upload(film.path.read_bytes(), name)
+    answer = owner.upload(make_video(scenes=[(0.2, "red")]).path.read_bytes(), name)
     assert answer.status == 201, answer.body
     (session,) = [s for s in studio.studio.sessions._sessions.values() if answer.json["id"] in s.videos]
     path = session.videos[answer.json["id"]].file.path
@@ -235,14 +235,21 @@ def test_playlists_cannot_reach_other_files(owner, tmp_path, make_video):
         assert owner.upload(text.encode(), name).status == 422, name
 
 
-def test_no_session_can_access_another_one(studio, owner, film):
-    other = Client(studio.port)
-    other.get("/?" + studio.url.partition("?")[2])
-    assert other.cookies != owner.cookies
-    video = owner.upload(film.path.read_bytes()).json["id"]
-    owner.analysed(video)
-    job = owner.post(f"/api/videos/{video}/exports", {"version": 0, "budget": 0.3, "formats": ["json"]}).json["id"]
-    owner.wait(f"/api/videos/{video}", lambda film: film["exports"][0]["state"] == "done")
+@pytest.fixture(scope="module")
+def exported(studio, film):
+    """A browser, its analyzed video, and the job that exported a summary of it."""
+    client = Client(studio.port)
+    client.get("/?" + studio.url.partition("?")[2])
+    video = client.upload(film.path.read_bytes(), "<x>.mp4").json["id"]
+    client.analysed(video)
+    job = client.post(f"/api/videos/{video}/exports", {"version": 0, "budget": 0.3, "formats": ["json"]}).json["id"]
+    client.wait(f"/api/videos/{video}", lambda film: film["exports"][0]["state"] == "done")
+    return client, video, job
+
+
+def test_no_session_can_access_another_one(studio, owner, exported):
+    client, video, job = exported
+    assert owner.cookies != client.cookies
     for method, path, body in [
         ("GET", f"/api/videos/{video}", None),
         ("GET", f"/api/videos/{video}/media", None),
@@ -257,10 +264,10 @@ def test_no_session_can_access_another_one(studio, owner, film):
         ("POST", f"/api/jobs/{job}/cancel", None),
         ("DELETE", f"/api/videos/{video}", None),
     ]:
-        assert other.ask(method, path, body).status == 404, path
-    assert other.get("/api/session").json["videos"] == []
-    assert owner.get(f"/api/videos/{video}/exports/{job}/0").status == 200
-    forged = Client(studio.port, {next(iter(owner.cookies)): "guessed"})
+        assert owner.ask(method, path, body).status == 404, path
+    assert owner.get("/api/session").json["videos"] == []
+    assert client.get(f"/api/videos/{video}/exports/{job}/0").status == 200
+    forged = Client(studio.port, {next(iter(client.cookies)): "guessed"})
     assert forged.get("/api/session").status == 401
 
 
@@ -280,20 +287,16 @@ def test_paths_give_no_access_to_other_files(owner, path):
     assert b"create_app" not in answer.body
 
 
-def test_downloads_are_sent_as_attachments(owner, film):
-    video = owner.upload(film.path.read_bytes(), "<x>.mp4").json["id"]
-    owner.analysed(video)
-    job = owner.post(f"/api/videos/{video}/exports", {"version": 0, "budget": 0.3, "formats": ["json"]}).json["id"]
-    owner.wait(f"/api/videos/{video}", lambda film: film["exports"][0]["state"] == "done")
-    answer = owner.get(f"/api/videos/{video}/exports/{job}/0")
+def test_downloads_are_sent_as_attachments(exported):
+    client, video, job = exported
+    answer = client.get(f"/api/videos/{video}/exports/{job}/0")
     assert answer.headers["content-disposition"].startswith("attachment")
     assert answer.headers["content-type"] == "application/octet-stream"
     assert json.loads(answer.body)["schema"] == "summdiff.summary/1"
 
 
-def test_invalid_requests_are_refused_in_a_sentence(owner, film):
-    video = owner.upload(film.path.read_bytes()).json["id"]
-    owner.analysed(video)
+def test_invalid_requests_are_refused_in_a_sentence(exported):
+    client, video, _ = exported
     for body in (
         {"version": 0, "budget": 0},
         {"version": 0, "budget": 1.5},
@@ -306,12 +309,12 @@ def test_invalid_requests_are_refused_in_a_sentence(owner, film):
         b"{",
         b'{"version": 0, "budget": NaN}',
     ):
-        answer = owner.post(f"/api/videos/{video}/selection", body)
+        answer = client.post(f"/api/videos/{video}/selection", body)
         assert answer.status == 422, body
         assert answer.json["detail"].endswith(".")
-    assert owner.post(f"/api/videos/{video}/selection", {"version": 7, "budget": 0.2}).status == 404
-    assert owner.post(f"/api/videos/{video}/exports", {"version": 0, "budget": 0.2, "formats": ["../x"]}).status == 422
-    assert owner.post(f"/api/videos/{video}/exports", {"version": 0, "budget": 0.2, "formats": []}).status == 422
+    assert client.post(f"/api/videos/{video}/selection", {"version": 7, "budget": 0.2}).status == 404
+    assert client.post(f"/api/videos/{video}/exports", {"version": 0, "budget": 0.2, "formats": ["../x"]}).status == 422
+    assert client.post(f"/api/videos/{video}/exports", {"version": 0, "budget": 0.2, "formats": []}).status == 422
 
 
 @pytest.mark.parametrize("site", ["cross-site", "same-site"])

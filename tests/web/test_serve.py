@@ -1,5 +1,6 @@
 """`summdiff serve` as a process, with the very commands of README.md and docs/studio.md."""
 
+import json
 import os
 import re
 import shlex
@@ -14,6 +15,8 @@ from pathlib import Path
 import pytest
 from studio_client import Client
 
+from command import run_in_one_process
+
 ROOT = Path(__file__).parents[2]
 COMMANDS = sorted({
     line.split(" #")[0].strip()
@@ -24,11 +27,27 @@ COMMANDS = sorted({
 })  # fmt: skip
 
 
+# Videos with names that are no text or look like an address, and their titles.
+ODD_NAMES = {os.fsdecode(b"bad\xff.mp4"): "bad.mp4", "12:30 talk.mp4": "12:30 talk.mp4"}
+
+ONE_AFTER_THE_OTHER = """
+import json, sys
+from summdiff.cli import app
+
+for words in json.loads(sys.argv[1]):
+    sys.argv = words
+    try:
+        app.main()
+    except SystemExit as leave:
+        print("left with", leave.code or 0, file=sys.stderr, flush=True)
+"""
+
+
 @contextmanager
-def started(words, folder, temporary):
-    """The command as a process in a folder, on any free port; it is gone at the end, whatever happens."""
+def started(command, folder, temporary):
+    """A process in a folder; it is gone at the end, whatever happens."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "summdiff", *words, "--no-open", "--port", "0"],
+        [sys.executable, *command],
         cwd=folder,
         stderr=subprocess.PIPE,
         text=True,
@@ -41,88 +60,94 @@ def started(words, folder, temporary):
             process.kill()
 
 
+def serve(*words):
+    """The arguments for a studio on any free port."""
+    return ["summdiff", "serve", *words, "--no-open", "--port", "0"]
+
+
 def test_the_docs_have_commands():
     assert COMMANDS
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_in_the_docs_opens_and_closes_a_studio(command, film, tmp_path):
-    for name in ("talk.mp4", "lecture.mp4"):
+def test_every_command_in_the_docs_opens_and_closes_a_studio(film, tmp_path):
+    """In one process: each studio has gone without a trace before the next one opens."""
+    names = ["talk.mp4", "lecture.mp4", *ODD_NAMES]
+    for name in names:
         shutil.copy(film.path, tmp_path / name)
     (tmp_path / "tmp").mkdir()
-    words = [word for word in shlex.split(command)[1:] if word != "--open"]
-    with started(words, tmp_path, tmp_path / "tmp") as process:
-        said = process.stderr.readline()
-        port, token = re.search(r"http://[^/]*:(\d+)/\?token=(\S+)", said).groups()
-        client = Client(int(port))
-        assert client.get(f"/?token={token}").status == 303
-        assert client.get("/").status == 200
-        named = [word for word in words if word.endswith(".mp4")]
-        assert [film["title"] for film in client.get("/api/session").json["videos"]] == named
-        assert list((tmp_path / "tmp").glob(".summdiff*"))
-        process.send_signal(signal.SIGINT)
+    documented = [[word for word in shlex.split(command)[2:] if word != "--open"] for command in COMMANDS]
+    commands = [serve(*words) for words in [*documented, list(ODD_NAMES)]]
+    with started(["-c", ONE_AFTER_THE_OTHER, json.dumps(commands)], tmp_path, tmp_path / "tmp") as process:
+        for words in commands:
+            said = process.stderr.readline()
+            port, token = re.search(r"http://[^/]*:(\d+)/\?token=(\S+)", said).groups()
+            client = Client(int(port))
+            assert client.get(f"/?token={token}").status == 303
+            assert client.get("/").status == 200
+            titles = [ODD_NAMES.get(word, word) for word in words if word.endswith(".mp4")]
+            assert [video["title"] for video in client.get("/api/session").json["videos"]] == titles
+            assert list((tmp_path / "tmp").glob(".summdiff*"))
+            process.send_signal(signal.SIGINT)
+            while (line := process.stderr.readline()) and not line.startswith("left with"):
+                assert "Traceback" not in line
+            assert line == "left with 0\n"
+            assert list((tmp_path / "tmp").glob(".summdiff*")) == []  # onnxruntime leaves a file of its own
         assert process.wait(20) == 0
-        assert "Traceback" not in process.stderr.read()
-    assert list((tmp_path / "tmp").glob(".summdiff*")) == []  # onnxruntime leaves a file of its own
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["lecture.mp4", "talk.mp4", "tmp"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*names, "tmp"])
+
+
+@pytest.fixture(scope="module")
+def left_by_a_killed_studio(tmp_path_factory):
+    """The folder of a studio that was killed."""
+    folder = tmp_path_factory.mktemp("killed")
+    with started(["-m", *serve()], folder, folder) as process:
+        assert "http://127.0.0.1" in process.stderr.readline()
+        (left,) = folder.glob(".summdiff*")
+        process.kill()
+    assert left.is_dir()
+    return left
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_a_terminated_studio_leaves_no_files(tmp_path, number):
-    with started(["serve"], tmp_path, tmp_path) as process:
+def test_a_studio_that_is_ended_leaves_no_files_of_its_own_or_of_a_killed_one(
+    left_by_a_killed_studio, tmp_path, number
+):
+    left = shutil.copytree(left_by_a_killed_studio, tmp_path / left_by_a_killed_studio.name)
+    with started(["-m", *serve()], tmp_path, tmp_path) as process:
         assert "http://127.0.0.1" in process.stderr.readline()
+        assert not left.exists()
         assert list(tmp_path.glob(".summdiff*"))
         process.send_signal(number)
         process.wait(20)
+        assert "Traceback" not in process.stderr.read()
     until = time.monotonic() + 5
     while list(tmp_path.glob(".summdiff*")):
         assert time.monotonic() < until
         time.sleep(0.1)
 
 
-def test_files_of_a_killed_studio_are_deleted_at_the_next_start(tmp_path):
-    with started(["serve"], tmp_path, tmp_path) as process:
-        process.stderr.readline()
-        (left,) = tmp_path.glob(".summdiff*")
-        process.kill()
-    assert left.is_dir()
-    with started(["serve"], tmp_path, tmp_path) as process:
-        process.stderr.readline()
-        assert not left.exists()
-        process.send_signal(signal.SIGINT)
-        process.wait(20)
+MISTAKES = {
+    "missing.mp4": "'missing.mp4' does not exist; check the path.",
+    ".": "'.' is a folder; name a video file inside it.",
+    "empty.mp4": "'empty.mp4' is empty (0 bytes)",
+    "--model nowhere": "There is no model 'nowhere'",
+    "--backbone resnet9000": "resnet9000",
+    f"--max-upload {'9' * 400}": "is not a size",
+}
 
 
-@pytest.mark.parametrize(
-    ("words", "said"),
-    [
-        (["missing.mp4"], "'missing.mp4' does not exist; check the path."),
-        (["."], "'.' is a folder; name a video file inside it."),
-        (["empty.mp4"], "'empty.mp4' is empty (0 bytes)"),
-        (["--model", "nowhere"], "There is no model 'nowhere'"),
-        (["--backbone", "resnet9000"], "resnet9000"),
-        (["--max-upload", "9" * 400], "is not a size"),
-    ],
-)
-def test_mistakes_are_reported_before_it_opens(tmp_path, words, said):
-    (tmp_path / "empty.mp4").touch()
-    with started(["serve", *words], tmp_path, tmp_path) as process:
-        err = process.stderr.read()
-        assert process.wait(30) in (1, 2)
-    assert said in err
-    assert "http://" not in err
-    assert "Traceback" not in err
+@pytest.fixture(scope="module")
+def answers(tmp_path_factory):
+    """What the command says to each mistake."""
+    folder = tmp_path_factory.mktemp("mistakes")
+    (folder / "empty.mp4").touch()
+    results = run_in_one_process([serve(*words.split())[1:] for words in MISTAKES], cwd=folder)
+    return dict(zip(MISTAKES, results, strict=True))
 
 
-def test_names_that_are_no_text_or_look_like_an_address_are_accepted(film, tmp_path):
-    names = [os.fsdecode(b"bad\xff.mp4"), "12:30 talk.mp4"]
-    for name in names:
-        shutil.copy(film.path, tmp_path / name)
-    with started(["serve", *names], tmp_path, tmp_path) as process:
-        port, token = re.search(r":(\d+)/\?token=(\S+)", process.stderr.readline()).groups()
-        client = Client(int(port))
-        client.get(f"/?token={token}")
-        titles = [film["title"] for film in client.get("/api/session").json["videos"]]
-        assert titles == ["bad.mp4", "12:30 talk.mp4"]
-        process.send_signal(signal.SIGINT)
-        process.wait(20)
+@pytest.mark.parametrize(("words", "said"), MISTAKES.items())
+def test_mistakes_are_reported_before_it_opens(answers, words, said):
+    assert answers[words].returncode in (1, 2)
+    assert said in answers[words].stderr
+    assert "http://" not in answers[words].stderr
+    assert "Traceback" not in answers[words].stderr
