@@ -1,14 +1,16 @@
 """Do what a page of the documentation says, from top to bottom, in the folder one is in.
 
-    python tests/doc_page.py PAGE PACKAGE
+    python tests/doc_page.py PAGE... PACKAGE
 
 A block with a title is a file: it is written, or, if it is a `diff`, changed; `src/...` means the folder PACKAGE. Lines
 of `bash` blocks that begin with `summdiff` are run, `python` blocks are executed in one name space, and tests without
-fixtures in files of `tests/` are called. Whatever goes wrong is raised.
+fixtures in files of `tests/` are called. Whatever goes wrong is raised. As a program, it changes the package as all
+pages say, and then does the rest of each page in the folder of its name.
 """
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import re
 import shlex
@@ -24,23 +26,24 @@ def blocks(page: Path) -> list[tuple[str, str, str]]:
     return [(language, title, text) for language, title, text in FENCE.findall(page.read_text(encoding="utf-8"))]
 
 
-def follow(page: Path, package: Path | None = None) -> int:
-    """Do what the page says; how many commands and pieces of Python were run."""
+def change_package(page: Path, package: Path) -> None:
+    """Write and change the files of the package as a page says."""
+    for language, title, text in blocks(page):
+        if title.startswith("src/"):
+            put(package / title[4:], language, text)
+
+
+def follow(page: Path) -> int:
+    """Do what the page says, except to the package; how many commands and pieces of Python were run."""
     names: dict[str, object] = {"__name__": page.stem}
     done = 0
     for language, title, text in blocks(page):
-        if title:
-            target = Path(title) if package is None or not title.startswith("src/") else package / title[4:]
-            assert target.is_relative_to("src") is False, f"{page.name} changes the package, and was given no copy"
-            if language == "diff":
-                changed(target, text)
-            else:
-                target.parent.mkdir(parents=True, exist_ok=True)
-                target.write_text(text, encoding="utf-8")
-                if title.startswith("tests/"):
-                    run_tests(text, title)
-                    done += 1
-        elif language == "python":
+        if title and not title.startswith("src/"):
+            put(Path(title), language, text)
+            if title.startswith("tests/"):
+                run_tests(text, title)
+                done += 1
+        elif language == "python" and not title:
             exec(compile(text, page.name, "exec"), names)  # noqa: S102 - our own documentation
             done += 1
         elif language == "bash":
@@ -49,6 +52,15 @@ def follow(page: Path, package: Path | None = None) -> int:
                     command(line.split(" #")[0])
                     done += 1
     return done
+
+
+def put(target: Path, language: str, text: str) -> None:
+    """Write a file, or change it if the text is a diff."""
+    if language == "diff":
+        changed(target, text)
+    else:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text, encoding="utf-8")
 
 
 def run_tests(text: str, title: str) -> None:
@@ -82,4 +94,9 @@ def command(line: str) -> None:
 
 
 if __name__ == "__main__":
-    assert follow(Path(sys.argv[1]), Path(sys.argv[2]))
+    *pages, copy = map(Path, sys.argv[1:])
+    for page in pages:
+        change_package(page, copy)
+    for page in pages:
+        with contextlib.chdir(page.stem):
+            assert follow(page), page

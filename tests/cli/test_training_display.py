@@ -2,13 +2,14 @@
 
 import os
 import pty
-import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from summdiff.cli._progress import clock
-from summdiff.cli._training_display import Lines, describe_row
+from summdiff.cli._training_display import Lines, describe_row, training_display
 from summdiff.cli.crossval import describe_seeds, read_seeds
 from summdiff.errors import UsageError
 
@@ -42,35 +43,37 @@ def test_a_log_gets_few_lines(capsys):
     assert shown[-1].endswith("0:00 left")
 
 
-def test_a_terminal_gets_a_temporary_bar(tmp_path):
-    code = (
-        "import time\n"
-        "from summdiff.cli._training_display import training_display\n"
-        "bar = training_display(2)\n"
-        "bar.on_start(0, 4)\n"
-        "for epoch in range(2):\n"
-        "    for step in (1, 2):\n"
-        "        bar.on_step(2 * epoch + step, 4, 0.25)\n"
-        "        time.sleep(0.15)\n"
-        "    bar.on_epoch({'epoch': epoch, 'loss': 0.25} | ({'tau': 0.125} if epoch == 0 else {}))\n"
-        "bar.close()\n"
-    )
+def everything_from(descriptor):
+    """What is read until the other end is closed."""
+    shown = b""
+    while True:
+        try:
+            part = os.read(descriptor, 4096)
+        except OSError:  # how Linux says that the other end of a terminal is closed
+            part = b""
+        if not part:
+            return shown.decode()
+        shown += part
+
+
+def test_a_terminal_gets_a_temporary_bar(monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "120")
     ours, theirs = pty.openpty()
-    environment = os.environ | {"TERM": "xterm", "COLUMNS": "120"}
-    with subprocess.Popen([sys.executable, "-c", code], stderr=theirs, stdout=theirs, env=environment) as process:
-        os.close(theirs)
-        shown = b""
-        while True:
-            try:
-                part = os.read(ours, 4096)
-            except OSError:  # the other end is closed
-                break
-            if not part:
-                break
-            shown += part
+    with ThreadPoolExecutor(1) as pool:
+        reading = pool.submit(everything_from, ours)
+        with os.fdopen(theirs, "w") as terminal, monkeypatch.context() as patched:
+            patched.setattr(sys, "stderr", terminal)
+            bar = training_display(2)
+            bar.on_start(0, 4)
+            for epoch in range(2):
+                for step in (1, 2):
+                    bar.on_step(2 * epoch + step, 4, 0.25)
+                    time.sleep(0.15)
+                bar.on_epoch({"epoch": epoch, "loss": 0.25} | ({"tau": 0.125} if epoch == 0 else {}))
+            bar.close()
+        text = reading.result()
     os.close(ours)
-    assert process.returncode == 0, shown
-    text = shown.decode()
     assert "epoch 1/2  loss 0.2500  validation tau 0.125" in text
     assert "━" in text
     assert "steps/s" in text
