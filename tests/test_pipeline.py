@@ -8,6 +8,7 @@ import av
 import jsonschema
 import numpy as np
 import pytest
+from av.video.reformatter import VideoReformatter
 from matplotlib.cbook import get_sample_data
 from PIL import Image
 from scipy.stats import spearmanr
@@ -24,9 +25,14 @@ SCENES = [(6.0, "forest"), (5.2, "street"), (7.4, "beach"), (4.4, "forest"), (9.
 
 
 @pytest.fixture(scope="module")
-def summarizer(tmp_path_factory):
-    """Return a summarizer that decodes each film once."""
-    return Summarizer(cache=FeatureCache(tmp_path_factory.mktemp("cache")))
+def cache(tmp_path_factory):
+    """Return a cache with which each film is decoded once for each rate."""
+    return FeatureCache(tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture(scope="module")
+def summarizer(cache):
+    return Summarizer(cache=cache)
 
 
 @pytest.fixture(scope="module")
@@ -67,13 +73,14 @@ def pan_over_photographs(path, seconds):
         hopper = np.asarray(Image.open(file))
     photographs = [china, hopper, flower, china[:, ::-1], hopper[::-1]]
     n = 0
+    scaler = VideoReformatter()
     with av.open(str(path), "w") as output:
         stream = output.add_stream("libx264", rate=25, options={"preset": "ultrafast"})
         stream.width, stream.height, stream.pix_fmt = 320, 240, "yuv420p"
         for photograph, length in zip(photographs, seconds, strict=True):
             for at in range(round(25 * length)):
                 picture = np.ascontiguousarray(photograph[at // 4 :, at // 4 :][:400, :500])
-                frame = av.VideoFrame.from_ndarray(picture, format="rgb24").reformat(320, 240)
+                frame = scaler.reformat(av.VideoFrame.from_ndarray(picture, format="rgb24"), 320, 240)
                 frame.pts, n = n, n + 1
                 output.mux(stream.encode(frame))
         output.mux(stream.encode(None))
@@ -97,7 +104,8 @@ def test_the_same_input_gives_the_same_json_but_for_the_timings(film, summarizer
     assert replace(first, timings={}).to_json() == replace(again, timings={}).to_json()
 
 
-def test_the_cache_changes_nothing_but_the_time(film, tmp_path, monkeypatch):
+def test_the_cache_changes_nothing_but_the_time(make_video, tmp_path, monkeypatch):
+    film = make_video(scenes=[(3.0, "forest"), (4.0, "street")], sound=True)
     monkeypatch.setenv("SUMMDIFF_CACHE", str(tmp_path))
     cold = Summarizer().summarize(film.path)
     warm = Summarizer().summarize(film.path)
@@ -112,9 +120,8 @@ def test_the_cache_changes_nothing_but_the_time(film, tmp_path, monkeypatch):
 
 def test_the_fast_mode_gives_nearly_the_same_scores(make_video, tmp_path):
     options = {"preset": "veryfast", "x264-params": "scenecut=0"}
-    film = make_video(
-        tmp_path / "film.mp4", scenes=[(seconds * 3, look) for seconds, look in SCENES], gop=50, options=options
-    )
+    scenes = [(seconds * 2, look) for seconds, look in SCENES]
+    film = make_video(tmp_path / "film.mp4", scenes=scenes, fps=10, gop=20, options=options)
     looked = {}
     for fast in (False, True):
         summary = Summarizer(fast=fast, cache=FeatureCache(tmp_path / "cache")).summarize(film.path)
@@ -176,8 +183,8 @@ def test_no_shot_is_shorter_or_longer_than_asked(film, summarizer):
 
 
 @pytest.mark.parametrize("rate", [0.5, 2.0, 4.0])
-def test_other_rates(film, rate):
-    summary = Summarizer(rate=rate, cache=False).summarize(film.path)
+def test_other_rates(film, cache, rate):
+    summary = Summarizer(rate=rate, cache=cache).summarize(film.path)
     check(summary)
     assert len(summary.scores.times) == np.ceil(film.duration * rate)
 
@@ -271,10 +278,10 @@ def test_alternatives_differ_and_lose_no_more_than_allowed(film, summarizer):
     assert any("alternatives differ within a loss of 30%" in warning for warning in summary.warnings) == bool(missing)
 
 
-def test_curves_at_different_rates_agree(film):
+def test_curves_at_different_rates_agree(film, cache):
     curves = []
     for rate in (0.5, 1.0, 2.0, 4.0):
-        made = Summarizer(rate=rate, cache=False).summarize(film.path)
+        made = Summarizer(rate=rate, cache=cache).summarize(film.path)
         curves.append(np.interp(np.arange(1.0, 31.0), made.scores.times, made.scores.mean))
     correlations = np.corrcoef(curves)
     assert correlations.min() > 0.7

@@ -30,7 +30,7 @@ STAYS_OPEN = "summdiff serve"  # tests/web/test_serve.py opens and closes it
 @pytest.fixture
 def place(make_video, tmp_path, monkeypatch):
     """A folder with the files that the examples name."""
-    film = make_video(scenes=[(4.0, "forest"), (5.0, "street"), (4.0, "beach")], sound=True).path
+    film = make_video(scenes=[(4.0, "forest"), (5.0, "street"), (4.0, "beach")], fps=10, sound=True).path
     (tmp_path / "holiday").mkdir()
     for name in ["talk.mp4", "lecture.mp4", "holiday/one.mp4", "holiday/two.mp4"]:
         shutil.copy(film, tmp_path / name)
