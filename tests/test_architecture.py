@@ -26,7 +26,7 @@ LAYERS = [
         "options",
     },
     {"segmentation", "selection", "metrics"},
-    {"video", "features", "scoring", "data", "reselection"},
+    {"video", "audio", "features", "scoring", "data", "reselection"},
     {"evaluation"},
     {"pipeline", "export"},
     {"archive", "research"},
@@ -48,6 +48,8 @@ SAME_LEVEL = {
     ("options", "errors"),
     ("options", "summary"),  # constraints are intervals
     ("atomic", "errors"),
+    ("audio", "video"),  # the sound is decoded with the pictures
+    ("features", "audio"),  # and what was heard is kept with the features
     ("features", "video"),  # features are computed while a video is decoded
     ("data", "video"),  # data sets are made from videos, with features
     ("data", "features"),

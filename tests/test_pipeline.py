@@ -16,7 +16,10 @@ from sklearn.datasets import load_sample_images
 
 import summdiff
 from summdiff.errors import UsageError, VideoError
+from summdiff.features import load_backbone
 from summdiff.features.cache import FeatureCache
+from summdiff.features.extraction import extract
+from summdiff.options import DEFAULT_BACKBONE
 from summdiff.pipeline import StageProgress, Summarizer
 from summdiff.summary import Interval
 
@@ -116,6 +119,17 @@ def test_the_cache_changes_nothing_but_the_time(make_video, tmp_path, monkeypatc
             entry.write_bytes(entry.read_bytes()[:-7])
     damaged = Summarizer().summarize(film.path)
     assert replace(cold, timings={}) == replace(damaged, timings={})
+
+
+def test_a_video_that_was_cached_without_its_sound_is_listened_to(film, tmp_path, monkeypatch):
+    cache = FeatureCache(tmp_path)
+    Summarizer(cache=cache).summarize(film.path, sound=False)
+    assert cache.get(film.path, DEFAULT_BACKBONE, 1.0).sound is None
+    monkeypatch.setattr("summdiff.pipeline.extract", None)  # it is not looked at again
+    Summarizer(cache=cache).summarize(film.path)
+    listened = cache.get(film.path, DEFAULT_BACKBONE, 1.0).sound
+    fresh = extract(film.path, load_backbone(DEFAULT_BACKBONE), rate=1.0).sound
+    np.testing.assert_array_equal(listened.loudness, fresh.loudness)
 
 
 def test_the_fast_mode_gives_nearly_the_same_scores(make_video, tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from typing import TYPE_CHECKING, Any
@@ -48,6 +49,22 @@ def whole_number(variable: str, default: int, unit: str, *, error: type[Summdiff
     if text and not (text.isascii() and text.isdigit() and int(text)):
         raise error(f"{variable} must be a whole number of {unit} above 0, not '{text}'.")
     return int(text or default)
+
+
+def verified(file: Path, sha256: str, *, error: type[SummdiffError]) -> Path:
+    """Return the path of a file that is part of summdiff, if its content is intact.
+
+    Raises:
+        SummdiffError: of the given class; the file is missing or damaged.
+    """
+    try:
+        with file.open("rb") as opened:
+            digest = hashlib.file_digest(opened, "sha256").hexdigest()
+    except OSError as cause:
+        raise error(f"'{file}' cannot be read ({cause.strerror or cause}): install summdiff again.") from cause
+    if digest != sha256:
+        raise error(f"'{file}' is damaged: install summdiff again.")
+    return file
 
 
 def inference_session(

@@ -30,6 +30,7 @@ class OptionValues(TypedDict, total=False):
     drop: tuple[Interval, ...]
     alternatives: int
     loss: float
+    sound: bool
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,7 @@ class Options:
         drop: parts that must not be in the summary, likewise.
         alternatives: largest number of `Summary.alternatives`, 0 to 100.
         loss: share of the best summary's expected score that each alternative may lose, in [0, 1).
+        sound: listen to the video, and cut in pauses of speech.
 
     Raises:
         UsageError: a value is out of range.
@@ -69,6 +71,7 @@ class Options:
     drop: tuple[Interval, ...] = ()
     alternatives: int = 0
     loss: float = 0.1
+    sound: bool = True
 
     def __post_init__(self) -> None:
         if not 0 < self.budget <= 1:

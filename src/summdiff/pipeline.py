@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from summdiff._version import __version__
+from summdiff.audio import listen
 from summdiff.errors import UsageError, VideoError
 from summdiff.features import Backbone, load_backbone
 from summdiff.features.cache import FeatureCache
@@ -64,7 +65,7 @@ def summarize(
         model, backbone, cache, fast: as for `Summarizer`.
         on_progress: called from this thread while work goes on.
         **options: fields of `summdiff.options.Options`: `budget`, `duration`, `samples`, `steps`, `seed`, `value`,
-            `min_shot`, `max_shot`, `keep`, `drop`, `alternatives`, `loss`.
+            `min_shot`, `max_shot`, `keep`, `drop`, `alternatives`, `loss`, `sound`.
     """
     return Summarizer(model=model, backbone=backbone, cache=cache, fast=fast).summarize(
         path, on_progress=on_progress, **options
@@ -159,7 +160,7 @@ class Summarizer:
         with _timed(timings, "load"):
             model, backbone = self.load()
         with _timed(timings, "look"):
-            extracted = self._extract(Path(path), report)
+            extracted = self._extract(Path(path), report, sound=options.sound)
         video = extracted.video
         options.check_constraints(video.duration)
         with _timed(timings, "score"), _one_thread():
@@ -192,6 +193,7 @@ class Summarizer:
             settings={
                 "rate": self.rate,
                 "fast": self.fast,
+                "sound": options.sound,
                 "samples": options.samples,
                 "steps": options.steps,
                 "value": options.value,
@@ -215,24 +217,30 @@ class Summarizer:
             timings=timings,
         )
 
-    def _extract(self, path: Path, report: OnProgress) -> VideoFeatures:
+    def _extract(self, path: Path, report: OnProgress, *, sound: bool) -> VideoFeatures:
         """Return the features of the video, from the cache or from one pass over the file."""
         sparse = _MAX_KEY_FRAME_GAP if self.fast else 0.0
+        found = None
         if self._cache is not None:
-            cached = self._cache.get(path, self.backbone.id, self.rate, sparse=sparse)
-            if cached is not None:
-                report(StageProgress("look", cached.video.duration, cached.video.duration))
-                return cached
-        extracted = extract(
-            path,
-            self.backbone,
-            rate=self.rate,
-            sparse=sparse,
-            on_progress=lambda done, total: report(StageProgress("look", done, total)),
-        )
-        if self._cache is not None:
+            found = self._cache.get(path, self.backbone.id, self.rate, sparse=sparse)
+        if found is None:
+            extracted = extract(
+                path,
+                self.backbone,
+                rate=self.rate,
+                sparse=sparse,
+                sound=sound,
+                on_progress=lambda done, total: report(StageProgress("look", done, total)),
+            )
+        elif sound and found.sound is None and found.video.has_audio:  # stored without its sound
+            extracted = replace(found, sound=listen(path, found.video.duration))
+        else:
+            extracted = found
+        if found is not None:
+            report(StageProgress("look", found.video.duration, found.video.duration))
+        if self._cache is not None and extracted is not found:
             self._cache.put(path, self.backbone.id, self.rate, extracted, sparse=sparse)
-        return extracted
+        return extracted if sound else replace(extracted, sound=None)
 
 
 def known_scores(times: NDArray[np.float64], options: Options) -> NDArray[np.float32] | None:

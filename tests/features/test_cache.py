@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 
 from summdiff.atomic import temporary_path
+from summdiff.audio import Sound
 from summdiff.features import cache as module
 from summdiff.features.cache import FeatureCache, default_directory
-from summdiff.features.files import VideoFeatures
+from summdiff.features.files import VideoFeatures, file_identity, write_video
 from summdiff.summary import VideoInfo
 
 
@@ -52,8 +53,51 @@ def assert_same(found: VideoFeatures | None, stored: VideoFeatures) -> None:
     assert found.corrupt_frames == stored.corrupt_frames
 
 
+def with_sound(features: VideoFeatures, frames: int = 40) -> VideoFeatures:
+    generator = np.random.default_rng(frames)
+    speech, loudness = (generator.integers(0, 256, n, dtype=np.uint8) for n in (frames, 2 * frames))
+    return replace(features, sound=Sound(-0.01, speech, loudness))
+
+
 def entries(cache: FeatureCache) -> list[Path]:
     return sorted(cache.directory.iterdir())
+
+
+@pytest.mark.parametrize("frames", [0, 40])
+def test_gives_back_what_was_heard(cache, video, frames):
+    stored = with_sound(extracted(video), frames)
+    cache.put(video, "b", 1.0, stored)
+    found = cache.get(video, "b", 1.0)
+    assert_same(found, stored)
+    assert found.sound.start == stored.sound.start
+    np.testing.assert_array_equal(found.sound.speech, stored.sound.speech)
+    np.testing.assert_array_equal(found.sound.loudness, stored.sound.loudness)
+
+
+def test_an_entry_may_get_its_sound_later(cache, video):
+    cache.put(video, "b", 1.0, extracted(video))
+    assert cache.get(video, "b", 1.0).sound is None
+    cache.put(video, "b", 1.0, with_sound(extracted(video)))
+    assert cache.get(video, "b", 1.0).sound is not None
+
+
+def test_damaged_sound_counts_as_absent(cache, video):
+    stored = with_sound(extracted(video))
+    cache.put(video, "b", 1.0, stored)
+    (entry,) = entries(cache)
+    content = entry.read_bytes()
+    place = content.rindex(stored.sound.loudness.tobytes())
+    entry.write_bytes(content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :])
+    assert cache.get(video, "b", 1.0) is None
+    assert entries(cache) == []
+
+
+def test_the_entry_of_the_features_is_the_same_with_and_without_sound(tmp_path, video):
+    """Earlier versions, which check it, can read both."""
+    identity = file_identity(video)
+    silent = write_video(tmp_path / "silent", extracted(video), id="a", identity=identity)
+    heard = write_video(tmp_path / "heard", with_sound(extracted(video)), id="a", identity=identity)
+    assert replace(heard, sound=None) == silent
 
 
 def test_gives_back_what_was_put(cache, video):

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import summdiff
+from summdiff.audio import Sound
 from summdiff.errors import DataError, UsageError
 from summdiff.features import files
 from summdiff.features import store as module
@@ -278,3 +279,16 @@ def test_stores_without_checksums_can_be_read(store, films, packed, monkeypatch)
             into.pack()
     assert not any(b"sha256" in file.read_bytes() for file in store.rglob("*") if file.is_file())
     check(store, films)
+
+
+def test_what_was_heard_survives_packing(tmp_path, store):
+    path, seen = make(tmp_path)
+    generator = np.random.default_rng(0)
+    speech, loudness = (generator.integers(0, 256, n, dtype=np.uint8) for n in (30, 60))
+    into = writer(store)
+    put(store, {path: replace(seen, sound=Sound(0.25, speech, loudness))}, into)
+    into.pack()
+    sound = open_store(store)[path].sound
+    assert sound.start == 0.25
+    np.testing.assert_array_equal(sound.speech, speech)
+    np.testing.assert_array_equal(sound.loudness, loudness)

@@ -25,12 +25,14 @@ class ExtractWork:
         backbone: the backbone, as for `load_backbone`.
         rate: steps per second.
         device: where to compute.
+        sound: listen to the videos too.
     """
 
     store: Path
     backbone: str
     rate: float
     device: str = "cpu"
+    sound: bool = True
     _loaded: Backbone | None = field(default=None, repr=False)
 
     def load(self) -> None:
@@ -47,7 +49,9 @@ class ExtractWork:
         began = time.perf_counter()
         path = Path(job.path)
         before = file_identity(path)
-        extracted = extract(path, self._loaded, rate=self.rate, on_progress=partial(on_progress, "look"))
+        extracted = extract(
+            path, self._loaded, rate=self.rate, sound=self.sound, on_progress=partial(on_progress, "look")
+        )
         identity = file_identity(path)
         if identity is None or identity != before:
             raise VideoError(f"'{job.video}' changed while it was read: run again when it is complete.")

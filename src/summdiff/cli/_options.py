@@ -16,6 +16,9 @@ DeviceOption = Annotated[
     str,
     typer.Option(metavar="NAME", help="Where to compute: cpu, cuda, cuda:1, or auto. Decoding stays on the processor."),
 ]
+NoSound = Annotated[
+    bool, typer.Option("--no-sound", help="Do not listen to the videos: cuts then follow the pictures alone.")
+]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Print only failures.")]
 ProgressOption = Annotated[
     Literal["bars", "machine"],

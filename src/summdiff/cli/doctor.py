@@ -113,6 +113,7 @@ def examine() -> Section:
         "onnxruntime": load("onnxruntime", _onnxruntime, {}),
         "torch": _torch(),
         "backbone": load("onnxruntime", _backbone, {"id": DEFAULT_BACKBONE}),
+        "voice_activity": load("onnxruntime", _voice_activity, {}),
         "model": load("onnxruntime", _model, {"id": DEFAULT_MODEL}),
         "cache": _cache(),
         "data": _data(),
@@ -200,6 +201,13 @@ def _backbone() -> Section:
     return {"id": DEFAULT_BACKBONE, "weights": str(verified_graph()), "sha256": GRAPH_SHA256}
 
 
+def _voice_activity() -> Section:
+    """Check the weights of the voice activity detector."""
+    from summdiff.audio import voice_activity_graph
+
+    return {"id": "silero_vad", "weights": str(voice_activity_graph())}
+
+
 def _model() -> Section:
     """Load the default model, and summarize its card."""
     from summdiff.options import DEFAULT_MODEL
@@ -267,6 +275,8 @@ def _lines(report: Section) -> list[str]:
         rows.append(("training", f"torch {torch['version']}, {accelerators}"))
     if "sha256" in report["backbone"]:
         rows.append(("backbone", f"{report['backbone']['id']}, weights intact"))
+    if report["voice_activity"]:
+        rows.append(("hearing", f"{report['voice_activity']['id']}, weights intact"))
     if "card" in model:
         sets = " and ".join(f"{_count(videos, 'video')} of {kind}" for kind, videos in model["trained_on"].items())
         rows.append(("model", f"{model['id']}, trained on {sets}; {model['card']}"))

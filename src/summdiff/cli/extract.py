@@ -12,6 +12,7 @@ from summdiff.cli._options import (
     DeviceOption,
     EngineOption,
     FromFile,
+    NoSound,
     ProgressOption,
     Quiet,
     Recursive,
@@ -43,6 +44,7 @@ def extract(
         str, typer.Option(metavar="ID", help="Network that describes the frames: efficientnet_lite0, timm:NAME, …")
     ] = DEFAULT_BACKBONE,
     rate: Annotated[float, typer.Option(metavar="FPS", help="Frames to describe per second of video.")] = 1.0,
+    no_sound: NoSound = False,
     device: DeviceOption = "cpu",
     shard_mb: Annotated[float, typer.Option(metavar="MB", help="Size of each file of the store.", min=0.001)] = 256.0,
     quiet: Quiet = False,
@@ -75,7 +77,7 @@ def extract(
 
     identifier = load_backbone(backbone, threads=1, device=device).id  # a missing one is reported before any work
     store = output.absolute()
-    task = ExtractWork(store, backbone, rate, device)
+    task = ExtractWork(store, backbone, rate, device, sound=not no_sound)
     manifest = Manifest(store / "manifest.jsonl", "extract", {"backbone": identifier, "rate": rate})
     display = run_display(quiet=quiet, machine=progress == "machine", workers=True)
     with manifest, display:

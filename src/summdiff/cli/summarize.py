@@ -13,6 +13,7 @@ from summdiff.cli._options import (
     DeviceOption,
     EngineOption,
     FromFile,
+    NoSound,
     ProgressOption,
     Quiet,
     Recursive,
@@ -93,6 +94,7 @@ def summarize(
             help="Use key frames only, where they are dense enough: several times faster, nearly the same result.",
         ),
     ] = False,
+    no_sound: NoSound = False,
     formats: Annotated[
         str,
         typer.Option(
@@ -162,6 +164,7 @@ def summarize(
         drop=tuple(interval(text) for text in drop or ()),
         alternatives=alternatives,
         loss=loss,
+        sound=not no_sound,
     )
     format_names = check_formats([name.strip() for name in formats.split(",") if name.strip()])
     sources = [*(videos or ()), *listed(from_file)]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from queue import Full, Queue
 from threading import Event, Thread
@@ -14,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from summdiff._runtime import threads_asked
+from summdiff.audio import SoundListener
 from summdiff.errors import VideoError
 from summdiff.features.backbone import Backbone
 from summdiff.features.files import VideoFeatures
@@ -32,26 +34,30 @@ def extract(
     *,
     rate: float,
     sparse: float = 0.0,
+    sound: bool = True,
     on_progress: Callable[[float, float], None] = lambda done, total: None,
 ) -> VideoFeatures:
-    """Compute the features of a video at a fixed rate in seconds.
+    """Compute the features of a video at a fixed rate in seconds, and listen to its sound in the same pass.
 
-    Only the (N, D) features grow with the length of the video. A damaged video is decoded again with a single thread,
-    so that the same file always gives the same features.
+    Only the (N, D) features and the `Sound` grow with the length of the video. A damaged video is decoded again with a
+    single thread, so that the same file always gives the same features.
 
     Args:
         path: a video file.
         backbone: the feature extractor.
         rate: steps per second.
         sparse: where key frames are at most this many seconds apart, use only these; see `VideoReader.steps`.
+        sound: whether to listen.
         on_progress: called from this thread with the seconds done and the duration in seconds.
 
     Raises:
         VideoError: see `VideoReader`; or the video has too many steps for memory.
+        ModelError: the voice activity detector is missing or damaged.
     """
-    features = _extract(path, backbone, rate=rate, sparse=sparse, on_progress=on_progress, threads=None)
+    decode = partial(_extract, path, backbone, rate=rate, sparse=sparse, sound=sound, on_progress=on_progress)
+    features = decode(threads=None)
     if features.corrupt_frames and threads_asked() != 1:
-        features = _extract(path, backbone, rate=rate, sparse=sparse, on_progress=on_progress, threads=1)
+        features = decode(threads=1)
     return features
 
 
@@ -110,6 +116,7 @@ def _extract(
     *,
     rate: float,
     sparse: float,
+    sound: bool,
     on_progress: Callable[[float, float], None],
     threads: int | None,
 ) -> VideoFeatures:
@@ -117,7 +124,10 @@ def _extract(
     times: list[float] = []
     boundaries: list[float] = []
 
-    with VideoReader(path, threads=threads) as reader:
+    with (
+        SoundListener() if sound else nullcontext() as listener,
+        VideoReader(path, threads=threads, listener=listener) as reader,
+    ):
         stated_duration = reader.info.duration  # of the container; for the progress only
         waiting: list[Step] = []
         last_image: NDArray[np.uint8] | None = None
@@ -153,6 +163,7 @@ def _extract(
         if waiting:
             run()
         info, corrupt = reader.info, reader.corrupt_frames
+        heard = None if listener is None else listener.sound(reader.clock, info.duration)
     on_progress(info.duration, info.duration)
     return VideoFeatures(
         features=np.concatenate(features),
@@ -160,6 +171,7 @@ def _extract(
         boundaries=np.array(boundaries),
         video=info,
         corrupt_frames=corrupt,
+        sound=heard,
     )
 
 

@@ -2,6 +2,9 @@
 
 The arrays of a video are named `ID/features`, `ID/times` and `ID/boundaries`; the metadata lists the videos as JSON. A
 checksum per video covers its arrays and its entry in the list. Files by earlier versions have no checksums.
+
+What was heard is in two more arrays, `ID/speech` and `ID/loudness`, with an entry and a checksum of their own, so that
+earlier versions read these files too. Files by earlier versions, and videos that were only looked at, lack them.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load_file, save
 
 from summdiff.atomic import written_whole
+from summdiff.audio import Sound
 from summdiff.errors import DataError
 from summdiff.summary import VideoInfo
 
@@ -28,6 +32,7 @@ if TYPE_CHECKING:
 SCHEMA = "summdiff.store/1"
 
 _ARRAYS = ("features", "times", "boundaries")
+_SOUND_ARRAYS = ("speech", "loudness")
 _SAMPLED_BYTES = 64 * 1024
 
 FileIdentity = tuple[int, int, str, str]
@@ -61,6 +66,7 @@ class VideoFeatures:
         boundaries: (N,) float64, seconds at which a shot that begins with the step would start.
         video: the video, with its exact duration and frame rate.
         corrupt_frames: number of damaged packets or frames that were skipped.
+        sound: what was heard; None if nobody listened.
 
     Raises:
         ValueError: an array has another shape or type, or a time is not finite.
@@ -71,6 +77,7 @@ class VideoFeatures:
     boundaries: NDArray[np.float64]
     video: VideoInfo
     corrupt_frames: int
+    sound: Sound | None = None
 
     def __post_init__(self) -> None:
         if self.features.dtype != np.float16 or self.features.ndim != 2:
@@ -84,6 +91,14 @@ class VideoFeatures:
 
 
 @dataclass(frozen=True, slots=True)
+class StoredSound:
+    """Entry of the sound of a video: see `Sound.start`, and the checksum of entry and arrays."""
+
+    start: float
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
 class StoredVideo:
     """Entry of a video in a file, without its arrays.
 
@@ -93,7 +108,8 @@ class StoredVideo:
         steps: N, rows of its features.
         video: the video, with its exact duration and frame rate.
         corrupt_frames: number of damaged packets or frames that were skipped.
-        sha256: checksum of arrays and entry; empty if unknown.
+        sha256: checksum of arrays and entry, without the sound; empty if unknown.
+        sound: entry of the sound; None if nobody listened.
     """
 
     id: str
@@ -102,11 +118,13 @@ class StoredVideo:
     video: VideoInfo
     corrupt_frames: int
     sha256: str = ""
+    sound: StoredSound | None = None
 
     @classmethod
     def from_json(cls, facts: Mapping[str, Any]) -> StoredVideo:
         """Read the result of `dataclasses.asdict`; raises ValueError, KeyError or TypeError for anything else."""
         size, changed_ns, first, last = facts["identity"]
+        sound = facts.get("sound")
         return cls(
             id=str(facts["id"]),
             identity=(int(size), int(changed_ns), str(first), str(last)),
@@ -114,6 +132,7 @@ class StoredVideo:
             video=VideoInfo(**facts["video"]),
             corrupt_frames=int(facts["corrupt_frames"]),
             sha256=str(facts.get("sha256", "")),
+            sound=None if sound is None else StoredSound(float(sound["start"]), str(sound["sha256"])),
         )
 
 
@@ -131,7 +150,14 @@ def write_video(file: Path, features: VideoFeatures, *, id: str, identity: FileI
         "video": asdict(features.video),
         "corrupt_frames": features.corrupt_frames,
     }
-    stored = StoredVideo.from_json({**facts, "sha256": _checksum(facts, arrays)})
+    checksum = _checksum(facts, arrays)
+    sound = None
+    if features.sound is not None:
+        heard = {name: np.ascontiguousarray(getattr(features.sound, name)) for name in _SOUND_ARRAYS}
+        start = float(features.sound.start)
+        sound = {"start": start, "sha256": _checksum({"id": id, "start": start}, heard)}
+        arrays |= heard
+    stored = StoredVideo.from_json({**facts, "sha256": checksum, "sound": sound})
     _write(file, [stored], {f"{id}/{name}": array for name, array in arrays.items()})
     return stored
 
@@ -181,10 +207,17 @@ def read_video(file: Path, stored: StoredVideo) -> VideoFeatures:
     try:
         with safe_open(file, framework="numpy") as opened:
             arrays = {name: opened.get_tensor(f"{stored.id}/{name}") for name in _ARRAYS}
+            heard = {name: opened.get_tensor(f"{stored.id}/{name}") for name in _SOUND_ARRAYS if stored.sound}
         facts = asdict(stored)
+        del facts["sound"]
         if facts.pop("sha256") not in {"", _checksum(facts, arrays)}:
             raise ValueError("wrong checksum")  # noqa: TRY301
-        return VideoFeatures(**arrays, video=stored.video, corrupt_frames=stored.corrupt_frames)
+        sound = None
+        if stored.sound is not None:
+            if stored.sound.sha256 != _checksum({"id": stored.id, "start": stored.sound.start}, heard):
+                raise ValueError("wrong checksum of the sound")  # noqa: TRY301
+            sound = Sound(start=stored.sound.start, **heard)
+        return VideoFeatures(**arrays, video=stored.video, corrupt_frames=stored.corrupt_frames, sound=sound)
     except FileNotFoundError:
         raise
     except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
@@ -200,7 +233,7 @@ def _write(file: Path, videos: Iterable[StoredVideo], arrays: dict[str, NDArray[
 
 def _checksum(facts: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> str:
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
-    for name in _ARRAYS:
+    for name in arrays:
         digest.update(f"{arrays[name].dtype} {arrays[name].shape}".encode())
         digest.update(arrays[name].data)
     return digest.hexdigest()

@@ -1,24 +1,27 @@
 """Reading and writing videos.
 
-- probing: `probe`, `start_in_player`, `open_input`, `video_stream`, `pixel_aspect`, `file_version`
-- decoding: `FrameDecoder` in one pass, `SeekingDecoder` by ranges with the `FrameIndex` of `index_frames`
+- probing: `probe`, `start_in_player`, `open_input`, `video_stream`, `audio_stream`, `pixel_aspect`, `file_version`
+- decoding: `FrameDecoder` in one pass, with a `PacketListener` for the sound; `SeekingDecoder` by ranges with the
+  `FrameIndex` of `index_frames`
 - sampling: `VideoReader` at a steady rate, `stills` at given times; `Scaler` makes images of frames
 - cutting: `cut_list` gives the frames of a summary as a `CutList` of `CutPart`s
 - writing: `write_cut`
-- sound and text: `AudioTrack`; `read_subtitles`, `read_chapters`, `retime` and `retimed_subtitles` with their `Cue`s
+- sound: `AudioTrack` part by part; `SamplePlaces` for the frames of a decoder
+- text: `read_subtitles`, `read_chapters`, `retime` and `retimed_subtitles` with their `Cue`s
 
 All times of a file are on one `Clock` that starts with its first displayed frame. A *tick* is the unit of the video
 stream's time base.
 """
 
 from summdiff.video._audio_track import AudioTrack
-from summdiff.video._container import Clock, file_version, open_input, pixel_aspect, video_stream
+from summdiff.video._container import Clock, audio_stream, file_version, open_input, pixel_aspect, video_stream
 from summdiff.video._cut import CutList, CutPart, cut_list
-from summdiff.video._decode import FrameDecoder, TimedFrame
+from summdiff.video._decode import FrameDecoder, PacketListener, TimedFrame
 from summdiff.video._index import FrameIndex, SeekingDecoder, index_frames
 from summdiff.video._picture import Scaler
 from summdiff.video._probe import probe, start_in_player
 from summdiff.video._sample import Step, VideoReader, stills
+from summdiff.video._sample_places import SamplePlaces
 from summdiff.video._subtitles import Cue, SubtitleTrack, read_chapters, read_subtitles, retime, retimed_subtitles
 from summdiff.video._write import write_cut
 
@@ -30,12 +33,15 @@ __all__ = [
     "CutPart",
     "FrameDecoder",
     "FrameIndex",
+    "PacketListener",
+    "SamplePlaces",
     "Scaler",
     "SeekingDecoder",
     "Step",
     "SubtitleTrack",
     "TimedFrame",
     "VideoReader",
+    "audio_stream",
     "cut_list",
     "file_version",
     "index_frames",

@@ -13,11 +13,10 @@ from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
 from numpy.typing import NDArray
 
-from summdiff.video._container import LONGEST_STILL_SECONDS, Clock, OpenFile, audio_stream, open_input
+from summdiff.video._container import Clock, OpenFile, audio_stream, open_input
+from summdiff.video._sample_places import SamplePlaces
 
 _FADE_SECONDS = 0.005
-# Timestamps of audio jitter (Matroska rounds to milliseconds): smaller gaps are not gaps.
-_JITTER_SECONDS = 0.02
 # Decoders need a pre-roll after a seek (Opus 80 ms, MP3 its bit reservoir); the longer ones help where a seek overshot.
 _PRE_ROLLS_SECONDS = (0.5, 10.0, 60.0)
 _READ_ON_SECONDS = 5.0  # up to here reading on is cheaper than seeking
@@ -64,7 +63,6 @@ class AudioTrack(OpenFile):
         self.rate, self.layout, self.channels = 0, "", 0
         self.tags: dict[str, str] = {}
         self._earliest = 0  # index of the track's first sample
-        self._expected: int | None = None  # index of the next sample, if samples are contiguous
         self._rewind()
 
     def close(self) -> None:
@@ -145,15 +143,14 @@ class AudioTrack(OpenFile):
             self._container.seek(self._clock.timestamp(seconds, self._stream.time_base), stream=self._stream)
         except av.FFmpegError:
             return False
-        self._expected = None
+        self._places.forget()
         self._decoded = self._decode()
         return True
 
     def _rewind(self) -> None:
         self._container = open_input(self._path)
         self._stream = audio_stream(self._container)
-        self._expected = None
-        self._shift = 0  # samples to add to the container's timestamps
+        self._places = SamplePlaces(self._clock, self.rate)
         self._resampler: tuple[tuple[str, str, int], AudioResampler] | None = None
         self._decoded = self._decode()
         self._current: tuple[int, NDArray[np.float32]] | None = None
@@ -170,6 +167,7 @@ class AudioTrack(OpenFile):
             self.layout = "mono" if frame.layout.nb_channels == 1 else "stereo"
         self.channels = {"mono": 1, "stereo": 2}.get(self.layout, 6)
         self._read_on = round(_READ_ON_SECONDS * self.rate)
+        self._places = SamplePlaces(self._clock, self.rate)
         self._current = self._place(frame)
         self._earliest = self._current[0]
 
@@ -180,19 +178,7 @@ class AudioTrack(OpenFile):
     def _place(self, frame: AudioFrame) -> tuple[int, NDArray[np.float32]]:
         """Return the index of the frame's first sample and its samples (channels, n)."""
         samples = self._resample(frame)
-        at = self._expected
-        if frame.pts is not None and frame.time_base is not None:
-            stated = round(self._clock.seconds(frame.pts, frame.time_base) * self.rate) + self._shift
-            if at is None:
-                at = stated
-            elif abs(stated - at) > _JITTER_SECONDS * self.rate:
-                if -self.rate <= stated - at <= LONGEST_STILL_SECONDS * self.rate:
-                    at = stated
-                else:  # a break in the clock, as in `FrameDecoder`: the sound goes on
-                    self._shift += at - stated
-        at = at or 0
-        self._expected = at + samples.shape[1]
-        return at, samples
+        return self._places(frame, samples.shape[1]), samples
 
     def _resample(self, frame: AudioFrame) -> NDArray[np.float32]:
         """Convert a frame to the output's format; the source's may change midway (television: stereo and 5.1)."""

@@ -10,9 +10,10 @@ import math
 import os
 from collections.abc import Iterator
 from fractions import Fraction
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import av
+from av.audio.stream import AudioStream
 from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
@@ -24,6 +25,7 @@ from summdiff.video._container import (
     PIXELS_VARIABLE,
     Clock,
     OpenFile,
+    audio_stream,
     limit_pixels,
     max_pixels,
     nominal_rate,
@@ -46,6 +48,19 @@ class TimedFrame(NamedTuple):
     duration: int
 
 
+class PacketListener(Protocol):
+    """Takes the packets of the sound that a player plays, while the pictures are decoded."""
+
+    def begin(self) -> None:
+        """Start anew: the file is read from its start."""
+
+    def hear(self, packet: Packet[AudioStream]) -> None:
+        """Take the next packet; an empty one ends the sound."""
+
+    def rest(self) -> None:
+        """Return when the file may be closed."""
+
+
 class FrameDecoder(OpenFile):
     """Decode a video file in one sequential pass.
 
@@ -64,6 +79,7 @@ class FrameDecoder(OpenFile):
         threads: decoding threads. None takes $SUMMDIFF_THREADS, or FFmpeg's choice. With several threads, FFmpeg
             conceals damaged pictures differently from run to run; with one it does not. If several threads decode
             no frame at all, one thread is tried.
+        listener: takes the packets of the sound.
 
     Attributes:
         container, stream: the open file and its video stream.
@@ -78,8 +94,15 @@ class FrameDecoder(OpenFile):
             can be decoded.
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, sparse: float = 0.0, threads: int | None = None) -> None:
-        self._path, self._sparse_seconds = path, sparse
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        sparse: float = 0.0,
+        threads: int | None = None,
+        listener: PacketListener | None = None,
+    ) -> None:
+        self._path, self._sparse_seconds, self._listener = path, sparse, listener
         self._open(threads or threads_asked() or 0)
 
     def _open(self, threads: int) -> None:
@@ -106,6 +129,8 @@ class FrameDecoder(OpenFile):
         self._filter: _KeyFrameFilter | None = None
 
     def close(self) -> None:
+        if self._listener is not None:
+            self._listener.rest()
         self.container.close()
 
     @property
@@ -188,7 +213,7 @@ class FrameDecoder(OpenFile):
 
     def _decoded(self) -> Iterator[VideoFrame]:
         """Yield every undamaged frame in display order, and count the damaged ones."""
-        packets: Iterator[Packet[VideoStream]] = self.container.demux(self.stream)
+        packets = self._packets()
         chosen: Iterator[_ChosenPacket] = (_ChosenPacket(packet, isolated=False) for packet in packets)
         if self._sparse_ticks:
             self._filter = _KeyFrameFilter(packets, longest_gap=self._sparse_ticks)
@@ -211,6 +236,20 @@ class FrameDecoder(OpenFile):
                     yield frame
             if packet is None:
                 return
+
+    def _packets(self) -> Iterator[Packet[VideoStream]]:
+        """Yield the packets of the pictures, and hand those of the sound to the listener."""
+        sound = None if self._listener is None else audio_stream(self.container)
+        if self._listener is None or sound is None:
+            yield from self.container.demux(self.stream)
+            return
+        self._listener.begin()
+        packets: Iterator[Packet[Any]] = self.container.demux((self.stream, sound))
+        for packet in packets:
+            if packet.stream_index == sound.index:
+                self._listener.hear(packet)
+            else:
+                yield packet
 
     def _decode_isolated(self, packet: Packet[VideoStream] | None) -> list[VideoFrame]:
         """Decode a key frame between two flushes, so that its skipped neighbors do not disturb the display order."""

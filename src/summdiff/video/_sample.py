@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from summdiff.errors import UsageError
 from summdiff.summary import VideoInfo
-from summdiff.video._container import OpenFile, pixel_aspect
-from summdiff.video._decode import FrameDecoder, TimedFrame
+from summdiff.video._container import Clock, OpenFile, pixel_aspect
+from summdiff.video._decode import FrameDecoder, PacketListener, TimedFrame
 from summdiff.video._index import SeekingDecoder, index_frames
 from summdiff.video._picture import LumaChange, Scaler
 from summdiff.video._probe import probe
@@ -51,6 +51,7 @@ class VideoReader(OpenFile):
     Args:
         path: a local video file.
         threads: decoding threads, see `FrameDecoder`.
+        listener: takes the packets of the sound during a pass.
 
     Attributes:
         info: facts about the video. `duration` and `fps` are the container's statements at first, exact after a
@@ -62,9 +63,11 @@ class VideoReader(OpenFile):
         VideoError: see `probe`.
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, threads: int | None = None) -> None:
+    def __init__(
+        self, path: str | os.PathLike[str], *, threads: int | None = None, listener: PacketListener | None = None
+    ) -> None:
         self.info: VideoInfo = probe(path)
-        self._threads = threads
+        self._threads, self._listener = threads, listener
         self.position = 0.0
         self._decoder: FrameDecoder | None = None
 
@@ -76,6 +79,13 @@ class VideoReader(OpenFile):
     @property
     def corrupt_frames(self) -> int:
         return self._decoder.corrupt if self._decoder is not None else 0
+
+    @property
+    def clock(self) -> Clock:
+        """The clock of the file; known once the first step of a pass is read."""
+        if self._decoder is None:
+            raise RuntimeError("the clock is unknown before the first step is read")
+        return self._decoder.clock
 
     def steps(self, *, rate: float = 1.0, short_side: int = 256, sparse: float = 0.0) -> Iterator[Step]:
         """Decode the video once and yield the frames on display at 0, 1/rate, 2/rate, ... seconds.
@@ -104,7 +114,7 @@ class VideoReader(OpenFile):
     def _pass(self, rate: float, short_side: int, sparse: float) -> Generator[Step, None, None]:
         self.close()
         self.position = 0.0
-        with FrameDecoder(self.info.path, sparse=sparse, threads=self._threads) as decoder:
+        with FrameDecoder(self.info.path, sparse=sparse, threads=self._threads, listener=self._listener) as decoder:
             self._decoder = decoder
             sampler = _Sampler(rate, Scaler(short_side=short_side, pixel_aspect=pixel_aspect(decoder.stream)))
             n_frames, end = 0, 0.0

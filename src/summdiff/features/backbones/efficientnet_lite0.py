@@ -7,13 +7,12 @@ compares on a CPU.
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from summdiff._runtime import inference_session, threads_asked, usable_cores
+from summdiff._runtime import inference_session, threads_asked, usable_cores, verified
 from summdiff.errors import BackboneError
 from summdiff.features.backbone import center_crop, check_images
 
@@ -70,16 +69,7 @@ def verified_graph() -> Path:
     Raises:
         BackboneError: the file is missing or damaged.
     """
-    try:
-        with GRAPH.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise BackboneError(
-            f"The graph of 'efficientnet_lite0' cannot be read ({error}): install summdiff again."
-        ) from error
-    if digest != GRAPH_SHA256:
-        raise BackboneError(f"'{GRAPH}' is damaged: install summdiff again.")
-    return GRAPH
+    return verified(GRAPH, GRAPH_SHA256, error=BackboneError)
 
 
 BACKBONE = EfficientNetLite0
