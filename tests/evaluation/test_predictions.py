@@ -37,7 +37,7 @@ def test_simple_files_of_other_tools_are_read(tmp_path, video):
         file["video_1/importance_scores"] = np.arange(60.0)  # one a frame
         file["video_2"] = np.ones(3, np.float16)
     read = read_predictions(tmp_path / "b.h5")
-    assert read.at_steps(video).tolist() == [[0, 15, 30, 45]]
+    assert read.at_steps(video).tolist() == [[7, 22, 37, 52]]
     assert read.curves["video_2"].dtype == np.float64
 
 

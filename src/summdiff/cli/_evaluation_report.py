@@ -110,6 +110,8 @@ def _comparison_table(result: Evaluation, comparison: Comparison) -> Table:
         title=f"{comparison.first} less {comparison.second}, video by video",
     )  # fmt: skip
     for measure in result.measures:
+        if measure.name not in comparison.differences:
+            continue
         difference = comparison.differences[measure.name]
         low, high = _number(difference.mean.low, measure, sign="+"), _number(difference.mean.high, measure, sign="+")
         table.add_row(
@@ -127,7 +129,11 @@ def _videos_table(result: Evaluation) -> Table:
     headings = [f"{row.name} {m.label}" if many else m.label for row in result.systems for m in result.measures]
     table = _table("video", *headings)
     for i, name in enumerate(result.names):
-        cells = [_number(float(row.values[m.name][i]), m) for row in result.systems for m in result.measures]
+        cells = [
+            _number(float(row.values[m.name][i]), m) if m.name in row.values else ""
+            for row in result.systems
+            for m in result.measures
+        ]
         table.add_row(_escaped(name), *cells)
     return table
 

@@ -16,7 +16,7 @@ from summdiff.errors import OutputError, UsageError
 
 if TYPE_CHECKING:
     from summdiff.data.h5 import AnnotatedFile
-    from summdiff.evaluation import Predictions
+    from summdiff.evaluation import Form, Predictions
 
 
 def evaluate(
@@ -50,6 +50,15 @@ def evaluate(
     partial: Annotated[
         bool, typer.Option("--partial", help="Judge only videos for which every system has scores.")
     ] = False,
+    summaries: Annotated[
+        bool, typer.Option("--summaries", help="Read the files as ready 0/1 summaries, judged as they are.")
+    ] = False,
+    scores: Annotated[
+        bool,
+        typer.Option(
+            "--scores", help="Read the files as scores, even if they hold only 0 and 1. [default: by their values]"
+        ),
+    ] = False,
     seen_too: Annotated[
         bool, typer.Option("--seen-too", help="Judge a model on its training videos too, with a warning.")
     ] = False,
@@ -82,12 +91,16 @@ def evaluate(
     agreement of the annotators with each other.
 
     A predictions file has one score per step (or frame) of each video, or several samples of them, in JSON:
-    {"video_1": [0.1, 0.7, ...], ...}. It may come from any tool. Intervals are 95% bootstrap intervals over videos.
+    {"video_1": [0.1, 0.7, ...], ...}. It may come from any tool. Vectors of frames that hold only 0 and 1 are ready
+    summaries. Intervals are 95% bootstrap intervals over videos.
     """
     from summdiff.data.datasets import open_dataset
     from summdiff.evaluation import evaluate as run
     from summdiff.evaluation import is_predictions, read_predictions
 
+    if summaries and scores:
+        raise UsageError("--summaries and --scores exclude each other: name the files of one kind.")
+    form: Form | None = "summaries" if summaries else "scores" if scores else None
     known = _checked_convention(convention)
     for target in (json_file, save_predictions):
         if target is not None and not target.parent.is_dir():
@@ -101,7 +114,7 @@ def evaluate(
 
     with open_dataset(data, kind, annotations=annotations) as dataset:
         names, tested = _tested(dataset, split, part, fold)
-        files = {name: read_predictions(name) for name in systems if is_predictions(name)}
+        files = {name: read_predictions(name, form) for name in systems if is_predictions(name)}
         if partial:
             names = _predicted(dataset, names, list(files.values()), any_model=bool(models))
         judged: list[Predictions] = []

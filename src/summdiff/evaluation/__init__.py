@@ -22,6 +22,7 @@ from summdiff.evaluation._judging import (
     prepare,
 )
 from summdiff.evaluation._predictions import (
+    Form,
     Predictions,
     at_judged_steps,
     is_predictions,
@@ -40,6 +41,7 @@ __all__ = [
     "Comparison",
     "Estimate",
     "Evaluation",
+    "Form",
     "Measure",
     "PairedDifference",
     "Predictions",

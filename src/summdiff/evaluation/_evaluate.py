@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, cast
 
@@ -14,7 +14,7 @@ from summdiff.data.h5 import AnnotatedFile
 from summdiff.errors import UsageError
 from summdiff.evaluation._judging import KNAPSACK_AWARE, Measure, PreparedVideo, measures_of, prepare
 from summdiff.evaluation._predictions import Predictions, seen_in_training
-from summdiff.evaluation._references import SystemResult, reference_results, system_result
+from summdiff.evaluation._references import SystemResult, reference_results, summary_result, system_result
 from summdiff.evaluation._resampling import Estimate, PairedDifference, differences, intervals
 from summdiff.metrics.fscore import f1_scores
 from summdiff.metrics.segments import ConventionName
@@ -158,22 +158,21 @@ def evaluate(
         raise UsageError("Two systems have the same name: give their files different names.")
     rule = convention or cast(ConventionName, data.convention or "eccv16")
     videos = prepare([data.annotations(name) for name in chosen], budget, rule)
-    samples = {system.name: [system.at_steps(v.video) for v in videos] for system in systems}
-
+    summarizing = {system.name for system in systems if system.are_summaries([v.video for v in videos])}
+    scoring = [system for system in systems if system.name not in summarizing]
+    samples = {system.name: [system.at_steps(v.video) for v in videos] for system in scoring}
     rows = tuple(
-        system_result(
-            system.name,
-            videos,
-            [system.mean_at_steps(v.video)[None] for v in videos],
-            knapsack_aware=knapsack_aware,
-        )
+        summary_result(system.name, videos, [system.summary(v.video) for v in videos])
+        if system.name in summarizing
+        else _scored(system, videos, knapsack_aware=knapsack_aware)
         for system in systems
     )
     references = tuple(reference_results(videos, seed=seed, draws=draws, knapsack_aware=knapsack_aware))
     if taken := {row.name for row in rows} & {row.name for row in references}:
         raise UsageError(f"'{taken.pop()}' is the name of a reference: give the system another name.")
     groups = tuple(v.video.category for v in videos) if data.kind == "youtube_highlights" else None
-    measures = tuple(m for m in (*measures_of(data.kind), *KNAPSACK_AWARE) if m.name in references[0].values)
+    computed = {name for row in (*rows, references[0]) for name in row.values}
+    measures = tuple(m for m in (*measures_of(data.kind), *KNAPSACK_AWARE) if m.name in computed)
     return Evaluation(
         data={"file": data.path.name, "kind": data.kind, "sha256": data.fingerprint(), "videos": len(data)},
         names=chosen,
@@ -183,11 +182,15 @@ def evaluate(
         references=references,
         means=_means((*rows, *references), groups, resamples, seed),
         variety={
-            name: _variety(videos, curves)
-            for name, curves in samples.items()
-            if videos[0].has_segments and max(map(len, curves)) > 1
+            system.name: _variety(videos, samples[system.name], [system.frames(v.video) for v in videos])
+            for system in scoring
+            if videos[0].has_segments and max(map(len, samples[system.name])) > 1
         },
-        comparisons=tuple(_compare(rows[0], other, groups, resamples, seed) for other in (*rows[1:], references[0])),
+        comparisons=tuple(
+            _compare(rows[0], other, groups, resamples, seed)
+            for other in (*rows[1:], references[0])
+            if rows[0].values.keys() & other.values.keys()
+        ),
         protocol={
             "mean": "over domains of the mean over their videos" if groups else "over videos",
             "convention": rule if data.kind != "youtube_highlights" else None,
@@ -198,9 +201,22 @@ def evaluate(
             "random": references[0].note,
         },
         notes=_notes(data, videos, systems, chosen)
+        + _notes_on_form(videos, systems, summarizing)
         + _notes_on_zero(videos, samples)
         + _notes_on_spread(videos, samples),
         about={system.name: dict(system.about) | {"sha256": system.sha256} for system in systems},
+    )
+
+
+def _scored(system: Predictions, videos: Sequence[PreparedVideo], *, knapsack_aware: bool) -> SystemResult:
+    """Judge a system by its mean curves; segments take the mean of their own frames if scores are per frame."""
+    frames = [system.mean_frames(v.video) for v in videos]
+    return system_result(
+        system.name,
+        videos,
+        [system.mean_at_steps(v.video)[None] for v in videos],
+        [None if curve is None else curve[None] for curve in frames],
+        knapsack_aware=knapsack_aware,
     )
 
 
@@ -216,18 +232,26 @@ def _means(
 def _compare(
     first: SystemResult, second: SystemResult, groups: Sequence[str] | None, resamples: int, seed: int
 ) -> Comparison:
-    ours, theirs = (np.stack(list(row.values.values()), axis=1) for row in (first, second))
+    common = [name for name in first.values if name in second.values]
+    ours, theirs = (np.stack([row.values[name] for name in common], axis=1) for row in (first, second))
     by_measure = differences(ours, theirs, groups, resamples=resamples, seed=seed)
-    return Comparison(first.name, second.name, dict(zip(first.values, by_measure, strict=True)))
+    return Comparison(first.name, second.name, dict(zip(common, by_measure, strict=True)))
 
 
-def _variety(videos: Sequence[PreparedVideo], samples: Sequence[NDArray[np.float64]]) -> dict[str, float]:
-    """Return the measures of `VARIETY` that apply, means over videos."""
+def _variety(
+    videos: Sequence[PreparedVideo],
+    samples: Sequence[NDArray[np.float64]],
+    frames: Sequence[NDArray[np.float64] | None],
+) -> dict[str, float]:
+    """Return the measures of `VARIETY` that apply, means over videos; segments take the `frames` if given."""
     rows = []
-    for video, curves in zip(videos, samples, strict=True):
+    for video, curves, of_frames in zip(videos, samples, frames, strict=True):
         segments = video.need_segments()
-        summaries = segments.summary(segments.choose(curves))
-        of_mean = segments.summary(segments.choose(curves.mean(axis=0, keepdims=True)))
+        if of_frames is not None:
+            segments = segments.of_frames()
+        own = curves if of_frames is None else of_frames
+        summaries = segments.summary(segments.choose(own))
+        of_mean = segments.summary(segments.choose(own.mean(axis=0, keepdims=True)))
         row = {
             "diversity": diversity(summaries),
             "coverage": float(f1_scores(summaries, video.user_summary).max(axis=0).mean()),
@@ -268,6 +292,32 @@ def _notes(
         empty = sum(bool(v.video.match is not None and not (v.video.match > 0).any()) for v in videos)
         if empty:
             notes.append(f"{empty} videos have no matching clip; their average precision counts as 0.")
+    return tuple(notes)
+
+
+def _notes_on_form(
+    videos: Sequence[PreparedVideo], systems: Sequence[Predictions], summarizing: Collection[str]
+) -> tuple[str, ...]:
+    """Say which systems are ready summaries, with their lengths, and which have scores of frames."""
+    notes = []
+    for system in systems:
+        if system.name in summarizing:
+            shares = [100 * float(system.summary(v.video).mean()) for v in videos]
+            only = "" if videos[0].video.kind == "summe" else " Only F1 applies (--scores reads them as scores)."
+            notes.append(
+                f"{system.name} has ready 0/1 summaries, judged as they are: {np.mean(shares):.1f}% of the frames on "
+                f"average, at most {max(shares):.1f}%.{only}"
+            )
+            other = sum(system.curves[v.video.name].shape[1] != v.video.n_frames for v in videos)
+            if other:
+                notes.append(
+                    f"{system.name}: {other} summaries have another length than their video; they were cut or filled "
+                    "with 0."
+                )
+        elif any(v.video.n_frames == system.curves[v.video.name].shape[1] != len(v.video.picks) for v in videos):
+            uses = ["a step's score is the mean of its frames"] if videos[0].video.kind != "summe" else []
+            uses += ["a segment's value the mean of its own frames"] if videos[0].has_segments else []
+            notes.append(f"{system.name} has a score per frame: {', '.join(uses)}.")
     return tuple(notes)
 
 

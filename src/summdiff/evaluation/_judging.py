@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from summdiff.data.video import AnnotatedVideo, DatasetKind
 from summdiff.errors import DataError
-from summdiff.metrics.fscore import f1_of_choices
+from summdiff.metrics.fscore import f1_of_choices, f1_scores
 from summdiff.metrics.highlight_map import average_precision, average_precision_rows, highlight_map_rows
 from summdiff.metrics.knapsack_aware import knapsack_aware_errors
 from summdiff.metrics.rank import kendall_tau, rank_correlation_rows, rank_correlation_table, spearman_rho
@@ -21,6 +21,7 @@ from summdiff.metrics.summary_correlation import RankedReference, phi
 from summdiff.selection.knapsack import choose_many
 
 ValuesByMeasure = dict[str, NDArray[np.float64]]
+FrameScores = Sequence[NDArray[np.floating] | None] | None
 _T = TypeVar("_T")
 
 _CELLS = 2_000_000  # of padded arrays at a time; bounds memory
@@ -141,6 +142,11 @@ class PreparedVideo:
         integers = scores.astype(np.uint8)
         return integers if (integers == scores).all() else scores
 
+    def values(self, curves: NDArray[np.floating], frames: NDArray[np.floating] | None = None) -> NDArray[np.float64]:
+        """Return the segments' values (K, S) for scores (K, N) of steps, or of `frames` (K, n_frames) if given."""
+        segments = self.need_segments()
+        return segments.values(curves) if frames is None else segments.of_frames().values(frames)
+
     @property
     def has_segments(self) -> bool:
         """Whether summaries can be made and judged."""
@@ -181,13 +187,19 @@ def prepare(
 
 
 def judge(
-    videos: Sequence[PreparedVideo], curves: Sequence[NDArray[np.floating]], *, knapsack_aware: bool = False
+    videos: Sequence[PreparedVideo],
+    curves: Sequence[NDArray[np.floating]],
+    frames: FrameScores = None,
+    *,
+    knapsack_aware: bool = False,
 ) -> ValuesByMeasure:
     """Compute every measure of the data set for every curve.
 
     Args:
         videos: V videos of one data set.
         curves: for each video scores (K, N) of its N steps; K may differ between videos.
+        frames: for each video scores (K, n_frames) from which the segments' values are computed, or None to use
+            `curves`; None for all videos.
         knapsack_aware: also compute `KNAPSACK_AWARE`.
 
     Returns:
@@ -198,9 +210,10 @@ def judge(
         return joined([_judge_clips(v, c) for v, c in zip(videos, curves, strict=True)])
     values: ValuesByMeasure = {}
     if first.has_segments:
-        values |= _judge_summaries(videos, curves)
+        segment_values = _segment_values(videos, curves, frames)
+        values |= _judge_choices(videos, segment_values)
         if knapsack_aware:
-            values |= joined([_judge_segment_values(v, c) for v, c in zip(videos, curves, strict=True)])
+            values |= joined([_judge_segment_values(v, each) for v, each in zip(videos, segment_values, strict=True)])
     if kind == "tvsum" and first.has_ranks:
         tables = [rank_correlation_table(c, v.user_scores) for v, c in zip(videos, curves, strict=True)]
         values["tau"] = np.concatenate([tau.mean(axis=1) for tau, _ in tables])
@@ -234,15 +247,43 @@ def judge_steps_of(video: AnnotatedVideo, scores: ArrayLike) -> dict[str, float]
     return values
 
 
+def judge_summaries(videos: Sequence[PreparedVideo], summaries: Sequence[NDArray[np.uint8]]) -> ValuesByMeasure:
+    """Judge ready 0/1 summaries (K, n_frames) of each video: F1, and on SumMe the correlations of the summary."""
+    results = []
+    for video, rows in zip(videos, summaries, strict=True):
+        f1 = f1_scores(rows, video.user_summary)
+        if video.video.kind != "summe":
+            results.append({"f1": f1.mean(axis=1)})
+            continue
+        sizes = rows.sum(axis=1, dtype=np.int64)
+        shared = rows.astype(np.float32) @ video.user_summary.T.astype(np.float32)
+        pairs = phi(shared, sizes, video.totals, video.video.n_frames)
+        correlation = video.crowd.correlate(rows @ video.crowd.ranks, sizes)
+        results.append(summe_overlap(f1) | summe_correlation(pairs, *correlation))
+    return joined(results)
+
+
 def choices(videos: Sequence[PreparedVideo], curves: Sequence[NDArray[np.floating]]) -> list[NDArray[np.bool_]]:
     """Return for each video the segments (K, S) that the knapsack takes for its curves (K, N)."""
+    return _choices(videos, _segment_values(videos, curves))
+
+
+def _choices(videos: Sequence[PreparedVideo], values: Sequence[NDArray[np.float64]]) -> list[NDArray[np.bool_]]:
+    """Return for each video the segments (K, S) that the knapsack takes for segments of these values (K, S)."""
     segments = [video.need_segments() for video in videos]
-    return choose_many([(s.values(c), s.weights, s.capacity) for s, c in zip(segments, curves, strict=True)])
+    return choose_many([(each, s.weights, s.capacity) for s, each in zip(segments, values, strict=True)])
 
 
-def _judge_summaries(videos: Sequence[PreparedVideo], curves: Sequence[NDArray[np.floating]]) -> ValuesByMeasure:
-    """Judge knapsack summaries: F1, and on SumMe the correlations of the summary."""
-    chosen = choices(videos, curves)
+def _segment_values(
+    videos: Sequence[PreparedVideo], curves: Sequence[NDArray[np.floating]], frames: FrameScores = None
+) -> list[NDArray[np.float64]]:
+    frames = frames or [None] * len(videos)
+    return [v.values(c, f) for v, c, f in zip(videos, curves, frames, strict=True)]
+
+
+def _judge_choices(videos: Sequence[PreparedVideo], values: Sequence[NDArray[np.float64]]) -> ValuesByMeasure:
+    """Judge the knapsack summaries of segments' values: F1, and on SumMe the correlations of the summary."""
+    chosen = _choices(videos, values)
     f1 = [
         f1_of_choices(choice, v.lengths, v.counts, v.totals) for v, choice in zip(videos, chosen, strict=True)
     ]  # (K, U)
@@ -314,14 +355,11 @@ def _judge_clips(video: PreparedVideo, curves: NDArray[np.floating]) -> ValuesBy
     }
 
 
-def _judge_segment_values(video: PreparedVideo, curves: NDArray[np.floating]) -> ValuesByMeasure:
-    """Compute the knapsack-aware errors of each curve."""
+def _judge_segment_values(video: PreparedVideo, values: NDArray[np.float64]) -> ValuesByMeasure:
+    """Compute the knapsack-aware errors of segments' values (K, S)."""
     segments = video.need_segments()
     true = segments.values(video.video.gtscore.astype(np.float64)[None])[0]
-    errors = [
-        knapsack_aware_errors(values, true, segments.weights, segments.capacity)
-        for values in segments.values(np.asarray(curves, dtype=np.float64))
-    ]
+    errors = [knapsack_aware_errors(row, true, segments.weights, segments.capacity) for row in values]
     return {name: np.array([getattr(error, name) for error in errors]) for name in ("wse", "cis", "wir", "ir")}
 
 

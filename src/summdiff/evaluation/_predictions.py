@@ -3,7 +3,8 @@
 JSON: `{"video_1": [0.1, …], …}`, or `{"about": {…}, "scores": {"video_1": …}}`. HDF5: a data set `video_1`, or a group
 `video_1` with `scores` (or `importance_scores`). A curve is (N,), samples are (M, N); N is the number of steps of the
 data set's file, or its number of frames. Samples are judged by their mean, unless the file has a separate mean curve:
-in JSON `{"means": {"video_1": [0.1, …]}}` beside `scores`, in HDF5 a data set `mean` in the group.
+in JSON `{"means": {"video_1": [0.1, …]}}` beside `scores`, in HDF5 a data set `mean` in the group. Vectors of frames
+that hold only 0 and 1 are ready summaries (also under `machine_summary`) and are judged as they are.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -33,7 +34,8 @@ if TYPE_CHECKING:
 SUFFIXES = (".json", ".h5", ".hdf5")
 FORMAT = "summdiff.predictions/1"
 _LARGEST = 1e200
-_SCORES = ("scores", "importance_scores")
+_SCORES, _SUMMARY = ("scores", "importance_scores"), "machine_summary"
+Form = Literal["scores", "summaries"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,8 @@ class Predictions:
             videos such as `tvsum/video_1`), and anything else.
         sha256: checksum of the file; "" without a file.
         means: curve (N,) to judge by, by video; if missing, the mean of the video's `curves`.
+        form: whether the curves are scores or ready 0/1 summaries of frames; None: as their values say, see
+            `are_summaries`.
     """
 
     name: str
@@ -54,34 +58,115 @@ class Predictions:
     about: Mapping[str, Any] = field(default_factory=dict)
     sha256: str = ""
     means: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    form: Form | None = None
 
     def at_steps(self, video: AnnotatedVideo) -> NDArray[np.float64]:
-        """Return the scores (M, N) of a video's N steps: of scores per frame those at the steps' first frames.
+        """Return the scores (M, N) of a video's N steps: of scores per frame the mean over each step's frames.
 
         Raises:
             DataError: there are none, or their number is neither that of steps nor that of frames.
         """
-        return self._at_steps(self.curves, video)
+        return self._at_steps(self._own(video), video)
 
     def mean_at_steps(self, video: AnnotatedVideo) -> NDArray[np.float64]:
         """Return the curve (N,) that a video is judged by; see `at_steps`."""
-        if video.name in self.means:
-            return self._at_steps({video.name: self.means[video.name][None]}, video).reshape(-1)
-        mean: NDArray[np.float64] = self.at_steps(video).mean(axis=0)
-        return mean
+        curve: NDArray[np.float64] = self._at_steps(self._mean(video), video)[0]
+        return curve
 
-    def _at_steps(self, curves: Mapping[str, NDArray[np.float64]], video: AnnotatedVideo) -> NDArray[np.float64]:
-        if video.name not in curves:
+    def frames(self, video: AnnotatedVideo) -> NDArray[np.float64] | None:
+        """Return the scores (M, n_frames) of a video's frames; None if it has scores of steps."""
+        return self._frames(self._own(video), video)
+
+    def mean_frames(self, video: AnnotatedVideo) -> NDArray[np.float64] | None:
+        """Return the curve (n_frames,) of frames that a video is judged by; None if it has scores of steps."""
+        frames = self._frames(self._mean(video), video)
+        return None if frames is None else frames[0]
+
+    def are_summaries(self, videos: Sequence[AnnotatedVideo]) -> bool:
+        """Return whether the curves of videos are ready summaries: one vector of 0 and 1 for the frames of each.
+
+        A constant vector may be either and counts as what the others are.
+
+        Raises:
+            DataError: a video is missing, or some have summaries and others scores, and `form` does not decide.
+        """
+        if self.form is not None:
+            return self.form == "summaries"
+        summaries, scores = [], []
+        for video in videos:
+            curves = self._own(video)
+            of_frames = video.kind != "youtube_highlights" and curves.shape == (1, video.n_frames)
+            if not (of_frames and ((curves == 0) | (curves == 1)).all()):
+                scores.append(video.name)
+            elif curves.min() < curves.max():
+                summaries.append(video.name)
+        if summaries and scores:
+            raise DataError(
+                f"'{self.name}' has 0/1 summaries of {len(summaries)} videos ({summaries[0]} is one) and scores of "
+                f"{len(scores)} ({scores[0]} is one): judge them separately, or say how to read all of them, by "
+                "--summaries or --scores."
+            )
+        return bool(summaries)
+
+    def summary(self, video: AnnotatedVideo) -> NDArray[np.uint8]:
+        """Return the ready summary (n_frames,) of a video, cut or filled with 0 to its length.
+
+        Raises:
+            DataError: there is none, there are several, one has values other than 0 and 1, or one value per step.
+        """
+        curves = self._own(video)
+        if len(curves) > 1:
+            raise DataError(f"'{self.name}', {video.name}: {len(curves)} summaries, but one per video is judged.")
+        if not ((curves == 0) | (curves == 1)).all():
+            raise DataError(f"'{self.name}', {video.name}: a summary has only 0 and 1, this one has other values.")
+        length = curves.shape[1]
+        if length == len(video.picks) != video.n_frames:
+            raise DataError(
+                f"'{self.name}', {video.name}: a summary has a value for each of the {video.n_frames} frames, this one "
+                f"has one for each of the {length} steps."
+            )
+        summary = np.zeros(video.n_frames, dtype=np.uint8)
+        summary[:length] = curves[0, : video.n_frames]
+        return summary
+
+    def _own(self, video: AnnotatedVideo) -> NDArray[np.float64]:
+        if video.name not in self.curves:
             raise DataError(f"'{self.name}' has no scores for {video.name}.")
-        scores = curves[video.name]
+        return self.curves[video.name]
+
+    def _mean(self, video: AnnotatedVideo) -> NDArray[np.float64]:
+        own = self._own(video)
+        mean: NDArray[np.float64] = self.means[video.name] if video.name in self.means else own.mean(axis=0)
+        return mean[None]
+
+    def _at_steps(self, scores: NDArray[np.float64], video: AnnotatedVideo) -> NDArray[np.float64]:
+        frames = self._frames(scores, video)
+        return scores if frames is None else _step_means(frames, video)
+
+    def _frames(self, scores: NDArray[np.float64], video: AnnotatedVideo) -> NDArray[np.float64] | None:
+        """Return scores that are per frame, None if they are per step; raises DataError if neither."""
         if scores.shape[1] == len(video.picks):
-            return scores
+            return None
         if scores.shape[1] == video.n_frames:
-            return scores[:, video.picks]
+            return scores
         raise DataError(
             f"'{self.name}', {video.name}: {scores.shape[1]} scores, but the video has {len(video.picks)} steps and "
             f"{video.n_frames} frames."
         )
+
+
+def _step_means(frames: NDArray[np.float64], video: AnnotatedVideo) -> NDArray[np.float64]:
+    """Return the mean (M, N) of scores (M, n_frames) over each step: its clip, or the frames up to the next step."""
+    starts, ends = video.picks, np.append(video.picks[1:], video.n_frames)
+    if video.clips is not None:
+        starts, ends = np.clip(video.clips.T.astype(np.int64), [[0], [1]], [[video.n_frames - 1], [video.n_frames]])
+    ends = np.maximum(ends, starts + 1)
+    bounds = np.stack((starts, ends), axis=1).ravel()
+    padded = np.concatenate((frames, frames[:, -1:]), axis=1)  # an end may be the frame after the last
+    low, high, total = (f.reduceat(padded, bounds, axis=1)[:, ::2] for f in (np.minimum, np.maximum, np.add))
+    # A constant step keeps its value to the last digit: rounding would break ties between steps.
+    means: NDArray[np.float64] = np.where(low == high, low, total / (ends - starts))
+    return means
 
 
 def predict(
@@ -174,8 +259,12 @@ def is_predictions(path: str | os.PathLike[str]) -> bool:
     return Path(path).suffix.lower() in SUFFIXES
 
 
-def read_predictions(path: str | os.PathLike[str]) -> Predictions:
+def read_predictions(path: str | os.PathLike[str], form: Form | None = None) -> Predictions:
     """Read a predictions file.
+
+    Args:
+        path: the file.
+        form: how to read it, as scores or as ready summaries; None: by its values, see `Predictions.are_summaries`.
 
     Raises:
         DataError: the file is missing or damaged, has another form, or scores that are not finite numbers.
@@ -183,14 +272,15 @@ def read_predictions(path: str | os.PathLike[str]) -> Predictions:
     file = Path(path)
     if not file.is_file():
         raise DataError(f"There is no predictions file '{file}'.")
-    about, raw, raw_means = _read_json(file) if file.suffix.lower() == ".json" else _read_h5(file)
+    keys = (_SUMMARY, *_SCORES) if form == "summaries" else (*_SCORES, _SUMMARY)
+    about, raw, raw_means = _read_json(file, keys) if file.suffix.lower() == ".json" else _read_h5(file, keys)
     if not raw:
         raise DataError(f"'{file}' has no scores: one entry per video is needed.")
     curves = {name: _checked(raw[name], file, name) for name in sorted(raw, key=natural)}
     means = {name: _checked(raw_means[name], file, name)[0] for name in curves if raw_means.get(name) is not None}
     with file.open("rb") as content:
         digest = hashlib.file_digest(content, "sha256").hexdigest()
-    return Predictions(name=file.name, curves=curves, about=about, sha256=digest, means=means)
+    return Predictions(name=file.name, curves=curves, about=about, sha256=digest, means=means, form=form)
 
 
 def write_predictions(
@@ -234,7 +324,7 @@ def write_predictions(
     return file
 
 
-def _read_json(file: Path) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+def _read_json(file: Path, keys: tuple[str, ...]) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
     """Return metadata, scores and means of a JSON file, unchecked."""
     try:
         document = json.loads(file.read_text(encoding="utf-8"))
@@ -246,13 +336,13 @@ def _read_json(file: Path) -> tuple[dict[str, Any], dict[str, Any], dict[str, An
         about, means = (mapping if isinstance(mapping := document.get(key), dict) else {} for key in ("about", "means"))
         return about, document["scores"], means
     scores = {
-        name: next((entry[key] for key in _SCORES if key in entry), None) if isinstance(entry, dict) else entry
+        name: next((entry[key] for key in keys if key in entry), None) if isinstance(entry, dict) else entry
         for name, entry in document.items()
     }
     return {}, scores, {}
 
 
-def _read_h5(file: Path) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+def _read_h5(file: Path, keys: tuple[str, ...]) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
     """Return metadata, scores and means of an HDF5 file, unchecked."""
     raw: dict[str, Any] = {}
     means: dict[str, Any] = {}
@@ -261,7 +351,7 @@ def _read_h5(file: Path) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]
         with open_h5(file) as content:
             about = json.loads(attribute(content, "about") or "{}")
             for name, entry in content.items():
-                raw[name] = _stored(name, entry, _SCORES)
+                raw[name] = _stored(name, entry, keys)
                 means[name] = _stored(name, entry, ("mean",)) if hasattr(entry, "items") else None
     except (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError, MemoryError) as error:
         # TypeError, AttributeError: not text, not a data set

@@ -9,12 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from summdiff.evaluation._judging import (
+    FrameScores,
     PreparedVideo,
     ValuesByMeasure,
     choices,
     joined,
     judge,
     judge_steps,
+    judge_summaries,
     summe_correlation,
     summe_overlap,
 )
@@ -41,10 +43,20 @@ class SystemResult:
 
 
 def system_result(
-    name: str, videos: Sequence[PreparedVideo], curves: Sequence[NDArray[np.floating]], *, knapsack_aware: bool = False
+    name: str,
+    videos: Sequence[PreparedVideo],
+    curves: Sequence[NDArray[np.floating]],
+    frames: FrameScores = None,
+    *,
+    knapsack_aware: bool = False,
 ) -> SystemResult:
-    """Judge a system by one curve (1, N) for each video."""
-    return SystemResult(name, judge(videos, curves, knapsack_aware=knapsack_aware))
+    """Judge a system by one curve (1, N) for each video; `frames` as for `judge`."""
+    return SystemResult(name, judge(videos, curves, frames, knapsack_aware=knapsack_aware))
+
+
+def summary_result(name: str, videos: Sequence[PreparedVideo], summaries: Sequence[NDArray[np.uint8]]) -> SystemResult:
+    """Judge a system by one ready summary (n_frames,) for each video."""
+    return SystemResult(name, judge_summaries(videos, [summary[None] for summary in summaries]))
 
 
 def reference_results(

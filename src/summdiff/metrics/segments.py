@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple, get_args
 
 import numpy as np
@@ -267,6 +267,10 @@ class Segments:
                 strict=True,
             )
         ]
+
+    def of_frames(self) -> Segments:
+        """Return the same segments for curves with one score per frame, (K, n_frames)."""
+        return replace(self, n_steps=self.n_frames, _parts=None)
 
     @property
     def averaging(self) -> NDArray[np.float64]:
