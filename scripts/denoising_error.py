@@ -73,7 +73,7 @@ def main() -> None:
     try:
         folds = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))["folds"]
         data = open_dataset(read_recipe("default").data_path(), "tvsum")
-        networks = [load_network(folder / f"fold{number}") for number in range(len(folds))]
+        networks = [load_network(folder / f"fold{number}") for number in range(1, len(folds) + 1)]
     except (OSError, SummdiffError) as error:
         sys.exit(f"{error}. Cross-validate the model first: summdiff crossval default validation=0")
     by_video = [errors(networks[n], data[name]) for n, fold in enumerate(folds) for name in fold["split"]["test"]]

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from command import run_summdiff
+from small_data import write_data
 from summdiff.data.splits import read_splits
 from summdiff.data.synthetic import make_synthetic
 
@@ -50,6 +51,21 @@ def test_info_reports_unreadable_videos_and_continues(path):
     assert result.returncode == 1
     assert "'gtscore' is missing" in result.stderr
     assert "video_3 " in result.stdout
+
+
+def test_info_and_check_count_the_same_steps(tmp_path):
+    """Features may be at other frames than the steps at which a video is judged."""
+    path = write_data(tmp_path / "summe.h5", "summe")
+    with h5py.File(path, "a") as file:
+        for group in file.values():
+            own = np.arange(0, group["n_frames"][()], 6)
+            del group["features"]
+            group["features_dino"], group["features_dino_picks"] = np.ones((len(own), 4), np.float16), own
+    info, checked = run("info", path).stdout, run("check", path).stdout
+    steps = [next(line for line in text.splitlines() if line.startswith("steps")) for text in (info, checked)]
+    assert steps[0].split() == steps[1].split() == ["steps", "49,", "24", "to", "25", "per", "video"]
+    assert "60 × 4" in info
+    assert "at 122 frames of their own" in checked
 
 
 def test_check_accepts_a_good_file(path):

@@ -220,6 +220,54 @@ def test_training_videos_are_recognized_by_other_names(run, data, predictions, t
     assert said in out + err
 
 
+def test_validation_videos_are_refused_by_their_own_sentence(run, data, predictions, tmp_path):
+    about = {"trained_on": ["tvsum/video_2"], "validated_on": ["tvsum/video_3"]}
+    ours = write_predictions(tmp_path / "ours.json", read_predictions(predictions[0]).curves, about=about)
+    splits = [
+        Split(("video_2",), ("video_3",), ("video_1", "video_4")),
+        Split(("video_1",), (), ("video_3", "video_4")),
+    ]
+    write_splits(tmp_path / "splits.json", splits)
+    words = (ours, "--data", data, "--split", tmp_path / "splits.json", "--resamples", 100)
+    code, _, err = run(*words, "--fold", 2)
+    assert code == 2
+    assert "was validated on 1 of these 2 videos (video_3 is one)" in err
+    assert "--fold" in err
+    assert run(*words, "--fold", 1)[0] == 0
+    code, out, _ = run(*words, "--fold", 1, "--part", "validation")
+    assert code == 0
+    assert "ours.json WAS VALIDATED ON 1 of these videos" in out
+    code, out, _ = run(*words[:3], "--seen-too", "--resamples", 100)
+    assert "WAS TRAINED ON 1" in out
+    assert "WAS VALIDATED ON 1" in out
+
+
+def test_a_file_has_scores_or_summaries_as_its_values_or_the_options_say(run, data, tmp_path):
+    frames = {}
+    with h5py.File(data) as file:
+        for name, group in file.items():
+            frames[name] = group["user_summary"][0]
+    ready = write_predictions(tmp_path / "ready.json", frames, about={})
+    words = (ready, "--data", data, "--resamples", 100)
+    code, out, _ = run(*words)
+    assert code == 0
+    assert "ready.json has ready 0/1 summaries, judged as they are" in out
+    code, out, _ = run(*words, "--scores", "--per-video")
+    assert code == 0
+    assert "ready.json has a score per frame" in out
+    mixed = write_predictions(tmp_path / "mixed.json", frames | {"video_1": frames["video_1"] / 2}, about={})
+    code, _, err = run(mixed, *words[1:])
+    assert code == 1
+    assert "--summaries or --scores" in err
+    assert run(*words, "--scores", "--summaries")[0] == 2
+
+
+def test_named_annotations_must_exist(run, data, predictions):
+    code, out, err = run(predictions[0], "--data", data, "--annotations", "typo.tsv")
+    assert (code, out) == (1, "")
+    assert "There is no file of annotations 'typo.tsv'." in err
+
+
 def test_names_and_numbers_are_not_truncated(run, data, predictions, tmp_path):
     curves = read_predictions(predictions[0]).curves
     files = [write_predictions(tmp_path / f"[bold]{'long' * 9}_{i}.json", curves, about={}) for i in range(3)]

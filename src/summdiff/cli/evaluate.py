@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -17,6 +17,8 @@ from summdiff.errors import OutputError, UsageError
 if TYPE_CHECKING:
     from summdiff.data.h5 import AnnotatedFile
     from summdiff.evaluation import Form, Predictions
+
+_Seen = Literal["trained_on", "validated_on"]
 
 
 def evaluate(
@@ -60,7 +62,8 @@ def evaluate(
         ),
     ] = False,
     seen_too: Annotated[
-        bool, typer.Option("--seen-too", help="Judge a model on its training videos too, with a warning.")
+        bool,
+        typer.Option("--seen-too", help="Judge a model on its training and validation videos too, with a warning."),
     ] = False,
     budget: Annotated[float, typer.Option(metavar="SHARE", help="Share of the frames in a summary.")] = 0.15,
     convention: Annotated[
@@ -101,6 +104,11 @@ def evaluate(
     if summaries and scores:
         raise UsageError("--summaries and --scores exclude each other: name the files of one kind.")
     form: Form | None = "summaries" if summaries else "scores" if scores else None
+    seen: tuple[_Seen, ...] = ("trained_on", "validated_on")
+    if seen_too:
+        seen = ()
+    elif part == "validation":  # asked for by name
+        seen = ("trained_on",)
     known = _checked_convention(convention)
     for target in (json_file, save_predictions):
         if target is not None and not target.parent.is_dir():
@@ -122,12 +130,12 @@ def evaluate(
             if name in files:
                 system = files[name]
             else:
-                system = _predict(name, dataset, names, samples, steps, seed, seen_too=seen_too)
+                system = _predict(name, dataset, names, samples, steps, seed, seen=seen)
                 if save_predictions is not None:
                     from summdiff.evaluation import write_predictions
 
                     write_predictions(save_predictions, system.curves, about=system.about, means=system.means)
-            _refuse_seen(system.name, system.about, dataset, names, seen_too=seen_too)
+            _refuse_seen(system.name, system.about, dataset, names, seen)
             judged.append(system)
         result = run(
             dataset,
@@ -214,13 +222,13 @@ def _predicted(
 
 
 def _predict(
-    name: str, data: AnnotatedFile, names: Sequence[str], samples: int, steps: int, seed: int, *, seen_too: bool
+    name: str, data: AnnotatedFile, names: Sequence[str], samples: int, steps: int, seed: int, *, seen: Sequence[_Seen]
 ) -> Predictions:
     from summdiff.evaluation import predict
     from summdiff.scoring import load_model
 
     model = load_model(name)
-    _refuse_seen(model.id, model.provenance, data, names, seen_too=seen_too)  # before predicting
+    _refuse_seen(model.id, model.provenance, data, names, seen)  # before predicting
     with count_bar(f"{model.id} predicts") as on_progress:
         return predict(
             model,
@@ -233,13 +241,16 @@ def _predict(
         )
 
 
-def _refuse_seen(name: str, about: Any, data: AnnotatedFile, names: Sequence[str], *, seen_too: bool) -> None:
+def _refuse_seen(name: str, about: Any, data: AnnotatedFile, names: Sequence[str], refused: Sequence[_Seen]) -> None:
+    """Refuse videos that a system states under one of the `refused` keys."""
     from summdiff.evaluation import seen_in_training
 
-    trained = seen_in_training(about, data, names)
-    if trained and not seen_too:
-        raise UsageError(
-            f"'{name}' was trained on {len(trained)} of these {len(names)} videos ({trained[0]} is one), so results "
-            "say nothing about new videos: cross-validate its recipe (`summdiff crossval`), choose other videos with "
-            "--split, or add --seen-too for a result that says so."
-        )
+    for key in refused:
+        seen = seen_in_training(about, data, names, key)
+        if seen:
+            how, so = ("trained", "say nothing about") if key == "trained_on" else ("validated", "may be too high for")
+            raise UsageError(
+                f"'{name}' was {how} on {len(seen)} of these {len(names)} videos ({seen[0]} is one), so results {so} "
+                "new videos: name the split that it was trained on (--split FILE --fold N) to judge its test videos, "
+                "cross-validate its recipe (`summdiff crossval`), or add --seen-too for a result that says so."
+            )

@@ -82,14 +82,12 @@ class AnnotatedFile(ABC):
         return shape[0], shape[1]
 
     def n_steps(self, name: str) -> int:
-        """Return a video's number of steps without reading it; raises the errors of `[name]`."""
-        features = self.feature_shape(name)
-        if features is not None:
-            return features[0]
+        """Return the number of steps that a video is judged at, without reading it; raises the errors of `[name]`."""
         group = self.group(name)
-        shape = group.shape("gtscore")
+        key = "picks" if "picks" in group else "gtscore"
+        shape = group.shape(key)
         if len(shape) != 1:
-            raise group.wrong("gtscore", f"has {len(shape)} axes, expected 1")
+            raise group.wrong(key, f"has {len(shape)} axes, expected 1")
         return shape[0]
 
     def __len__(self) -> int:

@@ -41,6 +41,8 @@ class TVSum(AnnotatedFile):
         """Open the file and list its videos; annotations are read when the first video is read."""
         super().__init__(path)
         self._annotations = None if annotations is None else Path(annotations)
+        if self._annotations is not None and not self._annotations.is_file():
+            raise DataError(f"There is no file of annotations '{self._annotations}'.")
         self._originals: list[VideoAnnotations] | None = None
 
     def _read(self, group: VideoGroup, *, features: bool) -> AnnotatedVideo:

@@ -278,7 +278,12 @@ def _notes(
             notes.append(
                 f"{system.name} WAS TRAINED ON {len(trained)} of these videos: its numbers say nothing about new ones."
             )
-        elif trained is None and "cross-validation" not in system.about:
+        validated = seen_in_training(system.about, data, names, "validated_on")
+        if validated:
+            notes.append(
+                f"{system.name} WAS VALIDATED ON {len(validated)} of these videos: its numbers may be too high."
+            )
+        if trained is None and "cross-validation" not in system.about:
             form = " in the form 'tvsum/video_1'" if system.about.get("trained_on") else ""
             notes.append(f"{system.name} does not say which videos it was trained on{form}.")
         notes.append(f"{system.name} was selected by: {system.about.get('selection', 'not stated')}.")

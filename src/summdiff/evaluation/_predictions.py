@@ -45,8 +45,8 @@ class Predictions:
     Attributes:
         name: name of the system.
         curves: scores (M, N) float64 by video; M = 1 for a single curve.
-        about: metadata of the file: `model`, `selection` (the rule by which it was chosen), `trained_on` (identities of
-            videos such as `tvsum/video_1`), and anything else.
+        about: metadata of the file: `model`, `selection` (the rule by which it was chosen), `trained_on` and
+            `validated_on` (identities of videos such as `tvsum/video_1`), and anything else.
         sha256: checksum of the file; "" without a file.
         means: curve (N,) to judge by, by video; if missing, the mean of the video's `curves`.
         form: whether the curves are scores or ready 0/1 summaries of frames; None: as their values say, see
@@ -216,7 +216,9 @@ def predict(
         | ({} if guidance_scale is None else {"guidance_scale": guidance_scale}),
         "data": {"file": data.path.name, "sha256": data.fingerprint()},
     }
-    about |= {key: model.provenance[key] for key in ("selection", "trained_on") if key in model.provenance}
+    about |= {
+        key: model.provenance[key] for key in ("selection", "trained_on", "validated_on") if key in model.provenance
+    }
     return Predictions(name=model.id, curves=curves, about=about, means=means)
 
 
@@ -233,19 +235,24 @@ def at_judged_steps(curves: NDArray[Any], video: AnnotatedVideo, judged: Annotat
     return np.stack([frame_scores(curve, video.picks, video.n_frames)[judged.picks] for curve in curves])
 
 
-def seen_in_training(about: Mapping[str, Any], data: AnnotatedFile, names: Sequence[str]) -> list[str] | None:
-    """Return the videos that a system was trained on according to its metadata; None if that is not stated.
+def seen_in_training(
+    about: Mapping[str, Any],
+    data: AnnotatedFile,
+    names: Sequence[str],
+    key: Literal["trained_on", "validated_on"] = "trained_on",
+) -> list[str] | None:
+    """Return the videos that a system was trained or validated on according to its metadata; None if it is not stated.
 
     Entries that are not identities count as not stated: both TVSum and SumMe have a `video_1`.
     """
-    trained_on = about.get("trained_on")
-    if not isinstance(trained_on, list):
+    listed = about.get(key)
+    if not isinstance(listed, list):
         return None
-    known = {_lower_data_set(entry) for entry in trained_on if isinstance(entry, str)}
-    training_videos = [name for name in names if _lower_data_set(data.identity(name)) in known]
-    if not training_videos and not all(isinstance(entry, str) and "/" in entry for entry in trained_on):
+    known = {_lower_data_set(entry) for entry in listed if isinstance(entry, str)}
+    seen = [name for name in names if _lower_data_set(data.identity(name)) in known]
+    if not seen and not all(isinstance(entry, str) and "/" in entry for entry in listed):
         return None
-    return training_videos
+    return seen
 
 
 def _lower_data_set(identity: str) -> str:

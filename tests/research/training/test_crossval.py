@@ -108,14 +108,14 @@ def test_the_written_recipe_repeats_the_run(result):
 def test_time_and_memory_are_recorded(result):
     found, _ = result
     cost = found.metrics["cost"]
-    network = load_network(found.path.with_name("fold0"))
+    network = load_network(found.path.with_name("fold1"))
     assert cost["parameters"] == sum(weight.numel() for weight in network.parameters())
     assert cost["train_seconds"] == pytest.approx(
         sum(fold["train_seconds"] for fold in found.metrics["folds"]), abs=1e-2
     )
     assert cost["predict_ms"] > 0
     assert 50 < cost["peak_memory_mb"] < 10_000
-    assert set(load_model(found.path.with_name("fold0")).provenance["trained_on"]).isdisjoint(
+    assert set(load_model(found.path.with_name("fold1")).provenance["trained_on"]).isdisjoint(
         f"tvsum/{name}" for name in found.metrics["folds"][0]["split"]["test"]
     )
     for fold in found.metrics["folds"]:
@@ -156,9 +156,9 @@ def test_a_finished_fold_is_not_trained_again(data_file, tmp_path, monkeypatch):
     fits = Fits(monkeypatch, fail_at=2)
     with pytest.raises(KeyboardInterrupt):
         cross_validate(small(data_file, tmp_path / "parts"))
-    assert not list((tmp_path / "parts" / "crossval" / "fold0").glob("checkpoint-*"))
+    assert not list((tmp_path / "parts" / "crossval" / "fold1").glob("checkpoint-*"))
     parts = cross_validate(small(data_file, tmp_path / "parts"))
-    assert fits.labels == ["crossval/fold0", "crossval/fold1", "crossval/fold1"]
+    assert fits.labels == ["crossval/fold1", "crossval/fold2", "crossval/fold2"]
     whole = cross_validate(small(data_file, tmp_path / "whole"))
     assert parts.evaluation.means == whole.evaluation.means
     del fits.labels[:]
@@ -189,7 +189,7 @@ def test_several_seeds_are_summarized(data_file, tmp_path, monkeypatch):
     assert alone.evaluation.means["small"]["tau"].value == taus[1]
     del fits.labels[:]
     cross_validate_seeds(small(data_file, tmp_path), [5, 3, 6])
-    assert fits.labels == ["seed6/fold0", "seed6/fold1"]
+    assert fits.labels == ["seed6/fold1", "seed6/fold2"]
 
 
 @pytest.mark.parametrize("kind", ["summe", "youtube_highlights", "mr_hisum"])
@@ -230,7 +230,7 @@ def test_published_splits_can_be_used(data_file, tmp_path):
     assert found.evaluation.names == names[:3]
     assert [len(fold["split"]["validation"]) for fold in found.metrics["folds"]] == [2, 2]
     assert "1 videos of other files" in callbacks.path.read_text()
-    first = read_predictions(found.path.with_name("fold0") / "predictions.h5").curves["video_2"]
+    first = read_predictions(found.path.with_name("fold1") / "predictions.h5").curves["video_2"]
     assert np.array_equal(read_predictions(found.path.with_name("predictions.h5")).curves["video_2"], first)
 
 
@@ -238,7 +238,7 @@ def test_sigterm_stops_all_processes_and_a_second_call_resumes(data_file, recipe
     overrides = ["epochs=100", "folds=2", "validate_every=100", f"output={tmp_path / 'out'}"]
     command = [sys.executable, "-m", "summdiff", "crossval", str(recipe_file), *overrides, "--processes", "2"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        logs = [tmp_path / "out" / "crossval" / f"fold{number}" / "log.csv" for number in range(2)]
+        logs = [tmp_path / "out" / "crossval" / f"fold{number}" / "log.csv" for number in (1, 2)]
         while process.poll() is None and not all(log.exists() for log in logs):
             time.sleep(0.02)
         process.send_signal(signal.SIGTERM)

@@ -101,7 +101,7 @@ def test_a_detector_is_judged_by_its_scores_and_by_its_segments(shots_file, tmp_
         predictions = read_predictions(folder / file)
         again = evaluate(data, [predictions]).means[predictions.name]["tau"]
         assert again.value == pytest.approx(found.evaluation.means[name]["tau"].value, abs=1e-9)
-    model = load_model(folder / "fold0")
+    model = load_model(folder / "fold1")
     video = found.metrics["folds"][0]["split"]["test"][0]
     scores = model.sample(data[video].need_features(), rate=data[video].rate, readout="segments")
     assert np.allclose(scores, both[1][video], atol=1e-6)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _FIRST = 5  # videos shown without --videos
 _WRONG = 10  # videos that cannot be read are named
-_COLUMNS = ("video", "title", "category", "steps", "dimension", "seconds", "fps", "annotators", "segments")
+_COLUMNS = ("video", "title", "category", "steps", "features", "seconds", "fps", "annotators", "segments")
 
 
 def info(
@@ -79,7 +79,7 @@ def _row(data: AnnotatedFile, name: str) -> list[str]:
         video.title[:40],
         video.category,
         str(data.n_steps(name)),
-        "" if shape is None else str(shape[1]),
+        "" if shape is None else f"{shape[0]} × {shape[1]}",
         "" if video.fps is None else f"{video.n_frames / video.fps:.1f}",
         "" if video.fps is None else f"{video.fps:.4g}",
         "" if users is None else str(len(users)),

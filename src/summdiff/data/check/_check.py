@@ -64,6 +64,7 @@ def check(
         videos=len(videos),
         with_features=sum(video.dimension is not None for video in videos),
         steps=sum(video.steps for video in videos),
+        feature_steps=sum(video.feature_steps for video in videos),
         frames=sum(video.frames for video in videos),
         hours=None if None in seconds else sum(cast(list[float], seconds)) / 3600,
         shortest=min(video.steps for video in videos),

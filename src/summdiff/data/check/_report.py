@@ -33,6 +33,7 @@ class FileReport:
         file, kind, fingerprint: name, data set and SHA-256 of the file.
         videos, with_features: number of videos, and of those with features.
         steps, frames, hours: totals; hours is None if a frame rate is missing.
+        feature_steps: rows of features that are at other frames than the steps.
         shortest, longest: steps of the shortest and longest video.
         annotators: fewest and most; None without any.
         dimension, dtype: of the features; None or "mixed" if videos differ.
@@ -47,6 +48,7 @@ class FileReport:
     videos: int
     with_features: int
     steps: int
+    feature_steps: int
     frames: int
     hours: float | None
     shortest: int
@@ -63,6 +65,8 @@ class FileReport:
         features = "none"
         if self.with_features:
             features = f"{self.dimension or 'mixed'} {self.dtype}, in {self.with_features} videos"
+            if self.feature_steps:
+                features += f", at {self.feature_steps:,} frames of their own"
         users = self.annotators
         return {
             "file": self.file,

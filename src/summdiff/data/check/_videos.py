@@ -36,6 +36,7 @@ class VideoCheck:
         seconds: duration; None without a frame rate.
         annotators: number of annotators; None if unknown.
         dimension, dtype: of the features; None without features.
+        feature_steps: rows of features that are at other frames than the steps, else 0.
         segment_ends: "inclusive" or "half_open"; None without segments.
         rules: for each rule whether it holds and, for summaries, whether it holds exactly.
         problems: one sentence each.
@@ -48,6 +49,7 @@ class VideoCheck:
     annotators: int | None = None
     dimension: int | None = None
     dtype: str | None = None
+    feature_steps: int = 0
     segment_ends: str | None = None
     rules: dict[str, tuple[bool, bool | None]] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
@@ -162,6 +164,7 @@ def _check_eccv16(check: _Checker, *, features: bool, summe: bool) -> None:
     picks = None if n_frames is None else check.get(lambda: group.picks(n_frames, n=None if own_picks else rows))
     if own_picks and rows is not None and n_frames is not None:
         check.get(lambda: group.picks(n_frames, key="features_dino_picks", n=rows))
+        result.feature_steps = rows
     n = None if picks is None else len(picks)
     result.steps = n or 0
     check.count("n_steps", n, "picks")

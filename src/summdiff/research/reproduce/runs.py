@@ -235,7 +235,7 @@ class RunFolder:
         result = cross_validate(recipe, processes=self.processes, callbacks=self.callbacks, ridge=False)
         folds, main, cost = result.metrics["folds"], MAIN_MEASURE[run.data.kind], result.metrics["cost"]
         readouts = {system_name(recipe, readout): readout for readout in folds[0]["readouts"]}
-        folders = [result.path.parent / f"fold{number}" for number in range(len(folds))]
+        folders = [result.path.parent / f"fold{number}" for number in range(1, len(folds) + 1)]
         validation = [fold["validation"][main] for fold in folds if fold["validation"]]
         columns = {"parameters": cost["parameters"], "train_seconds": cost["train_seconds"]}
         columns |= {"predict_ms": cost["predict_ms"]}
@@ -276,7 +276,7 @@ class RunFolder:
         data = folds[0].data
         if measurement.study == "samples":
             self.callbacks.message(f"Sampling {len(folds)} folds for the study of samples.")
-            models = [load_model(folder / f"fold{number}") for number in range(len(folds))]
+            models = [load_model(folder / f"fold{number}") for number in range(1, len(folds) + 1)]
             tested = [(models[number], data[name]) for number, fold in enumerate(folds) for name in fold.split.test]
             return study_samples(tested, seed=seed)
         how = recipe.diffusion
@@ -284,7 +284,7 @@ class RunFolder:
         means: dict[str, NDArray[np.float64]] = {}
         began, sampled = time.perf_counter(), 0
         for number, fold in reversed(list(enumerate(folds))):  # the first fold of a video counts
-            model = load_model(folder / f"fold{number}")
+            model = load_model(folder / f"fold{number + 1}")
             self.callbacks.message(
                 f"Sampling fold {number + 1}/{len(folds)} ({measurement.file.removesuffix('.json')})."
             )

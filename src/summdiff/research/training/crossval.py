@@ -171,7 +171,7 @@ def _cross_validate(
             label = f"fold {number + 1}/{len(folds)}"
             if len(recipes) > 1:
                 label = f"seed {recipe.seed} {label}"
-            jobs.append(FoldJob(recipe, videos, directory / f"fold{number}", label, callbacks.with_label(label)))
+            jobs.append(FoldJob(recipe, videos, directory / f"fold{number + 1}", label, callbacks.with_label(label)))
     for directory in directories:
         make_folder(directory)
     results: dict[int, FoldResult] = {}

@@ -100,9 +100,9 @@ def to_train(recipe: Recipe, say: Callable[[str], None]) -> Videos:
         split = Split(train=names, validation=(), test=())
     else:
         splits = _published(recipe, data, names, say)
-        if recipe.fold >= len(splits):
-            raise UsageError(f"'{recipe.splits}' has {len(splits)} splits, so fold is from 0 to {len(splits) - 1}.")
-        split = replace(splits[recipe.fold], test=())
+        if recipe.fold > len(splits):
+            raise UsageError(f"'{recipe.splits}' has {len(splits)} splits; there is no {recipe.fold}.")
+        split = replace(splits[recipe.fold - 1], test=())
     share = recipe.hold_out or (recipe.validation if recipe.select == "best" else 0)
     if share and not split.validation:
         split = with_validation(split, share, recipe.split_seed)

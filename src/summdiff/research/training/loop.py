@@ -316,9 +316,8 @@ def provenance(recipe: Recipe, videos: Videos) -> dict[str, Any]:
         "selection": f"the epoch that did best on {validation_count(recipe, len(split.validation))} validation videos"
         if best
         else "the last epoch; settings were chosen before, by cross-validation",
-        # Videos used to select the epoch count as training videos.
         "trained_on": [
-            *(data.identity(name) for name in (*split.train, *(split.validation if best else ()))),
+            *(data.identity(name) for name in split.train),
             *(other.identity(name) for other in further_data(recipe) for name in names_with_features(other)),
         ],
         "validated_on": [data.identity(name) for name in split.validation],

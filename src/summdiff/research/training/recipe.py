@@ -225,7 +225,7 @@ class Recipe(Section):
     annotations: Path | None = Field(default=None, description="TVSum's original annotations, for a file without them")
     also: tuple[AlsoRecipe, ...] = Field(default=(), description="further data sets for a relational network")
     splits: Path | None = Field(default=None, description="file of splits; null: random")
-    fold: int = Field(default=0, ge=0, description="index of the split in that file, from 0; not for crossval")
+    fold: int = Field(default=1, ge=1, description="number of the split in that file, from 1; not for crossval")
     hold_out: float = Field(
         default=0.0, ge=0, lt=1, description="share of the training videos used for validation; not for crossval"
     )
