@@ -38,6 +38,35 @@ def write_data(path: Path, kind: str, *, videos: int = 2, libver: str = "earlies
     return path
 
 
+def write_usual(path: Path, kind: str, lengths: dict[str, int], *, dimension: int = 6) -> Path:
+    """A file in the field's usual layout of TVSum or SumMe, `eccv16_dataset_…_google_pool5.h5`: it states no rates.
+
+    Args:
+        path: the file.
+        kind: "tvsum" or "summe".
+        lengths: number of frames by the name of the video; a step is every 15th frame.
+        dimension: of the features.
+    """
+    rng = np.random.default_rng(0)
+    with h5py.File(path, "w") as file:
+        for name, n_frames in lengths.items():
+            group = file.create_group(name)
+            picks, starts = np.arange(0, n_frames, 15), np.arange(0, n_frames, 100)
+            segments = np.stack([starts, np.append(starts[1:], n_frames) - 1], axis=1)
+            users = np.zeros((20 if kind == "tvsum" else 15, n_frames), dtype=np.uint8)
+            for user in users:
+                for start in rng.choice(starts, max(1, len(starts) // 7), replace=False):
+                    user[start : start + 100] = 1
+            group["features"] = rng.random((len(picks), dimension)).astype(np.float32)
+            group["gtscore"] = users[:, picks].mean(axis=0)
+            group["gtsummary"], group["user_summary"] = users[0, picks], users.astype(np.float32)
+            group["change_points"], group["n_frame_per_seg"] = segments, segments[:, 1] - segments[:, 0] + 1
+            group["picks"], group["n_frames"], group["n_steps"] = picks, n_frames, len(picks)
+            if kind == "summe":
+                group["video_name"] = name
+    return path
+
+
 def write_scores(path: Path) -> Path:
     """Predictions of four videos."""
     with h5py.File(path, "w") as file:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from annotation_files import write_tvsum_tsv
+from small_data import write_usual
 from summdiff.cli import app
 from summdiff.data.datasets import open_dataset
 from summdiff.data.splits import Split, write_splits
@@ -218,6 +219,21 @@ def test_training_videos_are_recognized_by_other_names(run, data, predictions, t
     got, out, err = run(ours, "--data", data, "--resamples", 100)
     assert got == code
     assert said in out + err
+
+
+@pytest.mark.parametrize(("kind", "lengths"), [("tvsum", [2500, 2941]), ("summe", [950, 1286])])
+def test_a_model_is_judged_on_the_usual_layout_without_a_frame_rate(run, tmp_path, kind, lengths):
+    names = {f"video_{number}": frames for number, frames in enumerate(lengths, start=1)}
+    path = write_usual(tmp_path / "usual.h5", kind, names)
+    words = ("--samples", 1, "--steps", 1, "--resamples", 100, "--seen-too")
+    code, out, err = run("default", "--data", path, *words)
+    assert (code, err.strip()) == (0, "")
+    assert ("2 videos have that of the original videos" in out) == ("MAP15" in out) == (kind == "tvsum")
+    odd = write_usual(tmp_path / "odd.h5", kind, {"video_1": 777, "video_2": 990})
+    code, _, err = run("default", "--data", odd, *words)
+    assert code == 1
+    assert "has no frame rate" in err
+    assert run("default", "--data", odd, *words, "--fps", 25)[0] == 0
 
 
 def test_validation_videos_are_refused_by_their_own_sentence(run, data, predictions, tmp_path):

@@ -42,6 +42,13 @@ def evaluate(
         Path | None,
         typer.Option(metavar="FILE", help="TVSum's own .tsv or .mat, for files without the annotators' scores."),
     ] = None,
+    fps: Annotated[
+        float | None,
+        typer.Option(
+            metavar="RATE",
+            help="Frames per second of videos whose file states none. [default: known for most of TVSum and SumMe]",
+        ),
+    ] = None,
     split: Annotated[
         Path | None, typer.Option(metavar="FILE", help="A split file (JSON or YAML); else all videos are judged.")
     ] = None,
@@ -120,7 +127,7 @@ def evaluate(
     if save_predictions is not None and len(models) != 1:
         raise UsageError(f"--save-predictions takes one model, got {len(models)}.")
 
-    with open_dataset(data, kind, annotations=annotations) as dataset:
+    with open_dataset(data, kind, annotations=annotations, fps=fps) as dataset:
         names, tested = _tested(dataset, split, part, fold)
         files = {name: read_predictions(name, form) for name in systems if is_predictions(name)}
         if partial:

@@ -21,7 +21,11 @@ KINDS: dict[DatasetKind, type[AnnotatedFile]] = {
 
 
 def open_dataset(
-    path: str | os.PathLike[str], kind: str | None = None, annotations: str | os.PathLike[str] | None = None
+    path: str | os.PathLike[str],
+    kind: str | None = None,
+    annotations: str | os.PathLike[str] | None = None,
+    *,
+    fps: float | None = None,
 ) -> AnnotatedFile:
     """Open a file of annotated videos.
 
@@ -29,20 +33,26 @@ def open_dataset(
         path: HDF5, one group per video.
         kind: the data set; None: the file's attribute `kind`, or by the first video's keys.
         annotations: TVSum's original annotations, for a file without `user_scores`; see `TVSum`.
+        fps: frames per second of videos whose rate the file does not state and which are not recognized.
 
     Raises:
         DataError: the file cannot be read, or its keys do not show which data set it is.
-        UsageError: the kind is unknown, or annotations are given for another data set than TVSum.
+        UsageError: the kind is unknown, annotations are given for another data set than TVSum, or `fps` is not from 0
+            to 1000 or given for Mr.HiSum, which has one step per second.
     """
+    if fps is not None and not 0 < fps < 1000:
+        raise UsageError(f"The frame rate must be above 0 and below 1000, got {fps:g}.")
     if kind is None:
         kind = _kind_of(_Unknown(path))
     if kind not in KINDS:
         raise UsageError(f"There is no kind of data '{kind}'; known are {', '.join(KINDS)}.")
-    if kind == "tvsum":
-        return TVSum(path, annotations)
-    if annotations is not None:
+    if kind != "tvsum" and annotations is not None:
         raise UsageError(f"Only TVSum takes annotations beside the file, but '{path}' is of kind {kind}.")
-    return KINDS[kind](path)
+    if kind == "mr_hisum" and fps is not None:
+        raise UsageError("Mr.HiSum has one step per second: leave the frame rate out.")
+    file = TVSum(path, annotations) if kind == "tvsum" else KINDS[kind](path)
+    file.fps = fps
+    return file
 
 
 class _Unknown(AnnotatedFile):

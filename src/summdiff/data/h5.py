@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from summdiff.data.frame_rates import frame_rate
 from summdiff.data.h5_guard import BYTES_VARIABLE, H5_ERRORS, attribute, most_bytes, open_h5, reason, text_or_number
 from summdiff.data.video import AnnotatedVideo, DatasetKind
 from summdiff.errors import DataError
@@ -29,6 +30,7 @@ class AnnotatedFile(ABC):
         path: the file.
         names: the videos in it, in natural order (`video_2` before `video_10`).
         kind: the data set.
+        fps: frames per second of videos that neither state a rate nor are recognized; None without one.
         convention: how `change_points` become a summary, a name of `summdiff.metrics.segments`; None without segments.
 
     Raises:
@@ -42,6 +44,7 @@ class AnnotatedFile(ABC):
     def __init__(self, path: str | os.PathLike[str]) -> None:
         """Open the file and list its videos, without opening groups."""
         self.path = Path(path)
+        self.fps: float | None = None
         self._handle: tuple[int, Any] | None = None  # process, h5py.File
         try:
             names = list(self._file())
@@ -80,6 +83,13 @@ class AnnotatedFile(ABC):
         if len(shape) != 2:
             raise group.wrong(key, f"has {len(shape)} axes, expected 2")
         return shape[0], shape[1]
+
+    def frame_rate(
+        self, group: VideoGroup, n_frames: int, n_steps: int, *, original: float | None = None
+    ) -> dict[str, Any]:
+        """Return the fields `fps` and `fps_source` of a video; see `summdiff.data.frame_rates.frame_rate`."""
+        rate = frame_rate(group, self.kind, n_frames, n_steps, original=original, given=self.fps)
+        return {"fps": rate.fps, "fps_source": rate.source}
 
     def n_steps(self, name: str) -> int:
         """Return the number of steps that a video is judged at, without reading it; raises the errors of `[name]`."""

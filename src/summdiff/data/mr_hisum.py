@@ -63,6 +63,7 @@ class MrHiSum(AnnotatedFile):
             picks=np.arange(n),
             gtscore=gtscore,
             fps=1.0,
+            fps_source="file",
             features=group.features(rows=n) if features and "features" in group else None,
             user_summary=user_summary,
             change_points=segments,

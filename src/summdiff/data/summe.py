@@ -51,7 +51,8 @@ class SumMe(AnnotatedFile):
         video = summe["video_12"]
 
     Keys of a group: `picks` (N,), `gtscore` (N,), `n_frames`, `change_points` (S, 2), `user_summary` (users, n_frames);
-    optional `features` (N, D); attributes `fps` (optional), `title` or `video_name`.
+    optional `features` (N, D); attributes `fps` (optional, known for most of the original videos), `title` or
+    `video_name`.
 
     A file may instead have `features_dino` (n, D) at other frames, `features_dino_picks` (n,). With these, a video's
     `picks` are `features_dino_picks` and its `gtscore` is the share of annotators who chose the frame. `annotations()`
@@ -82,7 +83,7 @@ class SumMe(AnnotatedFile):
             n_frames=n_frames,
             picks=picks,
             gtscore=gtscore,
-            fps=group.fps(),
+            **self.frame_rate(group, n_frames, self.n_steps(group.name)),
             features=features_array,
             user_summary=user_summary,
             change_points=group.segments(n_frames),

@@ -32,7 +32,7 @@ class TVSum(AnnotatedFile):
 
     The usual file, `eccv16_dataset_tvsum_google_pool5.h5`, has neither `user_scores` nor `fps`. `annotations` may then
     name the original `ydata-tvsum50-anno.tsv` or `ydata-tvsum50.mat`: `video_i` is the i-th video in it, with scores at
-    the frames `picks`. Otherwise both are None.
+    the frames `picks`. Without it, the frame rate is that of the original video, recognized by its frames and steps.
     """
 
     kind: ClassVar[DatasetKind] = "tvsum"
@@ -50,14 +50,15 @@ class TVSum(AnnotatedFile):
         features_array = group.features() if features else None
         picks = group.picks(n_frames, n=None if features_array is None else len(features_array))
         n = len(picks)
-        fps, category, title = group.fps(), group.text("category"), group.text("title")
+        category, title = group.text("category"), group.text("title")
+        rate: float | None = None
         user_scores: NDArray[np.float32] | None = None
         if "user_scores" in group:
             user_scores = read_user_scores(group, n)
         elif self._annotations is not None:
             original = self._original(self._annotations, group, n_frames)
             user_scores = _at(original, picks, self._annotations)
-            fps = original.fps if fps is None else fps
+            rate = original.fps
             category, title = category or original.category, title or original.title
         return AnnotatedVideo(
             kind=self.kind,
@@ -66,7 +67,7 @@ class TVSum(AnnotatedFile):
             n_frames=n_frames,
             picks=picks,
             gtscore=group.scores("gtscore", n=n),
-            fps=fps,
+            **self.frame_rate(group, n_frames, n, original=rate),
             features=features_array,
             user_scores=user_scores,
             user_summary=group.binary("user_summary", ndim=2, n=n_frames) if "user_summary" in group else None,

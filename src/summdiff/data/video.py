@@ -27,7 +27,8 @@ class AnnotatedVideo:
         n_frames: frames of the original video.
         picks: (N,) int64, first frame of each step, rising.
         gtscore: (N,) in [0, 1], with the stored precision: the target, and the reference if there is only one.
-        fps: frames per second; None if the file does not state it.
+        fps: frames per second; None if unknown.
+        fps_source: "file" that states it, its original "annotations", "known" for recognized videos, "given", or "".
         features: (N, D) float32 or float16; None if not requested or missing.
         user_scores: (U, N) float32, each annotator's importance, 1 to 5 (TVSum).
         user_summary: (U, n_frames) uint8, each annotator's summary (TVSum: knapsack of that annotator's scores; SumMe:
@@ -46,6 +47,7 @@ class AnnotatedVideo:
     picks: NDArray[np.int64]
     gtscore: NDArray[np.floating]
     fps: float | None = None
+    fps_source: str = ""
     features: NDArray[np.floating] | None = None
     user_scores: NDArray[np.float32] | None = None
     user_summary: NDArray[np.uint8] | None = None
@@ -75,10 +77,10 @@ class AnnotatedVideo:
         """Return the frames per second.
 
         Raises:
-            DataError: the file does not state it.
+            DataError: it is unknown.
         """
         if self.fps is None:
-            raise self._lacks("frame rate", "its group needs an attribute 'fps'")
+            raise self._lacks("frame rate", "its group needs an attribute 'fps', or give it: --fps, in recipes fps=")
         return self.fps
 
     def need_features(self) -> NDArray[np.float32]:

@@ -41,7 +41,7 @@ class YouTubeHighlights(AnnotatedFile):
             n_frames=n_frames,
             picks=group.picks(n_frames, n=n),
             gtscore=gtscore,
-            fps=group.fps(),
+            **self.frame_rate(group, n_frames, n),
             features=group.features(rows=n) if features else None,
             match=match.astype(np.int8),
             clips=clips,

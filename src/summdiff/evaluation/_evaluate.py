@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from summdiff._version import __version__
+from summdiff.data.frame_rates import rate_note
 from summdiff.data.h5 import AnnotatedFile
 from summdiff.errors import UsageError
 from summdiff.evaluation._judging import KNAPSACK_AWARE, Measure, PreparedVideo, measures_of, prepare
@@ -268,6 +269,8 @@ def _notes(
     data: AnnotatedFile, videos: Sequence[PreparedVideo], systems: Sequence[Predictions], names: Sequence[str]
 ) -> tuple[str, ...]:
     notes = [f"{len(names)} of the {len(data)} videos in the file were tested."]
+    if videos[0].has_rate and data.kind != "summe" and (rates := rate_note(v.video for v in videos)):
+        notes.append(rates)
     if len(names) < _FEW:
         notes.append("With so few videos the intervals are too narrow (with one video there is none): do not use them.")
     if data.attribute("synthetic"):
@@ -292,7 +295,7 @@ def _notes(
     if not videos[0].has_ranks:
         notes.append("No tau and rho: the file lacks the annotators' scores; give them with --annotations.")
     if not videos[0].has_rate and data.kind != "summe":
-        notes.append("No MAP: its shots last five seconds, and the file does not state the frame rate.")
+        notes.append("No MAP: its shots last five seconds, and the frame rate is unknown: give it with --fps.")
     if data.kind == "youtube_highlights":
         empty = sum(bool(v.video.match is not None and not (v.video.match > 0).any()) for v in videos)
         if empty:

@@ -2,17 +2,21 @@ import numpy as np
 import pytest
 import torch
 
+from small_data import write_usual
 from summdiff.data.datasets import open_dataset
 from summdiff.data.mr_hisum import MrHiSum
-from summdiff.data.splits import Split
+from summdiff.data.splits import Split, write_splits
 from summdiff.data.synthetic import make_synthetic
-from summdiff.research.training.data import Batches, Examples, Videos
-from summdiff.research.training.loop import fit
+from summdiff.errors import DataError, UsageError
+from summdiff.research.training.data import Batches, Examples, Videos, to_train
+from summdiff.research.training.logs import Callbacks
+from summdiff.research.training.loop import fit, provenance, train
 from summdiff.research.training.processes import launch
 from summdiff.research.training.recipe import Recipe
 from summdiff.research.training.recipe_files import read_recipe
 from summdiff.research.training.state import TrainingState
 from summdiff.research.training.targets import count_noised
+from summdiff.scoring.model_files import read_config
 
 
 def same(a, b):
@@ -22,6 +26,44 @@ def same(a, b):
         for one, other in zip(a, b, strict=True)
         for name in names
     )
+
+
+@pytest.mark.parametrize(("kind", "lengths"), [("tvsum", [2500, 2941, 777]), ("summe", [950, 1286, 777])])
+def test_the_usual_layout_trains_without_a_frame_rate(tmp_path, kind, lengths):
+    names = {f"video_{number}": frames for number, frames in enumerate(lengths, start=1)}
+    path, said = write_usual(tmp_path / "usual.h5", kind, names), []
+    fields = [f"data={path}", f"kind={kind}", f"output={tmp_path / 'out'}"]
+    with pytest.raises(DataError, match=r"video_3 has no frame rate.*fps="):
+        train(read_recipe("ridge", fields))
+    recipe = read_recipe("ridge", [*fields, "fps=25"])
+    train(recipe, callbacks=Said(said))
+    assert any("2 videos have that of the original videos" in sentence for sentence in said)
+    assert read_config(tmp_path / "out")["provenance"]["trained_on"] == [f"{kind}/{name}" for name in names]
+
+
+class Said(Callbacks):
+    def __init__(self, sentences):
+        self.message = sentences.append
+
+
+def test_folds_are_counted_from_one(data_file, recipe_file, tmp_path):
+    splits = [Split((f"video_{n}",), (), (f"video_{n + 1}",)) for n in (1, 3)]
+    write_splits(tmp_path / "splits.json", splits)
+    fields = [f"splits={tmp_path / 'splits.json'}", "select=last"]
+    for number, split in enumerate(splits, start=1):
+        recipe = read_recipe(recipe_file, [*fields, f"fold={number}"])
+        assert to_train(recipe, lambda sentence: None).split.train == split.train
+    with pytest.raises(UsageError, match="has 2 splits; there is no 3"):
+        to_train(read_recipe(recipe_file, [*fields, "fold=3"]), lambda sentence: None)
+    with pytest.raises(DataError, match="fold"):
+        read_recipe(recipe_file, [*fields, "fold=0"])
+
+
+@pytest.mark.parametrize("select", ["best", "last"])
+def test_validation_videos_are_not_called_training_videos(held_out, recipe_file, select):
+    about = provenance(read_recipe(recipe_file, [f"select={select}", "validation=0.2"]), held_out)
+    assert about["trained_on"] == [held_out.data.identity(name) for name in held_out.split.train]
+    assert about["validated_on"] == [held_out.data.identity(name) for name in held_out.split.validation]
 
 
 def of_each(batch):

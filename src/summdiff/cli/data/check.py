@@ -20,6 +20,10 @@ def check(
     features: Annotated[
         bool, typer.Option(help="Read all features; otherwise only their shapes, which is fast.")
     ] = True,
+    fps: Annotated[
+        float | None,
+        typer.Option(metavar="RATE", help="Frames per second of videos whose file states none.", show_default="known"),
+    ] = None,
     processes: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Processes that read at the same time.")
     ] = None,
@@ -29,12 +33,13 @@ def check(
     """Check every key of every video and list all problems. The exit code is 1 if there is any.
 
     Checks shapes, value ranges, that segments cover the video, and that keys agree with each other: for instance that
-    `gt_summary` is the knapsack's selection by `gtscore`, and by which convention of segment ends.
+    `gt_summary` is the knapsack's selection by `gtscore`, and by which convention of segment ends. Also says what
+    cannot be done with the file, for lack of keys; that is no problem.
     """
     from summdiff.data.check import check as look
 
     with count_bar("checking") as on_progress:
-        report = look(file, kind, features=features, processes=processes, on_progress=on_progress)
+        report = look(file, kind, features=features, fps=fps, processes=processes, on_progress=on_progress)
     if as_json:
         print(json.dumps(report.as_json(), indent=1))
         raise typer.Exit(bool(report.problems))
@@ -43,6 +48,8 @@ def check(
     for text, rule in report.rules.items():
         exactly = "" if rule.exactly is None else f", exactly in {rule.exactly}"
         print(f"{text}: {rule.kept} of {rule.videos} videos{exactly}")
+    for sentence in report.impossible:
+        print(f"not possible with this file: {one_line(sentence)}")
     if not report.problems:
         print("no problems")
         return

@@ -28,8 +28,8 @@ def info(
 ) -> None:
     """Show the kind, size and SHA-256 of a file, and a row for each of the first videos.
 
-    A video that cannot be read is reported and skipped, and the exit code is 1; `summdiff data check` lists all
-    problems.
+    Frame rates that the file does not state are "known" for most of the original videos of TVSum and SumMe. A video
+    that cannot be read is reported and skipped, and the exit code is 1; `summdiff data check` lists all problems.
     """
     from rich.console import Console
     from rich.markup import escape
@@ -81,7 +81,7 @@ def _row(data: AnnotatedFile, name: str) -> list[str]:
         str(data.n_steps(name)),
         "" if shape is None else f"{shape[0]} × {shape[1]}",
         "" if video.fps is None else f"{video.n_frames / video.fps:.1f}",
-        "" if video.fps is None else f"{video.fps:.4g}",
+        "" if video.fps is None else f"{video.fps:.4g}" + " known" * (video.fps_source == "known"),
         "" if users is None else str(len(users)),
         "" if video.change_points is None else str(len(video.change_points)),
     ]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import cast
 
 from summdiff._pool import TaskPool
 from summdiff._runtime import usable_cores
-from summdiff.data.check._report import FileReport, count_rules
+from summdiff.data.check._report import FileReport, count_rules, impossible
 from summdiff.data.check._videos import VideoCheck, check_video
 from summdiff.data.datasets import open_dataset
 from summdiff.data.h5 import AnnotatedFile
@@ -24,6 +25,7 @@ def check(
     kind: str | None = None,
     *,
     features: bool = True,
+    fps: float | None = None,
     processes: int | None = None,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> FileReport:
@@ -33,6 +35,7 @@ def check(
         path: the file.
         kind: its data set; None: by its keys.
         features: whether to read the features; checking only their shapes is much faster.
+        fps: as for `open_dataset`.
         processes: number of processes; None: one, or one per core for a large file.
         on_progress: called with the number of videos done and the total.
 
@@ -40,7 +43,7 @@ def check(
         DataError: the file cannot be opened, or its kind is unknown.
         WorkerError: a process exited unexpectedly.
     """
-    data = open_dataset(path, kind)
+    data = open_dataset(path, kind, fps=fps)
     by_index: dict[int, VideoCheck] = {}
     for first, checks in _check_all(data, features=features, processes=processes):
         by_index |= enumerate(checks, start=first)
@@ -73,6 +76,8 @@ def check(
         dimension=cast(int, dimensions.pop()) if len(dimensions) == 1 else None,
         dtype=_common([video.dtype for video in videos]),
         segment_ends=_common([video.segment_ends for video in videos]),
+        rates=dict(Counter(video.rate_source for video in videos)),
+        impossible=impossible(data.kind, videos),
         rules=rules,
         problems=tuple(problems),
     )
@@ -97,7 +102,7 @@ def _check_some(data: AnnotatedFile, names: Sequence[str], *, features: bool) ->
     checks = []
     for name in names:
         try:
-            checks.append(check_video(data.kind, data.group(name), features=features))
+            checks.append(check_video(data, name, features=features))
         except DataError as error:
             checks.append(VideoCheck(name, problems=[str(error).removeprefix(f"'{data.path}', ")]))
     return checks

@@ -38,6 +38,8 @@ class FileReport:
         annotators: fewest and most; None without any.
         dimension, dtype: of the features; None or "mixed" if videos differ.
         segment_ends: "inclusive", "half_open" or "mixed" ends of `change_points`; None without segments.
+        rates: number of videos by the source of their frame rate, see `AnnotatedVideo.fps_source`.
+        impossible: what cannot be done with the file, a sentence each.
         rules: counts by the text of the rule. If more than half of the videos keep a rule, breaking it is a problem.
         problems: one sentence each, video and key first.
     """
@@ -57,6 +59,8 @@ class FileReport:
     dimension: int | None
     dtype: str | None
     segment_ends: str | None
+    rates: dict[str, int]
+    impossible: tuple[str, ...]
     rules: dict[str, RuleCount]
     problems: tuple[str, ...]
 
@@ -74,6 +78,7 @@ class FileReport:
             "videos": f"{self.videos:,}",
             "steps": f"{self.steps:,}, {self.shortest} to {self.longest} per video",
             "frames": f"{self.frames:,}",
+            "frame rate": self._rates(),
             "hours": "unknown, there is no frame rate" if self.hours is None else f"{self.hours:.2f}",
             "annotators": "none"
             if users is None
@@ -85,9 +90,47 @@ class FileReport:
             "sha256": self.fingerprint,
         }
 
+    def _rates(self) -> str:
+        texts = {
+            "file": "in the file",
+            "known": "of the original videos, recognized by frames and steps",
+            "given": "as given",
+            "": "missing",
+        }
+        parts = [(texts[source], self.rates[source]) for source in texts if source in self.rates]
+        return parts[0][0] if len(parts) == 1 else ", ".join(f"{text} in {count} videos" for text, count in parts)
+
     def as_json(self) -> dict[str, Any]:
         """Return everything for `json.dumps`."""
         return asdict(self)
+
+
+def impossible(kind: DatasetKind, checks: Sequence[VideoCheck]) -> tuple[str, ...]:
+    """Say what cannot be done with videos of a data set, for lack of keys."""
+
+    def lacking(*keys: str) -> int:
+        return sum(not video.keys.intersection(keys) for video in checks)
+
+    every = len(checks)
+    rateless = sum(not video.rate_source for video in checks)
+    featureless = sum(video.dimension is None for video in checks)
+    says = []
+    if featureless:
+        says.append(f"training, and judging a model: {featureless} of {every} videos have no features")
+    if rateless:
+        says.append(
+            f"training, judging a model, and MAP: {rateless} of {every} videos have no frame rate; add --fps (recipes: "
+            "fps=) or an attribute 'fps'"
+        )
+    if kind == "tvsum" and (count := lacking("user_scores")):
+        says.append(
+            f"tau and rho: {count} of {every} videos have no 'user_scores'; add --annotations with the original ones"
+        )
+    for key in ("change_points", "gt_summary") if kind == "mr_hisum" else ("change_points", "user_summary"):
+        count = lacking(key, "gtsummary") if key == "gt_summary" else lacking(key)
+        if kind in ("tvsum", "mr_hisum") and count:
+            says.append(f"F1: {count} of {every} videos have no '{key}'")
+    return tuple(says)
 
 
 def count_rules(checks: Sequence[VideoCheck]) -> tuple[dict[str, RuleCount], list[str]]:

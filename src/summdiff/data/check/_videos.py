@@ -10,7 +10,8 @@ from typing import Any, TypeVar, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from summdiff.data.h5 import VideoGroup
+from summdiff.data.frame_rates import frame_rate
+from summdiff.data.h5 import AnnotatedFile, VideoGroup
 from summdiff.data.mr_hisum import read_segments, segment_ends
 from summdiff.data.summe import read_chosen_frames
 from summdiff.data.tvsum import read_user_scores
@@ -34,6 +35,8 @@ class VideoCheck:
 
     Attributes:
         seconds: duration; None without a frame rate.
+        rate_source: where the frame rate is from, see `AnnotatedVideo.fps_source`.
+        keys: names of its keys.
         annotators: number of annotators; None if unknown.
         dimension, dtype: of the features; None without features.
         feature_steps: rows of features that are at other frames than the steps, else 0.
@@ -46,6 +49,8 @@ class VideoCheck:
     steps: int = 0
     frames: int = 0
     seconds: float | None = None
+    rate_source: str = ""
+    keys: frozenset[str] = frozenset()
     annotators: int | None = None
     dimension: int | None = None
     dtype: str | None = None
@@ -58,8 +63,8 @@ class VideoCheck:
 class _Checker:
     """Reads the keys of a video one by one: a problem with a key is recorded, and the next key can be read."""
 
-    def __init__(self, group: VideoGroup) -> None:
-        self.group = group
+    def __init__(self, group: VideoGroup, fps: float | None) -> None:
+        self.group, self.fps = group, fps
         self.result = VideoCheck(group.name)
 
     def get(self, read: Callable[[], _T]) -> _T | None:
@@ -114,10 +119,12 @@ class _Checker:
         if stored is not None and expected is not None and stored != expected:
             self.problem(key, f"is {stored} but '{counted}' has {expected} entries")
 
-    def duration(self, frames: int | None) -> None:
-        fps = self.get(self.group.fps)
-        if fps is not None and frames is not None:
-            self.result.seconds = frames / fps
+    def duration(self, kind: DatasetKind, frames: int | None, steps: int | None) -> None:
+        rate = self.get(lambda: frame_rate(self.group, kind, frames or 0, steps or 0, given=self.fps))
+        if rate is not None:
+            self.result.rate_source = rate.source
+            if rate.fps is not None and frames is not None:
+                self.result.seconds = frames / rate.fps
 
     def inclusive_segments(self, n_frames: int) -> NDArray[np.int64] | None:
         """Return segments with inclusive ends, and check their lengths."""
@@ -140,16 +147,17 @@ class _Checker:
         return segments
 
 
-def check_video(kind: DatasetKind, group: VideoGroup, *, features: bool) -> VideoCheck:
+def check_video(data: AnnotatedFile, name: str, *, features: bool) -> VideoCheck:
     """Check one video.
 
     Args:
-        kind: its data set.
-        group: its group in the file.
+        data: its file.
+        name: its group in the file.
         features: whether to read the features, or only their shape and type.
     """
-    checker = _Checker(group)
-    _CHECKS[kind](checker, features=features)
+    checker = _Checker(data.group(name), data.fps)
+    _CHECKS[data.kind](checker, features=features)
+    checker.result.keys = checker.group.keys
     return checker.result
 
 
@@ -168,7 +176,7 @@ def _check_eccv16(check: _Checker, *, features: bool, summe: bool) -> None:
     n = None if picks is None else len(picks)
     result.steps = n or 0
     check.count("n_steps", n, "picks")
-    check.duration(n_frames)
+    check.duration("summe" if summe else "tvsum", n_frames, n)
     gtscore = check.share("gtscore", n)
     gtsummary = check.optional("gtsummary", lambda: group.binary("gtsummary", ndim=1, n=n))
     user_scores = check.optional("user_scores", lambda: read_user_scores(group, n))
@@ -222,7 +230,7 @@ def _check_mr_hisum(check: _Checker, *, features: bool) -> None:
     gtscore = check.share("gtscore", None)
     n = None if gtscore is None else len(gtscore)
     result.steps = result.frames = n or 0
-    result.seconds = n
+    result.seconds, result.rate_source = n, "file"
     rows = check.optional("features", lambda: check.features("features", values=features))
     if rows is not None and n is not None and rows != n:
         check.problem("features", f"has {rows} rows, expected {n}, one per second")
@@ -262,7 +270,7 @@ def _check_youtube_highlights(check: _Checker, *, features: bool) -> None:
     if rows is not None and n is not None and rows != n:
         check.problem("features", f"has {rows} rows, expected {n}")
     check.count("n_steps", n, "match")
-    check.duration(n_frames)
+    check.duration("youtube_highlights", n_frames, n)
     gtscore = check.optional("gtscore", lambda: check.share("gtscore", n))
     if gtscore is not None and match is not None:
         check.rule("gtscore is (match + 1) / 2", np.allclose(gtscore, (match + 1) / 2))

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from summdiff.data.datasets import open_dataset
+from summdiff.data.frame_rates import rate_note
 from summdiff.data.h5 import AnnotatedFile
 from summdiff.data.splits import Split, k_fold, read_splits, with_validation
 from summdiff.data.video import AnnotatedVideo
@@ -68,7 +69,7 @@ def open_data(recipe: Recipe) -> AnnotatedFile:
     Raises:
         DataError, UsageError: the file is missing, or of another kind than the recipe's.
     """
-    return open_dataset(recipe.data_path(), recipe.kind, recipe.annotations)
+    return open_dataset(recipe.data_path(), recipe.kind, recipe.annotations, fps=recipe.fps)
 
 
 def further_data(recipe: Recipe) -> list[AnnotatedFile]:
@@ -145,6 +146,8 @@ def _with_features(data: AnnotatedFile, say: Callable[[str], None]) -> tuple[str
         raise DataError(
             f"'{data.path}' has features of {one} dimensions ({a}) and of {other} ({b}): they must be the same."
         )
+    if data.kind in ("tvsum", "summe") and (note := rate_note(data.annotations(name) for name in names)):
+        say(note)
     return names
 
 

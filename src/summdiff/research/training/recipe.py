@@ -223,6 +223,12 @@ class Recipe(Section):
     data: Path | None = Field(default=None, description="HDF5 file; null: the usual file of its kind in $SUMMDIFF_DATA")
     kind: DatasetKind | None = Field(default=None, description="the data set; null: detected from the file")
     annotations: Path | None = Field(default=None, description="TVSum's original annotations, for a file without them")
+    fps: float | None = Field(
+        default=None,
+        gt=0,
+        lt=1000,
+        description="frames per second of videos whose file states none; null: known for most of TVSum and SumMe",
+    )
     also: tuple[AlsoRecipe, ...] = Field(default=(), description="further data sets for a relational network")
     splits: Path | None = Field(default=None, description="file of splits; null: random")
     fold: int = Field(default=1, ge=1, description="number of the split in that file, from 1; not for crossval")
