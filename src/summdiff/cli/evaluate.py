@@ -26,8 +26,8 @@ def evaluate(
         list[str],
         typer.Argument(
             metavar="SYSTEM...",
-            help="Predictions (.json, .h5) of any tool, or models: `default`, or a folder that training wrote. The "
-            "first is compared with each of the others, video by video.",
+            help="Predictions (.json, .h5, .npz, .csv, .npy or a folder of .npy) of any tool, or models: `default`, or "
+            "a folder that training wrote. The first is compared with each of the others, video by video.",
             show_default=False,
         ),
     ],
@@ -105,8 +105,8 @@ def evaluate(
     summaries. Intervals are 95% bootstrap intervals over videos.
     """
     from summdiff.data.datasets import open_dataset
+    from summdiff.evaluation import SUFFIXES, is_predictions, is_written, read_predictions
     from summdiff.evaluation import evaluate as run
-    from summdiff.evaluation import is_predictions, read_predictions
 
     if summaries and scores:
         raise UsageError("--summaries and --scores exclude each other: name the files of one kind.")
@@ -120,16 +120,21 @@ def evaluate(
     for target in (json_file, save_predictions):
         if target is not None and not target.parent.is_dir():
             raise OutputError(f"'{target}' cannot be written: there is no folder '{target.parent}'.")
-    if save_predictions is not None and not is_predictions(save_predictions):
+    if json_file is not None and json_file.suffix.lower() != ".json":
+        raise UsageError(f"--json writes JSON: '{json_file}' must end in .json.")
+    if save_predictions is not None and not is_written(save_predictions):
         raise UsageError(f"'{save_predictions}' must end in .json, .h5 or .hdf5, the formats that are written.")
     _refuse_overwriting(json_file, save_predictions, [*map(Path, systems), data, annotations, split])
     models = [name for name in systems if not is_predictions(name)]
+    for name in models:
+        if Path(name).is_file():
+            raise UsageError(f"'{name}' is neither a model's folder nor a predictions file ({', '.join(SUFFIXES)}).")
     if save_predictions is not None and len(models) != 1:
         raise UsageError(f"--save-predictions takes one model, got {len(models)}.")
 
     with open_dataset(data, kind, annotations=annotations, fps=fps) as dataset:
         names, tested = _tested(dataset, split, part, fold)
-        files = {name: read_predictions(name, form) for name in systems if is_predictions(name)}
+        files = {name: read_predictions(name, form).named_as_in(dataset) for name in systems if is_predictions(name)}
         if partial:
             names = _predicted(dataset, names, list(files.values()), any_model=bool(models))
         judged: list[Predictions] = []
@@ -194,13 +199,15 @@ def _tested(
         return data.names, {"split": None}
     if part not in ("test", "validation", "train"):
         raise UsageError(f"A split has no part '{part}'; there are test, validation and train.")
+    from summdiff.data.names import VideoNames
     from summdiff.data.splits import read_splits
 
     splits = read_splits(split)
     if fold is not None and fold > len(splits):
         raise UsageError(f"'{split}' has {len(splits)} splits; there is no {fold}.")
     used = splits if fold is None else splits[fold - 1 : fold]
-    times = Counter(name for chosen_split in used for name in getattr(chosen_split, part))
+    find = VideoNames(data).find
+    times = Counter(find(name) or name for chosen_split in used for name in getattr(chosen_split, part))
     names = tuple(name for name in data.names if name in times)
     if not names:
         raise UsageError(f"The {part} part of '{split}' has no video of '{data.path}'.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -131,17 +131,26 @@ def describe_splits(splits: Sequence[Split], names: Collection[str] | None = Non
     )
 
 
-def read_splits(path: str | os.PathLike[str], names: Collection[str] | None = None) -> tuple[Split, ...]:
+def read_splits(
+    path: str | os.PathLike[str],
+    names: Collection[str] | None = None,
+    *,
+    find: Callable[[str], str | None] = lambda key: None,
+    drop: bool = False,
+) -> tuple[Split, ...]:
     """Read published splits.
 
-    Accepts a JSON list of `{"train_keys": [...], "test_keys": [...]}`, optionally with `val_keys` (PGL-SUM, CSTA);
-    the same as YAML (VASNet, DSNet); one such object (Mr.HiSum). A key is a video's name or a path such as
+    Accepts a JSON list of `{"train_keys": [...], "test_keys": [...]}`, optionally with `val_keys` (PGL-SUM);
+    the same as YAML (VASNet, DSNet); one such object (Mr.HiSum); lines `SumMe/split0/video_1,…/video_2,…` of training
+    and test videos (CSTA). A key is a video's name or a path such as
     `../datasets/eccv16_dataset_tvsum_google_pool5.h5/video_7`, whose last part is the name. The splits
     belong to the file of the test keys; training keys of other files become `train_elsewhere`.
 
     Args:
-        path: JSON, or YAML if the suffix is not `.json`.
+        path: JSON, lines if the suffix is `.txt`, else YAML.
         names: names of all videos; others are refused.
+        find: returns the name of a video by another name, such as its title; see `summdiff.data.names.VideoNames`.
+        drop: leave out videos that are not in `names` instead of refusing them.
 
     Raises:
         DataError: the file cannot be read or has another form, test keys are in several files, or a name is unknown or
@@ -168,17 +177,27 @@ def read_splits(path: str | os.PathLike[str], names: Collection[str] | None = No
         # A name without a file may be one of the test videos.
         if home and any(not _home(key) for key in train):
             raise DataError(f"{where} tests videos of '{home}' but names no file for some to train on.")
+        parts = {
+            "train": [_video(key) for key in train if _home(key) == home],
+            "validation": [_video(key) for key in validation],
+            "test": [_video(key) for key in test],
+        }
+        if known is not None:
+            parts = {part: [_found(name, known, find) for name in listed] for part, listed in parts.items()}
+            strange = [name for listed in parts.values() for name in listed if name not in known]
+            if strange and not drop:
+                raise DataError(
+                    f"{where} names '{strange[0]}', which is not in the data ({len(strange)} such names): leave such "
+                    "videos out by drop_missing=true (train, crossval) or --drop-missing (data splits)."
+                )
+            parts = {part: [name for name in listed if name in known] for part, listed in parts.items()}
+            if not parts["test"]:
+                raise DataError(f"{where} tests no video that is in the data.")
         split = Split(
-            train=tuple(_video(key) for key in train if _home(key) == home),
-            validation=tuple(map(_video, validation)),
-            test=tuple(map(_video, test)),
+            **{part: tuple(listed) for part, listed in parts.items()},
             train_elsewhere=tuple(key for key in train if _home(key) != home),
         )
         _check_disjoint(split, where)
-        if known is not None:
-            strange = [name for name in split.train + split.validation + split.test if name not in known]
-            if strange:
-                raise DataError(f"{where} names '{strange[0]}', which is not in the data ({len(strange)} such names).")
         splits.append(split)
     return tuple(splits)
 
@@ -215,10 +234,28 @@ def _load(path: Path) -> Any:
             raise DataError(f"The splits '{path}' are not JSON: {error}.") from error
         except RecursionError as error:
             raise DataError(f"The splits '{path}' are nested too deeply.") from error
+    if path.suffix.lower() == ".txt":
+        return _lines(text, path)
     try:
         return parse_yaml(text)
     except ValueError as error:
         raise DataError(f"The splits '{path}' are not YAML: {error}.") from error
+
+
+def _lines(text: str, path: Path) -> list[dict[str, list[str]]]:
+    """Return the splits of lines `name/split/training videos/test videos`, videos separated by commas."""
+    entries = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        if not line.strip():
+            continue
+        fields = line.strip().split("/")
+        if len(fields) != 4:
+            raise DataError(
+                f"'{path}', line {number}: expected `name/split/training videos/test videos`, videos with commas."
+            )
+        train, test = ([name.strip() for name in field.split(",") if name.strip()] for field in fields[2:])
+        entries.append({"train_keys": train, "test_keys": test})
+    return entries
 
 
 def _keys(entry: Any, key: str, where: str, *, needed: bool) -> list[str]:
@@ -235,6 +272,10 @@ def _keys(entry: Any, key: str, where: str, *, needed: bool) -> list[str]:
         twice = Counter(listed).most_common(1)[0][0]
         raise DataError(f"{where}: '{key}' names '{twice}' more than once.")
     return listed
+
+
+def _found(name: str, known: Collection[str], find: Callable[[str], str | None]) -> str:
+    return name if name in known else find(name) or name
 
 
 def _video(key: str) -> str:

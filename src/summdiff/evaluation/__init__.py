@@ -22,10 +22,12 @@ from summdiff.evaluation._judging import (
     prepare,
 )
 from summdiff.evaluation._predictions import (
+    SUFFIXES,
     Form,
     Predictions,
     at_judged_steps,
     is_predictions,
+    is_written,
     predict,
     read_predictions,
     seen_in_training,
@@ -37,6 +39,7 @@ from summdiff.evaluation._resampling import Estimate, PairedDifference, differen
 __all__ = [
     "KNAPSACK_AWARE",
     "MAIN_MEASURE",
+    "SUFFIXES",
     "VARIETY",
     "Comparison",
     "Estimate",
@@ -52,6 +55,7 @@ __all__ = [
     "evaluate",
     "intervals",
     "is_predictions",
+    "is_written",
     "judge",
     "judge_steps_of",
     "mean_over",

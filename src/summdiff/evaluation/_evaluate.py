@@ -158,6 +158,7 @@ def evaluate(
     if len({system.name for system in systems}) < len(systems):
         raise UsageError("Two systems have the same name: give their files different names.")
     rule = convention or cast(ConventionName, data.convention or "eccv16")
+    systems = [system.named_as_in(data) for system in systems]
     videos = prepare([data.annotations(name) for name in chosen], budget, rule)
     summarizing = {system.name for system in systems if system.are_summaries([v.video for v in videos])}
     scoring = [system for system in systems if system.name not in summarizing]

@@ -5,6 +5,10 @@ JSON: `{"video_1": [0.1, …], …}`, or `{"about": {…}, "scores": {"video_1":
 data set's file, or its number of frames. Samples are judged by their mean, unless the file has a separate mean curve:
 in JSON `{"means": {"video_1": [0.1, …]}}` beside `scores`, in HDF5 a data set `mean` in the group. Vectors of frames
 that hold only 0 and 1 are ready summaries (also under `machine_summary`) and are judged as they are.
+
+NumPy: arrays by video in `.npz`; one video in `.npy`, or a folder of them, named after the videos. CSV: a header with
+the columns `video` and `score`, a row per step or frame in order; or without a header a row per video, its name and its
+scores. A video may be called by its title, its YouTube id or a path; see `Predictions.named_as_in`.
 """
 
 from __future__ import annotations
@@ -12,8 +16,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -24,17 +28,20 @@ from summdiff._version import __version__
 from summdiff.atomic import written_whole
 from summdiff.data.h5 import AnnotatedFile, natural
 from summdiff.data.h5_guard import attribute, most_bytes, open_h5
+from summdiff.data.names import VideoNames
 from summdiff.data.video import AnnotatedVideo
 from summdiff.errors import DataError, UsageError
+from summdiff.evaluation._prediction_tables import read_csv, read_npy, read_npz
 from summdiff.metrics.segments import frame_scores
 
 if TYPE_CHECKING:
     from summdiff.scoring.model import Model
 
-SUFFIXES = (".json", ".h5", ".hdf5")
+SUFFIXES = (".json", ".h5", ".hdf5", ".npz", ".npy", ".csv")
+WRITTEN = SUFFIXES[:3]
 FORMAT = "summdiff.predictions/1"
 _LARGEST = 1e200
-_SCORES, _SUMMARY = ("scores", "importance_scores"), "machine_summary"
+_SCORES, _SUMMARY = ("scores", "score", "importance_scores"), "machine_summary"
 Form = Literal["scores", "summaries"]
 
 
@@ -59,6 +66,23 @@ class Predictions:
     sha256: str = ""
     means: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     form: Form | None = None
+
+    def named_as_in(self, data: AnnotatedFile) -> Predictions:
+        """Return the same with the names of the videos in a data set's file; see `VideoNames`.
+
+        Raises:
+            DataError: none of the videos is in the file, or one is in it under two names.
+        """
+        if all(name in data.names for name in self.curves):
+            return self
+        names = VideoNames(data)
+        curves = names.rename(self.curves.items(), f"'{self.name}'")
+        if not curves.keys() & set(data.names):
+            raise DataError(
+                f"'{self.name}' has no video of '{data.path.name}': it has {_some(self.curves)}, the data "
+                f"{_some(data.names)}."
+            )
+        return replace(self, curves=curves, means=names.rename(self.means.items(), f"'{self.name}'"))
 
     def at_steps(self, video: AnnotatedVideo) -> NDArray[np.float64]:
         """Return the scores (M, N) of a video's N steps: of scores per frame the mean over each step's frames.
@@ -131,7 +155,10 @@ class Predictions:
 
     def _own(self, video: AnnotatedVideo) -> NDArray[np.float64]:
         if video.name not in self.curves:
-            raise DataError(f"'{self.name}' has no scores for {video.name}.")
+            raise DataError(
+                f"'{self.name}' has no scores for {video.name}, only for {_some(self.curves)}: judge those "
+                "by --partial."
+            )
         return self.curves[video.name]
 
     def _mean(self, video: AnnotatedVideo) -> NDArray[np.float64]:
@@ -262,8 +289,16 @@ def _lower_data_set(identity: str) -> str:
 
 
 def is_predictions(path: str | os.PathLike[str]) -> bool:
-    """Return whether a path has the suffix of a predictions file."""
-    return Path(path).suffix.lower() in SUFFIXES
+    """Return whether a path has the suffix of a predictions file, or is a folder of .npy files that is no model."""
+    path = Path(path)
+    if path.is_dir():
+        return not (path / "config.json").exists() and any(path.glob("*.npy"))
+    return path.suffix.lower() in SUFFIXES
+
+
+def is_written(path: str | os.PathLike[str]) -> bool:
+    """Return whether `write_predictions` writes files with the suffix of a path."""
+    return Path(path).suffix.lower() in WRITTEN
 
 
 def read_predictions(path: str | os.PathLike[str], form: Form | None = None) -> Predictions:
@@ -277,17 +312,41 @@ def read_predictions(path: str | os.PathLike[str], form: Form | None = None) -> 
         DataError: the file is missing or damaged, has another form, or scores that are not finite numbers.
     """
     file = Path(path)
-    if not file.is_file():
+    if not file.is_file() and not file.is_dir():
         raise DataError(f"There is no predictions file '{file}'.")
     keys = (_SUMMARY, *_SCORES) if form == "summaries" else (*_SCORES, _SUMMARY)
-    about, raw, raw_means = _read_json(file, keys) if file.suffix.lower() == ".json" else _read_h5(file, keys)
+    suffix = file.suffix.lower()
+    about: dict[str, Any] = {}
+    raw_means: dict[str, Any] = {}
+    raw: Mapping[str, Any]
+    if file.is_dir() or suffix == ".npy":
+        raw = {part.stem: read_npy(part) for part in _parts(file)}
+    elif suffix == ".npz":
+        about, raw = read_npz(file)
+    elif suffix == ".csv":
+        raw = read_csv(file, keys)
+    else:
+        about, raw, raw_means = _read_json(file, keys) if suffix == ".json" else _read_h5(file, keys)
     if not raw:
         raise DataError(f"'{file}' has no scores: one entry per video is needed.")
     curves = {name: _checked(raw[name], file, name) for name in sorted(raw, key=natural)}
     means = {name: _checked(raw_means[name], file, name)[0] for name in curves if raw_means.get(name) is not None}
-    with file.open("rb") as content:
-        digest = hashlib.file_digest(content, "sha256").hexdigest()
-    return Predictions(name=file.name, curves=curves, about=about, sha256=digest, means=means, form=form)
+    return Predictions(name=file.name, curves=curves, about=about, sha256=_digest(file), means=means, form=form)
+
+
+def _parts(path: Path) -> list[Path]:
+    """Return the .npy files of a folder, or the file itself."""
+    return sorted(path.glob("*.npy")) if path.is_dir() else [path]
+
+
+def _digest(path: Path) -> str:
+    """Return the SHA-256 of a file, or of the files of a folder in order."""
+    digest = hashlib.sha256()
+    for part in _parts(path):
+        with part.open("rb") as content:
+            while block := content.read(2**20):
+                digest.update(block)
+    return digest.hexdigest()
 
 
 def write_predictions(
@@ -309,8 +368,8 @@ def write_predictions(
         OutputError: the file cannot be written.
     """
     file = Path(path)
-    if not is_predictions(file):
-        raise UsageError(f"'{file}' must end in {', '.join(SUFFIXES)}.")
+    if not is_written(file):
+        raise UsageError(f"'{file}' must end in {', '.join(WRITTEN)}.")
     about = {"format": FORMAT} | dict(about)
     with written_whole(file) as partial:
         if file.suffix.lower() == ".json":
@@ -329,6 +388,12 @@ def write_predictions(
                 for name, curve in (means or {}).items():
                     content.create_dataset(f"{name}/mean", data=np.asarray(curve), compression="gzip")
     return file
+
+
+def _some(names: Iterable[str]) -> str:
+    """Return the first names, and how many there are."""
+    listed = list(names)
+    return ", ".join(listed[:3]) + (f" … ({len(listed)} videos)" if len(listed) > 3 else "")
 
 
 def _read_json(file: Path, keys: tuple[str, ...]) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
@@ -388,11 +453,14 @@ def _stored(name: Any, entry: Any, keys: tuple[str, ...]) -> Any:
 def _checked(raw: Any, file: Path, name: str) -> NDArray[np.float64]:
     """Scores as (M, N) float64."""
     if raw is None:
-        raise DataError(f"'{file}', {name}: there is no 'scores'.")
+        keys = ", ".join(f"'{key}'" for key in (*_SCORES, _SUMMARY))
+        raise DataError(f"'{file}', {name}: there is no 'scores': looked for {keys}.")
     if isinstance(raw, np.ndarray | np.generic) and np.iscomplexobj(raw):
         raise DataError(f"'{file}', {name}: the scores are complex numbers, which have no order.")
     try:
         scores = np.atleast_2d(np.asarray(raw, dtype=np.float64))
+        if scores.ndim == 2 and scores.shape[1] == 1 < len(scores):  # a column of scores
+            scores = scores.T
     except (TypeError, ValueError, OverflowError) as error:
         raise DataError(f"'{file}', {name}: the scores are not numbers of shape (N,) or (M, N).") from error
     if scores.ndim != 2 or scores.size == 0:

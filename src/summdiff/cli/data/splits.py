@@ -10,7 +10,7 @@ import typer
 from summdiff.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from summdiff.data.splits import Split
 
@@ -36,6 +36,9 @@ def splits(
         float, typer.Option(metavar="SHARE", help="With --make: share of a fold's training videos used for validation.")
     ] = 0.2,
     seed: Annotated[int, typer.Option(min=0, help="With --make: seed of the shuffling.")] = 0,
+    drop_missing: Annotated[
+        bool, typer.Option("--drop-missing", help="Leave out videos that --data lacks; else they are an error.")
+    ] = False,
     output: Annotated[
         Path | None,
         typer.Option("-o", "--output", metavar="FILE", help="With --make: JSON file to write.", show_default=False),
@@ -50,12 +53,14 @@ def splits(
     Example: summdiff data splits --make --data tvsum.h5 -o tvsum_5fold.json
     """
     from summdiff.data.datasets import open_dataset
+    from summdiff.data.names import VideoNames
     from summdiff.data.splits import k_fold, read_splits, write_splits
 
     names: tuple[str, ...] | None = None
+    find: Callable[[str], str | None] = str
     if data is not None:
         with open_dataset(data) as opened:
-            names = opened.names
+            names, find = opened.names, VideoNames(opened).find
     if make:
         if names is None or output is None or file is not None:
             raise UsageError("To make splits, name the data and the file to write: --make --data FILE -o FILE.")
@@ -69,8 +74,18 @@ def splits(
     else:
         if file is None or output is not None:
             raise UsageError("Name a file of splits to read, or add --make to write one.")
-        made = read_splits(file, names)
+        made = read_splits(file, names, find=find, drop=drop_missing)
+        if drop_missing and names is not None:
+            print_left_out(read_splits(file), names, find)
     _print(made, names)
+
+
+def print_left_out(whole: Sequence[Split], names: Collection[str], find: Callable[[str], str | None]) -> None:
+    """Print which videos of splits are not in the data."""
+    listed = {name for split in whole for name in split.train + split.validation + split.test}
+    missing = sorted(name for name in listed if name not in names and find(name) is None)
+    if missing:
+        print(f"{len(missing)} videos that the data lacks are left out: {', '.join(missing)}")
 
 
 def _print(made: Sequence[Split], names: tuple[str, ...] | None) -> None:

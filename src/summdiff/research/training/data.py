@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from summdiff.data.datasets import open_dataset
 from summdiff.data.frame_rates import rate_note
 from summdiff.data.h5 import AnnotatedFile
+from summdiff.data.names import VideoNames
 from summdiff.data.splits import Split, k_fold, read_splits, with_validation
 from summdiff.data.video import AnnotatedVideo
 from summdiff.errors import DataError, UsageError
@@ -158,7 +160,10 @@ def _published(
     assert recipe.splits is not None  # noqa: S101 (callers check)
     available = set(names)
     splits = []
-    for split in read_splits(recipe.splits, data.names):
+    if recipe.drop_missing:
+        _say_missing(recipe.splits, data, say)
+    find = VideoNames(data).find
+    for split in read_splits(recipe.splits, data.names, find=find, drop=recipe.drop_missing):
         if split.train_elsewhere:
             say(f"{len(split.train_elsewhere)} videos of other files that '{recipe.splits}' names are left out.")
         parts = {
@@ -167,6 +172,15 @@ def _published(
         }
         splits.append(replace(split, **parts, train_elsewhere=()))
     return tuple(splits)
+
+
+def _say_missing(path: Path, data: AnnotatedFile, say: Callable[[str], None]) -> None:
+    """Say which videos of splits the data lacks."""
+    find = VideoNames(data).find
+    listed = {name for split in read_splits(path) for name in split.train + split.validation + split.test}
+    missing = sorted(name for name in listed if find(name) is None)
+    if missing:
+        say(f"{len(missing)} videos of '{path}' are left out, the data lacks them: {', '.join(missing)}.")
 
 
 def _need_training_videos(split: Split) -> None:

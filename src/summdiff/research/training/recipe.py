@@ -231,6 +231,7 @@ class Recipe(Section):
     )
     also: tuple[AlsoRecipe, ...] = Field(default=(), description="further data sets for a relational network")
     splits: Path | None = Field(default=None, description="file of splits; null: random")
+    drop_missing: bool = Field(default=False, description="leave out videos of `splits` that the data lacks")
     fold: int = Field(default=1, ge=1, description="number of the split in that file, from 1; not for crossval")
     hold_out: float = Field(
         default=0.0, ge=0, lt=1, description="share of the training videos used for validation; not for crossval"
