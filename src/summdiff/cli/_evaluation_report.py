@@ -76,7 +76,7 @@ def _means_table(result: Evaluation) -> Table:
     table = _table("", *(measure.label for measure in result.measures))
     for number, row in enumerate((*result.systems, *result.references)):
         means = result.means[row.name]
-        cells = [_mean(means[m.name], m) if m.name in means else "" for m in result.measures]
+        cells = [format_mean(means[m.name], m) if m.name in means else "" for m in result.measures]
         table.add_row(_escaped(row.name), *cells, style="bold" if number < len(result.systems) else "")
         if number == len(result.systems) - 1:
             table.add_section()
@@ -89,7 +89,7 @@ def _domains_table(result: Evaluation) -> Table:
     table = _table(f"{measure.label} by domain", *(f"{name} ({groups.count(name)})" for name in domains))
     for row in (*result.systems, *result.references):
         table.add_row(
-            _escaped(row.name), *(_number(means[row.name][measure.name], measure) for means in domains.values())
+            _escaped(row.name), *(format_number(means[row.name][measure.name], measure) for means in domains.values())
         )
     return table
 
@@ -100,7 +100,7 @@ def _variety_table(result: Evaluation) -> Table:
     measures = [m for m in VARIETY if any(m.name in values for values in result.variety.values())]
     table = _table("samples of", *(m.label for m in measures))
     for name, values in result.variety.items():
-        table.add_row(_escaped(name), *(_number(values[m.name], m) if m.name in values else "" for m in measures))
+        table.add_row(_escaped(name), *(format_number(values[m.name], m) if m.name in values else "" for m in measures))
     return table
 
 
@@ -113,10 +113,13 @@ def _comparison_table(result: Evaluation, comparison: Comparison) -> Table:
         if measure.name not in comparison.differences:
             continue
         difference = comparison.differences[measure.name]
-        low, high = _number(difference.mean.low, measure, sign="+"), _number(difference.mean.high, measure, sign="+")
+        low, high = (
+            format_number(difference.mean.low, measure, sign="+"),
+            format_number(difference.mean.high, measure, sign="+"),
+        )
         table.add_row(
             measure.label,
-            _number(difference.mean.value, measure, sign="+"),
+            format_number(difference.mean.value, measure, sign="+"),
             f"{low} … {high}",
             f"{difference.p:.4f}",
             *map(str, (difference.better, difference.worse, difference.equal)),
@@ -130,7 +133,7 @@ def _videos_table(result: Evaluation) -> Table:
     table = _table("video", *headings)
     for i, name in enumerate(result.names):
         cells = [
-            _number(float(row.values[m.name][i]), m) if m.name in row.values else ""
+            format_number(float(row.values[m.name][i]), m) if m.name in row.values else ""
             for row in result.systems
             for m in result.measures
         ]
@@ -145,10 +148,16 @@ def _escaped(name: str) -> str:
     return escape(name)
 
 
-def _number(value: float, measure: Measure, *, sign: str = "") -> str:
+def format_number(value: float, measure: Measure, *, sign: str = "") -> str:
+    """Format a value of a measure, F1 and MAP times 100."""
     return f"{100 * value:{sign}.2f}" if measure.percent else f"{value:{sign}.4f}"
 
 
-def _mean(mean: Estimate, measure: Measure) -> str:
+def format_mean(mean: Estimate, measure: Measure) -> str:
+    """Format a mean and half of its interval."""
     half = (mean.high - mean.low) / 2
-    return f"{_number(mean.value, measure)} ±{100 * half:.1f}" if measure.percent else f"{mean.value:.4f} ±{half:.3f}"
+    return (
+        f"{format_number(mean.value, measure)} ±{100 * half:.1f}"
+        if measure.percent
+        else f"{mean.value:.4f} ±{half:.3f}"
+    )

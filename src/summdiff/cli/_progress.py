@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from summdiff.archive.dispatch import RunCounts
 
 _FILE_WIDTH = 200  # columns where the output is no terminal
+_LINE_SECONDS = 10.0  # between two lines of a count where the output is no terminal
 _JSON_SECONDS = 2.0  # between two progress lines of a run with workers
 _STAGES = {"look": "looking", "score": "scoring", "cut": "cutting"}
 # Control characters (escape sequences begin with one), line ends, and marks that turn the direction of writing.
@@ -60,14 +61,30 @@ def error_console() -> Console:
 
 @contextmanager
 def count_bar(title: str) -> Iterator[Callable[[int, int], None]]:
-    """Show a bar at a terminal while entered; yields a function of the number done and the total."""
+    """Show a bar at a terminal, or a line every ten seconds; yields a function of the number done and the total."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
     console = error_console()
+    if not console.is_terminal:
+        yield _count_lines(title)
+        return
     columns = (title, BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+    with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task("", total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def _count_lines(title: str) -> Callable[[int, int], None]:
+    """Return a function that prints the number done and the total, at most once every ten seconds."""
+    printed = time.monotonic()
+
+    def on_progress(done: int, total: int) -> None:
+        nonlocal printed
+        if time.monotonic() - printed >= _LINE_SECONDS:
+            printed = time.monotonic()
+            print(f"{title}: {done} of {total}", file=sys.stderr, flush=True)
+
+    return on_progress
 
 
 def run_display(*, quiet: bool, machine: bool, workers: bool) -> RunDisplay:

@@ -6,17 +6,18 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import typer
 
 from summdiff.cli._evaluation_report import print_evaluation
+from summdiff.cli._evaluation_tables import write_csv, write_latex, write_markdown
 from summdiff.cli._progress import count_bar
 from summdiff.errors import OutputError, UsageError
 
 if TYPE_CHECKING:
     from summdiff.data.h5 import AnnotatedFile
-    from summdiff.evaluation import Form, Predictions
+    from summdiff.evaluation import F1Over, Form, Predictions
 
 _Seen = Literal["trained_on", "validated_on"]
 
@@ -77,6 +78,13 @@ def evaluate(
         str | None,
         typer.Option(metavar="NAME", help="Rules of segments and knapsack (docs/evaluation.md); else the data set's."),
     ] = None,
+    protocol: Annotated[
+        str | None,
+        typer.Option(
+            metavar="mean|max",
+            help="F1 is the mean or the largest over annotators. [default: TVSum mean, SumMe max with the mean beside it]",
+        ),
+    ] = None,
     knapsack_aware: Annotated[
         bool, typer.Option("--knapsack-aware", help="Report the errors WSE, CIS, WIR and IR too.")
     ] = False,
@@ -84,6 +92,14 @@ def evaluate(
     json_file: Annotated[
         Path | None, typer.Option("--json", metavar="FILE", help="Write all results, with each video's values.")
     ] = None,
+    csv: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write a table: a row per system, and one per system and video."),
+    ] = None,
+    markdown: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the table of systems, and with --per-video of videos.")
+    ] = None,
+    latex: Annotated[Path | None, typer.Option(metavar="FILE", help="The same for LaTeX, with booktabs.")] = None,
     save_predictions: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Save the predictions of a model (.json or .h5)."),
@@ -117,14 +133,17 @@ def evaluate(
     elif part == "validation":  # asked for by name
         seen = ("trained_on",)
     known = _checked_convention(convention)
-    for target in (json_file, save_predictions):
-        if target is not None and not target.parent.is_dir():
+    if protocol not in (None, "mean", "max"):
+        raise UsageError(f"There is no protocol '{protocol}': use mean or max.")
+    targets = [target for target in (json_file, save_predictions, csv, markdown, latex) if target is not None]
+    for target in targets:
+        if not target.parent.is_dir():
             raise OutputError(f"'{target}' cannot be written: there is no folder '{target.parent}'.")
     if json_file is not None and json_file.suffix.lower() != ".json":
         raise UsageError(f"--json writes JSON: '{json_file}' must end in .json.")
     if save_predictions is not None and not is_written(save_predictions):
         raise UsageError(f"'{save_predictions}' must end in .json, .h5 or .hdf5, the formats that are written.")
-    _refuse_overwriting(json_file, save_predictions, [*map(Path, systems), data, annotations, split])
+    _refuse_overwriting(targets, [*map(Path, systems), data, annotations, split])
     models = [name for name in systems if not is_predictions(name)]
     for name in models:
         if Path(name).is_file():
@@ -154,6 +173,7 @@ def evaluate(
             judged,
             names=names,
             convention=known,
+            f1_over=cast("F1Over | None", protocol),
             budget=budget,
             knapsack_aware=knapsack_aware,
             resamples=resamples,
@@ -166,17 +186,25 @@ def evaluate(
         document["tested"] |= tested
         with written_whole(json_file) as unfinished:
             unfinished.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    if csv is not None:
+        write_csv(result, csv)
+    if markdown is not None:
+        write_markdown(result, markdown, per_video=per_video)
+    if latex is not None:
+        write_latex(result, latex, per_video=per_video)
     print_evaluation(result, tested["split"], per_video=per_video)
 
 
-def _refuse_overwriting(json_file: Path | None, kept: Path | None, inputs: Sequence[Path | None]) -> None:
+def _refuse_overwriting(targets: Sequence[Path], inputs: Sequence[Path | None]) -> None:
     """Refuse results that would overwrite an input or each other."""
-    read = {path.resolve() for path in inputs if path is not None}
-    for target in (json_file, kept):
-        if target is not None and target.resolve() in read:
+    taken = {path.resolve() for path in inputs if path is not None}
+    written: set[Path] = set()
+    for target in targets:
+        if target.resolve() in taken:
             raise UsageError(f"'{target}' is an input and would be overwritten: give the result another name.")
-    if json_file is not None and kept is not None and json_file.resolve() == kept.resolve():
-        raise UsageError(f"--json and --save-predictions both name '{kept}': give them different names.")
+        if target.resolve() in written:
+            raise UsageError(f"Two options both name '{target}': give their files different names.")
+        written.add(target.resolve())
 
 
 def _checked_convention(name: str | None) -> Any:

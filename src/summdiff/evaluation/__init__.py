@@ -14,6 +14,7 @@ from summdiff.evaluation._evaluate import VARIETY, Comparison, Evaluation, evalu
 from summdiff.evaluation._judging import (
     KNAPSACK_AWARE,
     MAIN_MEASURE,
+    F1Over,
     Measure,
     PreparedVideo,
     judge,
@@ -44,6 +45,7 @@ __all__ = [
     "Comparison",
     "Estimate",
     "Evaluation",
+    "F1Over",
     "Form",
     "Measure",
     "PairedDifference",

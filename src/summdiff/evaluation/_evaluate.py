@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, cast
 
@@ -13,7 +13,7 @@ from summdiff._version import __version__
 from summdiff.data.frame_rates import rate_note
 from summdiff.data.h5 import AnnotatedFile
 from summdiff.errors import UsageError
-from summdiff.evaluation._judging import KNAPSACK_AWARE, Measure, PreparedVideo, measures_of, prepare
+from summdiff.evaluation._judging import F1_OVER, KNAPSACK_AWARE, F1Over, Measure, PreparedVideo, measures_of, prepare
 from summdiff.evaluation._predictions import Predictions, seen_in_training
 from summdiff.evaluation._references import SystemResult, reference_results, summary_result, system_result
 from summdiff.evaluation._resampling import Estimate, PairedDifference, differences, intervals
@@ -24,6 +24,8 @@ from summdiff.metrics.variety import diversity, spread_coverage, spread_ratio
 FORMAT = "summdiff.evaluation/1"
 _Samples = Mapping[str, Sequence[NDArray[np.float64]]]  # by system, (M, N) for each video
 
+_BUDGET = 0.15  # of the annotators' summaries in the files
+_NAMED = 3  # systems named in a note
 _FEW = 10  # videos; with fewer, a percentile bootstrap covers clearly less than 95%
 
 VARIETY = (
@@ -123,6 +125,7 @@ def evaluate(
     *,
     names: Sequence[str] | None = None,
     convention: ConventionName | None = None,
+    f1_over: F1Over | None = None,
     budget: float = 0.15,
     knapsack_aware: bool = False,
     draws: int | None = None,
@@ -138,6 +141,8 @@ def evaluate(
         systems: predictions with different names; the first is compared with each of the others and with random scores.
         names: videos to judge, each once; None for all videos of the file.
         convention: how segments become a summary; None for the data set's own.
+        f1_over: whether F1 is the mean or the largest over annotators; None for the data set's own (TVSum: mean,
+            SumMe: max).
         budget: share of the frames that a summary may have, in (0, 1].
         knapsack_aware: also compute WSE, CIS, WIR and IR.
         draws: random curves per video; see `reference_results`.
@@ -159,7 +164,9 @@ def evaluate(
         raise UsageError("Two systems have the same name: give their files different names.")
     rule = convention or cast(ConventionName, data.convention or "eccv16")
     systems = [system.named_as_in(data) for system in systems]
-    videos = prepare([data.annotations(name) for name in chosen], budget, rule)
+    if f1_over is not None and data.kind not in F1_OVER:
+        raise UsageError(f"{data.kind} has one reference per video: leave the protocol of F1 out.")
+    videos = prepare([data.annotations(name) for name in chosen], budget, rule, f1_over)
     summarizing = {system.name for system in systems if system.are_summaries([v.video for v in videos])}
     scoring = [system for system in systems if system.name not in summarizing]
     samples = {system.name: [system.at_steps(v.video) for v in videos] for system in scoring}
@@ -174,7 +181,7 @@ def evaluate(
         raise UsageError(f"'{taken.pop()}' is the name of a reference: give the system another name.")
     groups = tuple(v.video.category for v in videos) if data.kind == "youtube_highlights" else None
     computed = {name for row in (*rows, references[0]) for name in row.values}
-    measures = tuple(m for m in (*measures_of(data.kind), *KNAPSACK_AWARE) if m.name in computed)
+    measures = tuple(m for m in (*measures_of(data.kind, f1_over), *KNAPSACK_AWARE) if m.name in computed)
     return Evaluation(
         data={"file": data.path.name, "kind": data.kind, "sha256": data.fingerprint(), "videos": len(data)},
         names=chosen,
@@ -197,12 +204,15 @@ def evaluate(
             "mean": "over domains of the mean over their videos" if groups else "over videos",
             "convention": rule if data.kind != "youtube_highlights" else None,
             "budget": budget,
+            "f1": f"{videos[0].f1_over} over annotators" if data.kind in F1_OVER else None,
             "samples": "a system with several samples per video is judged by their mean, or by its own mean curve",
             "interval": f"95%, percentile bootstrap over videos, {resamples} resamples",
             "seed": seed,
             "random": references[0].note,
         },
         notes=_notes(data, videos, systems, chosen)
+        + _notes_on_protocol(videos)
+        + _notes_on_length(videos, budget)
         + _notes_on_form(videos, systems, summarizing)
         + _notes_on_zero(videos, samples)
         + _notes_on_spread(videos, samples),
@@ -276,21 +286,8 @@ def _notes(
         notes.append("With so few videos the intervals are too narrow (with one video there is none): do not use them.")
     if data.attribute("synthetic"):
         notes.append("THE DATA IS SYNTHETIC: these numbers say nothing about real videos.")
-    for system in systems:
-        trained = seen_in_training(system.about, data, names)
-        if trained:
-            notes.append(
-                f"{system.name} WAS TRAINED ON {len(trained)} of these videos: its numbers say nothing about new ones."
-            )
-        validated = seen_in_training(system.about, data, names, "validated_on")
-        if validated:
-            notes.append(
-                f"{system.name} WAS VALIDATED ON {len(validated)} of these videos: its numbers may be too high."
-            )
-        if trained is None and "cross-validation" not in system.about:
-            form = " in the form 'tvsum/video_1'" if system.about.get("trained_on") else ""
-            notes.append(f"{system.name} does not say which videos it was trained on{form}.")
-        notes.append(f"{system.name} was selected by: {system.about.get('selection', 'not stated')}.")
+    said = [(system.name, *sentence) for system in systems for sentence in _origin(system, data, names)]
+    notes += _joined(said, len(systems))
     if not videos[0].has_segments and data.kind != "youtube_highlights":
         notes.append("No F1: the file has no 'change_points' or no 'user_summary'.")
     if not videos[0].has_ranks:
@@ -304,11 +301,74 @@ def _notes(
     return tuple(notes)
 
 
+def _origin(system: Predictions, data: AnnotatedFile, names: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Yield what to say about a system's training: the predicate for one system, and for several."""
+    trained = seen_in_training(system.about, data, names)
+    if trained:
+        text = f"TRAINED ON {len(trained)} of these videos: the numbers say nothing about new ones."
+        yield f"WAS {text}", f"WERE {text}"
+    validated = seen_in_training(system.about, data, names, "validated_on")
+    if validated:
+        text = f"VALIDATED ON {len(validated)} of these videos: the numbers may be too high."
+        yield f"WAS {text}", f"WERE {text}"
+    if trained is None and "cross-validation" not in system.about:
+        form = " in the form 'tvsum/video_1'" if system.about.get("trained_on") else ""
+        yield (
+            f"does not say which videos it was trained on{form}.",
+            f"do not say which videos they were trained on{form}.",
+        )
+    selection = system.about.get("selection", "not stated")
+    yield f"was selected by: {selection}.", f"were selected by: {selection}."
+
+
+def _joined(said: Sequence[tuple[str, str, str]], systems: int) -> list[str]:
+    """Join the systems of which the same is said into one sentence."""
+    names: dict[tuple[str, str], list[str]] = {}
+    for name, *predicate in said:
+        names.setdefault((predicate[0], predicate[1]), []).append(name)
+    sentences = []
+    for (one, several), who in names.items():
+        if len(who) == 1:
+            sentences.append(f"{who[0]} {one}")
+        elif len(who) <= _NAMED:
+            sentences.append(f"{', '.join(who[:-1])} and {who[-1]} {several}")
+        elif len(who) == systems:
+            sentences.append(f"All {systems} systems {several}")
+        else:
+            sentences.append(f"{', '.join(who[:_NAMED])} and {len(who) - _NAMED} other systems {several}")
+    return sentences
+
+
+def _notes_on_protocol(videos: Sequence[PreparedVideo]) -> tuple[str, ...]:
+    """Name the protocol of F1, by which data sets differ."""
+    usual, used = F1_OVER.get(videos[0].video.kind), videos[0].f1_over
+    if usual is None or videos[0].video.user_summary is None:
+        return ()
+    text = "F1 is the largest over annotators" if used == "max" else "F1 is the mean over annotators"
+    other = "mean" if used == "max" else "max"
+    usually = f"as usual for {videos[0].video.kind}; --protocol {other} changes it"
+    return (f"{text}, {usually if used == usual else f'NOT the usual {usual} of {videos[0].video.kind}'}.",)
+
+
+def _notes_on_length(videos: Sequence[PreparedVideo], budget: float) -> tuple[str, ...]:
+    """Warn of a budget that differs from the length of the summaries to compare with."""
+    if not videos[0].has_segments:
+        return ()
+    share = float(np.mean([v.totals.mean() / v.video.n_frames for v in videos]))
+    if abs(budget - _BUDGET) < 1e-9 or abs(budget - share) < 0.02:
+        return ()
+    return (
+        f"F1 compares summaries of {100 * budget:g}% of the frames with the file's, which have {100 * share:.1f}% on "
+        "average: results are not comparable with those at 15%.",
+    )
+
+
 def _notes_on_form(
     videos: Sequence[PreparedVideo], systems: Sequence[Predictions], summarizing: Collection[str]
 ) -> tuple[str, ...]:
     """Say which systems are ready summaries, with their lengths, and which have scores of frames."""
-    notes = []
+    notes: list[str] = []
+    framed = []
     for system in systems:
         if system.name in summarizing:
             shares = [100 * float(system.summary(v.video).mean()) for v in videos]
@@ -326,8 +386,9 @@ def _notes_on_form(
         elif any(v.video.n_frames == system.curves[v.video.name].shape[1] != len(v.video.picks) for v in videos):
             uses = ["a step's score is the mean of its frames"] if videos[0].video.kind != "summe" else []
             uses += ["a segment's value the mean of its own frames"] if videos[0].has_segments else []
-            notes.append(f"{system.name} has a score per frame: {', '.join(uses)}.")
-    return tuple(notes)
+            text = f"a score per frame: {', '.join(uses)}."
+            framed.append((system.name, f"has {text}", f"have {text}"))
+    return (*notes, *_joined(framed, len(systems)))
 
 
 def _notes_on_zero(
@@ -337,12 +398,15 @@ def _notes_on_zero(
     if not videos[0].has_segments:
         return ()
     counts = {name: sum(bool((c.mean(axis=0) < 0).any()) for c in curves) for name, curves in samples.items()}
-    return tuple(
-        f"{name} has scores below 0 in {count} videos: the knapsack takes no segment worth 0 or less, so F1 depends on "
-        "where the tool puts 0. Use scores from 0 up."
-        for name, count in counts.items()
-        if count
-    )
+    below = []
+    for name, count in counts.items():
+        text = (
+            f"scores below 0 in {count} videos: the knapsack takes no segment worth 0 or less, so F1 depends on where the "
+            "tool puts 0. Use scores from 0 up."
+        )
+        if count:
+            below.append((name, f"has {text}", f"have {text}"))
+    return tuple(_joined(below, len(samples)))
 
 
 def _notes_on_spread(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -82,9 +82,17 @@ KNAPSACK_AWARE = (
 )
 
 
-def measures_of(kind: DatasetKind) -> tuple[Measure, ...]:
-    """Return the measures of a data set, in the order of its columns."""
-    return _MEASURES[kind]
+F1Over = Literal["mean", "max"]
+F1_OVER: Mapping[DatasetKind, F1Over] = {"tvsum": "mean", "summe": "max"}
+"""Whether F1 is the mean or the largest over annotators, for data sets with several."""
+
+
+def measures_of(kind: DatasetKind, f1_over: F1Over | None = None) -> tuple[Measure, ...]:
+    """Return the measures of a data set, in the order of its columns; `f1_over` if F1 is not by its usual protocol."""
+    if f1_over is None:
+        return _MEASURES[kind]
+    f1 = Measure("f1", "F1", True, f"{_F1}, {'largest' if f1_over == 'max' else 'mean'} over annotators")
+    return (f1, *(measure for measure in _MEASURES[kind] if measure.name != "f1"))
 
 
 @dataclass(frozen=True)
@@ -94,10 +102,21 @@ class PreparedVideo:
     Attributes:
         video: its annotations; features are not needed.
         segments: its segments; None if the file has none.
+        f1_over: whether F1 is the mean or the largest over annotators.
     """
 
     video: AnnotatedVideo
     segments: Segments | None
+    f1_over: F1Over = "mean"
+
+    def f1_measures(self, f1: NDArray[np.float64]) -> ValuesByMeasure:
+        """Return the F1 measures (K,) for F1 with each annotator (K, U); SumMe's have the mean beside the largest."""
+        if f1.shape[1] == 1:
+            return {"f1": f1[:, 0]}
+        means: NDArray[np.float64] = f1.mean(axis=1)
+        if self.f1_over == "mean":
+            return {"f1": means}
+        return {"f1": f1.max(axis=1)} | ({"f1_mean": means} if self.video.kind == "summe" else {})
 
     def need_segments(self) -> Segments:
         """Return the segments; raises DataError if there are none."""
@@ -169,7 +188,10 @@ class PreparedVideo:
 
 
 def prepare(
-    videos: Sequence[AnnotatedVideo], budget: float = 0.15, convention: ConventionName = "eccv16"
+    videos: Sequence[AnnotatedVideo],
+    budget: float = 0.15,
+    convention: ConventionName = "eccv16",
+    f1_over: F1Over | None = None,
 ) -> list[PreparedVideo]:
     """Prepare videos of one data set.
 
@@ -177,13 +199,18 @@ def prepare(
         videos: the videos; features are not needed.
         budget: share of the frames that a summary may have.
         convention: how segments become a summary.
+        f1_over: whether F1 is the mean or the largest over annotators; None for the data set's own.
 
     Raises:
         DataError: segments do not fit a video.
     """
     described = [(v.picks, v.n_frames, v.change_points) for v in videos if v.change_points is not None]
     segments = iter(Segments.of_many(described, budget, convention))
-    return [PreparedVideo(video, None if video.change_points is None else next(segments)) for video in videos]
+    over = [f1_over or F1_OVER.get(video.kind, "mean") for video in videos]
+    return [
+        PreparedVideo(video, None if video.change_points is None else next(segments), each)
+        for video, each in zip(videos, over, strict=True)
+    ]
 
 
 def judge(
@@ -253,13 +280,13 @@ def judge_summaries(videos: Sequence[PreparedVideo], summaries: Sequence[NDArray
     for video, rows in zip(videos, summaries, strict=True):
         f1 = f1_scores(rows, video.user_summary)
         if video.video.kind != "summe":
-            results.append({"f1": f1.mean(axis=1)})
+            results.append(video.f1_measures(f1))
             continue
         sizes = rows.sum(axis=1, dtype=np.int64)
         shared = rows.astype(np.float32) @ video.user_summary.T.astype(np.float32)
         pairs = phi(shared, sizes, video.totals, video.video.n_frames)
         correlation = video.crowd.correlate(rows @ video.crowd.ranks, sizes)
-        results.append(summe_overlap(f1) | summe_correlation(pairs, *correlation))
+        results.append(video.f1_measures(f1) | summe_correlation(pairs, *correlation))
     return joined(results)
 
 
@@ -288,19 +315,14 @@ def _judge_choices(videos: Sequence[PreparedVideo], values: Sequence[NDArray[np.
         f1_of_choices(choice, v.lengths, v.counts, v.totals) for v, choice in zip(videos, chosen, strict=True)
     ]  # (K, U)
     if videos[0].video.kind != "summe":
-        return {"f1": np.concatenate([table[:, 0] if table.shape[1] == 1 else table.mean(axis=1) for table in f1])}
+        return joined([v.f1_measures(table) for v, table in zip(videos, f1, strict=True)])
     results = []
     for video, choice, table in zip(videos, chosen, f1, strict=True):
         sizes, frames = choice @ video.lengths, video.video.n_frames
         pairs = phi(choice @ video.counts.T, sizes, video.totals, frames)
         correlation = video.crowd.correlate(choice @ video.crowd_sums, sizes)
-        results.append(summe_overlap(table) | summe_correlation(pairs, *correlation))
+        results.append(video.f1_measures(table) | summe_correlation(pairs, *correlation))
     return joined(results)
-
-
-def summe_overlap(f1: NDArray[np.float64]) -> ValuesByMeasure:
-    """Return SumMe's F1 measures (K,) for F1 with each annotator (K, U)."""
-    return {"f1": f1.max(axis=1), "f1_mean": f1.mean(axis=1)}
 
 
 def summe_correlation(

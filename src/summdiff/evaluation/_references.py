@@ -18,7 +18,6 @@ from summdiff.evaluation._judging import (
     judge_steps,
     judge_summaries,
     summe_correlation,
-    summe_overlap,
 )
 from summdiff.metrics.fscore import f1_of_choices
 from summdiff.metrics.rank import rank_correlation_table
@@ -135,7 +134,7 @@ def _tvsum_pairwise(videos: Sequence[PreparedVideo]) -> ValuesByMeasure:
         "rho": np.concatenate([_off_diagonal(rho).mean(axis=1) for _, rho in tables]),
     }
     if videos[0].has_segments:
-        values["f1"] = np.concatenate([_overlap(v).mean(axis=1) for v in videos])
+        values |= joined([v.f1_measures(_overlap(v)) for v in videos])
     return values | judge_steps(videos, scores, [_others(own) for own in scores], ranks=False)
 
 
@@ -163,7 +162,7 @@ def _summe_pairwise(videos: Sequence[PreparedVideo]) -> ValuesByMeasure:
             crowd = RankedReference.of(everyone - user)
             with_others[:, i : i + 1] = crowd.correlate([crowd.ranks[user > 0].sum()], [totals[i]])
         pairs = _off_diagonal(phi(shared, totals, totals, n))
-        results.append(summe_overlap(_overlap(video)) | summe_correlation(pairs, *with_others))
+        results.append(video.f1_measures(_overlap(video)) | summe_correlation(pairs, *with_others))
     return joined(results)
 
 
@@ -176,7 +175,8 @@ def _summe_left_out(videos: Sequence[PreparedVideo]) -> ValuesByMeasure:
             for v, c in zip(videos, chosen, strict=True)
         ]
     )
-    return {"f1": f1, "f1_mean": f1, "tau_a": pairs, "rho_a": pairs}
+    means = {"f1_mean": f1} if videos[0].f1_over == "max" else {}
+    return {"f1": f1, "tau_a": pairs, "rho_a": pairs} | means
 
 
 def _left_out_f1(video: PreparedVideo, chosen: NDArray[np.bool_]) -> NDArray[np.float64]:

@@ -102,15 +102,12 @@ def to_train(recipe: Recipe, say: Callable[[str], None]) -> Videos:
     if recipe.splits is None:
         split = Split(train=names, validation=(), test=())
     else:
-        splits = _published(recipe, data, names, say)
-        if recipe.fold > len(splits):
-            raise UsageError(f"'{recipe.splits}' has {len(splits)} splits; there is no {recipe.fold}.")
-        split = replace(splits[recipe.fold - 1], test=())
+        split = replace(_published(recipe, data, names, say, fold=recipe.fold)[0], test=())
     share = recipe.hold_out or (recipe.validation if recipe.select == "best" else 0)
     if share and not split.validation:
         split = with_validation(split, share, recipe.split_seed)
         say(f"{len(split.validation)} of {len(names)} videos are held out for validation.")
-    _need_training_videos(split)
+    _need_training_videos(split, share)
     return Videos(data, split)
 
 
@@ -130,7 +127,7 @@ def to_cross_validate(recipe: Recipe, say: Callable[[str], None]) -> list[Videos
             for split in _published(recipe, data, names, say)
         )
     for split in splits:
-        _need_training_videos(split)
+        _need_training_videos(split, recipe.validation)
     return [Videos(data, split) for split in splits]
 
 
@@ -154,18 +151,28 @@ def _with_features(data: AnnotatedFile, say: Callable[[str], None]) -> tuple[str
 
 
 def _published(
-    recipe: Recipe, data: AnnotatedFile, names: Sequence[str], say: Callable[[str], None]
+    recipe: Recipe,
+    data: AnnotatedFile,
+    names: Sequence[str],
+    say: Callable[[str], None],
+    *,
+    fold: int | None = None,
 ) -> tuple[Split, ...]:
-    """Return the recipe's splits, without videos that have no features."""
+    """Return the recipe's splits, or only the one with the number `fold`, without videos that have no features."""
     assert recipe.splits is not None  # noqa: S101 (callers check)
     available = set(names)
     splits = []
     if recipe.drop_missing:
         _say_missing(recipe.splits, data, say)
-    find = VideoNames(data).find
-    for split in read_splits(recipe.splits, data.names, find=find, drop=recipe.drop_missing):
-        if split.train_elsewhere:
-            say(f"{len(split.train_elsewhere)} videos of other files that '{recipe.splits}' names are left out.")
+    published = read_splits(recipe.splits, data.names, find=VideoNames(data).find, drop=recipe.drop_missing)
+    if fold is not None:
+        if fold > len(published):
+            raise UsageError(f"'{recipe.splits}' has {len(published)} splits; there is no {fold}.")
+        published = published[fold - 1 : fold]
+    elsewhere = {key for split in published for key in split.train_elsewhere}
+    if elsewhere:
+        say(f"{len(elsewhere)} videos of other files that '{recipe.splits}' names are left out.")
+    for split in published:
         parts = {
             part: tuple(name for name in getattr(split, part) if name in available)
             for part in ("train", "validation", "test")
@@ -183,9 +190,14 @@ def _say_missing(path: Path, data: AnnotatedFile, say: Callable[[str], None]) ->
         say(f"{len(missing)} videos of '{path}' are left out, the data lacks them: {', '.join(missing)}.")
 
 
-def _need_training_videos(split: Split) -> None:
+def _need_training_videos(split: Split, share: float) -> None:
     if not split.train:
-        raise UsageError("No video is left to train on: choose a smaller hold_out, or other splits.")
+        why = (
+            "all are held out for validation; choose a smaller share"
+            if share and split.validation
+            else ("its training part has no video of the data that has features")
+        )
+        raise UsageError(f"The split leaves no video to train on: {why}.")
 
 
 class Examples(Dataset[Example]):

@@ -137,8 +137,9 @@ def _fit(
         examples, recipe, rank=fabric.global_rank, world=fabric.world_size, pinned=fabric.device.type == "cuda"
     )
     if saved is None or dry_run:
-        sanity_check(state, batches, videos, recipe, directory, writes=first_process)
+        seconds = sanity_check(state, batches, videos, recipe, directory, writes=first_process)
     if dry_run:
+        callbacks.message(_what_would_run(recipe, videos, state, batches.count, seconds))
         return None
     if saved is not None:
         set_random_states(saved["random"])
@@ -199,9 +200,21 @@ def _fit_ridge(recipe: Recipe, examples: Examples, dry_run: bool) -> TrainedMode
     return None if dry_run else TrainedModel(model, 0, time.perf_counter() - started)
 
 
+def _what_would_run(recipe: Recipe, videos: Videos, state: TrainingState, steps: int, seconds: float) -> str:
+    """Describe a run by its videos, parameters and steps, and the time of its largest step."""
+    split = videos.split
+    parameters = sum(weight.numel() for weight in state.network.parameters() if weight.requires_grad)
+    hours, minutes = divmod(round(seconds * steps * recipe.epochs / 60), 60)
+    return (
+        f"{len(split.train)} videos to train on and {len(split.validation)} for validation, {parameters:,} parameters, "
+        f"{recipe.epochs} epochs of {steps} steps. If each takes as long as the largest, {seconds:.2f} s, this is "
+        f"{hours}:{minutes:02} h, without validation."
+    )
+
+
 def sanity_check(
     state: TrainingState, batches: Batches, videos: Videos, recipe: Recipe, directory: Path, *, writes: bool
-) -> None:
+) -> float:
     """Run every step once before a long run, so that errors show in the first seconds.
 
     Two updates, the second with the largest batch, validation on two videos, a checkpoint and a model. Afterwards the
@@ -212,6 +225,9 @@ def sanity_check(
         directory: folder for temporary files; they are deleted.
         writes: whether this process validates and writes.
 
+    Returns:
+        Seconds of the update with the largest batch.
+
     Raises:
         SummdiffError: any error that would occur later.
     """
@@ -219,7 +235,9 @@ def sanity_check(
     try:
         with closing(batches.of(state.epoch)) as steps:
             state.count_step(float(state.update(next(steps))))
-        state.count_step(float(state.update(batches.largest(state.epoch))))
+        largest, started = batches.largest(state.epoch), time.perf_counter()
+        state.count_step(float(state.update(largest)))
+        seconds = time.perf_counter() - started
     except torch.OutOfMemoryError as error:
         raise UsageError("A batch does not fit into memory: lower videos_per_batch or window.") from error
     if writes:
@@ -229,6 +247,7 @@ def sanity_check(
         _check_writing(state, directory)
     state.load_state_dict(before)
     set_random_states(states)
+    return seconds
 
 
 def _check_writing(state: TrainingState, directory: Path) -> None:

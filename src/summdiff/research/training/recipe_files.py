@@ -18,7 +18,7 @@ import reprlib
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import ValidationError
 
@@ -196,10 +196,26 @@ def _set(document: dict[str, Any], keys: Sequence[str], value: Any, override: st
     place[keys[-1]] = value
 
 
+def _section_type(section: Any, part: str | int) -> Any:
+    """Return the type of a field of a section; of a list's items for an index."""
+    if isinstance(part, int):
+        return section
+    annotation = section.model_fields[part].annotation
+    return next((each for each in get_args(annotation) if hasattr(each, "model_fields")), annotation)
+
+
 def _first_problem(error: ValidationError) -> str:
     """Describe the first invalid field."""
     first = error.errors()[0]
     field = ".".join(str(part) for part in first["loc"]) or "the recipe"
+    if first["type"] == "extra_forbidden":
+        section: Any = Recipe
+        for part in first["loc"][:-1]:
+            section = _section_type(section, part)
+        known = list(getattr(section, "model_fields", {}))
+        near = get_close_matches(str(first["loc"][-1]), known, n=1)
+        hint = f"did you mean `{near[0]}`?" if near else f"there are {', '.join(known)}."
+        return f"there is no field `{field}`: {hint}"
     if first["type"] == "value_error":  # raised by one of our own validators
         return f"{field}: {first['ctx']['error']}"
     return f"{field}: {first['msg'].lower()}, got {reprlib.repr(first['input'])}."
