@@ -1,5 +1,6 @@
 """`summdiff evaluate` as a user types it."""
 
+import csv
 import json
 import sys
 
@@ -161,6 +162,8 @@ def test_overlapping_splits_are_reported(run, data, predictions, tmp_path):
     [
         (["nowhere.json"], "no predictions file"),
         (["no-model"], "no model 'no-model'"),
+        (["scores.pkl"], "'scores.pkl' is neither a model's folder nor a predictions file (.json, .h5"),
+        (["good.json", "--protocol", "median"], "no protocol 'median'"),
         (["good.json", "--convention", "mine"], "no convention 'mine'; there are eccv16"),
         (["good.json", "--kind", "films"], "no kind of data 'films'"),
         (["good.json", "--fold", "1"], "give that with --split"),
@@ -173,6 +176,7 @@ def test_overlapping_splits_are_reported(run, data, predictions, tmp_path):
 )
 def test_mistakes_give_one_sentence(run, data, predictions, monkeypatch, tmp_path, words, said):
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "scores.pkl").write_bytes(b"")
     code, out, err = run(*words, "--data", data)
     assert code in (1, 2)
     assert out == ""
@@ -197,6 +201,9 @@ def test_inputs_are_not_overwritten(run, data, predictions, monkeypatch, tmp_pat
     code, _, err = run("default", "--data", copy, "--json", "a.json", "--save-predictions", "./a.json")
     assert code == 2
     assert "both name" in err
+    code, _, err = run("good.json", "--data", copy, "--json", "table.csv")
+    assert code == 2
+    assert "must end in .json" in err
 
 
 def test_part_needs_a_split(run, data, predictions):
@@ -292,3 +299,39 @@ def test_names_and_numbers_are_not_truncated(run, data, predictions, tmp_path):
     assert "…" not in out.split("tau", 1)[1].replace(" … ", "")
     assert f" {files[2].name} MAP15 " in out
     assert "With so few videos the intervals are too narrow" in out
+
+
+def test_tables_for_spreadsheets_and_papers(run, data, predictions, tmp_path):
+    good, poor = predictions
+    odd = good.rename(tmp_path / "ours_1 & more|.json")
+    tables = [tmp_path / f"table.{suffix}" for suffix in ("csv", "md", "tex")]
+    options = [
+        word
+        for option, table in zip(("--csv", "--markdown", "--latex"), tables, strict=True)
+        for word in (option, table)
+    ]
+    json_file = tmp_path / "all.json"
+    assert run(odd, poor, "--data", data, "--resamples", 100, "--per-video", "--json", json_file, *options)[0] == 0
+    result = json.loads(json_file.read_text())
+    rows = list(csv.DictReader(tables[0].read_text().splitlines()))
+    systems = [*result["systems"], *result["references"]]
+    assert [(row["system"], row["video"]) for row in rows if row["video"] == "all"] == [(s, "all") for s in systems]
+    for row in rows:
+        if row["video"] == "all":
+            mean = (result["systems"] | result["references"])[row["system"]]["means"].get("tau")
+            assert (row["tau"], row["tau_low"]) == (
+                ("", "") if mean is None else (repr(mean["value"]), repr(mean["low"]))
+            )
+        else:
+            assert float(row["f1"]) == result["videos"][row["video"]][row["system"]]["f1"]
+    assert len(rows) == len(systems) * (1 + 6)
+    lines = tables[1].read_text().splitlines()
+    assert lines[0].split(" | ")[:3] == ["| ", "F1", "tau"] or lines[0].startswith("|  | F1 | tau")
+    assert lines[2].startswith("| ours_1 & more\\|.json | ")
+    assert sum("video_" in line for line in lines) == 12
+    assert len({line.replace("\\|", "").count("|") for line in lines[: len(systems) + 2]}) == 1
+    tex = tables[2].read_text()
+    assert r"ours\_1 \& more|.json & " in tex
+    assert r"$\pm$" in tex
+    assert tex.count(r"\begin{tabular}") == tex.count(r"\end{tabular}") == 2
+    assert all(line.endswith(r" \\") for line in tex.splitlines() if " & " in line)

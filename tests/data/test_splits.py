@@ -57,7 +57,7 @@ ENTRIES = [
 
 
 def test_reads_lists_of_json(tmp_path):
-    """As PGL-SUM and CSTA publish them."""
+    """As PGL-SUM publishes them."""
     path = tmp_path / "tvsum_splits.json"
     path.write_text(json.dumps(ENTRIES))
     first, second = read_splits(path, names=NAMES)
@@ -91,6 +91,37 @@ def test_transfer_trains_on_other_files_only(tmp_path):
     path.write_text(yaml.safe_dump([{"train_keys": ["a/ovp.h5/video_1"], "test_keys": ["a/tvsum.h5/video_1"]}]))
     (split,) = read_splits(path)
     assert (split.train, split.test, split.train_elsewhere) == ((), ("video_1",), ("ovp.h5/video_1",))
+
+
+LINES = "SumMe/split0/video_1,video_3/video_2\nSumMe/split1/video_2, video_3/video_1\n\n"
+
+
+def test_reads_lines_of_training_and_test_videos(tmp_path):
+    """As CSTA publishes them."""
+    (tmp_path / "SumMe_splits.txt").write_text(LINES)
+    first, second = read_splits(tmp_path / "SumMe_splits.txt", names=NAMES)
+    assert first == Split(train=("video_1", "video_3"), validation=(), test=("video_2",))
+    assert second == Split(train=("video_2", "video_3"), validation=(), test=("video_1",))
+    (tmp_path / "SumMe_splits.txt").write_text("SumMe/split0/video_1\n")
+    with pytest.raises(DataError, match=r"SumMe_splits.txt', line 1: expected `name/split/training videos/test"):
+        read_splits(tmp_path / "SumMe_splits.txt")
+
+
+def test_videos_that_the_data_lacks_can_be_left_out(tmp_path):
+    (tmp_path / "a.txt").write_text(LINES)
+    with pytest.raises(DataError, match=r"names 'video_3', which is not in the data .*drop_missing=true"):
+        read_splits(tmp_path / "a.txt", names=["video_1", "video_2"])
+    first, _ = read_splits(tmp_path / "a.txt", names=["video_1", "video_2"], drop=True)
+    assert (first.train, first.test) == (("video_1",), ("video_2",))
+    with pytest.raises(DataError, match="split 2 tests no video that is in the data"):
+        read_splits(tmp_path / "a.txt", names=["video_2", "video_3"], drop=True)
+
+
+def test_videos_can_have_other_names(tmp_path):
+    (tmp_path / "a.txt").write_text("x/y/Jumps/Cooking")
+    titles = {"Jumps": "video_12", "Cooking": "video_8"}
+    (split,) = read_splits(tmp_path / "a.txt", names=titles.values(), find=titles.get)
+    assert (split.train, split.test) == (("video_12",), ("video_8",))
 
 
 def test_reads_a_single_object_with_validation(tmp_path):

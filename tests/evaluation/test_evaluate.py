@@ -9,7 +9,9 @@ from summdiff.data.datasets import open_dataset
 from summdiff.data.synthetic import make_synthetic
 from summdiff.errors import DataError, UsageError
 from summdiff.evaluation import Predictions, evaluate, read_predictions
+from summdiff.metrics.fscore import f1_score
 from summdiff.metrics.rank import kendall_tau
+from summdiff.metrics.segments import summary_from_scores
 
 
 def predicted(data, *, name="ours", samples=1, noise=1.0, seed=0, about=None):
@@ -180,3 +182,48 @@ def test_published_results_are_reproduced_end_to_end(data_dir):
         assert {name: 100 * value for name, value in f1.items()} == pytest.approx(
             {name: float(video["fscore"][()]) for name, video in file.items()}, abs=1e-9
         )
+
+
+@pytest.mark.parametrize("file", ["tvsum_file", "summe_file"])
+@pytest.mark.parametrize("f1_over", ["mean", "max"])
+def test_f1_can_be_the_mean_or_the_largest_over_annotators(file, f1_over, request):
+    data = open_dataset(request.getfixturevalue(file))
+    curves = {name: np.random.default_rng(5).random((1, data.n_steps(name))) for name in data.names}
+    result = evaluate(data, [Predictions("ours", curves)], f1_over=f1_over, resamples=100, draws=1)
+    usual = "mean" if data.kind == "tvsum" else "max"
+    for name, value in zip(data.names, result.systems[0].values["f1"], strict=True):
+        video = data.annotations(name)
+        summary = summary_from_scores(curves[name][0], video.picks, video.n_frames, video.change_points)
+        assert value == pytest.approx(f1_score(summary, video.user_summary, f1_over), abs=1e-9)
+    measures = {measure.name: measure.about for measure in result.measures}
+    assert ("largest" if f1_over == "max" else "mean") in measures["f1"].rpartition(",")[2]
+    assert ("f1_mean" in measures) == (data.kind == "summe" and f1_over == "max")
+    assert any(("NOT the usual" in note) == (f1_over != usual) for note in result.notes if note.startswith("F1 is"))
+    assert evaluate(data, [Predictions("ours", curves)], resamples=100, draws=1).protocol["f1"].startswith(usual)
+
+
+def test_one_reference_has_no_protocol_of_f1(mr_hisum_file):
+    data = open_dataset(mr_hisum_file)
+    with pytest.raises(UsageError, match="one reference per video"):
+        evaluate(data, [predicted(data)], f1_over="max")
+
+
+@pytest.mark.parametrize(("budget", "warns"), [(0.15, False), (0.3, True)])
+def test_summaries_of_another_length_than_the_annotators_get_a_note(tvsum_file, budget, warns):
+    data = open_dataset(tvsum_file)
+    notes = evaluate(data, [predicted(data)], budget=budget, resamples=100, draws=1).notes
+    assert any("F1 compares summaries of 30% of the frames" in note for note in notes) == warns
+
+
+def test_the_same_note_for_many_systems_is_one_sentence(tvsum_file):
+    data = open_dataset(tvsum_file)
+    one = predicted(data)
+    few = evaluate(data, [one], resamples=100, draws=1).notes
+    systems = [replace(one, name=f"ours{number}") for number in range(20)]
+    many = evaluate(data, systems, resamples=100, draws=1).notes
+    assert len(many) == len(few)
+    assert "All 20 systems were selected by: not stated." in many
+    systems[7] = replace(systems[7], about={"selection": "last epoch"})
+    notes = evaluate(data, systems, resamples=100, draws=1).notes
+    assert "ours0, ours1, ours2 and 16 other systems were selected by: not stated." in notes
+    assert "ours7 was selected by: last epoch." in notes

@@ -82,7 +82,7 @@ def evaluate(
         str | None,
         typer.Option(
             metavar="mean|max",
-            help="F1 is the mean or the largest over annotators. [default: TVSum mean, SumMe max with the mean beside it]",
+            help="F1 over annotators: their mean, or the largest. [default: mean for TVSum; SumMe: max, with the mean]",
         ),
     ] = None,
     knapsack_aware: Annotated[

@@ -401,8 +401,8 @@ def _notes_on_zero(
     below = []
     for name, count in counts.items():
         text = (
-            f"scores below 0 in {count} videos: the knapsack takes no segment worth 0 or less, so F1 depends on where the "
-            "tool puts 0. Use scores from 0 up."
+            f"scores below 0 in {count} videos: the knapsack takes no segment worth 0 or less, so F1 depends on where "
+            "the tool puts 0. Use scores from 0 up."
         )
         if count:
             below.append((name, f"has {text}", f"have {text}"))
