@@ -139,11 +139,11 @@ def evaluate(
     for target in targets:
         if not target.parent.is_dir():
             raise OutputError(f"'{target}' cannot be written: there is no folder '{target.parent}'.")
-    if json_file is not None and json_file.suffix.lower() != ".json":
-        raise UsageError(f"--json writes JSON: '{json_file}' must end in .json.")
     if save_predictions is not None and not is_written(save_predictions):
         raise UsageError(f"'{save_predictions}' must end in .json, .h5 or .hdf5, the formats that are written.")
     _refuse_overwriting(targets, [*map(Path, systems), data, annotations, split])
+    if json_file is not None and json_file.suffix.lower() != ".json":
+        raise UsageError(f"--json writes JSON: '{json_file}' must end in .json.")
     models = [name for name in systems if not is_predictions(name)]
     for name in models:
         if Path(name).is_file():

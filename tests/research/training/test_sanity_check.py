@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import torch
 from summdiff.errors import ModelError, OutputError
 from summdiff.research.training import loop
 from summdiff.research.training.checkpoint import write
+from summdiff.research.training.logs import Callbacks
 from summdiff.research.training.loop import fit, train
 from summdiff.research.training.recipe_files import read_recipe
 from summdiff.research.training.state import TrainingState
@@ -33,7 +35,12 @@ def test_a_dry_run_writes_nothing_and_leaves_checkpoints_alone(held_out, recipe_
     recipe = read_recipe(recipe_file)
     assert fit(recipe, held_out, tmp_path / "run", dry_run=True) is None
     assert list((tmp_path / "run").iterdir()) == []
-    assert train(read_recipe(recipe_file, [f"output={tmp_path / 'run'}"]), dry_run=True) is None
+    said = Callbacks()
+    said.message = (sentences := []).append
+    assert train(read_recipe(recipe_file, [f"output={tmp_path / 'run'}"]), dry_run=True, callbacks=said) is None
+    assert re.search(
+        r"^10 videos to train on and 0 for validation, [\d,]+ parameters, 4 epochs of 3 steps\.", sentences[-1]
+    )
     whole = fit(recipe, held_out, tmp_path / "run")
     before = {path: path.read_bytes() for path in (tmp_path / "run").glob("*.*")}
     assert fit(recipe, held_out, tmp_path / "run", dry_run=True) is None

@@ -1,4 +1,4 @@
-"""Checkpoint files: written atomically, the last two kept, the newest undamaged one read."""
+"""Checkpoint files: written atomically, the last two kept (one of a finished run), the newest undamaged one read."""
 
 from __future__ import annotations
 
@@ -40,15 +40,15 @@ class Checkpoints:
         """
         self._directory, self._identity, self._say = directory, identity, say
 
-    def save(self, state: dict[str, Any], step: int) -> Path:
-        """Write a checkpoint, then remove all but the last two.
+    def save(self, state: dict[str, Any], step: int, *, keep: int = _KEPT) -> Path:
+        """Write a checkpoint, then remove all but the last two, or the last `keep`.
 
         Raises:
             OutputError: it cannot be written.
         """
         path = self._directory / f"{_PREFIX}{step:08d}{_SUFFIX}"
         write(path, state | {"identity": self._identity, "random": random_states(), "versions": versions()})
-        for old in self.paths()[:-_KEPT]:
+        for old in self.paths()[:-keep]:
             old.unlink(missing_ok=True)
         return path
 

@@ -136,6 +136,7 @@ def _fit(
     batches = Batches(
         examples, recipe, rank=fabric.global_rank, world=fabric.world_size, pinned=fabric.device.type == "cuda"
     )
+    seconds = 0.0
     if saved is None or dry_run:
         seconds = sanity_check(state, batches, videos, recipe, directory, writes=first_process)
     if dry_run:
@@ -189,6 +190,9 @@ def _fit(
             if validates:
                 save()
             callbacks.on_epoch(state.rows[-1])
+    if first_process and (saved is None or saved["optimizer"] is not None):
+        checkpoints.save(state.finished_dict(), state.done, keep=1)
+    fabric.barrier()
     epoch = state.best["epoch"] if recipe.select == "best" else recipe.epochs - 1
     return TrainedModel(state.selected_model(), epoch, state.seconds)
 

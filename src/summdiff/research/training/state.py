@@ -156,11 +156,16 @@ class TrainingState:
             **{name: getattr(self, name) for name in ("epoch", "step", "done", "losses", "rows", "best", "seconds")},
         }
 
+    def finished_dict(self) -> dict[str, Any]:
+        """Return what is needed of a finished run: the averaged weights of the last and the best epoch, and the log."""
+        return self.state_dict() | {"network": None, "optimizer": None}
+
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore from a state dict."""
-        self.network.load_state_dict(state["network"])
+        """Restore from a state dict, or from that of a finished run, which cannot be trained further."""
         self.average.load_state_dict(state["average"])
-        self._optimizer.load_state_dict(state["optimizer"])
+        self.network.load_state_dict(state["network"] or state["average"]["network"])
+        if state["optimizer"] is not None:
+            self._optimizer.load_state_dict(state["optimizer"])
         self._fabric.strategy.precision.load_state_dict(state["precision"])
         self.epoch, self.step, self.done = state["epoch"], state["step"], state["done"]
         self.seconds = state["seconds"]
