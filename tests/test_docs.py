@@ -1,5 +1,7 @@
 """The commands and code on the pages of the documentation work in their order, and the site's links hold."""
 
+import copy
+import json
 import os
 import re
 import shutil
@@ -95,6 +97,27 @@ def test_what_pages_add_works_in_a_copy_of_the_package(place):
     environment = {**os.environ, "PYTHONPATH": str(place / "copy")}
     result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_the_notebook_runs_and_shows_its_output(tmp_path, monkeypatch):
+    """`python scripts/notebook.py docs/notebook.ipynb` stores the output."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(ROOT / "scripts"))
+    import notebook
+
+    stored = json.loads((DOCS / "notebook.ipynb").read_text(encoding="utf-8"))
+    again = copy.deepcopy(stored)
+    notebook.run(again)
+
+    def shown(document):
+        return [[output["output_type"] for output in cell.get("outputs", ())] for cell in document["cells"]]
+
+    assert shown(again) == shown(stored)
+    assert "display_data" in shown(stored)[-1]
+    table = next(cell for cell in again["cells"] if "result = evaluate(" in "".join(cell["source"]))
+    rows = {line.split()[0]: line.split() for line in table["outputs"][0]["text"][1:]}
+    assert float(rows["oracle"][1]) == 1
+    assert rows.keys() >= {"mlp", "ridge", "random"}
 
 
 def test_every_page_with_commands_or_python_is_run():

@@ -100,6 +100,9 @@ class AnnotatedFile(ABC):
             raise group.wrong(key, f"has {len(shape)} axes, expected 1")
         return shape[0]
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}('{self.path}', {len(self)} videos)"
+
     def __len__(self) -> int:
         return len(self.names)
 

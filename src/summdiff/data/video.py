@@ -60,6 +60,17 @@ class AnnotatedVideo:
     youtube_id: str = ""
     file: str = ""
 
+    def __repr__(self) -> str:
+        users = self.user_scores if self.user_scores is not None else self.user_summary
+        parts = [
+            f"{len(self.picks)} steps",
+            f"{self.n_frames} frames" + ("" if self.fps is None else f" at {self.fps:g} fps"),
+            "" if users is None else f"{len(users)} annotators",
+            "" if self.change_points is None else f"{len(self.change_points)} segments",
+            "no features" if self.features is None else f"features {self.features.shape}",
+        ]
+        return f"AnnotatedVideo({self.kind}/{self.name}: {', '.join(filter(None, parts))})"
+
     @cached_property
     def rate(self) -> float:
         """Steps per second.

@@ -77,6 +77,13 @@ class Evaluation:
     notes: tuple[str, ...]
     about: dict[str, dict[str, Any]] = field(default_factory=dict)
 
+    def __repr__(self) -> str:
+        rows = []
+        for row in self.systems:
+            means = ", ".join(f"{name} {mean.value:.4f}" for name, mean in self.means[row.name].items())
+            rows.append(f"{row.name}: {means}")
+        return f"Evaluation({'; '.join(rows)}; {len(self.names)} videos of {self.data['file']})"
+
     def to_dict(self) -> dict[str, Any]:
         """Return everything for JSON: values by video and means, F1 and MAP from 0 to 1."""
         rows = (*self.systems, *self.references)

@@ -67,6 +67,11 @@ class Predictions:
     means: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     form: Form | None = None
 
+    def __repr__(self) -> str:
+        most = max(map(len, self.curves.values()), default=0)
+        samples = f", {most} samples" if most > 1 else ""
+        return f"Predictions('{self.name}', {len(self.curves)} videos{samples})"
+
     def named_as_in(self, data: AnnotatedFile) -> Predictions:
         """Return the same with the names of the videos in a data set's file; see `VideoNames`.
 

@@ -40,6 +40,10 @@ class SystemResult:
     values: ValuesByMeasure
     note: str = ""
 
+    def __repr__(self) -> str:
+        means = ", ".join(f"{name} {values.mean():.4f}" for name, values in self.values.items())
+        return f"SystemResult('{self.name}', {means})"
+
 
 def system_result(
     name: str,

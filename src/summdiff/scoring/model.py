@@ -61,6 +61,9 @@ class Curves:
     spread: NDArray[np.float32]
     samples: NDArray[np.float32]
 
+    def __repr__(self) -> str:
+        return f"Curves({len(self.mean)} steps, {len(self.samples)} samples)"
+
 
 class Model(ABC):
     """A trained model, which gives importance curves.
@@ -89,6 +92,10 @@ class Model(ABC):
         self.conditioning = config.conditioning
         self.feature_extractor = config.feature_extractor
         self._last: tuple[bytes, tuple[Cells, Condition]] | None = None
+
+    def __repr__(self) -> str:
+        needs = f", features of {self.feature_extractor}" if self.feature_extractor else ""
+        return f"{type(self).__name__}('{self.id}', {self.conditioning}{needs})"
 
     @abstractmethod
     def score(

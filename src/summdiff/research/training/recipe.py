@@ -361,6 +361,9 @@ class Recipe(Section):
             raise ValueError("select: best needs validation videos: set validation or hold_out above 0.")
         return self
 
+    def __repr__(self) -> str:
+        return f"Recipe('{self.name}', {self.network.model} on {self.data or self.kind}, {self.epochs} epochs)"
+
     def data_path(self) -> Path:
         """Return the path of the data.
 
