@@ -64,6 +64,8 @@ def read_csv(file: Path, keys: Sequence[str]) -> dict[str, list[float]]:
             rows = csv.reader(content)
             try:
                 return _scores(rows, keys)
+            except UnicodeDecodeError:
+                raise
             except (ValueError, IndexError, csv.Error) as error:
                 raise DataError(
                     f"'{file}', line {rows.line_num}: {error}; needed are columns `video` and `score`, or a row per "

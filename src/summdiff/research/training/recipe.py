@@ -364,6 +364,8 @@ class Recipe(Section):
     def __repr__(self) -> str:
         return f"Recipe('{self.name}', {self.network.model} on {self.data or self.kind}, {self.epochs} epochs)"
 
+    __str__ = __repr__
+
     def data_path(self) -> Path:
         """Return the path of the data.
 
