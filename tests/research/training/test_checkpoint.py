@@ -11,6 +11,7 @@ from summdiff.atomic import temporary_path
 from summdiff.errors import UsageError
 from summdiff.research.training import checkpoint
 from summdiff.research.training.checkpoint import Checkpoints, random_states, read, set_random_states
+from summdiff.research.training.logs import Callbacks
 from summdiff.research.training.loop import fit
 from summdiff.research.training.recipe_files import read_recipe
 
@@ -78,9 +79,36 @@ def test_random_states_are_restored():
     assert drawn[2] == again[2]
 
 
+class StopError(Exception):
+    """Stands for whatever stops a run."""
+
+
+class StopAfterTwo(Callbacks):
+    def on_epoch(self, row):
+        if row["epoch"] == 1:
+            raise StopError
+
+
+def test_a_finished_run_keeps_the_last_and_the_best_weights_only(held_out, recipe_file, tmp_path):
+    recipe = read_recipe(recipe_file, ["validate_every=1"])
+    with pytest.raises(StopError):
+        fit(recipe, held_out, tmp_path, callbacks=StopAfterTwo())
+    before = [path.stat().st_size for path in tmp_path.glob("checkpoint-*.pt")]
+    trained = fit(recipe, held_out, tmp_path)
+    (path,) = tmp_path.glob("checkpoint-*.pt")
+    assert len(before) == 2
+    assert path.stat().st_size < 0.6 * before[0]
+    state = read(path)
+    last, best = state["average"]["network"], state["best"]["weights"]
+    ours = trained.model.network.module.state_dict()
+    assert all(torch.equal(ours[name], last[name]) for name in ours)
+    assert best.keys() == last.keys()
+
+
 def test_a_checkpoint_has_the_state_of_the_run(all_train, recipe_file, tmp_path):
     """Everything that the documents promise, read back without running code from the file."""
-    fit(read_recipe(recipe_file, ["epochs=2"]), all_train, tmp_path)
+    with pytest.raises(StopError):
+        fit(read_recipe(recipe_file, ["epochs=3", "validate_every=1"]), all_train, tmp_path, callbacks=StopAfterTwo())
     path = sorted(tmp_path.glob("checkpoint-*.pt"))[-1]
     state = read(path)
     parts = {"network", "average", "optimizer", "random", "epoch", "step", "done", "rows", "recipe"}
@@ -92,9 +120,10 @@ def test_a_checkpoint_has_the_state_of_the_run(all_train, recipe_file, tmp_path)
 
 
 def test_a_run_resumes_despite_a_damaged_checkpoint(held_out, recipe_file, tmp_path):
-    recipe = read_recipe(recipe_file)
+    recipe = read_recipe(recipe_file, ["epochs=3", "validate_every=1"])
     known = fit(recipe, held_out, tmp_path / "whole")
-    fit(recipe, held_out, tmp_path / "parts")
+    with pytest.raises(StopError):
+        fit(recipe, held_out, tmp_path / "parts", callbacks=StopAfterTwo())
     newest = sorted((tmp_path / "parts").glob("checkpoint-*.pt"))[-1]
     newest.write_bytes(newest.read_bytes()[:-100])
     again = fit(recipe, held_out, tmp_path / "parts")
