@@ -19,7 +19,7 @@ from summdiff.errors import UsageError, VideoError
 from summdiff.features import load_backbone
 from summdiff.features.cache import FeatureCache
 from summdiff.features.extraction import extract
-from summdiff.options import DEFAULT_BACKBONE
+from summdiff.options import DEFAULT_BACKBONE, Options
 from summdiff.pipeline import StageProgress, Summarizer
 from summdiff.summary import Interval
 
@@ -43,12 +43,13 @@ def film(make_video):
     return make_video(scenes=SCENES, sound=True)
 
 
-def check(summary, budget=0.15):
+def check(summary, budget=None):
     """Check what is true of every summary."""
     video = summary.video
     frame = 1 / video.fps
     assert summary.selection
-    assert summary.selected_duration <= max(budget * video.duration, frame) + frame * len(summary.selection)
+    allowed = Options(budget=budget).seconds(video.duration)
+    assert summary.selected_duration <= max(allowed, frame) + frame * len(summary.selection)
     assert summary.selected_duration > 0
     edges = [shot.start for shot in summary.shots] + [summary.shots[-1].end]
     assert edges[0] == 0.0
@@ -175,11 +176,20 @@ def test_a_duration_is_a_budget_in_seconds(film, summarizer):
     assert summary.budget == pytest.approx(8.0 / film.duration)
 
 
-@pytest.mark.parametrize("value", ["sum", "mean"])
+@pytest.mark.parametrize("select", ["intervals", "shots"])
 @pytest.mark.parametrize("frames", [1, 2, 3, 30, 60])
-def test_very_short_videos(make_video, summarizer, frames, value):
+def test_very_short_videos(make_video, summarizer, frames, select):
     video = make_video(scenes=[(frames / 25, "only")])
-    check(summarizer.summarize(video.path, value=value))
+    check(summarizer.summarize(video.path, select=select))
+    check(summarizer.summarize(video.path, select=select, budget=0.15), 0.15)
+
+
+def test_whole_shots_are_selected_where_asked(film, summarizer):
+    summary = summarizer.summarize(film.path, select="shots", budget=0.4)
+    check(summary, 0.4)
+    assert summary.places is None
+    for shot in summary.shots:
+        assert summary.parts_of(shot) == ((Interval(shot.start, shot.end),) if shot.selected else ())
 
 
 def test_a_still_picture_gives_a_summary(make_video, summarizer):
@@ -264,7 +274,7 @@ def test_constraints_are_met_and_the_rest_of_the_curve_follows(film, summarizer)
 @pytest.mark.parametrize(
     ("constraints", "message"),
     [
-        ({"keep": (Interval(0, 20),)}, "parts to keep last 20 s, but the summary may last only 4.8 s"),
+        ({"keep": (Interval(0, 20),)}, "parts to keep last 20 s, but the summary may last only 5 s"),
         ({"drop": (Interval(40, 50),)}, "part to drop begins at 40 s, but the video ends at 32 s"),
         ({"keep": (Interval(3, 2),)}, "needs 0 <= start < end, not 3 s to 2 s"),
         ({"keep": (Interval(0, 2),), "drop": (Interval(1, 9),)}, "both kept and dropped"),

@@ -8,7 +8,7 @@ import summdiff
 from small_summary import small_summary
 from summdiff.errors import DataError, UsageError
 from summdiff.options import Options
-from summdiff.reselection import choose_shots, reselect
+from summdiff.reselection import choose_parts, reselect
 from summdiff.summary import Interval, Scores, Shot
 
 EDGES = [0.0, 5.0, 10.0, 15.0, 20.0]
@@ -70,7 +70,7 @@ def test_a_part_kept_up_to_the_end_is_stored_with_the_end_of_the_video(summary):
 
 def test_the_first_choice_and_the_later_ones_are_the_same(summary):
     for budget in (0.1, 0.25, 0.6):
-        first = choose_shots(EDGES, summary.scores, summary.video, Options(budget=budget))
+        first = choose_parts(EDGES, summary.scores, summary.video, Options(budget=budget, select="shots"))
         again = reselect(summary, budget=budget)
         assert again.selection == first.selection
         assert [shot.selected for shot in again.shots] == [shot.selected for shot in first.shots]
@@ -78,8 +78,8 @@ def test_the_first_choice_and_the_later_ones_are_the_same(summary):
 
 def test_samples_give_probabilities_and_alternatives(summary):
     samples = [summary.scores.mean, summary.scores.mean[::-1]]
-    options = Options(budget=0.25, alternatives=1, loss=0.9)
-    chosen = choose_shots(EDGES, summary.scores, summary.video, options, samples=samples)
+    options = Options(budget=0.25, select="shots", alternatives=1, loss=0.9)
+    chosen = choose_parts(EDGES, summary.scores, summary.video, options, samples=samples)
     assert [shot.probability for shot in chosen.shots] == [0.0, 0.5, 0.5, 0.0]
     (alternative,) = chosen.alternatives
     assert alternative.selection == (Interval(10.0, 15.0),)

@@ -11,15 +11,24 @@ from summdiff.summary import Interval, merge
 
 DEFAULT_MODEL = "default"
 DEFAULT_BACKBONE = "efficientnet_lite0"
+DEFAULT_SHARE, SHORTEST_DEFAULT, LONGEST_DEFAULT = (
+    0.15,
+    5.0,
+    180.0,
+)  # the length where none is asked for; two in seconds
 
 _FRAME_SECONDS = 0.05  # tolerance for constraints, since the frame rate is not known yet
+
+
+Select = Literal["intervals", "shots"]
 
 
 class OptionValues(TypedDict, total=False):
     """The fields of `Options` as keyword arguments."""
 
-    budget: float
+    budget: float | None
     duration: float | None
+    select: Select
     samples: int
     steps: int
     seed: int
@@ -38,14 +47,17 @@ class Options:
     """Options of one summary.
 
     Attributes:
-        budget: largest share of the video's duration that the summary may last, in (0, 1].
+        budget: largest share of the video's duration that the summary may last, in (0, 1]. None, with no `duration`
+            either, means 15%, but at least 5 seconds and at most 3 minutes.
         duration: the same in seconds; takes the place of `budget` where it is given.
+        select: what is chosen: "intervals", the best moments, wherever a cut is natural, and nothing twice; or "shots",
+            whole shots as in the literature.
         samples: importance curves drawn from the model, 1 to 1000. They give probabilities and alternatives, and decide
             by their mean where the model has no mean curve of its own.
         steps: denoising steps of each sample, 1 to 1000.
         seed: seed of the sampling noise, 0 to 2**63 - 1.
-        value: value of a shot: "sum", importance times seconds, or "mean", importance, as in the literature, which
-            prefers many short shots.
+        value: value of a shot, for "shots": "sum", importance times seconds, or "mean", importance, as in the
+            literature, which prefers many short shots.
         min_shot: shortest shot in seconds.
         max_shot: longest shot in seconds.
         keep: parts that must be in the summary, in seconds, as intervals or pairs of numbers; an end of infinity means
@@ -59,8 +71,9 @@ class Options:
         UsageError: a value is out of range.
     """
 
-    budget: float = 0.15
+    budget: float | None = None
     duration: float | None = None
+    select: Select = "intervals"
     samples: int = 16
     steps: int = 10
     seed: int = 0
@@ -74,10 +87,12 @@ class Options:
     sound: bool = True
 
     def __post_init__(self) -> None:
-        if not 0 < self.budget <= 1:
+        if self.budget is not None and not 0 < self.budget <= 1:
             raise UsageError(f"The budget is a share of the video, above 0 and at most 1, not {self.budget:g}.")
         if self.duration is not None and not 0 < self.duration < math.inf:
             raise UsageError(f"The duration must be more than 0 seconds, not {self.duration:g}.")
+        if self.select not in ("intervals", "shots"):
+            raise UsageError(f"What is selected must be 'intervals' or 'shots', not '{self.select}'.")
         if not 1 <= self.samples <= 1000:
             raise UsageError(f"The number of samples must be between 1 and 1000, not {self.samples}.")
         if not 1 <= self.steps <= 1000:
@@ -111,7 +126,11 @@ class Options:
 
     def seconds(self, duration: float) -> float:
         """Return how many seconds the summary of a video of `duration` seconds may last."""
-        return self.budget * duration if self.duration is None else min(self.duration, duration)
+        if self.duration is not None:
+            return min(self.duration, duration)
+        if self.budget is not None:
+            return self.budget * duration
+        return min(max(DEFAULT_SHARE * duration, SHORTEST_DEFAULT), LONGEST_DEFAULT, duration)
 
     def check_constraints(self, duration: float) -> None:
         """Check `keep` and `drop` against a video of `duration` seconds.

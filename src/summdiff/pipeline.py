@@ -23,10 +23,11 @@ from summdiff.features.extraction import extract
 from summdiff.features.files import VideoFeatures
 from summdiff.features.store import FeatureStore
 from summdiff.options import DEFAULT_BACKBONE, DEFAULT_MODEL, Options, OptionValues
-from summdiff.reselection import choose_shots, constraint_settings
+from summdiff.reselection import choose_parts, constraint_settings
 from summdiff.scoring import load_model
 from summdiff.segmentation import kts
-from summdiff.summary import Scores, Summary
+from summdiff.selection import CutPlaces, cut_places, descriptors
+from summdiff.summary import Places, Scores, Summary
 from summdiff.video import file_version
 
 if TYPE_CHECKING:
@@ -64,8 +65,8 @@ def summarize(
         path: a video file.
         model, backbone, cache, fast: as for `Summarizer`.
         on_progress: called from this thread while work goes on.
-        **options: fields of `summdiff.options.Options`: `budget`, `duration`, `samples`, `steps`, `seed`, `value`,
-            `min_shot`, `max_shot`, `keep`, `drop`, `alternatives`, `loss`, `sound`.
+        **options: fields of `summdiff.options.Options`: `budget`, `duration`, `select`, `samples`, `steps`,
+            `seed`, `value`, `min_shot`, `max_shot`, `keep`, `drop`, `alternatives`, `loss`, `sound`.
     """
     return Summarizer(model=model, backbone=backbone, cache=cache, fast=fast).summarize(
         path, on_progress=on_progress, **options
@@ -174,12 +175,12 @@ class Summarizer:
                 known=known if model.conditions_on_known else None,
                 on_progress=lambda share: report(StageProgress("score", share, 1.0)),
             )
-        scores = Scores(
-            tuple(map(float, extracted.times)), tuple(map(float, curves.mean)), tuple(map(float, curves.spread))
-        )
-        with _timed(timings, "select"):
+        # Rounded as in JSON, so that a stored summary chooses again what was chosen first.
+        scores = Scores(*(_rounded(values) for values in (extracted.times, curves.mean, curves.spread)))
+        with _timed(timings, "select"), _one_thread():
             edges = _shot_edges(extracted, options)
-            chosen = choose_shots(edges, scores, video, options, samples=curves.samples)
+            places = _places(extracted) if options.select == "intervals" else None
+            chosen = choose_parts(edges, scores, video, options, places=places, samples=curves.samples)
         if file_version(path) != version:
             raise VideoError(f"'{path}' changed while it was being summarized: try again when nothing writes to it.")
         return Summary(
@@ -196,6 +197,7 @@ class Summarizer:
                 "sound": options.sound,
                 "samples": options.samples,
                 "steps": options.steps,
+                "select": options.select,
                 "value": options.value,
                 "min_shot": options.min_shot,
                 "max_shot": options.max_shot,
@@ -215,6 +217,7 @@ class Summarizer:
                 conditioned=known is None or model.conditions_on_known,
             ),
             timings=timings,
+            places=places,
         )
 
     def _extract(self, path: Path, report: OnProgress, *, sound: bool) -> VideoFeatures:
@@ -256,6 +259,24 @@ def known_scores(times: NDArray[np.float64], options: Options) -> NDArray[np.flo
                 inside[np.abs(times - part.start).argmin()] = True
             known[inside] = score
     return None if np.isnan(known).all() else known
+
+
+def _cut_places(extracted: VideoFeatures) -> CutPlaces:
+    """Return where parts may start and end: the one place that knows of all that speaks for or against a cut."""
+    return cut_places(extracted.features, np.append(extracted.boundaries, extracted.video.duration))
+
+
+def _places(extracted: VideoFeatures) -> Places:
+    """Return what choosing, now and again, needs to know of the steps beside their scores."""
+    cuts = _cut_places(extracted)
+    start_cost, end_cost = cuts.costs()
+    return Places(
+        _rounded(cuts.edges), _rounded(start_cost, 4), _rounded(end_cost, 4), descriptors(extracted.features).tobytes()
+    )
+
+
+def _rounded(values: NDArray[np.floating], decimals: int = 6) -> tuple[float, ...]:
+    return tuple(round(float(value), decimals) for value in values)
 
 
 def _shot_edges(extracted: VideoFeatures, options: Options) -> NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""Choose the shots of a summary: for the first time, and again under another budget or other constraints."""
+"""Choose the parts of a summary: for the first time, and again under another budget or other constraints."""
 
 from __future__ import annotations
 
@@ -7,16 +7,25 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from summdiff.errors import DataError
 from summdiff.options import Options
-from summdiff.selection import Choice, ShotKnapsack, alternatives
-from summdiff.summary import Alternative, Interval, Scores, Shot, Summary, VideoInfo, merge
+from summdiff.selection import (
+    IntervalSelection,
+    SelectionMethod,
+    ShotKnapsack,
+    alternatives,
+    apply_constraints,
+    mean_scores,
+)
+from summdiff.summary import Alternative, Interval, Places, Scores, Shot, Summary, VideoInfo, merge
+
+_ROUNDING_SECONDS = 1e-3  # a smaller overlap of a part and a shot comes from rounding
 
 
 @dataclass(frozen=True, slots=True)
-class ChosenShots:
+class ChosenParts:
     """Fields of a `Summary` that follow from its scores: all shots, the selection and further selections."""
 
     shots: tuple[Shot, ...]
@@ -24,57 +33,100 @@ class ChosenShots:
     alternatives: tuple[Alternative, ...]
 
 
-def choose_shots(
-    edges: ArrayLike, scores: Scores, video: VideoInfo, options: Options, *, samples: ArrayLike | None = None
-) -> ChosenShots:
-    """Choose the shots that fit the budget, honor `keep` and `drop`, and are worth most by the mean curve.
+def choose_parts(
+    edges: ArrayLike,
+    scores: Scores,
+    video: VideoInfo,
+    options: Options,
+    *,
+    places: Places | None = None,
+    samples: ArrayLike | None = None,
+) -> ChosenParts:
+    """Choose the parts that fit the budget, honor `keep` and `drop`, and are worth most by the mean curve.
 
     Args:
         edges: (S + 1,) seconds, ascending: the start of each shot and the end of the last one.
         scores: importance of N steps.
         video: gives duration and frame rate.
-        options: budget, value of a shot, constraints, shortest shot, number of alternatives and their loss.
+        options: what to select, budget, constraints, number of alternatives and their loss.
+        places: where parts may start and end, needed to select intervals.
         samples: (M, N) sampled curves, which give the shots' probabilities and the alternatives. Without them
             probabilities are 0 and there are no alternatives.
 
     Raises:
         UsageError: the constraints cannot be met within the budget.
+        DataError: intervals are to be selected, but there are no places.
     """
-    shots = ShotKnapsack(
-        edges,
-        scores.times,
-        budget=options.seconds(video.duration),
-        fps=video.fps,
-        value=options.value,
-        keep=options.keep,
-        drop=options.drop,
-        shortest=options.min_shot,
-    )
-    choice = shots.choose(scores.mean)
-    probabilities = np.zeros(len(choice.chosen)) if samples is None else shots.probability(samples)
-    others = (
-        []
-        if samples is None
-        else alternatives(shots, choice, scores.mean, samples, count=options.alternatives, loss=options.loss)
-    )
-    return ChosenShots(
+    shot_edges = np.asarray(edges, dtype=np.float64)
+    method = _method(shot_edges, scores, video, options, places)
+    divided, _ = apply_constraints(shot_edges, options.keep, options.drop, shortest=0.0, frame=1 / video.fps)
+    parts = method.choose(scores.mean)
+    selection = _intervals_of(parts)
+    curves = np.empty((0, len(scores.mean))) if samples is None else np.atleast_2d(np.asarray(samples, np.float64))
+    coarse = method.coarse()
+    chosen = [chosen_shots(divided, _intervals_of(coarse.choose(curve))) for curve in curves]
+    others = alternatives(method, parts, scores.mean, curves, count=options.alternatives, loss=options.loss)
+    return ChosenParts(
         shots=tuple(
-            Shot(float(start), float(end), float(score), bool(chosen), float(probability))
-            for start, end, score, chosen, probability in zip(
-                choice.edges[:-1], choice.edges[1:], choice.shot_scores, choice.chosen, probabilities, strict=True
+            Shot(float(start), float(end), float(score), bool(selected), float(probability))
+            for start, end, score, selected, probability in zip(
+                divided[:-1],
+                divided[1:],
+                mean_scores(divided, np.asarray(scores.times), np.asarray(scores.mean)),
+                chosen_shots(divided, selection),
+                np.mean(chosen, axis=0) if chosen else np.zeros(len(divided) - 1),
+                strict=True,
             )
         ),
-        selection=_selection(choice),
+        selection=selection,
         alternatives=tuple(
             Alternative(
-                selection=_selection(other.choice),
-                shots=tuple(map(int, np.flatnonzero(other.choice.chosen))),
+                selection=_intervals_of(other.parts),
+                shots=tuple(map(int, np.flatnonzero(chosen_shots(divided, _intervals_of(other.parts))))),
                 expected=other.expected,
                 overlap=other.overlap,
             )
             for other in others
         ),
     )
+
+
+def _method(
+    shot_edges: NDArray[np.float64], scores: Scores, video: VideoInfo, options: Options, places: Places | None
+) -> SelectionMethod:
+    budget = options.seconds(video.duration)
+    if options.select == "shots":
+        return ShotKnapsack(
+            shot_edges,
+            scores.times,
+            budget=budget,
+            fps=video.fps,
+            value=options.value,
+            keep=options.keep,
+            drop=options.drop,
+            shortest=options.min_shot,
+        )
+    if places is None or len(places.edges) != len(scores.mean) + 1:
+        raise DataError("The summary lacks the places where its parts may start and end: summarize the video again.")
+    looks = np.frombuffer(places.looks, dtype=np.int8).reshape(len(scores.mean), -1)
+    return IntervalSelection(
+        places.edges,
+        places.start_cost,
+        places.end_cost,
+        budget=budget,
+        fps=video.fps,
+        looks=looks if looks.size else None,
+        keep=options.keep,
+        drop=options.drop,
+    )
+
+
+def chosen_shots(edges: NDArray[np.float64], parts: Sequence[Interval]) -> NDArray[np.bool_]:
+    """Return which shots, given by their edges (S + 1,), are chosen in whole or in part: (S,)."""
+    chosen = np.zeros(len(edges) - 1, dtype=np.bool_)
+    for part in parts:
+        chosen |= (edges[:-1] < part.end - _ROUNDING_SECONDS) & (edges[1:] > part.start + _ROUNDING_SECONDS)
+    return chosen
 
 
 def reselect(
@@ -85,12 +137,12 @@ def reselect(
     keep: Sequence[Interval] | None = None,
     drop: Sequence[Interval] | None = None,
 ) -> Summary:
-    """Choose again from the scores and shots of a summary, in milliseconds and without model or video.
+    """Choose again from the scores and places or shots of a summary, in milliseconds and without model or video.
 
     The scores stay as they are. To let the model condition them on other constraints, summarize the video again.
 
     Args:
-        summary: gives scores and shots.
+        summary: gives scores, shots and the places where parts may start and end.
         budget: largest share of the video's duration, in (0, 1]; None for that of the summary.
         duration: the same in seconds; takes the place of `budget`.
         keep, drop: parts, in seconds, that must be in the summary, and that must not; None for those of the summary.
@@ -113,7 +165,7 @@ def reselect(
     )
     options.check_constraints(video.duration)
     edges = np.array([shot.start for shot in summary.shots] + [summary.shots[-1].end])
-    chosen = choose_shots(edges, summary.scores, video, options)
+    chosen = choose_parts(edges, summary.scores, video, options, places=summary.places)
     middles = [(shot.start + shot.end) / 2 for shot in chosen.shots]
     whole_shots = [summary.shots[place] for place in np.searchsorted(edges, middles, side="right") - 1]
     return replace(
@@ -145,6 +197,7 @@ def _stored_options(summary: Summary) -> Options:
         shortest = float(settings.get("min_shot", 0.0))
         return Options(
             budget=summary.budget,
+            select=settings.get("select", "shots"),  # the only way before 0.2
             value=settings.get("value", "sum"),
             min_shot=shortest,
             max_shot=max(shortest, Options.max_shot),
@@ -159,5 +212,5 @@ def _intervals(parts: Any) -> tuple[Interval, ...]:
     return tuple(Interval(float(part["start"]), float(part["end"])) for part in parts)
 
 
-def _selection(choice: Choice) -> tuple[Interval, ...]:
-    return merge(Interval(float(start), float(end)) for start, end in choice.parts)
+def _intervals_of(parts: NDArray[np.float64]) -> tuple[Interval, ...]:
+    return merge(Interval(float(start), float(end)) for start, end in parts)

@@ -91,6 +91,26 @@ class Scores:
 
 
 @dataclass(frozen=True, slots=True)
+class Places:
+    """The N + 1 places where chosen parts may start and end, and what the N steps between them show.
+
+    With the scores this is all that choosing again needs.
+
+    Attributes:
+        edges: (N + 1,) seconds, ascending: the start of each step and the end of the last one.
+        start_cost, end_cost: (N + 1,) costs of starting and of ending a part at each edge, in standard deviations of
+            the scores × seconds.
+        looks: N × K signed bytes, step by step. The product of two steps' K bytes, divided by 127², is about the cosine
+            of their features, centered over the video.
+    """
+
+    edges: tuple[float, ...]
+    start_cost: tuple[float, ...]
+    end_cost: tuple[float, ...]
+    looks: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Alternative:
     """A further good selection for the same video.
 
@@ -114,16 +134,17 @@ class Summary:
     Attributes:
         video: the video.
         model: `id` of the model, its conditioning, the backbone and the version of summdiff.
-        settings: the options that shaped the result (rate, samples, steps, value, shot lengths, keep, drop).
+        settings: the options that shaped the result (rate, samples, steps, select, value, shot lengths, keep, drop).
         budget: allowed share of the duration, in (0, 1].
         seed: seed of the sampling noise.
         scores: importance over time.
         shots: all shots, contiguous and in order.
-        selection: the chosen parts, in order, merged where they touch; never empty. Usually whole shots; a part of a
-            shot where no whole shot fits the budget.
+        selection: the chosen parts, in order, merged where they touch; never empty. A part may cover a piece of a shot,
+            or pieces of several; see `parts_of`.
         alternatives: further selections that differ from this one and from each other, see `Options.alternatives`.
         warnings: sentences for the user, such as the number of damaged frames that were skipped.
         timings: seconds spent in each stage; the only field that differs between two runs on the same input.
+        places: where parts may start and end; None for a selection of whole shots.
     """
 
     video: VideoInfo
@@ -137,11 +158,16 @@ class Summary:
     alternatives: tuple[Alternative, ...] = ()
     warnings: tuple[str, ...] = ()
     timings: dict[str, float] = field(default_factory=dict)
+    places: Places | None = None
 
     @property
     def selected_duration(self) -> float:
         """Duration of the summary in seconds."""
         return math.fsum(part.duration for part in self.selection)
+
+    def parts_of(self, shot: Shot) -> tuple[Interval, ...]:
+        """Return what is chosen of a shot: the parts of the selection inside it, in order."""
+        return inside(self.selection, shot.start, shot.end)
 
     def alternative(self, number: int) -> Self:
         """Return the summary with an alternative (counted from 0) as its selection; the rest stays.
@@ -199,3 +225,9 @@ def merge(parts: Iterable[Interval], *, tolerance: float = 1e-6) -> tuple[Interv
         else:
             merged.append(part)
     return tuple(merged)
+
+
+def inside(parts: Iterable[Interval], start: float, end: float, *, tolerance: float = 1e-3) -> tuple[Interval, ...]:
+    """Return what of these parts lies in [start, end), without pieces of at most `tolerance` seconds."""
+    clipped = (Interval(max(part.start, start), min(part.end, end)) for part in parts)
+    return tuple(part for part in clipped if part.duration > tolerance)

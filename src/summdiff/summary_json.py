@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import math
 import os
 import re
 import reprlib
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from summdiff.errors import DataError
-from summdiff.summary import Alternative, Interval, Scores, Shot, Summary, VideoInfo
+from summdiff.summary import Alternative, Interval, Places, Scores, Shot, Summary, VideoInfo
 
 SCHEMA = "summdiff.summary/1"
 _SURROGATES = re.compile("[\ud800-\udfff]")
@@ -28,14 +30,19 @@ def to_json(summary: Summary, *, indent: int | None = 1) -> str:
         "budget": summary.budget,
         "seed": summary.seed,
         "scores": asdict(summary.scores),
-        "shots": [asdict(shot) for shot in summary.shots],
+        "shots": [
+            {**asdict(shot), "selected_duration": math.fsum(part.duration for part in summary.parts_of(shot))}
+            for shot in summary.shots
+        ],
         "selection": [asdict(part) for part in summary.selection],
         "selected_duration": summary.selected_duration,
         "alternatives": [asdict(alternative) for alternative in summary.alternatives],
         "warnings": list(summary.warnings),
         "timings": summary.timings,
+        "places": None if summary.places is None else _places_document(summary.places),
     }
-    text = json.dumps(_rounded(document), indent=indent, ensure_ascii=False, allow_nan=False) + "\n"
+    document = _rounded(document) | {"budget": summary.budget}  # rounded, it could lose a millisecond of a long film
+    text = json.dumps(document, indent=indent, ensure_ascii=False, allow_nan=False) + "\n"
     # Bytes of a file name that are not UTF-8 are stored as lone surrogates, which JSON can only hold escaped.
     return _SURROGATES.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
@@ -122,8 +129,30 @@ def _from_document(document: dict[str, Any]) -> Summary:
         warnings=tuple(_string(text, "warnings") for text in _list(document["warnings"], "warnings")),
         timings={key: _number(value, "timings") for key, value in _object(document["timings"], "timings").items()},
     )
+    if document.get("places") is not None:
+        summary = replace(summary, places=_places(_object(document["places"], "places"), len(curves["times"])))
     _check_finite({"model": summary.model, "settings": summary.settings})
     return summary
+
+
+def _places_document(places: Places) -> dict[str, Any]:
+    return {**asdict(places), "looks": base64.b64encode(places.looks).decode("ascii")}
+
+
+def _places(document: dict[str, Any], n: int) -> Places:
+    """Build the places between and around N steps from parsed JSON; raises as `_from_document`."""
+    rows = {
+        name: tuple(_number(x, name) for x in _list(document[name], name))
+        for name in ("edges", "start_cost", "end_cost")
+    }
+    looks = base64.b64decode(_string(document["looks"], "looks"), validate=True)
+    if any(len(row) != n + 1 for row in rows.values()) or len(looks) % n:
+        raise ValueError(f"places do not belong to {n} steps")
+    if any(after <= before for before, after in pairwise(rows["edges"])):
+        raise ValueError("edges of places do not ascend")
+    if min(rows["start_cost"] + rows["end_cost"]) < 0:
+        raise ValueError("a cost of places is negative")
+    return Places(**rows, looks=looks)
 
 
 def _short(value: Any) -> str:

@@ -31,8 +31,8 @@ def test_none_loses_more_than_is_allowed(shots, loss):
     best = shots.choose(mean)
     for other in alternatives(shots, best, curves.mean(axis=0), curves, count=5, loss=loss):
         assert other.expected >= 1 - loss
-        assert other.expected == pytest.approx(shots.worth(other.choice.parts, mean) / shots.worth(best.parts, mean))
-        assert np.diff(other.choice.parts, axis=1).sum() <= 15.0 + 1e-6
+        assert other.expected == pytest.approx(shots.worth(other.parts, mean) / shots.worth(best, mean))
+        assert np.diff(other.parts, axis=1).sum() <= 15.0 + 1e-6
 
 
 def test_they_differ_from_the_best_and_from_each_other(shots):
@@ -40,11 +40,11 @@ def test_they_differ_from_the_best_and_from_each_other(shots):
     best = shots.choose(curves.mean(axis=0))
     found = alternatives(shots, best, curves.mean(axis=0), curves, count=4, loss=0.4)
     assert len(found) == 4
-    everything = [best, *(other.choice for other in found)]
-    overlaps = [overlap(a.parts, b.parts) for i, a in enumerate(everything) for b in everything[:i]]
+    everything = [best, *(other.parts for other in found)]
+    overlaps = [overlap(a, b) for i, a in enumerate(everything) for b in everything[:i]]
     assert max(overlaps) <= 0.9
     assert np.mean(overlaps) < 0.4
-    assert [other.overlap for other in found] == [overlap(other.choice.parts, best.parts) for other in found]
+    assert [other.overlap for other in found] == [overlap(other.parts, best) for other in found]
 
 
 def test_more_loss_gives_more_difference(shots):

@@ -6,7 +6,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from summdiff.errors import UsageError
-from summdiff.selection import ShotKnapsack
+from summdiff.selection import ShotKnapsack, apply_constraints
 from summdiff.summary import Interval
 
 FPS = 25.0
@@ -42,37 +42,27 @@ def test_kept_parts_are_in_dropped_parts_are_out_and_the_budget_holds(lengths, c
     assume(not any(k.start < d.end + 0.1 and d.start < k.end + 0.1 for k in keep for d in drop))
     times = steps(duration)
     scores = np.random.default_rng(seed).random(len(times))
-    choice = choose(
+    chosen_parts = choose(
         edges, times, scores, budget=budget * duration, fps=FPS, value=value, keep=keep, drop=drop, shortest=2.0
     )
-    chosen, at = seconds_of(choice.parts, duration)
+    chosen, at = seconds_of(chosen_parts, duration)
     frame = 1 / FPS
     for part in keep:
         assert chosen[(at > part.start + frame) & (at < part.end - frame)].all()
     for part in drop:
         assert not chosen[(at > part.start + frame) & (at < part.end - frame)].any()
-    assert np.diff(choice.parts, axis=1).sum() <= budget * duration + frame * (len(choice.parts) + 1)
-    assert choice.edges[0] == 0
-    assert choice.edges[-1] == duration
-    assert set(edges) <= set(choice.edges)
+    assert np.diff(chosen_parts, axis=1).sum() <= budget * duration + frame * (len(chosen_parts) + 1)
 
 
 def test_shots_are_divided_where_constraints_begin_and_end():
     times, scores = steps(30.0), np.linspace(0, 1, 30)
-    choice = choose(
-        [0.0, 10.0, 20.0, 30.0],
-        times,
-        scores,
-        budget=16.0,
-        fps=FPS,
-        keep=[Interval(3.2, 9.0)],
-        drop=[Interval(22.0, 30.0)],
-        shortest=2.0,
-    )
-    assert choice.edges.tolist() == [0, 3.2, 9.0, 10.0, 20.0, 22.0, 30.0]
+    edges, constraints = [0.0, 10.0, 20.0, 30.0], {"keep": [Interval(3.2, 9.0)], "drop": [Interval(22.0, 30.0)]}
+    divided, status = apply_constraints(np.array(edges), **constraints, shortest=2.0, frame=1 / FPS)
+    assert divided.tolist() == [0, 3.2, 9.0, 10.0, 20.0, 22.0, 30.0]
+    assert status.tolist() == [0, 1, 0, 0, 0, -1]
     # 5.8 s are kept, which leaves 10.2 s: the second shot
-    assert choice.chosen.tolist() == [False, True, False, True, False, False]
-    assert choice.parts.tolist() == [[3.2, 9.0], [10.0, 20.0]]
+    parts = choose(edges, times, scores, budget=16.0, fps=FPS, shortest=2.0, **constraints)
+    assert parts.tolist() == [[3.2, 9.0], [10.0, 20.0]]
 
 
 def test_a_left_over_piece_is_offered_only_if_it_is_long_enough_or_next_to_a_kept_part():
@@ -82,7 +72,7 @@ def test_a_left_over_piece_is_offered_only_if_it_is_long_enough_or_next_to_a_kep
     dropped = choose(
         [0, 10, 20], times, scores, budget=6.0, fps=FPS, drop=[Interval(0, 9), Interval(14, 20)], shortest=2.0
     )
-    assert dropped.parts.tolist() == [[10.0, 14.0]], "the second left of the first shot is too short"
+    assert dropped.tolist() == [[10.0, 14.0]], "the second left of the first shot is too short"
     kept = choose(
         *([0, 10, 20], times, scores),
         budget=6.0,
@@ -91,25 +81,17 @@ def test_a_left_over_piece_is_offered_only_if_it_is_long_enough_or_next_to_a_kep
         drop=[Interval(10, 20)],
         shortest=2.0,
     )
-    assert kept.parts.tolist() == [[4.0, 9.0], [9.0, 10.0]]
+    assert kept.tolist() == [[4.0, 9.0], [9.0, 10.0]]
 
 
 def test_an_end_within_half_a_frame_of_an_edge_moves_to_it():
-    choice = choose([0, 10, 20], steps(20.0), np.ones(20), budget=10.0, fps=FPS, keep=[Interval(0.01, 9.99)])
-    assert choice.edges.tolist() == [0, 10, 20]
-    assert choice.parts.tolist() == [[0, 10]]
+    parts = choose([0, 10, 20], steps(20.0), np.ones(20), budget=10.0, fps=FPS, keep=[Interval(0.01, 9.99)])
+    assert parts.tolist() == [[0, 10]]
 
 
 def test_constraints_end_with_the_video():
-    choice = choose([0, 10, 20], steps(20.0), np.ones(20), budget=12.0, fps=FPS, keep=[Interval(15, float("inf"))])
-    assert choice.parts[-1].tolist() == [15, 20]
-
-
-def test_a_piece_without_a_step_has_the_score_of_the_step_before():
-    choice = choose(
-        [0, 10, 20], steps(20.0), np.arange(20.0), budget=10.0, fps=FPS, drop=[Interval(3.25, 3.75)], shortest=2.0
-    )
-    assert choice.shot_scores[choice.edges[:-1].tolist().index(3.25)] == 3.0
+    parts = choose([0, 10, 20], steps(20.0), np.ones(20), budget=12.0, fps=FPS, keep=[Interval(15, float("inf"))])
+    assert parts[-1].tolist() == [15, 20]
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from summdiff.selection import ShotKnapsack, best_window
-from summdiff.summary import Interval
+from summdiff.selection import ShotKnapsack, best_window, mean_scores
 
 
 def choose(edges, times, scores, **options):
@@ -29,13 +28,13 @@ def test_a_choice_is_never_empty_and_exceeds_the_budget_by_less_than_a_frame(len
     edges = np.concatenate(([0], np.cumsum(lengths))) / 25.0
     times, scores = steps_of(edges, np.random.default_rng(seed).random(len(lengths)))
     budget = share * edges[-1]
-    choice = choose(edges, times, scores, budget=budget, fps=25.0, value=value)
-    assert choice.chosen.any()
-    assert len(choice.parts) == choice.chosen.sum()
-    total = np.diff(choice.parts, axis=1).sum()
+    parts = choose(edges, times, scores, budget=budget, fps=25.0, value=value)
+    assert len(parts)
+    total = np.diff(parts, axis=1).sum()
     assert 0 < total <= max(budget, 1 / 25.0) + 0.02 / 25.0 * len(lengths)
-    inside = (choice.parts[:, 0] >= edges[:-1][choice.chosen]) & (choice.parts[:, 1] <= edges[1:][choice.chosen] + 1e-9)
-    assert inside.all()
+    shots = np.searchsorted(edges, parts[:, 0] + 1e-9, side="right") - 1
+    assert (np.diff(shots) > 0).all()
+    assert (parts[:, 1] <= edges[shots + 1] + 1e-9).all()
 
 
 def test_mean_prefers_short_shots_and_sum_the_best_seconds():
@@ -43,51 +42,50 @@ def test_mean_prefers_short_shots_and_sum_the_best_seconds():
     times, scores = steps_of(edges, [0.9, 0.5, 0.5, 0.5])
     by_mean = choose(edges, times, scores, budget=10.0, fps=25.0, value="mean")
     by_sum = choose(edges, times, scores, budget=10.0, fps=25.0, value="sum")
-    assert by_mean.chosen.tolist() == [False, True, True, True]
-    assert by_sum.chosen.tolist() == [True, False, False, False]
+    assert by_mean.tolist() == [[10, 12], [12, 14], [14, 16]]
+    assert by_sum.tolist() == [[0, 10]]
 
 
 @pytest.mark.parametrize("score", [0.0, 0.7])
 @pytest.mark.parametrize("value", ["mean", "sum"])
 def test_constant_scores_fill_the_budget(score, value):
     edges = np.arange(11) * 4.0
-    choice = choose(edges, *steps_of(edges, np.full(10, score)), budget=12.0, fps=30.0, value=value)
-    assert choice.chosen.sum() == 3
+    assert len(choose(edges, *steps_of(edges, np.full(10, score)), budget=12.0, fps=30.0, value=value)) == 3
 
 
 def test_the_best_window_of_the_best_shot_is_taken_if_no_shot_fits():
     times = np.arange(40.0)
     scores = np.full(40, 0.1)
     scores[27:30] = 0.9
-    choice = choose([0.0, 20.0, 40.0], times, scores, budget=3.0, fps=25.0)
-    assert choice.chosen.tolist() == [False, True]
-    assert choice.parts.tolist() == [[27.0, 30.0]]
+    assert choose([0.0, 20.0, 40.0], times, scores, budget=3.0, fps=25.0).tolist() == [[27.0, 30.0]]
 
 
 def test_the_best_part_of_a_long_shot_wins_over_a_dull_shot_that_fits():
     times = np.arange(40.0)
     scores = np.where(times < 36, 0.2, 0.1)
     scores[10:14] = 1.0
-    choice = choose([0.0, 36.0, 40.0], times, scores, budget=4.0, fps=25.0)
-    assert choice.parts.tolist() == [[10.0, 14.0]]
+    assert choose([0.0, 36.0, 40.0], times, scores, budget=4.0, fps=25.0).tolist() == [[10.0, 14.0]]
 
 
 def test_a_budget_below_one_frame_gives_one_frame():
-    choice = choose([0.0, 0.04], [0.0], [0.5], budget=0.006, fps=25.0)
-    assert choice.parts.tolist() == [[0.0, 0.04]]
+    assert choose([0.0, 0.04], [0.0], [0.5], budget=0.006, fps=25.0).tolist() == [[0.0, 0.04]]
 
 
 def test_shot_scores_are_means_over_steps():
-    choice = choose([0.0, 2.0, 5.0], np.arange(5.0), [0.2, 0.4, 0.0, 0.3, 0.9], budget=2.0, fps=25.0)
-    assert choice.shot_scores == pytest.approx([0.3, 0.4])
+    edges, scores = np.array([0.0, 2.0, 5.0]), np.array([0.2, 0.4, 0.0, 0.3, 0.9])
+    assert mean_scores(edges, np.arange(5.0), scores) == pytest.approx([0.3, 0.4])
+
+
+def test_a_shot_without_a_step_has_the_score_of_the_step_before():
+    assert mean_scores(np.array([0, 3.25, 3.75, 20]), np.arange(20.0), np.arange(20.0))[1] == 3.0
 
 
 def test_long_videos_are_counted_in_coarser_ticks_and_stay_within_the_budget():
     rng = np.random.default_rng(0)
     edges = np.concatenate(([0.0], np.cumsum(rng.uniform(2, 30, size=2200))))
     budget = 0.15 * edges[-1]
-    choice = choose(edges, *steps_of(edges, rng.random(2200)), budget=budget, fps=60.0)
-    assert 0.99 * budget < np.diff(choice.parts, axis=1).sum() <= budget
+    parts = choose(edges, *steps_of(edges, rng.random(2200)), budget=budget, fps=60.0)
+    assert 0.99 * budget < np.diff(parts, axis=1).sum() <= budget
 
 
 def test_best_window_contains_the_peak():
@@ -103,14 +101,6 @@ def test_best_window_contains_the_peak():
 
 def test_best_window_is_the_first_of_equally_good_ones():
     assert best_window(3.3, 17.1, np.arange(20.0), np.ones(20), length=4.0)[:2] == pytest.approx((3.3, 7.3))
-
-
-def test_probability_is_the_share_of_curves_that_choose_a_shot():
-    shots = ShotKnapsack([0, 5, 10, 15], np.arange(15.0), budget=5.0, fps=25.0)
-    curves = np.repeat([[0.9, 0.1, 0.1], [0.9, 0.1, 0.1], [0.1, 0.1, 0.9], [0.9, 0.1, 0.1]], 5, axis=1)
-    assert shots.probability(curves).tolist() == [0.75, 0, 0.25]
-    kept = ShotKnapsack([0, 5, 10, 15], np.arange(15.0), budget=5.0, fps=25.0, keep=[Interval(5, 10)])
-    assert kept.probability(curves).tolist() == [0, 1, 0]
 
 
 def test_worth_is_the_integral_of_the_scores():

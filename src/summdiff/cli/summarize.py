@@ -44,12 +44,23 @@ def summarize(
     ] = None,
     budget: Annotated[
         float | None,
-        typer.Option(metavar="SHARE", help="Largest share of the video to keep.", show_default=str(Options.budget)),
+        typer.Option(
+            metavar="SHARE",
+            help="Largest share of the video to keep.",
+            show_default="0.15, but at least 5 s and at most 3 minutes",
+        ),
     ] = None,
     duration: Annotated[
         str | None,
         typer.Option(metavar="TIME", help="Longest summary as a time: 60s, 1m30s, 1:30.", show_default=False),
     ] = None,
+    select: Annotated[
+        Literal["intervals", "shots"],
+        typer.Option(
+            help="What to select: the best intervals, wherever a cut is natural, and nothing twice; or whole shots, as "
+            "in the literature."
+        ),
+    ] = Options.select,
     keep: Annotated[
         list[str] | None,
         typer.Option(
@@ -82,7 +93,10 @@ def summarize(
     ] = DEFAULT_BACKBONE,
     value: Annotated[
         Literal["sum", "mean"],
-        typer.Option(help="Value of a shot: its importance summed over time, or the mean, which favors short shots."),
+        typer.Option(
+            help="With --select shots, the value of a shot: its importance summed over time, or the mean, which favors "
+            "short shots."
+        ),
     ] = Options.value,
     min_shot: Annotated[float, typer.Option(metavar="SECONDS", help="Shortest shot.")] = Options.min_shot,
     max_shot: Annotated[float, typer.Option(metavar="SECONDS", help="Longest shot.")] = Options.max_shot,
@@ -152,8 +166,9 @@ def summarize(
     if quiet and progress == "machine":
         raise UsageError("Give either --quiet or --progress machine, not both.")
     options = Options(
-        budget=Options.budget if budget is None else budget,
+        budget=budget,
         duration=None if duration is None else seconds(duration),
+        select=select,
         samples=samples,
         steps=steps,
         seed=seed,

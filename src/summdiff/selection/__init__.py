@@ -1,28 +1,37 @@
 """Choosing the parts of a video under a time budget.
 
-One file per method; each method has the interface of `ShotKnapsack`: `choose`, `worth`, `probability` and `coarse`.
+One file per method (`method` has their contract), and what the methods share:
 
-- `shot_knapsack`: whole shots, chosen as a 0/1 knapsack.
+- `intervals`: intervals wherever they are worth most, and nothing twice; the default.
+- `priced_intervals`: the exact dynamic program behind it, and its search for the budget.
+- `shot_knapsack`: whole shots, chosen as a 0/1 knapsack, as in the literature.
 - `knapsack`: the knapsack itself, also for many problems at once, as evaluation needs it.
-- `constraints`: shots divided where the user wants something kept or dropped.
-- `alternatives`: further good selections.
 - `places`: where a part may start and end, and what a cut there costs.
+- `constraints`: shots or steps divided where the user wants something kept or dropped.
+- `alternatives`: further good selections.
 """
 
 from summdiff.selection.alternatives import AlternativeChoice, alternatives, overlap
+from summdiff.selection.constraints import apply_constraints
+from summdiff.selection.intervals import IntervalSelection, descriptors
 from summdiff.selection.knapsack import knapsack
+from summdiff.selection.method import SelectionMethod
 from summdiff.selection.places import CutPlaces, cut_places
-from summdiff.selection.shot_knapsack import Choice, ShotKnapsack, ShotValue, best_window
+from summdiff.selection.shot_knapsack import ShotKnapsack, ShotValue, best_window, mean_scores
 
 __all__ = [
     "AlternativeChoice",
-    "Choice",
     "CutPlaces",
+    "IntervalSelection",
+    "SelectionMethod",
     "ShotKnapsack",
     "ShotValue",
     "alternatives",
+    "apply_constraints",
     "best_window",
     "cut_places",
+    "descriptors",
     "knapsack",
+    "mean_scores",
     "overlap",
 ]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from summdiff.selection.shot_knapsack import Choice, ShotKnapsack
+from summdiff.selection.method import SelectionMethod
 
 _WEIGHTS = (1.0, 0.7, 0.5, 0.35, 0.25, 0.15, 0.1)  # of a sample against the mean curve, tried in this order
 _MIN_DIFFERENCE = 0.1  # share of the seconds in either selection that are in only one of them
@@ -18,18 +18,18 @@ class AlternativeChoice:
     """A choice that differs from the best one.
 
     Attributes:
-        choice: the choice.
+        parts: (P, 2) chosen parts in seconds.
         expected: its worth by the mean curve, relative to that of the best choice.
         overlap: overlap with the best choice, in [0, 1]; see `overlap`.
     """
 
-    choice: Choice
+    parts: NDArray[np.float64]
     expected: float
     overlap: float
 
 
 def alternatives(
-    shots: ShotKnapsack, best: Choice, mean: ArrayLike, samples: ArrayLike, *, count: int, loss: float
+    method: SelectionMethod, best: NDArray[np.float64], mean: ArrayLike, samples: ArrayLike, *, count: int, loss: float
 ) -> list[AlternativeChoice]:
     """Find choices that differ from the best one and from each other.
 
@@ -38,8 +38,8 @@ def alternatives(
     these choices the one that overlaps least with everything taken so far is taken, one after the other.
 
     Args:
-        shots: the shots to choose from.
-        best: the choice by the mean curve.
+        method: chooses under any scores.
+        best: (P, 2) seconds, the choice by the mean curve.
         mean: (N,) mean curve.
         samples: (M, N) sampled curves.
         count: largest number of alternatives.
@@ -51,15 +51,15 @@ def alternatives(
     if not count:
         return []
     curves, mean_curve = np.asarray(samples, dtype=np.float64), np.asarray(mean, dtype=np.float64)
-    coarse = shots.coarse()
-    best_worth = shots.worth(best.parts, mean_curve)
+    coarse = method.coarse()
+    best_worth = method.worth(best, mean_curve)
     pool: list[AlternativeChoice] = []
     for curve in curves:
         for weight in _WEIGHTS:
-            choice = coarse.choose(np.maximum(mean_curve + weight * (curve - mean_curve), 0))
-            expected = shots.worth(choice.parts, mean_curve) / best_worth if best_worth > 0 else 1.0
+            parts = coarse.choose(np.maximum(mean_curve + weight * (curve - mean_curve), 0))
+            expected = method.worth(parts, mean_curve) / best_worth if best_worth > 0 else 1.0
             if expected >= 1 - loss:
-                pool.append(AlternativeChoice(choice, expected, overlap(choice.parts, best.parts)))
+                pool.append(AlternativeChoice(parts, expected, overlap(parts, best)))
                 break
     taken: list[AlternativeChoice] = []
     largest_overlap = np.array([candidate.overlap for candidate in pool])  # with anything taken so far
@@ -68,7 +68,7 @@ def alternatives(
         if largest_overlap[farthest] > 1 - _MIN_DIFFERENCE:
             break
         taken.append(pool[farthest])
-        overlaps = [overlap(candidate.choice.parts, pool[farthest].choice.parts) for candidate in pool]
+        overlaps = [overlap(candidate.parts, pool[farthest].parts) for candidate in pool]
         largest_overlap = np.maximum(largest_overlap, overlaps)
     return taken
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
@@ -22,23 +21,6 @@ _MAX_TICKS = 20_000  # the budget is counted in frames, or in longer ticks where
 _COARSE_TICKS = 2_000
 _TOLERANCE = 0.01  # of a tick: edges of shots are rounded presentation times
 _TIE_BREAK = 1e-6  # of the largest value: among shots of equal value the longer one is preferred
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """The result of choosing among S shots.
-
-    Attributes:
-        edges: (S + 1,) seconds: the start of each shot, divided by constraints, and the end of the last one.
-        shot_scores: (S,) mean importance of each shot's steps.
-        chosen: (S,) True where the shot, or a part of it, is in the summary. At least one is.
-        parts: (P, 2) chosen parts in seconds, [start, end), in order: one for each chosen shot.
-    """
-
-    edges: NDArray[np.float64]
-    shot_scores: NDArray[np.float64]
-    chosen: NDArray[np.bool_]
-    parts: NDArray[np.float64]
 
 
 class ShotKnapsack:
@@ -99,14 +81,6 @@ class ShotKnapsack:
         )
         self._kept, self._free = status == ShotStatus.KEPT, status == ShotStatus.FREE
 
-        starts = self.edges[:-1]
-        # A piece without a step has the score of the step before it, which holds until the next step.
-        first = np.searchsorted(self._times, starts, side="left")
-        self._has_steps = np.searchsorted(self._times, self.edges[1:], side="left") > first
-        self._step_before = np.maximum(np.searchsorted(self._times, starts, side="right") - 1, 0)
-        self._shot_of_step = np.maximum(np.searchsorted(starts, self._times, side="right") - 1, 0)
-        self._steps_in_shot = np.bincount(self._shot_of_step, minlength=len(starts))
-
         self._tick = max(1.0 / fps, budget / max_ticks)
         capacity = max(math.floor(budget / self._tick + _TOLERANCE), 1)
         kept_runs = _runs(self.edges, self._kept)
@@ -120,12 +94,10 @@ class ShotKnapsack:
             raise UsageError("Everything is dropped, so nothing is left to choose from.")
         self._shortest = shortest if self._kept.any() else 0.0
 
-    def choose(self, scores: ArrayLike) -> Choice:
-        """Return the choice of greatest value for scores (N,), the importance of each step."""
+    def choose(self, scores: ArrayLike) -> NDArray[np.float64]:
+        """Return the chosen parts (P, 2) in seconds, in order, one per chosen shot, for scores (N,) of the steps."""
         score = np.asarray(scores, dtype=np.float64)
-        totals = np.bincount(self._shot_of_step, weights=score, minlength=len(self._steps_in_shot))
-        means = totals / np.maximum(self._steps_in_shot, 1)
-        shot_scores = np.where(self._has_steps, means, score[self._step_before])
+        shot_scores = mean_scores(self.edges, self._times, score)
 
         offers = np.stack([self.edges[:-1], self.edges[1:]], axis=1)  # (S', 2)
         offer_scores, free, room = shot_scores.copy(), self._free.copy(), self._capacity * self._tick
@@ -141,7 +113,8 @@ class ShotKnapsack:
         scale = float(values.max()) or 1.0
         values += _TIE_BREAK * scale * length / length.sum()
         chosen = knapsack(np.where(free, values, 0.0), _ticks(offers, self._tick), self._capacity) | self._kept
-        return Choice(self.edges, shot_scores, chosen, offers[chosen])
+        parts: NDArray[np.float64] = offers[chosen]
+        return parts
 
     def worth(self, parts: NDArray[np.float64], scores: ArrayLike) -> float:
         """Return the total value of parts (P, 2) under scores (N,)."""
@@ -150,19 +123,32 @@ class ShotKnapsack:
         sums = np.interp(parts[:, 1], places, area) - np.interp(parts[:, 0], places, area)
         return float((sums if self._value == "sum" else sums / (parts[:, 1] - parts[:, 0])).sum())
 
-    def probability(self, samples: ArrayLike) -> NDArray[np.float64]:
-        """Return for each shot the share of sampled curves (M, N) whose own choice contains it: (S',) in [0, 1]."""
-        coarse = self.coarse()
-        chosen = [coarse.choose(curve).chosen for curve in np.atleast_2d(np.asarray(samples, dtype=np.float64))]
-        share: NDArray[np.float64] = np.mean(chosen, axis=0)
-        return share
-
     def coarse(self) -> ShotKnapsack:
         """Return the same problem with the budget counted in longer ticks: faster, and still within the budget."""
         try:
             return self._with_max_ticks(max_ticks=_COARSE_TICKS)
         except UsageError:  # the kept parts fit only when counted in short ticks
             return self
+
+
+def mean_scores(
+    edges: NDArray[np.float64], times: NDArray[np.float64], scores: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return the mean score of the steps in each shot: (S,).
+
+    A shot without a step has the score of the step before it, which holds until the next step.
+
+    Args:
+        edges: (S + 1,) seconds, ascending: the start of each shot and the end of the last one.
+        times, scores: (N,) seconds, ascending, and importance.
+    """
+    starts = edges[:-1]
+    has_steps = np.searchsorted(times, edges[1:], side="left") > np.searchsorted(times, starts, side="left")
+    step_before = np.maximum(np.searchsorted(times, starts, side="right") - 1, 0)
+    shot_of_step = np.maximum(np.searchsorted(starts, times, side="right") - 1, 0)
+    totals = np.bincount(shot_of_step, weights=scores, minlength=len(starts))
+    counts = np.bincount(shot_of_step, minlength=len(starts))
+    return np.where(has_steps, totals / np.maximum(counts, 1), scores[step_before])
 
 
 def best_window(

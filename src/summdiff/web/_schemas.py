@@ -9,13 +9,13 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from summdiff.export import printable
+from summdiff.reselection import chosen_shots
 from summdiff.summary import Interval, Shot, Summary
 from summdiff.web._jobs import JobKind, JobState, StudioJob
 from summdiff.web._sessions import StudioVideo, Version
 
 Span = Annotated[tuple[float, float], Field(description="[start, end) in seconds")]
 _MAX_CONSTRAINTS = 2000
-_TOLERANCE_SECONDS = 1e-3  # a smaller overlap with a shot comes from rounding
 
 
 class _Request(BaseModel):
@@ -209,11 +209,8 @@ def view_video(video: StudioVideo, ahead: Callable[[StudioJob], int]) -> VideoVi
 
 def view_selection(summary: Summary, shots: Sequence[Shot]) -> SelectionView:
     """Convert the selected parts to JSON; `chosen` has positions in `shots`."""
-    starts = np.array([shot.start for shot in shots])
-    ends = np.array([shot.end for shot in shots])
-    chosen = np.zeros(len(shots), dtype=bool)
-    for part in summary.selection:
-        chosen |= (starts < part.end - _TOLERANCE_SECONDS) & (ends > part.start + _TOLERANCE_SECONDS)
+    edges = np.array([*(shot.start for shot in shots), shots[-1].end])
+    chosen = chosen_shots(edges, summary.selection)
     return SelectionView(
         chosen=[int(position) for position in np.flatnonzero(chosen)],
         parts=_spans(summary.selection),

@@ -1,0 +1,253 @@
+"""Choose intervals of a video under a time budget, wherever they are worth most, and the same thing only once.
+
+With z the standardized score of a step and z' what is left of it where the summary shows something alike elsewhere, the
+intervals [a, b) are those that
+
+    maximize    Σ_intervals (Σ_{a ≤ i < b} seconds_i · z'_i - start_cost_a - end_cost_b)
+    subject to  total length ≤ budget, shortest ≤ length ≤ longest, gaps ≥ 2 s.
+
+`priced_intervals` solves this for given z'. A few rounds find the discount: each accepts intervals in the order of
+their value per second, refuses those that a similar one, accepted before, has made worthless, and solves again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from summdiff.errors import UsageError
+from summdiff.segmentation import centered
+from summdiff.selection.constraints import ShotStatus, apply_constraints
+from summdiff.selection.priced_intervals import AllowedIntervals
+from summdiff.selection.shot_knapsack import best_window
+from summdiff.summary import Interval
+
+_SHORTEST = 2.0  # seconds
+_GAP = 2.0  # seconds
+_LONGEST = 15.0  # seconds, up to `_USUAL_SHARE`; in proportion to the budget's share of the video above
+_USUAL_SHARE = 0.15
+_UNLIMITED_SHARE = 0.75  # from this share on, intervals may have any length
+_KEPT, _DROPPED = 1e4, -1e6  # value per second of what is kept and dropped, beyond any other
+_SMOOTHING = 1.0  # seconds
+_DISCOUNT = 0.9  # share of its lead over the lowest scores that an exact repeat loses
+_LOWEST = 0.05  # quantile of the standardized scores
+_ALIKE, _SAME = 0.6, 0.9  # cosines at which steps begin to count as alike, and as the same
+_ELSEWHERE = 10.0  # seconds; what is nearer belongs to the same scene
+_ROUNDS = 6
+_FRAME = 1e-3  # seconds; less than a frame
+_USED = 0.95  # share of the budget that is used in any case, if need be by cutting inside a step
+_CHEAP = 1.0  # largest cost of such a cut
+
+
+class IntervalSelection:
+    """The intervals of one video that compete for a time budget, under any scores.
+
+    Intervals begin and end at the edges of steps, or where constraints begin and end. Never empty: where no interval of
+    whole steps fits, the best window of the budget's length is taken.
+
+    Args:
+        edges: (N + 1,) seconds, ascending: the start of each step and the end of the last one.
+        start_cost, end_cost: (N + 1,) costs of starting and ending an interval at each edge, in standard deviations of
+            the scores × seconds; see `CutPlaces.costs`.
+        budget: seconds.
+        fps: frame rate, frames per second.
+        looks: (N, K) int8 descriptors of what the steps show (`descriptors`), for the discount of repeats; None for no
+            discount.
+        keep, drop: parts that must be in the summary, and parts that must not be.
+
+    Raises:
+        UsageError: a part is both kept and dropped, the kept parts exceed the budget, or everything is dropped.
+    """
+
+    def __init__(
+        self,
+        edges: ArrayLike,
+        start_cost: ArrayLike,
+        end_cost: ArrayLike,
+        *,
+        budget: float,
+        fps: float,
+        looks: NDArray[np.int8] | None = None,
+        keep: Sequence[Interval] = (),
+        drop: Sequence[Interval] = (),
+    ) -> None:
+        self._edges = np.asarray(edges, dtype=np.float64)
+        divided, status = apply_constraints(self._edges, keep, drop, shortest=0.0, frame=1 / fps)
+        kept = status == ShotStatus.KEPT
+        inside_kept = np.concatenate(([False], kept[1:] & kept[:-1], [False]))
+        places, middles = divided[~inside_kept], (divided[:-1] + divided[1:]) / 2
+        first = np.flatnonzero(~inside_kept)[:-1]
+        self._kept, self._dropped = kept[first], status[first] == ShotStatus.DROPPED
+        self._step = np.searchsorted(self._edges, middles, side="right")[first] - 1  # a kept run has its first step's
+        self._budget, self._frame, self._looks = max(budget, 1 / fps), 1 / fps, looks
+        if self._dropped.all():
+            raise UsageError("Everything is dropped, so nothing is left to choose from.")
+        self._seconds = np.diff(places)
+        kept_seconds = float(self._seconds[self._kept].sum())
+        if kept_seconds > budget + 1 / fps:
+            raise UsageError(
+                f"The parts to keep last {kept_seconds:g} s, but the summary may last only {budget:g} s: raise the "
+                "budget or keep less."
+            )
+        share = self._budget / float(places[-1] - places[0])
+        longest = _LONGEST * max(1.0, share / _USUAL_SHARE) if share < _UNLIMITED_SHARE else np.inf
+        runs = np.flatnonzero(self._kept)
+        self._allowed = AllowedIntervals.within(
+            places,
+            np.interp(places, self._edges, np.asarray(start_cost, dtype=np.float64)),
+            np.interp(places, self._edges, np.asarray(end_cost, dtype=np.float64)),
+            shortest=_SHORTEST,
+            longest=longest,
+            gap=_GAP,
+            kept=np.stack([runs, runs + 1], axis=1),
+        )
+        self._price = 1.0  # of a second, as the last choice had it
+
+    def choose(self, scores: ArrayLike) -> NDArray[np.float64]:
+        """Return the intervals (P, 2) in seconds of greatest value, in order, for scores (N,) of the steps."""
+        score = np.asarray(scores, dtype=np.float64)
+        free = ~(self._kept | self._dropped)
+        if self._seconds[~self._dropped].sum() <= self._budget + self._frame / 2:
+            parts = _runs(~self._dropped)
+        else:
+            z = self._standardized(score)[self._step]
+            least, greatest = (float(z[free].min()), float(z[free].max())) if free.any() else (0.0, 0.0)
+            parts = self._solved(z, least, greatest)
+            if self._looks is not None:
+                parts = self._without_repeats(self._looks, z, least, greatest, parts)
+        return self._stretched(parts, score) if len(parts) else self._best_window(score)
+
+    def worth(self, parts: NDArray[np.float64], scores: ArrayLike) -> float:
+        """Return the integral of scores (N,) over parts (P, 2)."""
+        area = np.append(0.0, np.cumsum(np.asarray(scores, dtype=np.float64) * np.diff(self._edges)))
+        return float(np.diff(np.interp(parts, self._edges, area), axis=1).sum())
+
+    def coarse(self) -> IntervalSelection:
+        """Return this method, which is fast enough."""
+        return self
+
+    def _standardized(self, score: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return scores, smoothed over time, with mean 0 and deviation 1."""
+        seconds = np.diff(self._edges)
+        reach = _SMOOTHING / float(np.median(seconds))
+        width = int(np.ceil(3 * reach))
+        if width and len(score) > 1:
+            kernel = np.exp(-0.5 * (np.arange(-width, width + 1) / reach) ** 2)
+            weight = np.convolve(np.ones(len(score)), kernel)[width:-width]
+            score = np.convolve(score, kernel)[width:-width] / weight
+        mean = float(np.average(score, weights=seconds))
+        deviation = float(np.sqrt(np.average((score - mean) ** 2, weights=seconds)))
+        return (score - mean) / deviation if deviation > 1e-6 else np.zeros(len(score))
+
+    def _solved(self, z: NDArray[np.float64], least: float, greatest: float) -> NDArray[np.intp]:
+        value = np.where(self._kept, _KEPT, np.where(self._dropped, _DROPPED, z)) * self._seconds
+        choice, price = self._allowed.choose(
+            value, self._budget, least=least, greatest=greatest, guess=min(max(self._price, least), greatest)
+        )
+        self._price = price
+        return choice.intervals
+
+    def _without_repeats(
+        self, looks: NDArray[np.int8], z: NDArray[np.float64], least: float, greatest: float, parts: NDArray[np.intp]
+    ) -> NDArray[np.intp]:
+        """Choose again until no chosen interval mostly repeats another one."""
+        unit = looks.astype(np.float32) / 127
+        of_steps = unit[self._step]
+        edges, lead = self._allowed.edges, np.maximum(z - np.quantile(z, _LOWEST), 0)
+        costs = self._allowed.start_cost, self._allowed.end_cost
+        seen: dict[tuple[int, int], NDArray[np.float32]] = {}
+
+        def alike(a: int, b: int) -> NDArray[np.float32]:
+            """Return how much each step elsewhere repeats an interval: (N,) in [0, 1]."""
+            if (a, b) not in seen:
+                first, last = np.searchsorted(self._edges, (edges[a] + _FRAME, edges[b] - _FRAME))
+                cosine = (of_steps @ unit[first - 1 : last].T).max(axis=1)
+                near = slice(
+                    np.searchsorted(edges[1:], edges[a] - _ELSEWHERE, side="left"),
+                    np.searchsorted(edges[:-1], edges[b] + _ELSEWHERE, side="right"),
+                )
+                cosine[near] = 0
+                seen[a, b] = np.clip((cosine - _ALIKE) / (_SAME - _ALIKE), 0, 1)
+            return seen[a, b]
+
+        for _ in range(_ROUNDS):
+            repeated = np.zeros(len(z), dtype=np.float32)
+            discount = repeated.copy()
+            accepted = np.zeros(len(z), dtype=np.bool_)
+            gains = [
+                (float(z[a:b] @ self._seconds[a:b] - costs[0][a] - costs[1][b]) / float(edges[b] - edges[a]), a, b)
+                for a, b in parts.tolist()
+            ]
+            kept_first = sorted(gains, key=lambda gain: (not self._kept[gain[1] : gain[2]].any(), -gain[0], gain[1]))
+            for _gain, a, b in kept_first:
+                left = z[a:b] - _DISCOUNT * repeated[a:b] * lead[a:b] - self._price
+                worth = float(left @ self._seconds[a:b] - costs[0][a] - costs[1][b])
+                if worth < 0 and repeated[a:b].any() and not self._kept[a:b].any():
+                    continue
+                discount[a:b], accepted[a:b] = repeated[a:b], True
+                repeated = np.maximum(repeated, alike(a, b))
+            discount = np.where(accepted, discount, repeated)
+            chosen = self._solved(z - _DISCOUNT * discount * lead, least, greatest)
+            if np.array_equal(chosen, parts):
+                break
+            parts = chosen
+        return parts
+
+    def _best_window(self, score: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the best window of the budget's length, or of what may be shown at most."""
+        places = self._allowed.edges
+        runs = places[_runs(~self._dropped)]
+        windows = [
+            best_window(start, end, self._edges[:-1], score, length=min(self._budget, end - start))
+            for start, end in runs.tolist()
+        ]
+        start, end, _ = max(windows, key=lambda window: window[2] * (window[1] - window[0]))
+        return np.array([[start, end]])
+
+    def _stretched(self, parts: NDArray[np.intp], score: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the intervals in seconds, one of them longer by a piece of a step if the budget is far from used."""
+        edges = self._allowed.edges
+        found = edges[parts]
+        left = self._budget - float(np.diff(found, axis=1).sum())
+        if left < (1 - _USED) * self._budget:
+            return found
+        ways: list[tuple[float, int, int, float]] = []
+        for k, (a, b) in enumerate(parts.tolist()):
+            room_before = found[k, 0] - (found[k - 1, 1] + _GAP if k else 0.0)
+            room_after = (found[k + 1, 0] - _GAP if k + 1 < len(parts) else edges[-1]) - found[k, 1]
+            for side, room, step, place, costs in (
+                (0, room_before, a - 1, edges[a] - left, self._allowed.start_cost[a - 1 : a + 1]),
+                (1, room_after, b, edges[b] + left, self._allowed.end_cost[b : b + 2]),
+            ):
+                inside = 0 <= step < len(self._seconds) and left <= min(room, self._seconds[step])
+                if inside and not self._dropped[step] and costs.max() < _CHEAP:
+                    ways.append((float(score[self._step[step]] - costs.max()), k, side, float(place)))
+        if ways:
+            _, k, side, place = max(ways)
+            found[k, side] = place
+        return found
+
+
+def descriptors(features: ArrayLike, *, dimensions: int = 32) -> NDArray[np.int8]:
+    """Return compact descriptors of what steps show: (N, K) int8, whose products / 127² approximate the cosine of
+    features, centered over the video.
+    """
+    unit = centered(features)
+    k = min(dimensions, *unit.shape)
+    rng = np.random.default_rng(0)
+    sketch = unit @ rng.standard_normal((unit.shape[1], k + 8), dtype=np.float32)
+    for _ in range(2):
+        sketch = unit @ (unit.T @ np.linalg.qr(sketch)[0])
+    basis = np.linalg.qr(unit.T @ np.linalg.qr(sketch)[0])[0]
+    small = unit @ basis
+    _, _, rotation = np.linalg.svd(small, full_matrices=False)
+    descriptor: NDArray[np.int8] = np.round(127 * np.clip(small @ rotation[:k].T, -1, 1)).astype(np.int8)
+    return descriptor
+
+
+def _runs(marked: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """Return the runs of marked steps as (R, 2) edges."""
+    change = np.diff(np.concatenate(([0], marked.astype(np.int8), [0])))
+    return np.stack([np.flatnonzero(change == 1), np.flatnonzero(change == -1)], axis=1)
