@@ -40,7 +40,8 @@ def main() -> None:
     print(f"{'':32}{'value':>6}{'shots':>7}{'pieces':>8}{'s a piece':>11}{'budget used':>13}{'importance':>12}")
     for path in parser.parse_args().videos:
         for value in VALUES:
-            shots, pieces, length, used, importance = measure(summarizer.summarize(path, select="shots", budget=0.15, value=value))
+            summary = summarizer.summarize(path, select="shots", budget=0.15, value=value)
+            shots, pieces, length, used, importance = measure(summary)
             print(f"{path.name:32}{value:>6}{shots:7}{pieces:8}{length:11.1f}{used:13.2f}{importance:12.2f}")
 
 
