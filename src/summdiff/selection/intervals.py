@@ -12,7 +12,7 @@ their value per second, refuses those that a similar one, accepted before, has m
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 from summdiff.errors import UsageError
 from summdiff.segmentation import centered
 from summdiff.selection.constraints import ShotStatus, apply_constraints
-from summdiff.selection.priced_intervals import AllowedIntervals
+from summdiff.selection.priced_intervals import AllowedIntervals, PricedChoice
 from summdiff.selection.shot_knapsack import best_window
 from summdiff.summary import Interval
 
@@ -36,6 +36,7 @@ _LOWEST = 0.05  # quantile of the standardized scores
 _ALIKE, _SAME = 0.6, 0.9  # cosines at which steps begin to count as alike, and as the same
 _ELSEWHERE = 10.0  # seconds; what is nearer belongs to the same scene
 _ROUNDS = 6
+_OPEN = 1.5  # below the price; lower scores are not discounted, since hardly any is chosen
 _FRAME = 1e-3  # seconds; less than a frame
 _USED = 0.95  # share of the budget that is used in any case, if need be by cutting inside a step
 _CHEAP = 1.0  # largest cost of such a cut
@@ -103,20 +104,17 @@ class IntervalSelection:
             gap=_GAP,
             kept=np.stack([runs, runs + 1], axis=1),
         )
-        self._price = 1.0  # of a second, as the last choice had it
 
     def choose(self, scores: ArrayLike) -> NDArray[np.float64]:
         """Return the intervals (P, 2) in seconds of greatest value, in order, for scores (N,) of the steps."""
         score = np.asarray(scores, dtype=np.float64)
-        free = ~(self._kept | self._dropped)
         if self._seconds[~self._dropped].sum() <= self._budget + self._frame / 2:
             parts = _runs(~self._dropped)
         else:
             z = self._standardized(score)[self._step]
-            least, greatest = (float(z[free].min()), float(z[free].max())) if free.any() else (0.0, 0.0)
-            parts = self._solved(z, least, greatest)
-            if self._looks is not None:
-                parts = self._without_repeats(self._looks, z, least, greatest, parts)
+            free = z[~(self._kept | self._dropped)]
+            solver = _Solver(self._allowed, self._seconds, self._kept, self._dropped, free, self._budget)
+            parts = solver.exact(z) if self._looks is None else self._without_repeats(self._looks, z, solver)
         return self._stretched(parts, score) if len(parts) else self._best_window(score)
 
     def worth(self, parts: NDArray[np.float64], scores: ArrayLike) -> float:
@@ -141,59 +139,44 @@ class IntervalSelection:
         deviation = float(np.sqrt(np.average((score - mean) ** 2, weights=seconds)))
         return (score - mean) / deviation if deviation > 1e-6 else np.zeros(len(score))
 
-    def _solved(self, z: NDArray[np.float64], least: float, greatest: float) -> NDArray[np.intp]:
-        value = np.where(self._kept, _KEPT, np.where(self._dropped, _DROPPED, z)) * self._seconds
-        choice, price = self._allowed.choose(
-            value, self._budget, least=least, greatest=greatest, guess=min(max(self._price, least), greatest)
-        )
-        self._price = price
-        return choice.intervals
-
-    def _without_repeats(
-        self, looks: NDArray[np.int8], z: NDArray[np.float64], least: float, greatest: float, parts: NDArray[np.intp]
-    ) -> NDArray[np.intp]:
-        """Choose again until no chosen interval mostly repeats another one."""
-        unit = looks.astype(np.float32) / 127
-        of_steps = unit[self._step]
-        edges, lead = self._allowed.edges, np.maximum(z - np.quantile(z, _LOWEST), 0)
-        costs = self._allowed.start_cost, self._allowed.end_cost
-        seen: dict[tuple[int, int], NDArray[np.float32]] = {}
-
-        def alike(a: int, b: int) -> NDArray[np.float32]:
-            """Return how much each step elsewhere repeats an interval: (N,) in [0, 1]."""
-            if (a, b) not in seen:
-                first, last = np.searchsorted(self._edges, (edges[a] + _FRAME, edges[b] - _FRAME))
-                cosine = (of_steps @ unit[first - 1 : last].T).max(axis=1)
-                near = slice(
-                    np.searchsorted(edges[1:], edges[a] - _ELSEWHERE, side="left"),
-                    np.searchsorted(edges[:-1], edges[b] + _ELSEWHERE, side="right"),
-                )
-                cosine[near] = 0
-                seen[a, b] = np.clip((cosine - _ALIKE) / (_SAME - _ALIKE), 0, 1)
-            return seen[a, b]
-
+    def _without_repeats(self, looks: NDArray[np.int8], z: NDArray[np.float64], solver: _Solver) -> NDArray[np.intp]:
+        """Choose again and again, until no interval mostly repeats another one: roughly at first, exactly at last."""
+        parts = solver.roughly(z)
+        repeats = _Repeats(self._edges, looks, self._allowed, self._step, open_=z > solver.price - _OPEN)
+        lead = _DISCOUNT * np.maximum(z - np.quantile(z, _LOWEST), 0)
+        exact = False
         for _ in range(_ROUNDS):
-            repeated = np.zeros(len(z), dtype=np.float32)
-            discount = repeated.copy()
+            discount = np.zeros(len(z))  # of each step: how much it repeats what is accepted
             accepted = np.zeros(len(z), dtype=np.bool_)
-            gains = [
-                (float(z[a:b] @ self._seconds[a:b] - costs[0][a] - costs[1][b]) / float(edges[b] - edges[a]), a, b)
-                for a, b in parts.tolist()
-            ]
-            kept_first = sorted(gains, key=lambda gain: (not self._kept[gain[1] : gain[2]].any(), -gain[0], gain[1]))
-            for _gain, a, b in kept_first:
-                left = z[a:b] - _DISCOUNT * repeated[a:b] * lead[a:b] - self._price
-                worth = float(left @ self._seconds[a:b] - costs[0][a] - costs[1][b])
-                if worth < 0 and repeated[a:b].any() and not self._kept[a:b].any():
+            refused = False
+            for a, b in self._in_order(parts, z):
+                kept = self._kept[a:b].any()
+                left = (z[a:b] - lead[a:b] * discount[a:b] - solver.price) @ self._seconds[a:b]
+                if not kept and discount[a:b].any() and left < self._allowed.start_cost[a] + self._allowed.end_cost[b]:
+                    refused = True
                     continue
-                discount[a:b], accepted[a:b] = repeated[a:b], True
-                repeated = np.maximum(repeated, alike(a, b))
-            discount = np.where(accepted, discount, repeated)
-            chosen = self._solved(z - _DISCOUNT * discount * lead, least, greatest)
-            if np.array_equal(chosen, parts):
+                before = discount[a:b].copy()
+                np.maximum(discount, repeats.of(a, b), out=discount, where=~accepted)
+                discount[a:b], accepted[a:b] = before, True
+            if exact and not refused:
                 break
-            parts = chosen
-        return parts
+            discounted = z - lead * discount
+            again = parts if exact else solver.roughly(discounted)
+            if exact or np.array_equal(again, parts):
+                again, exact = solver.exact(discounted), True
+            parts = again
+        return parts if exact else solver.exact(discounted)
+
+    def _in_order(self, parts: NDArray[np.intp], z: NDArray[np.float64]) -> list[tuple[int, int]]:
+        """Return intervals (P, 2) by their value per second, those with something kept first."""
+        edges, start_cost, end_cost = self._allowed.edges, self._allowed.start_cost, self._allowed.end_cost
+
+        def rank(part: tuple[int, int]) -> tuple[bool, float, int]:
+            a, b = part
+            value = float(z[a:b] @ self._seconds[a:b] - start_cost[a] - end_cost[b])
+            return not self._kept[a:b].any(), -value / float(edges[b] - edges[a]), a
+
+        return sorted(((a, b) for a, b in parts.tolist()), key=rank)
 
     def _best_window(self, score: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the best window of the budget's length, or of what may be shown at most."""
@@ -228,6 +211,67 @@ class IntervalSelection:
             _, k, side, place = max(ways)
             found[k, side] = place
         return found
+
+
+class _Solver:
+    """Solves for changing scores; each solution starts at the price of the one before."""
+
+    def __init__(
+        self,
+        allowed: AllowedIntervals,
+        seconds: NDArray[np.float64],
+        kept: NDArray[np.bool_],
+        dropped: NDArray[np.bool_],
+        free: NDArray[np.float64],
+        budget: float,
+    ) -> None:
+        self._allowed, self._seconds, self._kept, self._dropped, self._budget = allowed, seconds, kept, dropped, budget
+        self._least, self._greatest = (float(free.min()), float(free.max())) if len(free) else (0.0, 0.0)
+        share = min(budget / float(seconds.sum()), 1.0)
+        self.price = float(np.quantile(free, 1 - share)) if len(free) else 0.0
+
+    def exact(self, z: NDArray[np.float64]) -> NDArray[np.intp]:
+        return self._solved(self._allowed.choose, z)
+
+    def roughly(self, z: NDArray[np.float64]) -> NDArray[np.intp]:
+        return self._solved(self._allowed.roughly, z)
+
+    def _solved(self, solve: Callable[..., tuple[PricedChoice, float]], z: NDArray[np.float64]) -> NDArray[np.intp]:
+        value = np.where(self._kept, _KEPT, np.where(self._dropped, _DROPPED, z)) * self._seconds
+        guess = min(max(self.price, self._least), self._greatest)
+        choice, self.price = solve(value, self._budget, least=self._least, greatest=self._greatest, guess=guess)
+        return choice.intervals
+
+
+class _Repeats:
+    """How much each step that may be chosen repeats an interval elsewhere."""
+
+    def __init__(
+        self,
+        edges: NDArray[np.float64],
+        looks: NDArray[np.int8],
+        allowed: AllowedIntervals,
+        step: NDArray[np.intp],
+        *,
+        open_: NDArray[np.bool_],
+    ) -> None:
+        self._edges, self._places = edges, allowed.edges
+        self._unit = looks.astype(np.float32) / 127
+        self._open = np.flatnonzero(open_)
+        self._open_looks = np.ascontiguousarray(self._unit[step[self._open]].T)
+        self._known: dict[tuple[int, int], NDArray[np.float64]] = {}
+
+    def of(self, a: int, b: int) -> NDArray[np.float64]:
+        """Return for each step, 10 s or more from the interval, how much it repeats it: in [0, 1]."""
+        if (a, b) not in self._known:
+            start, end = self._places[a], self._places[b]
+            first, last = np.searchsorted(self._edges, (start + _FRAME, end - _FRAME))
+            cosine = (self._unit[first - 1 : last] @ self._open_looks).max(axis=0)
+            far = (self._places[self._open + 1] <= start - _ELSEWHERE) | (self._places[self._open] >= end + _ELSEWHERE)
+            share = np.zeros(len(self._places) - 1)
+            share[self._open] = np.where(far, np.clip((cosine - _ALIKE) / (_SAME - _ALIKE), 0, 1), 0)
+            self._known[a, b] = share
+        return self._known[a, b]
 
 
 def descriptors(features: ArrayLike, *, dimensions: int = 32) -> NDArray[np.int8]:
