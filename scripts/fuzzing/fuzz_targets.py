@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import io
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,19 @@ from unittest.mock import patch
 
 import numpy as np
 
+from fuzzing.hostile_files import (
+    HDF5_ELSEWHERE,
+    HDF5_GIANTS,
+    HOSTILE_YAML,
+    IN_PLACE_OF_A_FILE,
+    SECRET,
+    choose,
+    put_in_place,
+    spoil_h5,
+)
 from fuzzing.mutations import mutated
 from fuzzing.nasty_videos import CASES, FRAGMENTED, clip
+from summdiff._untrusted import BYTES_VARIABLE
 from summdiff.errors import SummdiffError, VideoError
 
 QUICK = {"samples": 2, "steps": 2}
@@ -168,7 +180,8 @@ class Fuzzer:
         self.prepare()
 
     def __call__(self, case: int, folder: Path) -> str:
-        return self.use(np.random.default_rng([self.seed, case]), folder)
+        make = self.use_hostile if case % 10 == 9 else self.use
+        return make(np.random.default_rng([self.seed, case]), folder)
 
     def prepare(self) -> None:
         """Make the files that are changed."""
@@ -176,6 +189,10 @@ class Fuzzer:
     def use(self, rng: np.random.Generator, folder: Path) -> str:
         """Make a changed file in the folder and let the product read it."""
         raise NotImplementedError
+
+    def use_hostile(self, rng: np.random.Generator, folder: Path) -> str:
+        """The same with a file of `hostile_files`, in every tenth case."""
+        return self.use(rng, folder)
 
 
 class Video(Fuzzer):
@@ -211,15 +228,41 @@ class H5(Fuzzer):
             self.scores = write_scores(Path(place) / "scores.h5").read_bytes()
 
     def use(self, rng: np.random.Generator, folder: Path) -> str:
-        from summdiff.data.check import check
-        from summdiff.data.datasets import open_dataset
-        from summdiff.evaluation import read_predictions
-
         path = folder / "data.h5"
         if rng.random() < 0.2:
             path.write_bytes(mutated(self.scores, rng))
-            return f"{len(read_predictions(path).curves)} curves"
+            return self.read_scores(path)
         path.write_bytes(mutated(self.files[int(rng.integers(len(self.files)))], rng, others=self.files))
+        return self.read(path)
+
+    def use_hostile(self, rng: np.random.Generator, folder: Path) -> str:
+        """Values in other files, values of gigabytes, and what is no file; all are refused."""
+        path, secret = folder / "data.h5", folder / "secret"
+        scores = rng.random() < 0.3
+        path.write_bytes(self.scores if scores else self.files[int(rng.integers(len(self.files)))])
+        kinds = HDF5_ELSEWHERE | HDF5_GIANTS | IN_PLACE_OF_A_FILE
+        kind = choose(rng, kinds)
+        if rng.random() < 0.5:
+            secret.write_bytes(SECRET)
+        else:
+            os.mkfifo(secret)  # who opens it waits for ever
+        with patch.dict(os.environ, {BYTES_VARIABLE: "50000000"}):  # so that smaller giants do
+            if kind in IN_PLACE_OF_A_FILE:
+                put_in_place(path, kind)
+            else:
+                spoil_h5(path, "video_1/scores" if scores else "video_1/gtscore", kind, secret)
+            said = self.read_scores(path) if scores else self.read(path)
+        raise AssertionError(f"{kind}: {said}")
+
+    def read_scores(self, path: Path) -> str:
+        from summdiff.evaluation import read_predictions
+
+        return f"{len(read_predictions(path).curves)} curves"
+
+    def read(self, path: Path) -> str:
+        from summdiff.data.check import check
+        from summdiff.data.datasets import open_dataset
+
         refused: SummdiffError | None = None
         try:
             problems = check(path).problems
@@ -270,20 +313,46 @@ class Json(Fuzzer):
         self.splits = json.dumps([{"train_keys": names[2:], "test_keys": names[:2]}] * 2)
 
     def use(self, rng: np.random.Generator, folder: Path) -> str:
-        from summdiff.data.splits import read_splits
-        from summdiff.evaluation import read_predictions
-        from summdiff.summary import Summary
-
         kind, path = rng.random(), folder / "file.json"
         if kind < 0.2:
             path.write_bytes(mutated(self.scores.encode(), rng, text=True))
-            return f"{len(read_predictions(path).curves)} curves"
+            return self.read_scores(path)
         if kind < 0.4:
             if rng.random() < 0.5:
                 path = path.with_suffix(".yaml")
             path.write_bytes(mutated(self.splits.encode(), rng, text=True))
-            return f"{len(read_splits(path))} splits"
+            return self.read_splits(path)
         path.write_bytes(mutated(self.summary, rng, text=True))
+        return self.read(path)
+
+    def use_hostile(self, rng: np.random.Generator, folder: Path) -> str:
+        """YAML that stands for something huge, and what is no file; all are refused."""
+        path = folder / "file.yaml"
+        if rng.random() < 0.5:
+            kind = choose(rng, HOSTILE_YAML)
+            path.write_text(HOSTILE_YAML[kind](), encoding="utf-8")
+            raise AssertionError(f"{kind}: {self.read_splits(path)}")
+        readers = (self.read_scores, self.read_splits, self.read)
+        reader = readers[int(rng.integers(len(readers)))]
+        kind = choose(rng, IN_PLACE_OF_A_FILE)
+        path = path.with_suffix(".json")
+        put_in_place(path, kind)
+        raise AssertionError(f"{kind}: {reader(path)}")
+
+    def read_scores(self, path: Path) -> str:
+        from summdiff.evaluation import read_predictions
+
+        return f"{len(read_predictions(path).curves)} curves"
+
+    def read_splits(self, path: Path) -> str:
+        from summdiff.data.splits import read_splits
+
+        return f"{len(read_splits(path))} splits"
+
+    def read(self, path: Path) -> str:
+        from summdiff.summary import Summary
+
+        folder = path.parent
         summary = Summary.from_json(path)
         again = Summary.from_json(summary.to_json())
         assert again.to_json() == summary.to_json()
@@ -334,12 +403,25 @@ class Recipe(Fuzzer):
         self.shipped = [path.read_bytes() for path in recipe_files().values()]
 
     def use(self, rng: np.random.Generator, folder: Path) -> str:
-        from summdiff.research.training.loop import train
-        from summdiff.research.training.recipe_files import read_recipe
-
         path = folder / "recipe.yaml"
         content = RECIPE.encode() if rng.random() < 0.7 else self.shipped[int(rng.integers(len(self.shipped)))]
         path.write_bytes(mutated(content, rng, text=True))
+        return self.read(path)
+
+    def use_hostile(self, rng: np.random.Generator, folder: Path) -> str:
+        path = folder / "recipe.yaml"
+        kind = choose(rng, HOSTILE_YAML | IN_PLACE_OF_A_FILE)
+        if kind in HOSTILE_YAML:
+            path.write_text(RECIPE + HOSTILE_YAML[kind]() + "\n", encoding="utf-8")
+        else:
+            put_in_place(path, kind)
+        raise AssertionError(f"{kind}: {self.read(path)}")
+
+    def read(self, path: Path) -> str:
+        from summdiff.research.training.loop import train
+        from summdiff.research.training.recipe_files import read_recipe
+
+        folder = path.parent
         here = [f"data={self.data}", f"output={folder / 'out'}", "accelerator=cpu", "devices=1", "threads=1"]
         recipe = read_recipe(path, here)
         if recipe.network.model == "joint" and getattr(recipe.network, "width", 0) <= 16:
@@ -383,8 +465,6 @@ class Model(Fuzzer):
                 self.models.append({path.name: path.read_bytes() for path in sorted(folder.iterdir())})
 
     def use(self, rng: np.random.Generator, folder: Path) -> str:
-        from summdiff.scoring import load_model
-
         files = dict(self.models[int(rng.integers(len(self.models)))])
         for name, content in list(files.items()):
             if rng.random() < 0.6:
@@ -397,6 +477,19 @@ class Model(Fuzzer):
                     files["config.json"] = json.dumps(document).encode()
         for name, content in files.items():
             (folder / name).write_bytes(content)
+        return self.read(folder)
+
+    def use_hostile(self, rng: np.random.Generator, folder: Path) -> str:
+        for name, content in self.models[int(rng.integers(len(self.models)))].items():
+            (folder / name).write_bytes(content)
+        needed = sorted(path for path in folder.iterdir() if path.suffix in (".json", ".onnx"))
+        kind = choose(rng, IN_PLACE_OF_A_FILE)
+        put_in_place(needed[int(rng.integers(len(needed)))], kind)
+        raise AssertionError(f"{kind}: {self.read(folder)}")
+
+    def read(self, folder: Path) -> str:
+        from summdiff.scoring import load_model
+
         model = load_model(folder)
         curves = model.sample(np.random.default_rng(0).random((12, 6)), rate=1.0, samples=2, steps=2)
         assert np.isfinite(curves).all()
@@ -424,7 +517,10 @@ class Cache(Fuzzer):
         cache.put(self.video, "b", 1.0, whole)
         (entry,) = (folder / "cache").iterdir()
         (stored,) = files.list_videos(entry)
-        entry.write_bytes(mutated(entry.read_bytes(), rng))
+        if rng.random() < 0.1:
+            put_in_place(entry, choose(rng, {kind: 0 for kind in IN_PLACE_OF_A_FILE if kind != "a folder"}))
+        else:
+            entry.write_bytes(mutated(entry.read_bytes(), rng))
         with contextlib.ExitStack() as stack:
             if rng.random() < 0.5:
                 stack.enter_context(patch.object(files, "_checksum", return_value=stored.sha256))

@@ -342,6 +342,12 @@ def _pointing(folder: Path, name: str, text: str) -> Path:
     return written(folder, name, text.encode())
 
 
+def _beside_a_pipe(folder: Path, name: str, pipe: str, content: bytes) -> Path:
+    """A file from which FFmpeg would go on to another one, and wait there for ever."""
+    os.mkfifo(folder / pipe)
+    return written(folder, name, content)
+
+
 def _subtitles(folder: Path, text: str, *, only: bool = False) -> Path:
     (folder / "film.srt").write_text(f"1\n00:00:00,500 --> 00:00:03,000\n{text}\n", encoding="utf-8")
     source = clip(folder / "plain.mkv", sound=1)
@@ -489,6 +495,15 @@ def _cases() -> Iterator[tuple[str, Nasty]]:
             partial(_pointing, name="list.mkv", text="ffconcat version 1.0\nfile other.mp4\nfile other.mp4\n"),
             "cannot be read as a video",
         ),
+    )
+    index = "# VobSub index file, v7\nsize: 720x576\nid: en, index: 0\ntimestamp: 00:00:01:000, filepos: 000000000\n"
+    yield (
+        "an index of subtitles beside a pipe",
+        Nasty(partial(_beside_a_pipe, name="film.idx", pipe="film.sub", content=index.encode()), "cannot be read as"),
+    )
+    yield (
+        "a name for a series of images beside a pipe",
+        Nasty(partial(_beside_a_pipe, name="a%d.png", pipe="a0.png", content=_png(64, 64)), "cannot be read as"),
     )
 
     for width, height in ((1, 1), (2, 2), (1, 500), (500, 1), (97, 63), (16384, 2), (16384, 16), (2, 8192)):

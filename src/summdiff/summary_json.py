@@ -10,9 +10,9 @@ import re
 import reprlib
 from dataclasses import asdict, replace
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
+from summdiff._untrusted import parse_json, read_text
 from summdiff.errors import DataError
 from summdiff.summary import Alternative, Interval, Places, Scores, Shot, Summary, VideoInfo
 
@@ -61,12 +61,12 @@ def from_json(source: str | os.PathLike[str]) -> Summary:
     else:
         name = f"'{os.fspath(source)}'"
         try:
-            text = Path(source).read_text(encoding="utf-8")
+            text = read_text(source)
         except (OSError, UnicodeDecodeError) as error:
             raise DataError(f"{name} cannot be read as a summary: {error}.") from error
     try:
-        document = json.loads(text, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as error:  # ValueError also for numbers of thousands of digits
+        document = parse_json(text, parse_constant=_refuse_constant)
+    except ValueError as error:
         raise DataError(f"{name} is not valid JSON: {error}.") from error
     schema = document.get("schema") if isinstance(document, dict) else None
     if schema != SCHEMA:

@@ -141,6 +141,44 @@ def test_only_one_run_at_a_time(tmp_path):
     assert run_files(tmp_path).complete
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs a POSIX system")
+def test_damaged_receipts_are_left_out(tmp_path):
+    make(tmp_path, a="fine")
+    run_files(tmp_path)
+    manifest = tmp_path / "manifest.jsonl"
+    manifest.write_text("".join(json.dumps(line) + "\n" for line in lines(tmp_path) if line["event"] != "done"))
+    (job,) = files_of(tmp_path)
+    receipts = tmp_path / ".manifest.jsonl.receipts"
+    receipts.mkdir()
+    (receipts / "folder.json").mkdir()
+    os.mkfifo(receipts / "fifo.json")
+    record = {"event": "begin", "outputs": []}
+    known = {"video": job.path, "version": list(job.version()), "record": {}}
+    for number, receipt in enumerate((
+        [], [1, 2], {"video": [], "version": [], "record": {}}, known | {"record": record}, known | {"version": {}},
+        known | {"record": {"outputs": 5}}, known | {"record": {"duration": []}}, known | {"record": None},
+    )):  # fmt: skip
+        (receipts / f"{number}.json").write_text(json.dumps(receipt))
+    (receipts / "deep.json").write_text("[" * 100_000)
+    counts = run_files(tmp_path)
+    assert (counts.before, counts.done) == (0, 1)
+    assert [path.name for path in receipts.iterdir()] == ["folder.json"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_a_full_disk_ends_the_manifest_in_a_sentence_and_loses_nothing(tmp_path, monkeypatch):
+    make(tmp_path, a="fine")
+    run_files(tmp_path)
+    before = (tmp_path / "manifest.jsonl").read_bytes()
+    manifest = Manifest(tmp_path / "manifest.jsonl", "files", {"form": 1})
+    with pytest.raises(OutputError, match=r"manifest.jsonl' cannot be written: No space left"), manifest:
+        manifest._file.close()
+        monkeypatch.setattr(manifest, "_file", open("/dev/full", "ab", buffering=0))  # noqa: PTH123, SIM115
+        manifest.end(done=1, failed=0)
+    assert (tmp_path / "manifest.jsonl").read_bytes() == before
+    assert run_files(tmp_path).before == 1
+
+
 def test_another_command_or_other_settings_are_refused(tmp_path):
     with Manifest(tmp_path / "m.jsonl", "files", {"rate": 1.0, "names": ("a",)}):
         pass
@@ -153,7 +191,9 @@ def test_another_command_or_other_settings_are_refused(tmp_path):
         pass
 
 
-@pytest.mark.parametrize("text", ["no json\n", "[]\n", '{"event": "begin"}\n', '{"a": 1}\n'])
+@pytest.mark.parametrize(
+    "text", ["no json\n", "notes without a line end", "[]\n", "[" * 9999 + "\n", '{"event": "begin"}\n', '{"a": 1}\n']
+)
 def test_files_that_are_no_manifest_are_refused(tmp_path, text):
     (tmp_path / "m.jsonl").write_text(text)
     with pytest.raises(DataError), Manifest(tmp_path / "m.jsonl", "files", {}):

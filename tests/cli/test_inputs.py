@@ -1,10 +1,12 @@
+import unicodedata
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from summdiff.cli._inputs import VideoJob, jobs, listed
+from summdiff.archive.jobs import VideoJob, alternative_name
+from summdiff.cli._inputs import jobs, listed
 from summdiff.cli._options import interval, seconds
 from summdiff.errors import UsageError
 from summdiff.summary import Interval
@@ -42,6 +44,41 @@ def test_duplicate_inputs_are_processed_once(folder):
 def test_colliding_names_keep_their_suffix_or_get_a_number():
     found = jobs([Path("x/talk.mp4"), Path("y/talk.mkv"), Path("z/talk.mp4")], output=Path("out"), recursive=False)
     assert [job.name for job in found] == ["talk.mp4", "talk.mkv", "talk.mp4 (2)"]
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["x", "y", "X"]),
+            st.sampled_from(
+                ["a", "A", "a.mp4", "a.mp4 (2)", "a.alternative-1", "a.mp4.alternative-2", "\u00e9", "e\u0301"]
+            ),
+            st.sampled_from([".mp4", ".MP4", ".mkv"]),
+        ),
+        max_size=12,
+    ),
+    st.integers(0, 3),
+    st.booleans(),
+)
+def test_no_two_results_have_the_same_name(videos, alternatives, together):
+    """Case and the form of accents do not count, and alternatives do."""
+    paths = [Path(folder) / f"{stem}{suffix}" for folder, stem, suffix in videos]
+    output = Path("out") if together else None
+    found = jobs(paths, output=output, recursive=False, alternatives=alternatives)
+    written = [
+        unicodedata.normalize("NFC", f"{job.folder}/{name}").casefold()
+        for job in found
+        for name in (job.name, *(alternative_name(job.name, number) for number in range(alternatives)))
+    ]
+    assert len(found) == len(set(paths))
+    assert len(set(written)) == len(written)
+
+
+def test_a_video_keeps_its_own_name_beside_names_that_are_made_up():
+    found = jobs([Path("A.mp4"), Path("a.mp4"), Path("a.mp4 (2).mp4")], output=None, recursive=False)
+    assert [job.name for job in found] == ["A.mp4", "a.mp4 (3)", "a.mp4 (2)"]
+    found = jobs([Path("talk.mp4"), Path("talk.alternative-1.mp4")], output=None, recursive=False, alternatives=1)
+    assert [job.name for job in found] == ["talk", "talk.alternative-1.mp4"]
 
 
 def test_a_folder_without_videos_is_refused(tmp_path):

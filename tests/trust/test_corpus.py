@@ -20,6 +20,8 @@ SOME = (
     "a link to /dev/zero",
     "a playlist of this machine's files",
     "a list to join of this machine's files",
+    "an index of subtitles beside a pipe",
+    "a name for a series of images beside a pipe",
     "1 x 1",
     "16384 x 2",
     "2 x 8192",

@@ -18,7 +18,7 @@ def test_an_array_of_a_terabyte(tmp_path):
         file.create_dataset("video_1/features", shape=(24, 10**10), chunks=(1, 1000), dtype="f4")
     with (
         open_dataset(path) as data,
-        pytest.raises(DataError, match=r"more than the limit of .*: set SUMMDIFF_MAX_ARRAY_BYTES"),
+        pytest.raises(DataError, match=r"more than the limit of .*: set SUMMDIFF_MAX_FILE_BYTES"),
     ):
         data["video_1"]
 

@@ -357,3 +357,15 @@ def test_every_route_is_documented(owner):
     for path in paths:
         assert f"`{path}`" in text, f"docs/studio.md does not name {path}"
     assert owner.get("/api/docs").status == 404
+
+
+def test_refusals_are_documented_as_they_are(owner):
+    document = owner.get("/api/openapi.json").json
+    for path, methods in document["paths"].items():
+        for method, about in methods.items():
+            assert "422" not in about["responses"], (method, path)
+            schema = about["responses"]["4XX"]["content"]["application/json"]["schema"]
+            assert schema == {"$ref": "#/components/schemas/Refusal"}, (method, path)
+    answer = owner.post("/api/videos/local", {"path": ""})
+    assert answer.status == 422
+    assert list(answer.json) == list(document["components"]["schemas"]["Refusal"]["properties"]) == ["detail"]

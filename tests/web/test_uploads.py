@@ -47,6 +47,15 @@ def test_a_rotated_video_has_its_upright_size(make_video):
 
 
 def test_a_missing_file_gives_a_sentence(tmp_path):
-    for text in (str(tmp_path / "none.mp4"), "", "\x00", "~nobody-here/x.mp4"):
+    for text in (
+        str(tmp_path / "none.mp4"),
+        "",
+        "\x00",
+        "~nobody-here/x.mp4",
+        "a\x00b.mp4",
+        "~a\x00b/c.mp4",
+        "\ud800",
+        "/dev/zero",
+    ):
         with pytest.raises(VideoError, match=r"There is no file|cannot"):
             local_file(text)

@@ -41,6 +41,11 @@ class VideoJob:
         return facts.st_size, facts.st_mtime_ns
 
 
+def alternative_name(name: str, number: int) -> str:
+    """Return the first part of the names of an alternative's files; the number counts from 0."""
+    return f"{name}.alternative-{number + 1}"
+
+
 class Work(Protocol):
     """The processing of one video by a worker. Pickled and sent to the workers."""
 

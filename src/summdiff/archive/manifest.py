@@ -20,17 +20,21 @@ import os
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
+from io import FileIO
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Literal, Self
 
+from summdiff._untrusted import parse_json, read_bytes, read_json
 from summdiff._version import __version__
 from summdiff.archive.jobs import FileVersion, Record, VideoJob
 from summdiff.atomic import written_whole
 from summdiff.errors import ArchiveError, DataError, OutputError, UsageError
 
 SCHEMA = "summdiff.manifest/1"
+_BEGINNING = b'{"event": "begin"'
 
 Status = Literal["started", "done", "failed"]
 FailureKind = Literal["video", "crash", "time", "bug"]
@@ -150,7 +154,7 @@ class Manifest(RunState):
         self.settings = json.loads(json.dumps(settings))  # as it will be read back
         self.receipts: Path = path.parent.absolute() / f".{path.name}.receipts"
         self._lock = FileLock(path.parent / f".{path.name}.lock", f"'{path}'")
-        self._file: IO[bytes] | None = None
+        self._file: FileIO | None = None
 
     def __enter__(self) -> Self:
         try:
@@ -174,25 +178,28 @@ class Manifest(RunState):
         if self._file is not None:
             self._file.close()
             self._file = None
-            if self.receipts.is_dir() and not any(self.receipts.iterdir()):
+            with suppress(OSError):  # it still has receipts, or is gone
                 self.receipts.rmdir()
         self._lock.__exit__(None, None, None)
 
     def _open(self) -> None:
         """Read the lines of earlier runs, and add `done` lines for their receipts."""
         try:
-            self._file = self.path.open("ab+")
-            self._file.seek(0)
-            content = self._file.read()
+            self.path.touch()
+            content = read_bytes(self.path)
             complete_bytes = content.rfind(b"\n") + 1
+            lines = content[:complete_bytes].splitlines()
+            if lines:
+                self._check(self._parse(lines[0], 1))
+            elif not content.startswith(_BEGINNING[: len(content)]):
+                raise self._not_ours()
+            # Without a buffer, which would try again to write a line when it is closed.
+            self._file = self.path.open("ab", buffering=0)
             self._file.truncate(complete_bytes)
             self.receipts.mkdir(exist_ok=True)
         except OSError as error:
             raise OutputError(f"'{self.path}' cannot be written: {error.strerror or error}.") from error
-        lines = content[:complete_bytes].splitlines()
-        if lines:
-            self._check(self._parse(lines[0], 1))
-        else:
+        if not lines:
             head = {"event": "begin", "schema": SCHEMA, "verb": self.verb, "settings": self.settings}
             self._write({**head, "summdiff": __version__, "time": _now()})
         for number, line in enumerate(lines[1:], start=2):
@@ -204,11 +211,12 @@ class Manifest(RunState):
                 if state is not None and state.status == "started" and _listed(state.version) == receipt["version"]:
                     state.status, state.record = "done", receipt["record"]
                     self._add("done", receipt["video"], state.version, **receipt["record"])
-            file.unlink(missing_ok=True)
+            with suppress(OSError):  # a folder, which is none of ours
+                file.unlink()
 
     def _check(self, head: dict[str, Any]) -> None:
         if head.get("schema") != SCHEMA or "verb" not in head or not isinstance(head.get("settings"), dict):
-            raise DataError(f"'{self.path}' is not a manifest of summdiff: name another file.")
+            raise self._not_ours()
         if head["verb"] != self.verb:
             raise UsageError(f"'{self.path}' is the manifest of `summdiff {head['verb']}`: name another file.")
         settings = head["settings"]
@@ -219,9 +227,12 @@ class Manifest(RunState):
                     "give the same settings, or name another folder or manifest."
                 )
 
+    def _not_ours(self) -> DataError:
+        return DataError(f"'{self.path}' is not a manifest of summdiff: name another file.")
+
     def _parse(self, line: bytes, number: int) -> dict[str, Any]:
         try:
-            parsed = json.loads(line)
+            parsed = parse_json(line)
         except ValueError as error:
             raise DataError(f"Line {number} of '{self.path}' is damaged ({error}).") from error
         if not isinstance(parsed, dict):
@@ -240,22 +251,27 @@ class Manifest(RunState):
             before = self.videos.get(path)
             crashes = before.crashes if before is not None and before.version == version else 0
             if event == "done":
+                _check_record(line)
                 state = VideoState(version, "done", record=line, begun=True)
             elif event == "failed":
                 state = VideoState(version, "failed", error=str(line["error"]), begun=bool(before and before.begun))
             else:
                 state = VideoState(version, "started", crashes=crashes + (event == "crashed"), begun=True)
             self.videos[path] = state
-        except (KeyError, TypeError, ValueError, IndexError) as error:
+        except (KeyError, TypeError, ValueError, IndexError, OverflowError) as error:
             raise DataError(f"Line {number} of '{self.path}' is damaged ({error!r}).") from error
 
     def _write(self, fields: Mapping[str, Any]) -> None:
         assert self._file is not None, "a manifest is written while it is entered"  # noqa: S101
+        line = memoryview(json.dumps(fields).encode() + b"\n")
+        before = os.fstat(self._file.fileno()).st_size
         try:
-            self._file.write(json.dumps(fields).encode() + b"\n")
-            self._file.flush()
+            while line:
+                line = line[self._file.write(line) :]
             os.fsync(self._file.fileno())
         except OSError as error:
+            with suppress(OSError):  # no part of a line stays
+                self._file.truncate(before)
             raise OutputError(f"'{self.path}' cannot be written: {error.strerror or error}.") from error
 
 
@@ -274,11 +290,27 @@ def write_receipt(receipts: Path, job: VideoJob, version: FileVersion | None, re
 def _read_receipt(file: Path) -> dict[str, Any] | None:
     """Return a receipt; None if it is missing or damaged."""
     try:
-        receipt = json.loads(file.read_bytes())
-    except (FileNotFoundError, ValueError):
+        receipt: dict[str, Any] = read_json(file)
+        if not isinstance(receipt["video"], str):
+            return None
+        _check_record(receipt["record"])
+    except (OSError, ValueError, TypeError, KeyError):
         return None
-    complete = isinstance(receipt, dict) and {"video", "version", "record"} <= receipt.keys()
-    return receipt if complete and isinstance(receipt["record"], dict) else None
+    return receipt if "version" in receipt else None
+
+
+def _check_record(record: Record) -> None:
+    """Check the values of a record that the run itself uses.
+
+    Raises:
+        TypeError, ValueError: they are of another kind.
+    """
+    if not isinstance(record, dict) or record.keys() & {"event", "video", "version"}:
+        raise TypeError("no facts about a result")
+    outputs = record.get("outputs", [])
+    if not isinstance(outputs, list) or not all(isinstance(path, str) for path in outputs):
+        raise TypeError("outputs are no list of paths")
+    float(record.get("duration", 0.0))
 
 
 def _listed(version: FileVersion | None) -> list[int] | None:

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from summdiff.archive.jobs import OnProgress, Record, VideoJob
+from summdiff.archive.jobs import OnProgress, Record, VideoJob, alternative_name
 from summdiff.atomic import sweep
 from summdiff.errors import OutputError, UsageError
 from summdiff.export import check_targets, save, targets
@@ -42,7 +42,7 @@ def summarize_job(
     versions = [(job.name, summary, formats)]
     for number in range(len(summary.alternatives)):
         other_formats = [fmt for fmt in formats if fmt != "json"]  # the JSON of the summary has all alternatives
-        versions.append((_alternative(job, number), summary.alternative(number), other_formats))
+        versions.append((alternative_name(job.name, number), summary.alternative(number), other_formats))
     total_duration = sum(version.selected_duration for _, version, _ in versions)
     before, outputs = 0.0, []
     for name, version, format_names in versions:
@@ -91,12 +91,12 @@ def check_outputs(job: VideoJob, options: Options, formats: Sequence[str], *, ov
 
 def check_no_input_replaced(work: Sequence[VideoJob], options: Options, formats: Sequence[str]) -> None:
     """Raise a UsageError if the summary of one video would replace another of the videos."""
-    videos = {Path(os.path.realpath(job.video)): job.video for job in work}
+    videos = {os.path.realpath(job.video).casefold(): job.video for job in work}
     for job in work:
         folder = Path(os.path.realpath(job.folder))
         for paths in _targets(job, options, formats):
             for path in paths:
-                video = videos.get(folder / path.name)
+                video = videos.get(str(folder / path.name).casefold())
                 if video is not None:
                     raise UsageError(
                         f"'{video}' is to be summarised, but the summary of '{job.video}' would replace it: "
@@ -106,13 +106,8 @@ def check_no_input_replaced(work: Sequence[VideoJob], options: Options, formats:
 
 def _targets(job: VideoJob, options: Options, formats: Sequence[str]) -> list[list[Path]]:
     """Return the paths of the summary's files and of each alternative's."""
-    names = [job.name, *(_alternative(job, number) for number in range(options.alternatives))]
+    names = [job.name, *(alternative_name(job.name, number) for number in range(options.alternatives))]
     return [targets(job.folder, name, formats) for name in names]
-
-
-def _alternative(job: VideoJob, number: int) -> str:
-    """Return the first part of the names of an alternative's files; the number counts from 0."""
-    return f"{job.name}.alternative-{number + 1}"
 
 
 @dataclass

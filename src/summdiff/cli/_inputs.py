@@ -6,12 +6,14 @@ import codecs
 import os
 import re
 import sys
+import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from glob import glob
+from itertools import chain, count
 from pathlib import Path
 
-from summdiff.archive.jobs import VideoJob
+from summdiff.archive.jobs import VideoJob, alternative_name
 from summdiff.errors import UsageError
 
 # Suffixes of the videos in a folder. A file named on the command line may have any suffix.
@@ -21,7 +23,9 @@ VIDEO_SUFFIXES = frozenset({
 })  # fmt: skip
 
 
-def jobs(sources: Sequence[Path], *, output: Path | None, recursive: bool | None) -> list[VideoJob]:
+def jobs(
+    sources: Sequence[Path], *, output: Path | None, recursive: bool | None, alternatives: int = 0
+) -> list[VideoJob]:
     """Return one job for each video that files, folders and patterns name.
 
     Args:
@@ -29,6 +33,7 @@ def jobs(sources: Sequence[Path], *, output: Path | None, recursive: bool | None
             kept, so that it fails by itself and the others do not.
         output: folder for the results; None for beside each video. Subfolders are recreated in it.
         recursive: include subfolders; None for a command without this option.
+        alternatives: number of further summaries of each video, whose names must differ from all others as well.
 
     Returns:
         One job per video, without earlier summaries (`*.summary.*`) and hidden files of folders.
@@ -49,19 +54,45 @@ def jobs(sources: Sequence[Path], *, output: Path | None, recursive: bool | None
             folder = video.parent if output is None else output / video.parent.relative_to(source)
             targets.setdefault(_real(video), (video, folder))
 
-    # talk.mp4 and talk.mkv would both give talk.summary.mp4: these names keep their suffix.
-    uses = Counter((_real(folder), video.stem.casefold()) for video, folder in targets.values())
-    names = [
-        video.stem if uses[_real(folder), video.stem.casefold()] == 1 else video.name
-        for video, folder in targets.values()
-    ]
-    taken: Counter[tuple[Path, str]] = Counter()
+    names = _Names(alternatives)
+    uses = Counter((_real(folder), _comparable(video.stem)) for video, folder in targets.values())
+    # A name that only one video has comes before names that are made up for the others.
+    own = {
+        video
+        for video, (path, folder) in targets.items()
+        if uses[_real(folder), _comparable(path.stem)] == 1 and names.take(folder, path.stem)
+    }
     result = []
-    for (video, folder), name in zip(targets.values(), names, strict=True):
-        taken[_real(folder), name.casefold()] += 1
-        number = taken[_real(folder), name.casefold()]
-        result.append(VideoJob(video, folder, name if number == 1 else f"{name} ({number})"))
+    for video, (path, folder) in targets.items():
+        # talk.mp4 and talk.mkv would both give talk.summary.mp4: these names keep their suffix.
+        made_up = chain([path.name], (f"{path.name} ({number})" for number in count(2)))
+        name = path.stem if video in own else next(name for name in made_up if names.take(folder, name))
+        result.append(VideoJob(path, folder, name))
     return result
+
+
+class _Names:
+    """Names of results that are taken, in each folder.
+
+    Names that differ only in case, or in how an accent is stored, are the same file on some systems.
+    """
+
+    def __init__(self, alternatives: int) -> None:
+        self._alternatives = alternatives
+        self._taken: set[tuple[str, str]] = set()
+
+    def take(self, folder: Path, name: str) -> bool:
+        """Take a video's name and those of its alternatives, unless one of them is taken."""
+        written = [name, *(alternative_name(name, number) for number in range(self._alternatives))]
+        keys = {(_comparable(str(_real(folder))), _comparable(each)) for each in written}
+        if keys & self._taken:
+            return False
+        self._taken |= keys
+        return True
+
+
+def _comparable(name: str) -> str:
+    return unicodedata.normalize("NFC", name).casefold()
 
 
 def _real(path: Path) -> Path:

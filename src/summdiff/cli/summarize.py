@@ -185,7 +185,7 @@ def summarize(
     sources = [*(videos or ()), *listed(from_file)]
     if not sources:
         raise UsageError("Name videos or folders, or a list of them with --from-file.")
-    work = jobs(sources, output=output, recursive=recursive)
+    work = jobs(sources, output=output, recursive=recursive, alternatives=alternatives)
     if (keep or drop) and len(work) > 1:
         raise UsageError(f"--keep and --drop are for one video, but there are {len(work)}: give one at a time.")
     check_no_input_replaced(work, options, format_names)

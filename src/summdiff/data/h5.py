@@ -14,10 +14,21 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from summdiff._untrusted import Budget, open_regular
 from summdiff.data.frame_rates import frame_rate
-from summdiff.data.h5_guard import BYTES_VARIABLE, H5_ERRORS, attribute, most_bytes, open_h5, reason, text_or_number
+from summdiff.data.h5_guard import (
+    H5_ERRORS,
+    attribute,
+    member,
+    open_h5,
+    reason,
+    text_or_number,
+    unpacking_bytes,
+)
 from summdiff.data.video import AnnotatedVideo, DatasetKind
 from summdiff.errors import DataError
+
+COPY_BYTES = 10  # for each value read: a copy of another type, and a mask of the check
 
 
 class AnnotatedFile(ABC):
@@ -110,7 +121,7 @@ class AnnotatedFile(ABC):
         return iter(self.names)
 
     def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and name in self._file()
+        return name in self.names
 
     def identity(self, name: str) -> str:
         """Return a name of the video that is unique across files, such as `tvsum/video_3`.
@@ -141,9 +152,9 @@ class AnnotatedFile(ABC):
         """
         import h5py
 
-        file = self._file()
         try:
-            group = file.get(name)
+            found = member(self._file(), name, f"'{self.path}'")
+            group = None if found is None else h5py.Group(found) if isinstance(found, h5py.h5g.GroupID) else found
         except H5_ERRORS as error:
             raise DataError(f"'{self.path}', {name} cannot be read: {reason(error)}; it may be damaged.") from error
         if group is None:
@@ -182,6 +193,7 @@ class VideoGroup:
     def __init__(self, path: Path, name: str, group: Any) -> None:
         """Wrap an `h5py.Group`."""
         self.path, self.name, self._group = path, name, group
+        self._budget = Budget()
 
     def __contains__(self, key: str) -> bool:
         return key in self.keys
@@ -223,15 +235,13 @@ class VideoGroup:
             raise self.wrong(key, f"has {shape[-1]} entries, expected {n}")
         if rows is not None and shape[0] != rows:
             raise self.wrong(key, f"has {shape[0]} rows, expected {rows}")
-        size, most = math.prod(shape) * dtype.itemsize, most_bytes()
-        if size > most:
-            raise self.wrong(
-                key,
-                f"has {size:,} bytes, more than the limit of {most:,}: set {BYTES_VARIABLE} to allow it",
-            )
-        try:
-            from h5py import h5s
+        from h5py import h5s
 
+        try:
+            self._budget.take(math.prod(shape) * (dtype.itemsize + COPY_BYTES) + unpacking_bytes(dataset))
+        except H5_ERRORS as error:
+            raise self.wrong(key, f"cannot be read: {reason(error)}") from error
+        try:
             array: NDArray[Any] = np.empty(shape, dtype)
             dataset.read(h5s.ALL, h5s.ALL, array)
         except H5_ERRORS as error:
@@ -308,6 +318,8 @@ class VideoGroup:
 
     def text(self, *keys: str) -> str:
         """Return the first existing attribute or key as text; "" if none exists."""
+        import h5py
+
         for key in keys:
             try:
                 stored = attribute(self._group, key) if self._has_attributes else None
@@ -315,12 +327,16 @@ class VideoGroup:
                     dataset, shape, _ = self._dataset(key)
                     if math.prod(shape or ()) == 1:
                         text_or_number(dataset)
-                        stored = self._group[key][()]
+                        stored = h5py.Dataset(dataset)[()]
             except H5_ERRORS as error:
                 raise self._damaged(key, error) from error
             if stored is not None:
                 return _as_text(stored)
         return ""
+
+    def check_stored_inside(self, key: str) -> None:
+        """Raise a DataError if a key is a link, or its values are stored in other files."""
+        self._member(key)
 
     def wrong(self, key: str, fault: str) -> DataError:
         """Return the error for a key, naming file and video."""
@@ -340,12 +356,12 @@ class VideoGroup:
 
         The low-level interface takes less than half the time of `h5py.Dataset`, which matters for 31,892 videos.
         """
-        from h5py import h5d, h5o, h5s
+        from h5py import h5d, h5s
 
         if key not in self:
             raise self.wrong(key, "is missing")
+        item = self._member(key)
         try:
-            item = h5o.open(self._group.id, key.encode())
             if isinstance(item, h5d.DatasetID):
                 shape = item.shape
                 if shape == () and item.get_space().get_simple_extent_type() == h5s.NULL:
@@ -355,6 +371,12 @@ class VideoGroup:
             raise self._damaged(key, error) from error
         raise self.wrong(key, "is a group, expected an array")
 
+    def _member(self, key: str) -> Any:
+        try:
+            return member(self._group, key, f"'{self.path}', {self.name}")
+        except H5_ERRORS as error:
+            raise self._damaged(key, error) from error
+
     def _damaged(self, key: str, error: Exception) -> DataError:
         return self.wrong(key, f"cannot be read, the file may be damaged ({reason(error)})")
 
@@ -362,14 +384,15 @@ class VideoGroup:
 @lru_cache(maxsize=16)
 def _sha256(path: Path, _size: int, _changed: int) -> str:
     """Return the SHA-256 of a file; cached until it changes."""
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def natural(name: str) -> tuple[str, int]:
+def natural(name: str) -> tuple[str, int, str]:
     """Return a sort key that puts video_2 before video_10."""
-    digits = name[len(name.rstrip("0123456789")) :]
-    return name[: len(name) - len(digits)], int(digits or 0)
+    stem = name.rstrip("0123456789")
+    number = name[len(stem) :].lstrip("0")  # not as a number: Python refuses those of thousands of digits
+    return stem, len(number), number
 
 
 def _as_text(stored: Any) -> str:

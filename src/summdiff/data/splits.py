@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from summdiff._untrusted import parse_json, read_text
 from summdiff.atomic import written_whole
 from summdiff.data.yaml_text import parse_yaml
 from summdiff.errors import DataError, UsageError
@@ -222,24 +223,18 @@ def write_splits(path: str | os.PathLike[str], splits: Sequence[Split]) -> None:
 
 def _load(path: Path) -> Any:
     try:
-        text = path.read_text(encoding="utf-8-sig")  # with or without a byte-order mark
+        text = read_text(path)
     except OSError as error:
         raise DataError(f"The splits '{path}' cannot be read: {error.strerror or error}.") from error
     except UnicodeDecodeError as error:
         raise DataError(f"The splits '{path}' cannot be read: not text in UTF-8.") from error
-    if path.suffix.lower() == ".json":
-        try:
-            return json.loads(text)
-        except ValueError as error:  # also raised for numbers of thousands of digits
-            raise DataError(f"The splits '{path}' are not JSON: {error}.") from error
-        except RecursionError as error:
-            raise DataError(f"The splits '{path}' are nested too deeply.") from error
     if path.suffix.lower() == ".txt":
         return _lines(text, path)
+    name, parse = ("JSON", parse_json) if path.suffix.lower() == ".json" else ("YAML", parse_yaml)
     try:
-        return parse_yaml(text)
+        return parse(text)
     except ValueError as error:
-        raise DataError(f"The splits '{path}' are not YAML: {error}.") from error
+        raise DataError(f"The splits '{path}' are not {name}: {error}.") from error
 
 
 def _lines(text: str, path: Path) -> list[dict[str, list[str]]]:

@@ -3,31 +3,26 @@
 from __future__ import annotations
 
 import csv
-import json
-import zipfile
-import zlib
+import io
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
-from summdiff.data.h5_guard import most_bytes
+from summdiff._untrusted import Budget, parse_json, read_arrays, read_table
 from summdiff.errors import DataError
 
 
-def read_npy(file: Path) -> NDArray[Any]:
-    """Read the array of a NumPy file.
+def read_npy(file: Path, budget: Budget) -> NDArray[Any]:
+    """Read the array of a NumPy file within a budget.
 
     Raises:
         DataError: it is damaged, too large, or holds objects.
     """
     try:
-        array = np.load(file, mmap_mode="r", allow_pickle=False)  # mapped: a false size allocates nothing
-        _check_size(array.nbytes)
-        return np.array(array)
-    except (OSError, ValueError, EOFError, MemoryError) as error:
+        return read_arrays(file, budget)[""]
+    except (OSError, ValueError, KeyError) as error:
         raise DataError(f"'{file}' cannot be read as NumPy array: {error}.") from error
 
 
@@ -38,12 +33,9 @@ def read_npz(file: Path) -> tuple[dict[str, Any], dict[str, Any]]:
         DataError: it is damaged, too large, or holds objects.
     """
     try:
-        with zipfile.ZipFile(file) as archive:
-            _check_size(sum(part.file_size for part in archive.infolist()))
-        with np.load(file, allow_pickle=False) as content:
-            raw = {name: content[name] for name in content.files}
-        about = json.loads(str(raw.pop("about", "{}")))
-    except (OSError, ValueError, EOFError, MemoryError, zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
+        raw: dict[str, Any] = read_arrays(file)
+        about = parse_json(str(raw.pop("about", "{}")))
+    except (OSError, ValueError) as error:
         raise DataError(f"'{file}' cannot be read as NumPy archive: {error}.") from error
     return about if isinstance(about, dict) else {}, raw
 
@@ -60,18 +52,16 @@ def read_csv(file: Path, keys: Sequence[str]) -> dict[str, list[float]]:
         DataError: a row does not have this form.
     """
     try:
-        with file.open(encoding="utf-8-sig", newline="") as content:
+        with io.StringIO(read_table(file), newline="") as content:
             rows = csv.reader(content)
             try:
                 return _scores(rows, keys)
-            except UnicodeDecodeError:
-                raise
             except (ValueError, IndexError, csv.Error) as error:
                 raise DataError(
                     f"'{file}', line {rows.line_num}: {error}; needed are columns `video` and `score`, or a row per "
                     "video, its name and its scores."
                 ) from error
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise DataError(f"'{file}' cannot be read: {error}.") from error
 
 
@@ -96,8 +86,3 @@ def _scores(rows: Iterator[list[str]], keys: Sequence[str]) -> dict[str, list[fl
 def _check_new(name: str, scores: dict[str, list[float]]) -> None:
     if name in scores:
         raise ValueError(f"'{name}' has a row already")
-
-
-def _check_size(size: int) -> None:
-    if size > most_bytes():
-        raise ValueError(f"it says that it has {size:,} bytes, more than the limit of {most_bytes():,}")

@@ -24,10 +24,11 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from summdiff._untrusted import Budget, open_regular, parse_json, read_json
 from summdiff._version import __version__
 from summdiff.atomic import written_whole
-from summdiff.data.h5 import AnnotatedFile, natural
-from summdiff.data.h5_guard import attribute, most_bytes, open_h5
+from summdiff.data.h5 import COPY_BYTES, AnnotatedFile, natural
+from summdiff.data.h5_guard import attribute, member, open_h5, unpacking_bytes
 from summdiff.data.names import VideoNames
 from summdiff.data.video import AnnotatedVideo
 from summdiff.errors import DataError, UsageError
@@ -317,7 +318,7 @@ def read_predictions(path: str | os.PathLike[str], form: Form | None = None) -> 
         DataError: the file is missing or damaged, has another form, or scores that are not finite numbers.
     """
     file = Path(path)
-    if not file.is_file() and not file.is_dir():
+    if not file.exists():
         raise DataError(f"There is no predictions file '{file}'.")
     keys = (_SUMMARY, *_SCORES) if form == "summaries" else (*_SCORES, _SUMMARY)
     suffix = file.suffix.lower()
@@ -325,7 +326,8 @@ def read_predictions(path: str | os.PathLike[str], form: Form | None = None) -> 
     raw_means: dict[str, Any] = {}
     raw: Mapping[str, Any]
     if file.is_dir() or suffix == ".npy":
-        raw = {part.stem: read_npy(part) for part in _parts(file)}
+        budget = Budget()
+        raw = {part.stem: read_npy(part, budget) for part in _parts(file)}
     elif suffix == ".npz":
         about, raw = read_npz(file)
     elif suffix == ".csv":
@@ -348,7 +350,7 @@ def _digest(path: Path) -> str:
     """Return the SHA-256 of a file, or of the files of a folder in order."""
     digest = hashlib.sha256()
     for part in _parts(path):
-        with part.open("rb") as content:
+        with open_regular(part) as content:
             while block := content.read(2**20):
                 digest.update(block)
     return digest.hexdigest()
@@ -404,8 +406,8 @@ def _some(names: Iterable[str]) -> str:
 def _read_json(file: Path, keys: tuple[str, ...]) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
     """Return metadata, scores and means of a JSON file, unchecked."""
     try:
-        document = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
+        document = read_json(file)
+    except (OSError, ValueError) as error:
         raise DataError(f"'{file}' cannot be read as JSON: {error}.") from error
     if not isinstance(document, dict):
         raise DataError(f"'{file}' is not an object with an entry for each video.")
@@ -423,13 +425,12 @@ def _read_h5(file: Path, keys: tuple[str, ...]) -> tuple[dict[str, Any], dict[st
     """Return metadata, scores and means of an HDF5 file, unchecked."""
     raw: dict[str, Any] = {}
     means: dict[str, Any] = {}
-    name = ""
+    name, budget = "", Budget()
     try:
         with open_h5(file) as content:
-            about = json.loads(attribute(content, "about") or "{}")
-            for name, entry in content.items():
-                raw[name] = _stored(name, entry, keys)
-                means[name] = _stored(name, entry, ("mean",)) if hasattr(entry, "items") else None
+            about = parse_json(attribute(content, "about") or "{}")
+            for name in content:
+                raw[name], means[name] = _stored(content, name, keys, f"'{file}'", budget)
     except (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError, MemoryError) as error:
         # TypeError, AttributeError: not text, not a data set
         where = f", {name}" if name else ""
@@ -437,21 +438,30 @@ def _read_h5(file: Path, keys: tuple[str, ...]) -> tuple[dict[str, Any], dict[st
     return about if isinstance(about, dict) else {}, raw, means
 
 
-def _stored(name: Any, entry: Any, keys: tuple[str, ...]) -> Any:
-    """Return the array of a video under the first of the keys that it has, or None; raises any error of h5py."""
-    import h5py
+def _stored(content: Any, name: Any, keys: tuple[str, ...], where: str, budget: Budget) -> tuple[Any, Any]:
+    """Return scores and mean of a video, None for those that the file lacks; raises any error of h5py."""
+    from h5py import Group, h5g
 
     if not isinstance(name, str):
         raise TypeError(f"the name {name!r} is no text")
-    data = entry
-    if isinstance(entry, h5py.Group):
-        data = next((entry[key] for key in keys if key in entry), None)
-    if data is None:
+    found = member(content, name, where)
+    if not isinstance(found, h5g.GroupID):
+        return _values(found, budget), None
+    group, where = Group(found), f"{where}, {name}"
+    scores = next((data for key in keys if (data := member(group, key, where)) is not None), None)
+    return _values(scores, budget), _values(member(group, "mean", where), budget)
+
+
+def _values(dataset: Any, budget: Budget) -> Any:
+    """Return the numbers of an `h5py.h5d.DatasetID`; None for none."""
+    from h5py import Dataset
+
+    if dataset is None:
         return None
+    data = Dataset(dataset)
     if data.dtype.kind not in "biufc":
         raise TypeError("the scores are not numbers")
-    if data.size * data.dtype.itemsize > most_bytes():
-        raise ValueError(f"it says that it has {data.size:,} scores")
+    budget.take((data.size or 0) * (data.dtype.itemsize + COPY_BYTES) + unpacking_bytes(dataset))
     return data[()]
 
 

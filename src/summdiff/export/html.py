@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from summdiff._untrusted import open_regular, parse_json
 from summdiff.atomic import write_file
 from summdiff.errors import OutputError
 from summdiff.export._formats import Format, OnProgress
@@ -51,7 +52,7 @@ _INDEX_NAME = "index.html"
 _REPORT_ENDING = ".summary.html"
 _REPORT_MARK, _INDEX_MARK = "summdiff-report", "summdiff-index"  # names of the meta elements that identify our pages
 _JPEG_URL = "data:image/jpeg;base64,"
-_MARK_RANGE = 200_000  # characters at the start of a page in which its mark is searched
+_MARK_RANGE = 200_000  # bytes at the start of a page in which its mark is searched
 
 
 def write_report(summary: Summary, path: Path, on_progress: OnProgress) -> None:
@@ -298,8 +299,8 @@ def _report_facts(path: Path, folder: Path) -> dict[str, Any] | None:
     """Return the facts for the index that a report stores about itself; None if the file is not one of our reports."""
     about = _meta_content(path, _REPORT_MARK)
     try:
-        facts = json.loads(about) if about else None
-    except (json.JSONDecodeError, RecursionError):
+        facts = parse_json(about) if about else None
+    except ValueError:
         return None
     texts, counts = ("title", "duration", "selected", "share"), ("shots", "chosen")
     if not isinstance(facts, dict):
@@ -321,8 +322,8 @@ def _meta_content(path: Path, name: str) -> str | None:
     """Return the content of a page's meta element of this name; None if it has none."""
     reader = _MetaReader(name)
     try:
-        with path.open(encoding="utf-8", errors="replace") as file:
-            reader.feed(file.read(_MARK_RANGE))
+        with open_regular(path) as file:
+            reader.feed(file.read(_MARK_RANGE).decode("utf-8", errors="replace"))
     except OSError:
         return None
     return reader.content

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
@@ -21,6 +22,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load_file, save
 
+from summdiff._untrusted import Budget, check_regular, open_regular, parse_json
 from summdiff.atomic import written_whole
 from summdiff.audio import Sound
 from summdiff.errors import DataError
@@ -34,6 +36,7 @@ SCHEMA = "summdiff.store/1"
 _ARRAYS = ("features", "times", "boundaries")
 _SOUND_ARRAYS = ("speech", "loudness")
 _SAMPLED_BYTES = 64 * 1024
+_COPIES, _LARGEST_NUMBER = 2, 8  # counted before arrays are read
 
 FileIdentity = tuple[int, int, str, str]
 
@@ -46,7 +49,7 @@ def file_identity(path: Path) -> FileIdentity | None:
         cannot be read.
     """
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             facts = os.fstat(file.fileno())
             first = file.read(_SAMPLED_BYTES)
             file.seek(max(0, facts.st_size - _SAMPLED_BYTES))
@@ -186,11 +189,12 @@ def list_videos(file: Path) -> list[StoredVideo]:
         DataError: it is damaged or not a file of features.
     """
     try:
+        check_regular(file)
         with safe_open(file, framework="numpy") as opened:
             metadata = opened.metadata()
         if metadata["schema"] != SCHEMA:
             raise ValueError(f"schema {metadata['schema']!r}")  # noqa: TRY301
-        return [StoredVideo.from_json(facts) for facts in json.loads(metadata["videos"])]
+        return [StoredVideo.from_json(facts) for facts in parse_json(metadata["videos"])]
     except FileNotFoundError:
         raise
     except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
@@ -205,9 +209,9 @@ def read_video(file: Path, stored: StoredVideo) -> VideoFeatures:
         DataError: it is damaged.
     """
     try:
-        with safe_open(file, framework="numpy") as opened:
-            arrays = {name: opened.get_tensor(f"{stored.id}/{name}") for name in _ARRAYS}
-            heard = {name: opened.get_tensor(f"{stored.id}/{name}") for name in _SOUND_ARRAYS if stored.sound}
+        names = (*_ARRAYS, *(_SOUND_ARRAYS if stored.sound else ()))
+        tensors = read_tensors(file, {name: f"{stored.id}/{name}" for name in names})
+        arrays, heard = ({name: tensors[name] for name in part if name in tensors} for part in (_ARRAYS, _SOUND_ARRAYS))
         facts = asdict(stored)
         del facts["sound"]
         if facts.pop("sha256") not in {"", _checksum(facts, arrays)}:
@@ -222,6 +226,24 @@ def read_video(file: Path, stored: StoredVideo) -> VideoFeatures:
         raise
     except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"'{file}' is damaged: '{stored.video.path}' cannot be read ({error}).") from error
+
+
+def read_tensors(file: Path, names: Mapping[str, str]) -> dict[str, NDArray[Any]]:
+    """Read some arrays of a safetensors file.
+
+    Args:
+        file: the file.
+        names: name of each array in the file, by its name in the result.
+
+    Raises:
+        SafetensorError, OSError, ValueError: the file is damaged or missing, or the arrays take too much memory.
+    """
+    check_regular(file)
+    budget = Budget()
+    with safe_open(file, framework="numpy") as opened:
+        for name in names.values():
+            budget.take(_COPIES * _LARGEST_NUMBER * math.prod(opened.get_slice(name).get_shape()))
+        return {key: opened.get_tensor(name) for key, name in names.items()}
 
 
 def _write(file: Path, videos: Iterable[StoredVideo], arrays: dict[str, NDArray[Any]]) -> None:

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import hashlib
 import os
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from summdiff._untrusted import read_arrays
 from summdiff.errors import BackboneError, UsageError
+from summdiff.features.files import read_tensors
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -156,22 +157,14 @@ def _read_arrays(path: Path) -> tuple[Mapping[str, NDArray[np.generic]], str | N
 
     try:
         if path.suffix == ".safetensors":
+            arrays = read_tensors(path, {name: name for name in _ARRAYS})
             with safe_open(path, framework="numpy") as file:
-                return {name: file.get_tensor(name) for name in _ARRAYS}, (file.metadata() or {}).get("backbone")
+                return arrays, (file.metadata() or {}).get("backbone")
         if path.is_dir():
-            return {name: np.load(path / f"{name}.npy", allow_pickle=False) for name in _ARRAYS}, None
-        with np.load(path, allow_pickle=False) as archive:
-            return {name: archive[name] for name in _ARRAYS}, None
-    except (
-        OSError,
-        ValueError,
-        KeyError,
-        TypeError,
-        AttributeError,
-        EOFError,
-        zipfile.BadZipFile,
-        SafetensorError,
-    ) as error:
+            return {name: read_arrays(path / f"{name}.npy")[""] for name in _ARRAYS}, None
+        arrays = read_arrays(path)
+        return {name: arrays[name] for name in _ARRAYS}, None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, SafetensorError) as error:
         raise BackboneError(
             f"'{path}' cannot be read as PCA matrices ({error}); needed are mean, eigenvals and eigenvecs in a folder "
             "of .npy files, an .npz or a .safetensors file."

@@ -27,6 +27,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from summdiff._untrusted import parse_json, read_bytes, read_json
 from summdiff.atomic import written_whole
 from summdiff.errors import DataError, OutputError, UsageError
 from summdiff.features.files import (
@@ -272,7 +273,7 @@ def _absolute(path: str | os.PathLike[str]) -> str:
 def _read_header(path: Path) -> tuple[str, float]:
     """Return backbone and rate of a store."""
     try:
-        header = json.loads((path / _HEADER).read_text(encoding="utf-8"))
+        header = read_json(path / _HEADER)
         if header["schema"] != SCHEMA:
             raise DataError(f"The store '{path}' has the schema {header['schema']!r}; readable is '{SCHEMA}'.")
         return str(header["backbone"]), float(header["rate"])
@@ -295,12 +296,14 @@ def _list_shards(path: Path) -> Iterator[tuple[Path, list[StoredVideo]]]:
     """Yield the shards in the order of their numbers with their videos, from the index if it lists the shard."""
     index: dict[str, list[StoredVideo]] = {}
     try:
-        lines = (path / _INDEX).read_bytes().split(b"\n")
+        lines = read_bytes(path / _INDEX).split(b"\n")
     except FileNotFoundError:
         lines = []
+    except OSError as error:
+        raise DataError(f"'{path / _INDEX}' cannot be read: {error.strerror or error}.") from error
     for line in lines:
         try:
-            facts = json.loads(line)
+            facts = parse_json(line)
             index[facts["shard"]] = [StoredVideo.from_json(video) for video in facts["videos"]]
         except (ValueError, KeyError, TypeError):
             continue  # cut off when its writer was killed; the shard has the same list

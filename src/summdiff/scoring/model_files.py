@@ -10,12 +10,12 @@ Loading runs no code from the folder.
 from __future__ import annotations
 
 import hashlib
-import json
 import reprlib
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from summdiff._untrusted import Budget, read_bytes, read_json
 from summdiff.errors import ModelError
 from summdiff.scoring import _old_formats
 from summdiff.scoring.config_checks import check_fields
@@ -31,6 +31,7 @@ FORMAT = "summdiff.model/3"
 WITHOUT_GRAPHS = "summdiff.model/1"
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
+_BUDGETS = 2  # that a file of weights may have: 2 GiB are 500 million, the most that a network may have
 
 
 def read_model(directory: Path, *, device: str = "cpu") -> Model:
@@ -76,8 +77,8 @@ def read_config(directory: Path) -> dict[str, Any]:
         ModelError: it is missing, damaged or of another format.
     """
     try:
-        document = json.loads((directory / CONFIG).read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
+        document = read_json(directory / CONFIG)
+    except (OSError, ValueError) as error:
         raise ModelError(f"The model in '{directory}' cannot be read: {error}.") from error
     found = document.get("format") if isinstance(document, dict) else None
     if found == FORMAT:
@@ -99,7 +100,7 @@ def read_file(directory: Path, name: str, document: dict[str, Any]) -> bytes:
         ModelError: it is missing, or has another checksum than the config says.
     """
     try:
-        content = (directory / name).read_bytes()
+        content = read_bytes(directory / name, most=_BUDGETS * Budget().most)
     except OSError as error:
         raise ModelError(f"'{directory / name}' cannot be read: {error.strerror or error}.") from error
     hashes = document.get("sha256")

@@ -25,10 +25,14 @@ PIXELS_VARIABLE = "SUMMDIFF_MAX_PIXELS"
 # A frame that would be displayed for longer has a wrong timestamp: it must not turn into years of video.
 LONGEST_STILL_SECONDS = 3600.0
 _IMAGE_AND_TEXT_FORMATS = ("image2", "_pipe", "tty")
-# Formats that only name other files or streams, which the user did not ask to open.
-_PLAYLISTS = frozenset({"concat", "dash", "hls", "imf", "rtp", "rtsp", "sap", "sdp", "webm_dash_manifest"})
-# 8192 x 8192. A decoder holds sixteen frames and more, so that larger ones take gigabytes.
-_DEFAULT_MAX_PIXELS = 2**26
+# Formats that name other files or streams, which the user did not ask to open.
+# Those for images take a name such as "a%d.png" for a series of files.
+_PLAYLISTS = frozenset({
+    "concat", "dash", "hls", "imf", "rtp", "rtsp", "sap", "sdp", "vobsub", "webm_dash_manifest",
+    "image2", "alias_pix", "brender_pix",
+})  # fmt: skip
+# 8192 x 4320 and a little more. A decoder holds sixteen frames and more, so that larger ones take gigabytes.
+_DEFAULT_MAX_PIXELS = 36_000_000
 
 
 FileVersion = tuple[int, int, int, int]
@@ -97,7 +101,9 @@ def open_input(path: str | os.PathLike[str], *, formats: Iterable[str] | None = 
         # Titles in unknown encodings are no reason to refuse a video.
         container = av.open(str(absolute), mode="r", options=_open_options(formats), metadata_errors="replace")
     except av.ArgumentError as error:
-        raise VideoError(f"'{path}' cannot be read as a video: it is damaged, or a list of other files.") from error
+        raise VideoError(
+            f"'{path}' cannot be read as a video: it is damaged, an image, or a list of other files."
+        ) from error
     except (av.FFmpegError, OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise VideoError(f"'{path}' cannot be read as a video: {reason}.") from error
@@ -111,7 +117,7 @@ def open_input(path: str | os.PathLike[str], *, formats: Iterable[str] | None = 
 
 
 def max_pixels() -> int:
-    """Return the number of pixels that a frame may have: $SUMMDIFF_MAX_PIXELS, by default 67 million.
+    """Return the number of pixels that a frame may have: $SUMMDIFF_MAX_PIXELS, by default 36 million.
 
     Raises:
         UsageError: the variable is not a whole number above 0.

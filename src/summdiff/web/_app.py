@@ -17,7 +17,6 @@ from fastapi import APIRouter, Depends, FastAPI, HTTPException, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse, Response, StreamingResponse
 from fastapi.staticfiles import StaticFiles
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
 from summdiff._version import __version__
@@ -29,6 +28,7 @@ from summdiff.web._schemas import (
     ExportRequest,
     JobView,
     LocalVideoRequest,
+    Refusal,
     SelectionRequest,
     SelectionView,
     SessionView,
@@ -40,17 +40,23 @@ from summdiff.web._schemas import (
     view_version,
     view_video,
 )
-from summdiff.web._security import Access, Guard
+from summdiff.web._security import Access, Guard, disk_problem
 from summdiff.web._sessions import Session, StudioVideo, Version
 from summdiff.web._studio import Studio
-from summdiff.web._uploads import TooLargeError, clean_title, describe, file_name, local_file, save_upload
+from summdiff.web._uploads import TooLargeError, clean_title, file_name, local_file, save_upload
 
 STATIC = Path(__file__).parent / "static"
 _NO_CACHE = {"cache-control": "no-cache"}  # browsers check for a new version at every load
 _POLL_SECONDS = 0.1  # between checks for changes of a session
 _HEARTBEAT_SECONDS = 15.0
 
-router = APIRouter(prefix="/api")
+router = APIRouter(
+    prefix="/api",
+    responses={
+        "4XX": {"model": Refusal, "description": "The request is refused."},
+        "507": {"model": Refusal, "description": "The server's disk is full."},
+    },
+)
 
 
 def create_app(studio: Studio, access: Access) -> FastAPI:
@@ -82,7 +88,12 @@ def create_app(studio: Studio, access: Access) -> FastAPI:
 
     @app.exception_handler(SummdiffError)
     def on_known_error(request: Request, error: Exception) -> JSONResponse:
-        return JSONResponse({"detail": printable(str(error))}, 413 if isinstance(error, TooLargeError) else 422)
+        detail = printable(studio.without_paths(str(error)))
+        return JSONResponse({"detail": detail}, 413 if isinstance(error, TooLargeError) else 422)
+
+    @app.exception_handler(OSError)
+    def on_system_error(request: Request, error: Exception) -> JSONResponse:
+        return JSONResponse({"detail": disk_problem(error)}, 507)
 
     @app.exception_handler(RequestValidationError)
     def on_invalid_request(request: Request, error: Exception) -> JSONResponse:
@@ -160,8 +171,7 @@ async def get_events(studio: StudioDep, session: SessionDep) -> StreamingRespons
     """Get server-sent events: the session, as /api/session returns it, at once and after every change."""
 
     async def stream() -> AsyncIterator[str]:
-        session.listeners += 1
-        try:
+        with session.listening():
             sent_revision, quiet_seconds = -1, 0.0
             while not studio.closing.is_set():
                 if session.revision != sent_revision:
@@ -172,8 +182,6 @@ async def get_events(studio: StudioDep, session: SessionDep) -> StreamingRespons
                     yield ": heartbeat\n\n"
                 await asyncio.sleep(_POLL_SECONDS)
                 quiet_seconds += _POLL_SECONDS
-        finally:
-            session.listeners -= 1
 
     return StreamingResponse(stream(), media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
 
@@ -199,7 +207,7 @@ async def upload_video(
                 announced_bytes=int(length) if length.isdigit() else None,
                 max_bytes=studio.settings.max_upload,
             )
-            file = await run_in_threadpool(describe, path, title)
+            file = await asyncio.wrap_future(studio.describe(path, title))
             video = session.add(StudioVideo(id_, file, folder))
     except ClientDisconnect as error:
         raise HTTPException(400, "The upload broke off.") from error

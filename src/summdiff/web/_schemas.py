@@ -59,6 +59,12 @@ class VersionRequest(ConstraintsRequest):
     seed: int = Field(default=0, ge=0, lt=2**53)
 
 
+class Refusal(BaseModel):
+    """A request that is refused or fails."""
+
+    detail: str = Field(description="the reason, one sentence")
+
+
 class JobView(BaseModel):
     """State of a job."""
 

@@ -114,7 +114,10 @@ class Guard:
             await send(message)
 
         answer = self._check_origin(scope) or self._interstitial(scope)
-        answer = answer or await run_in_threadpool(self._authenticate, scope)  # opening a session may read videos
+        try:
+            answer = answer or await run_in_threadpool(self._authenticate, scope)  # opening a session may read videos
+        except OSError as error:
+            answer = _refused(507, disk_problem(error))
         await (answer or self._app)(scope, receive, send_guarded)
 
     def _check_origin(self, scope: Scope) -> Response | None:
@@ -182,6 +185,11 @@ class Guard:
 
     def _cookie(self, session: Session) -> str:
         return f"{self._access.cookie}={session.key}; Path=/; HttpOnly; SameSite=Strict"
+
+
+def disk_problem(error: Exception) -> str:
+    """Return a sentence about an error of the operating system, without the path that it names."""
+    return f"The studio cannot read or write its files: {getattr(error, 'strerror', None) or type(error).__name__}."
 
 
 def _refused(status: int, sentence: str) -> Response:

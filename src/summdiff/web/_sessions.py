@@ -17,7 +17,7 @@ from summdiff.web._filmstrip import Filmstrip
 from summdiff.web._jobs import StudioJob
 from summdiff.web._uploads import VideoFile
 
-_MAX_SESSIONS = 64  # beyond that, the least recently used one is closed
+_MAX_SESSIONS = 64  # of each kind, with and without the token; beyond that, its least recently used one is closed
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class Session:
         folder: holds all files of this session.
         videos: by id, in the order in which they were added.
         revision: number of changes so far that the page shows.
-        last_used: time of the last request, from `time.monotonic()`.
+        last_used: time of the last request or the end of the last stream or upload, from `time.monotonic()`.
         listeners: number of open pages.
         arriving: number of videos being added.
     """
@@ -83,8 +83,10 @@ class Session:
 
     @property
     def busy(self) -> bool:
-        """Whether its page is open or a job is unfinished."""
-        return self.listeners > 0 or any(job.unfinished for video in list(self.videos.values()) for job in video.jobs)
+        """Whether its page is open, a video is being added or a job is unfinished."""
+        if self.listeners > 0 or self.arriving > 0:
+            return True
+        return any(job.unfinished for video in list(self.videos.values()) for job in video.jobs)
 
     def touch(self) -> None:
         """Record a change, so that the page is updated."""
@@ -110,6 +112,17 @@ class Session:
             raise
         finally:
             self.arriving -= 1
+            self.last_used = time.monotonic()
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Count an open page."""
+        self.listeners += 1
+        try:
+            yield
+        finally:
+            self.listeners -= 1
+            self.last_used = time.monotonic()
 
     def remove(self, video: StudioVideo) -> None:
         """Cancel a video's jobs and delete its folder. A file elsewhere on this computer is kept."""
@@ -150,13 +163,20 @@ class Sessions:
         return session
 
     def open(self, *, owner: bool) -> Session:
-        """Open a new session."""
+        """Open a new session.
+
+        A session without the token never closes one with it.
+
+        Raises:
+            OSError: its folder cannot be made.
+        """
         key = secrets.token_urlsafe(32)
         session = Session(key, owner, self._folder / secrets.token_urlsafe(9))
         session.folder.mkdir(parents=True, mode=0o700)
         with self._lock:
             others = sorted(
-                self._sessions.values(), key=lambda other: (other.busy, bool(other.videos), other.last_used)
+                (other for other in self._sessions.values() if other.owner == owner),
+                key=lambda other: (other.busy, bool(other.videos), other.last_used),
             )
             for other in others[: max(0, len(others) + 1 - _MAX_SESSIONS)]:
                 self._close(other)

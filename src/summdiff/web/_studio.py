@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from summdiff.atomic import write_file
 from summdiff.errors import SummdiffError, UsageError
 from summdiff.export import check_formats, format_names, save
 from summdiff.options import Options
 from summdiff.summary import Summary
 from summdiff.web._filmstrip import make_filmstrip
-from summdiff.web._jobs import JobQueue, StudioJob
+from summdiff.web._jobs import JobKind, JobQueue, StudioJob
 from summdiff.web._sessions import Session, Sessions, StudioVideo, Version
-from summdiff.web._uploads import clean_title, describe, file_name
+from summdiff.web._uploads import VideoFile, clean_title, describe, file_name
 
 if TYPE_CHECKING:
     from summdiff.pipeline import StageProgress, Summarizer
 
 _MAX_VIDEOS, _MAX_VERSIONS, _MAX_EXPORTS = 30, 100, 30  # videos of a session; versions and exports of a video
+_PROBES = 1  # at a time: a small file may hold a picture that takes 400 MB
 _CLEANUP_SECONDS = 60.0
 _PICTURE_SUFFIXES = {".mp4", ".png", ".jpg", ".gif", ".webp"}  # exports that do not name the video file
 _CLOSE_SECONDS = 3.0  # for running jobs, when the studio closes
@@ -53,8 +57,8 @@ class Settings:
 class Studio:
     """The sessions of a server and their jobs.
 
-    Analyses take minutes and have their own queue; new versions and exports are in a second one, so that an analysis
-    does not delay them.
+    Videos are opened one at a time, whatever the number of requests. Analyses take minutes and have their own queue;
+    new versions and exports are in a second one, so that an analysis does not delay them.
 
     Args:
         settings: settings.
@@ -70,6 +74,7 @@ class Studio:
             settings.folder / "sessions", idle_seconds=settings.idle_seconds, on_open=self._add_listed_videos
         )
         self._analyses, self._other_jobs = JobQueue("analyses"), JobQueue("other-jobs")
+        self._probes = ThreadPoolExecutor(_PROBES, "summdiff-probes")
         self.closing = threading.Event()
         self._cleaner = threading.Thread(target=self._clean_up, name="summdiff-cleaner", daemon=True)
         self._cleaner.start()
@@ -77,6 +82,7 @@ class Studio:
     def close(self) -> None:
         """Cancel all jobs and delete all files."""
         self.closing.set()
+        self._probes.shutdown(wait=False, cancel_futures=True)
         for queue in (self._analyses, self._other_jobs):
             queue.close(seconds=_CLOSE_SECONDS)
         self.sessions.close()
@@ -87,6 +93,14 @@ class Studio:
         if len(session.videos) + session.arriving >= _MAX_VIDEOS:
             raise UsageError(f"There are {_MAX_VIDEOS} videos in this session already: remove one first.")
 
+    def describe(self, path: Path, title: str) -> Future[VideoFile]:
+        """Describe a file as soon as no other file is being opened; see `summdiff.web._uploads.describe`."""
+        return self._probes.submit(describe, path, title)
+
+    def without_paths(self, sentence: str) -> str:
+        """Return a sentence in which files in the studio's folder have names without their folders."""
+        return re.sub(re.escape(str(self.settings.folder)) + r"/(?:[^'\n]*/)?", "", sentence)
+
     def add_local(self, session: Session, path: Path) -> StudioVideo:
         """Add a file of this computer to a session and queue its analysis.
 
@@ -94,7 +108,8 @@ class Studio:
             VideoError: it cannot be read as a video.
         """
         with session.new_folder() as (id_, folder):
-            video = session.add(StudioVideo(id_, describe(path, clean_title(path.name)), folder))
+            file = self.describe(path, clean_title(path.name)).result()
+            video = session.add(StudioVideo(id_, file, folder))
         self.analyze(session, video)
         return video
 
@@ -116,7 +131,7 @@ class Studio:
                 )
             video.versions = [self._summarize(video, self.settings.options, job)]
 
-        video.analysis = StudioJob("analysis", work, session.touch)
+        video.analysis = self._job("analysis", work, session, video)
         return self._queue(self._analyses, session, video.analysis)
 
     def add_version(self, session: Session, video: StudioVideo, options: Options) -> StudioJob:
@@ -135,7 +150,7 @@ class Studio:
         def work(job: StudioJob) -> None:
             video.versions = [*video.versions, self._summarize(video, options, job)]
 
-        video.new_version = StudioJob("version", work, session.touch)
+        video.new_version = self._job("version", work, session, video)
         return self._queue(self._other_jobs, session, video.new_version)
 
     def export(self, session: Session, video: StudioVideo, summary: Summary, formats: Sequence[str]) -> StudioJob:
@@ -150,7 +165,6 @@ class Studio:
 
         def work(job: StudioJob) -> None:
             folder = video.folder / "exports" / job.id
-            folder.mkdir(parents=True)
             length = summary.selected_duration
             job.report("write", 0, length)
             try:
@@ -170,7 +184,7 @@ class Studio:
                 raise
             job.files = [path.relative_to(folder).as_posix() for path in paths]
 
-        job = StudioJob("export", work, session.touch)
+        job = self._job("export", work, session, video)
         for old in video.exports[: max(0, len(video.exports) + 1 - _MAX_EXPORTS)]:
             old.cancel()
             shutil.rmtree(video.folder / "exports" / old.id, ignore_errors=True)
@@ -192,6 +206,18 @@ class Studio:
         """Return the number of jobs before this one."""
         return self._analyses.ahead(job) + self._other_jobs.ahead(job)
 
+    def _job(self, kind: JobKind, work: Callable[[StudioJob], None], session: Session, video: StudioVideo) -> StudioJob:
+        """Return a job whose error names no path of the studio's folder."""
+
+        def named(job: StudioJob) -> None:
+            try:
+                work(job)
+            except SummdiffError as error:
+                sentence = str(error).replace(str(video.file.path), video.file.title)
+                raise type(error)(self.without_paths(sentence)) from error
+
+        return StudioJob(kind, named, session.touch)
+
     def _queue(self, queue: JobQueue, session: Session, job: StudioJob) -> StudioJob:
         queue.add(job)
         session.touch()
@@ -207,10 +233,7 @@ class Studio:
         def report(progress: StageProgress) -> None:
             job.report(progress.stage, progress.done, progress.total)
 
-        try:
-            summary = self._summarizer(video).summarize(video.file.path, options, on_progress=report)
-        except SummdiffError as error:
-            raise type(error)(str(error).replace(str(video.file.path), video.file.title)) from error
+        summary = self._summarizer(video).summarize(video.file.path, options, on_progress=report)
         # A budget in seconds has become a share.
         return Version(replace(options, budget=summary.budget, duration=None), summary)
 
@@ -233,4 +256,4 @@ def _make_references_relative(path: Path, folder: Path) -> None:
     url = folder.as_uri()
     for place in (url.replace("file://", "file://localhost", 1), url, str(folder)):
         content = content.replace(f"{place}/".encode(), b"")
-    path.write_bytes(content)
+    write_file(path, content)

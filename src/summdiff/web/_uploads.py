@@ -13,6 +13,7 @@ from pathlib import Path
 import av
 from starlette.concurrency import run_in_threadpool
 
+from summdiff._untrusted import check_regular
 from summdiff.errors import UsageError, VideoError
 from summdiff.video import open_input, probe, start_in_player, video_stream
 
@@ -175,14 +176,13 @@ def local_file(text: str) -> Path:
     Raises:
         VideoError: the file does not exist.
     """
-    typed = os.path.expanduser(text.strip().strip("\"'"))  # noqa: PTH111 - Path's raises for an unknown user
-    path = Path(os.path.abspath(typed))  # noqa: PTH100 - links stay as typed
+    typed = text.strip().strip("\"'")
     try:
-        if path.is_file():
-            return path
-    except (OSError, ValueError):
-        pass
-    raise VideoError(f"There is no file '{path}' on this computer.")
+        path = Path(os.path.abspath(os.path.expanduser(typed)))  # noqa: PTH100, PTH111 - links stay as typed
+        check_regular(path)
+    except (OSError, ValueError) as error:  # ValueError: a zero byte in the name of a file or of a user
+        raise VideoError(f"There is no file '{typed}' on this computer.") from error
+    return path
 
 
 def size_text(size: int) -> str:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import io
+import math
+import struct
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,11 +13,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from summdiff.data.h5_guard import H5_ERRORS, library, most_bytes, open_h5
+from summdiff._untrusted import Budget, check_regular, read_bytes
+from summdiff.data.h5_guard import H5_ERRORS, library, member, open_h5, stored_inside, unpacking_bytes
 from summdiff.errors import DataError
 
 # Errors that damaged files raise, also by references to something else.
 DAMAGE = (*H5_ERRORS, LookupError, AttributeError)
+# SciPy's names of the numeric classes of version 5.
+_NUMERIC = {"double", "single", "logical", *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64))}
+_HEADER_BYTES, _TAG_BYTES, _COMPRESSED = 128, 8, 15  # of version 5
+_REFERENCE_BYTES = 200  # a reference of HDF5 as an object of Python
+_COPIES = 3  # of a variable, while it is read and checked
 
 
 def open_hdf5(path: Path) -> Any:
@@ -21,7 +31,9 @@ def open_hdf5(path: Path) -> Any:
 
     Raises:
         DataError: h5py is missing, or the file is damaged.
+        OSError: it is missing or not a regular file.
     """
+    check_regular(path)
     return open_h5(path) if library(path).is_hdf5(path) else None
 
 
@@ -36,12 +48,31 @@ def load(path: Path, keys: Sequence[str]) -> dict[str, NDArray[Any]]:
         return _load_version_5(path, keys)
     with file:
         try:
-            for key in keys:
-                if key in file and file[key].nbytes > most_bytes():
-                    raise DataError(f"'{path}' has more than {most_bytes():,} bytes in '{key}': too large.")
-            return {key: np.atleast_2d(file[key][()]).T for key in keys if key in file}
+            budget = Budget()
+            found = {key: member(file, key, f"'{path}'") for key in keys}
+            return {
+                key: np.atleast_2d(read_values(dataset, budget)).T
+                for key, dataset in found.items()
+                if dataset is not None
+            }
         except DAMAGE as error:
-            raise DataError(f"'{path}' is damaged: {error}.") from error
+            raise DataError(f"'{path}' cannot be read: {error}; it may be damaged.") from error
+
+
+def read_values(dataset: Any, budget: Budget) -> NDArray[Any]:
+    """Read an `h5py.h5d.DatasetID` of numbers or references within a budget.
+
+    Raises:
+        DataError: its values are stored in other files.
+        ValueError: it is too large. Also any error of h5py.
+    """
+    import h5py
+
+    stored_inside(dataset, "an array")
+    values = h5py.Dataset(dataset)
+    each = _REFERENCE_BYTES if values.dtype.kind == "O" else values.dtype.itemsize * _COPIES
+    budget.take(math.prod(values.shape or ()) * each + unpacking_bytes(dataset))
+    return np.asarray(values[()])
 
 
 def text(codes: NDArray[Any]) -> str:
@@ -53,13 +84,41 @@ def text(codes: NDArray[Any]) -> str:
 
 def _load_version_5(path: Path, keys: Sequence[str]) -> dict[str, NDArray[Any]]:
     try:
-        from scipy.io import loadmat
+        from scipy.io import loadmat, whosmat
     except ImportError as error:
         raise DataError(f"Reading '{path}' needs SciPy: install it with `pip install 'summdiff[data]'`.") from error
+    budget = Budget()
+    content = read_bytes(path)
     try:
-        loaded = loadmat(path, variable_names=list(keys))
+        budget.take(_unpacked_bytes(content) * _COPIES)
+        for name, shape, kind in whosmat(io.BytesIO(content)):
+            if name in keys:
+                if kind not in _NUMERIC:
+                    raise ValueError(f"'{name}' is of class {kind}, not numbers")  # noqa: TRY301
+                budget.take(math.prod(map(int, shape)) * 8 * _COPIES)
+        loaded = loadmat(io.BytesIO(content), variable_names=list(keys))
     except Exception as error:  # SciPy's parser raises many kinds of errors
-        if isinstance(error, OSError) and error.errno is not None:  # from the operating system, not the parser
-            raise
         raise DataError(f"'{path}' is damaged or not a MATLAB file: {error}.") from error
     return {key: np.atleast_2d(loaded[key]) for key in keys if key in loaded}
+
+
+def _unpacked_bytes(content: bytes) -> int:
+    """Return the number of bytes that the variables of a file of version 5 stand for, counted up to the limit.
+
+    Raises:
+        ValueError, struct.error, zlib.error: it is of another version, or damaged.
+    """
+    order = {b"IM": "<", b"MI": ">"}.get(content[126:128])
+    if order is None:
+        raise ValueError("it is neither of version 5 nor of version 7.3")
+    place, size, most = _HEADER_BYTES, len(content), Budget().most
+    while place + _TAG_BYTES <= len(content) and size <= most:
+        kind, length = struct.unpack_from(f"{order}II", content, place)
+        place += _TAG_BYTES
+        if kind == _COMPRESSED:
+            inflater, packed = zlib.decompressobj(), content[place : place + length]
+            while packed and size <= most:
+                size += len(inflater.decompress(packed, 2**20))
+                packed = inflater.unconsumed_tail
+        place += length
+    return size

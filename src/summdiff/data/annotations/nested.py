@@ -9,6 +9,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from summdiff._untrusted import read_json
 from summdiff.data.annotations.record import Span, VideoAnnotations
 from summdiff.data.annotations.spans import annotated, make_span
 from summdiff.errors import DataError
@@ -19,17 +20,15 @@ _FORM = '{"video": {"annotator": [[start, end, score], ...]}}'
 def read(path: Path) -> dict[str, VideoAnnotations]:
     """Read every video's annotations, in the order of the file."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=_once)
+        content = read_json(path, object_pairs_hook=_once)
     except json.JSONDecodeError as error:
         raise DataError(f"'{path}', line {error.lineno}: not JSON ({error.msg}).") from error
     except UnicodeDecodeError:
         raise
-    except ValueError as error:  # a number of thousands of digits
+    except ValueError as error:
         raise DataError(f"'{path}' cannot be read as JSON: {error}.") from error
     except _TwiceError as error:
         raise DataError(f"'{path}': '{error}' occurs twice.") from error
-    except RecursionError as error:
-        raise DataError(f"'{path}' is nested deeper than {_FORM}.") from error
     if not isinstance(content, dict):
         raise DataError(f"'{path}' does not have the form {_FORM}.")
     videos: dict[str, dict[str, list[Span]]] = {}

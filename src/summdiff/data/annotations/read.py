@@ -43,6 +43,8 @@ def read_annotations(path: str | os.PathLike[str]) -> dict[str, VideoAnnotations
         raise DataError(f"The annotations '{path}' cannot be read: {error.strerror or error}.") from error
     except UnicodeDecodeError as error:
         raise DataError(f"The annotations '{path}' are not text in UTF-8.") from error
+    except ValueError as error:
+        raise DataError(f"The annotations '{path}' cannot be read: {error}.") from error
 
 
 def source_of(path: str | os.PathLike[str]) -> Source:

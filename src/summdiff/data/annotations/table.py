@@ -7,8 +7,10 @@ Times are in seconds. A line is a part of the video that an annotator chose or, 
 from __future__ import annotations
 
 import csv
+import io
 from pathlib import Path
 
+from summdiff._untrusted import read_table
 from summdiff.data.annotations.record import Span, VideoAnnotations
 from summdiff.data.annotations.spans import annotated, make_span
 from summdiff.errors import DataError
@@ -20,7 +22,7 @@ _HEADER = ",".join(_COLUMNS) + "[,score]"
 def read(path: Path) -> dict[str, VideoAnnotations]:
     """Read every video's annotations, in the order of first mention."""
     videos: dict[str, dict[str, list[Span]]] = {}
-    with path.open(encoding="utf-8-sig", newline="") as text:
+    with io.StringIO(read_table(path), newline="") as text:
         rows = csv.reader(text)
         try:
             header = [cell.strip().lower() for cell in next(rows, [])]

@@ -13,9 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from summdiff.data.annotations.matlab import DAMAGE, open_hdf5, text
+from summdiff._untrusted import Budget
+from summdiff.data.annotations.matlab import DAMAGE, open_hdf5, read_values, text
 from summdiff.data.annotations.record import VideoAnnotations
 from summdiff.data.annotations.tvsum_tsv import SCORE_RANGE
+from summdiff.data.h5_guard import member
 from summdiff.errors import DataError
 
 _STRUCT = "tvsum50"
@@ -29,24 +31,34 @@ def is_tvsum(path: Path) -> bool:
         return False
     with file:
         try:
-            return _STRUCT in file
+            return member(file, _STRUCT, f"'{path}'") is not None
         except DAMAGE as error:
             raise DataError(f"'{path}' is damaged: {error}.") from error
 
 
 def read(path: Path) -> dict[str, VideoAnnotations]:
     """Read every video's annotations, in the order of the file."""
+    import h5py
+    from h5py import h5r
+
     videos: dict[str, VideoAnnotations] = {}
     at = 0
     with open_hdf5(path) as file:
         try:
-            struct = file[_STRUCT]
+            where, budget = f"'{path}', '{_STRUCT}'", Budget()
+            struct = h5py.Group(member(file, _STRUCT, f"'{path}'"))
+            fields = {field: member(struct, field, where) for field in (*_NEEDED, "length")}
             for field in _NEEDED:
-                if field not in struct:
+                if fields[field] is None:
                     raise DataError(f"'{path}': '{_STRUCT}' has no field '{field}'.")
-            references = {field: struct[field][()].ravel() for field in (*_NEEDED, "length") if field in struct}
+            references = {
+                field: read_values(dataset, budget).ravel() for field, dataset in fields.items() if dataset is not None
+            }
             for at in range(len(references["video"])):
-                video = _video(path, at, {field: np.asarray(file[to[at]][()]) for field, to in references.items()})
+                values = {
+                    field: read_values(h5r.dereference(to[at], file.id), budget) for field, to in references.items()
+                }
+                video = _video(path, at, values)
                 if video.name in videos:
                     raise DataError(f"'{path}', video {at + 1}: '{video.name}' occurs twice.")
                 videos[video.name] = video

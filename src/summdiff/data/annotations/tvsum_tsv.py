@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from summdiff._untrusted import read_table
 from summdiff.data.annotations.record import VideoAnnotations
 from summdiff.errors import DataError
 
@@ -29,8 +30,8 @@ class _Line(NamedTuple):
 
 def read(path: Path) -> dict[str, VideoAnnotations]:
     """Read every video's annotations, in the order of the file."""
-    with path.open(encoding="utf-8-sig") as text:
-        lines = [_parse(path, number, line) for number, line in enumerate(text, 1) if line.strip()]
+    text = read_table(path).split("\n")
+    lines = [_parse(path, number, line) for number, line in enumerate(text, 1) if line.strip()]
     if not lines:
         raise DataError(f"'{path}' is empty: expected lines of YouTube id, category and scores.")
     videos: dict[str, VideoAnnotations] = {}

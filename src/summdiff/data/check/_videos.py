@@ -158,6 +158,9 @@ def check_video(data: AnnotatedFile, name: str, *, features: bool) -> VideoCheck
     checker = _Checker(data.group(name), data.fps)
     _CHECKS[data.kind](checker, features=features)
     checker.result.keys = checker.group.keys
+    for key in sorted(checker.group.keys):  # also those that no reader uses
+        checker.get(partial(checker.group.check_stored_inside, key))
+    checker.result.problems = list(dict.fromkeys(checker.result.problems))
     return checker.result
 
 

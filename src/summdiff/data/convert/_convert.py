@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from summdiff._untrusted import open_regular
 from summdiff._version import __version__
 from summdiff.atomic import written_whole
 from summdiff.data.annotations import read_annotations
@@ -263,7 +264,7 @@ def _listed(names: Sequence[str]) -> str:
 def _fingerprint(path: Path) -> str:
     """Return the SHA-256 of a file, or of the names and contents of the MATLAB files in a folder."""
     if not path.is_dir():
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     digest = hashlib.sha256()
     for inside in sorted(path.rglob("*.mat")):

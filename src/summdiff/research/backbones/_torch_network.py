@@ -11,15 +11,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load
 from torch import Tensor, nn
 
+from summdiff._untrusted import Budget, open_regular, read_bytes
 from summdiff.errors import BackboneError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _BATCH = 8
+_BUDGETS = 2  # that a file of weights may have
 
 
 def import_torchvision(backbone: str) -> ModuleType:
@@ -79,8 +81,9 @@ def read_state_dict(path: Path) -> Mapping[str, Tensor]:
     """
     try:
         if path.suffix == ".safetensors":
-            return load_file(path)
-        state = torch.load(path, map_location="cpu", weights_only=True)
+            return load(read_bytes(path, most=_BUDGETS * Budget().most))
+        with open_regular(path, most=_BUDGETS * Budget().most) as file:
+            state = torch.load(file, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
         raise BackboneError(f"The weights file '{path}' does not exist.") from error
     except Exception as error:  # the unpickler may raise anything for another kind of file

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from summdiff._untrusted import read_json
 from summdiff.atomic import written_whole
 from summdiff.data.splits import Split
 from summdiff.evaluation import predict
@@ -63,7 +64,7 @@ class Speeds:
         self._runs, self._say = runs, say
         self._path = runs.folder / _FILE
         try:
-            self._known = {key: Speed(**speed) for key, speed in json.loads(self._path.read_text()).items()}
+            self._known = {key: Speed(**speed) for key, speed in read_json(self._path).items()}
         except (OSError, ValueError, TypeError):
             self._known = {}
         self._sizes: dict[tuple[str, int, float], tuple[int, int, int, int]] = {}

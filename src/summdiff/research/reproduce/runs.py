@@ -20,6 +20,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from summdiff._untrusted import read_bytes, read_json
 from summdiff.atomic import written_whole
 from summdiff.data.datasets import open_dataset
 from summdiff.data.h5 import AnnotatedFile
@@ -65,7 +66,7 @@ class TableData:
         """Digest of the file and of the splits."""
         digest = self.file.fingerprint()
         if self.splits is not None:
-            digest += hashlib.sha256(self.splits.read_bytes()).hexdigest()
+            digest += hashlib.sha256(read_bytes(self.splits)).hexdigest()
         return digest
 
     def describe(self) -> dict[str, Any]:
@@ -364,7 +365,7 @@ def _by_readout(evaluation: Evaluation, readouts: Mapping[str, str]) -> dict[str
 
 
 def _read(path: Path) -> MeasuredValues:
-    result = json.loads(path.read_text(encoding="utf-8"))
+    result = read_json(path)
     rows = {
         row: {measure: np.array(column, dtype=np.float64) for measure, column in columns.items()}
         for row, columns in result["rows"].items()

@@ -13,6 +13,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from summdiff._untrusted import read_text
 from summdiff.data.video import DatasetKind
 from summdiff.data.yaml_text import parse_yaml
 from summdiff.errors import DataError, UsageError
@@ -162,7 +163,7 @@ def read_tables(path: Path = TABLES) -> TablesFile:
         DataError: the file is missing, not YAML, or a field is unknown or has an invalid value.
     """
     try:
-        document = parse_yaml(path.read_text(encoding="utf-8"))
+        document = parse_yaml(read_text(path))
         tables = TablesFile.model_validate(document)
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"'{path}' cannot be read: {error}.") from error

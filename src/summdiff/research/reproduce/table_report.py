@@ -5,7 +5,6 @@ CSV, Markdown and figures are written from it (`write_reports`), so no number is
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 from collections.abc import Mapping, Sequence
@@ -14,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from summdiff._untrusted import read_json
 from summdiff._version import __version__
 from summdiff.errors import DataError
 from summdiff.research.reproduce.runs import Measurement
@@ -200,7 +200,7 @@ def read_report(path: Path) -> TableReport:
         DataError: the file is not a report, or of another version.
     """
     try:
-        report: TableReport = json.loads(path.read_text(encoding="utf-8"))
+        report: TableReport = read_json(path)
         if report["format"] == FORMAT:
             return report
     except (OSError, ValueError, KeyError, TypeError) as error:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
+from summdiff._untrusted import read_arrays
 from summdiff.errors import DataError, ModelError, UsageError
 from summdiff.research.networks.base import Denoiser, Network, Scorer
 from summdiff.research.networks.inference import Precision, in_torch
@@ -135,8 +135,8 @@ def _fit(network: Denoiser, recipe: Recipe, examples: Examples | None) -> None:
     path = recipe.diffusion.null_video
     if path is not None:
         try:
-            network.set_null_video(np.load(path, allow_pickle=False))
-        except (OSError, ValueError) as error:
+            network.set_null_video(read_arrays(path)[""])
+        except (OSError, ValueError, KeyError) as error:
             raise DataError(f"The null video '{path}' cannot be read: {error}.") from error
         except ModelError as error:
             raise UsageError(f"The null video '{path}' cannot be used: {error}") from error

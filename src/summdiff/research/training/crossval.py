@@ -20,6 +20,7 @@ import yaml
 from numpy.typing import NDArray
 
 from summdiff._pool import TaskPool
+from summdiff._untrusted import read_json
 from summdiff._version import __version__
 from summdiff.atomic import written_whole
 from summdiff.data.splits import Split, describe_splits, write_splits
@@ -268,7 +269,7 @@ def _read_fold(job: FoldJob) -> FoldResult | None:
     if job.recipe.resume == "never":
         return None
     try:
-        record = json.loads((job.directory / FOLD_FILE).read_text(encoding="utf-8"))
+        record = read_json(job.directory / FOLD_FILE)
         if record.get("identity") != job.identity:
             return None
         paths = {readout: job.directory / predictions_file(readout) for readout in record["readouts"]}

@@ -22,6 +22,7 @@ from typing import Any, get_args
 
 from pydantic import ValidationError
 
+from summdiff._untrusted import read_text
 from summdiff.data.datasets import KINDS, open_dataset
 from summdiff.data.yaml_text import parse_yaml
 from summdiff.errors import DataError, UsageError
@@ -111,7 +112,7 @@ def _load(file: Path, name: str | None = None) -> dict[str, Any]:
     """Read a recipe file, merged over the file that it extends."""
     name = name or os.fspath(file)
     try:
-        document = parse_yaml(file.read_text(encoding="utf-8"))
+        document = parse_yaml(read_text(file))
     except (OSError, ValueError) as error:
         raise DataError(f"Recipe '{name}' cannot be read: {error}.") from error
     if not isinstance(document, dict):
