@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import os
 import resource
 import shutil
@@ -148,6 +149,21 @@ def full_disk_for_the_cache(faults: Faults, folder: Path) -> str:
         summarizer.summarize(faults.film, **QUICK)
         assert not list(place.iterdir())
     return "summarised without a cache"
+
+
+def full_disk_for_the_manifest(faults: Faults, folder: Path) -> str:
+    """The last line does not fit; the lines before it stay whole."""
+    from summdiff.archive.manifest import Manifest
+
+    with small_disk(folder / "out", 16) as out:
+        try:
+            with Manifest(out / "manifest.jsonl", "extract", {}) as manifest:
+                with contextlib.suppress(OSError):
+                    (out / "filler").write_bytes(bytes(100_000))
+                manifest.end(done="x" * 10_000)
+        finally:
+            assert [json.loads(line)["event"] for line in (out / "manifest.jsonl").open()] == ["begin"]
+    return "written"
 
 
 def full_disk_for_training(faults: Faults, folder: Path, *, kilobytes: int) -> str:
@@ -316,6 +332,7 @@ def _cases() -> Iterator[tuple[str, Case]]:
         yield f"no file above {size} bytes, each format", partial(short_file, size=size)
     yield "a full disk, summdiff summarize", full_disk_for_the_command
     yield "a full disk, cache", full_disk_for_the_cache
+    yield "a full disk, manifest", full_disk_for_the_manifest
     for kilobytes in (4, 100, 300, 1000):
         yield f"a disk of {kilobytes} kB, training", partial(full_disk_for_training, kilobytes=kilobytes)
     yield "a read-only folder, summdiff summarize", read_only_folder

@@ -9,6 +9,7 @@ SOME = (
     "a disk of 16 kB, each format",
     "no file above 3000 bytes, each format",
     "a full disk, cache",
+    "a full disk, manifest",
     "a read-only folder, summdiff summarize",
     "the video vanishes at writing",
     "the output folder vanishes",
