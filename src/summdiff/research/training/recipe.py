@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
+from summdiff._untrusted import Budget, read_bytes
 from summdiff.data.video import DatasetKind
 from summdiff.errors import DataError, ModelError
 from summdiff.research.networks.base import Scorer, TargetKind
@@ -412,6 +413,8 @@ def content_digest(path: Path) -> str:
     """
     files = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
     try:
-        return hashlib.sha256(b"".join(hashlib.sha256(file.read_bytes()).digest() for file in files)).hexdigest()
+        return hashlib.sha256(
+            b"".join(hashlib.sha256(read_bytes(file, most=2 * Budget().most)).digest() for file in files)
+        ).hexdigest()
     except OSError as error:
         raise DataError(f"'{path}' cannot be read: {error.strerror or error}.") from error
