@@ -43,7 +43,7 @@ def print_evaluation(result: Evaluation, split: dict[str, Any] | None = None, *,
     for table in tables:
         whole.print(table)
     console.print(f"± is half the {result.protocol['interval']}; means {result.protocol['mean']}.")
-    for row in result.references:
+    for row in (*result.systems, *result.references):
         if row.note:
             console.print(f"{row.name}: {row.note}.")
     for note in result.notes:

@@ -88,6 +88,18 @@ def evaluate(
     knapsack_aware: Annotated[
         bool, typer.Option("--knapsack-aware", help="Report the errors WSE, CIS, WIR and IR too.")
     ] = False,
+    selections: Annotated[
+        bool,
+        typer.Option(
+            "--selections",
+            help="Judge what each way of choosing makes of one system's scores (SumMe, TVSum with features): pieces of "
+            "video, beside those that people chose.",
+        ),
+    ] = False,
+    rate: Annotated[
+        float | None,
+        typer.Option(metavar="R", help="With --selections: steps per second to choose among. [default: 1]"),
+    ] = None,
     per_video: Annotated[bool, typer.Option("--per-video", help="Print each video's values too.")] = False,
     json_file: Annotated[
         Path | None, typer.Option("--json", metavar="FILE", help="Write all results, with each video's values.")
@@ -121,7 +133,7 @@ def evaluate(
     summaries. Intervals are 95% bootstrap intervals over videos.
     """
     from summdiff.data.datasets import open_dataset
-    from summdiff.evaluation import SUFFIXES, is_predictions, is_written, read_predictions
+    from summdiff.evaluation import SUFFIXES, evaluate_selections, is_predictions, is_written, read_predictions
     from summdiff.evaluation import evaluate as run
 
     if summaries and scores:
@@ -133,6 +145,16 @@ def evaluate(
     elif part == "validation":  # asked for by name
         seen = ("trained_on",)
     known = _checked_convention(convention)
+    if selections:
+        if len(systems) > 1:
+            raise UsageError(f"--selections judges the scores of one system, got {len(systems)}.")
+        if convention is not None or protocol is not None or knapsack_aware or summaries:
+            raise UsageError(
+                "--convention, --protocol, --knapsack-aware and --summaries judge by the data's segments, or judge no "
+                "scores: leave them out with --selections."
+            )
+    elif rate is not None:
+        raise UsageError("--rate chooses the steps of a selection: give it with --selections.")
     if protocol not in (None, "mean", "max"):
         raise UsageError(f"There is no protocol '{protocol}': use mean or max.")
     targets = [target for target in (json_file, save_predictions, csv, markdown, latex) if target is not None]
@@ -155,7 +177,7 @@ def evaluate(
         names, tested = _tested(dataset, split, part, fold)
         files = {name: read_predictions(name, form).named_as_in(dataset) for name in systems if is_predictions(name)}
         if partial:
-            names = _predicted(dataset, names, list(files.values()), any_model=bool(models))
+            names = _predicted(dataset, names, list(files.values()), features=bool(models) or selections)
         judged: list[Predictions] = []
         for name in systems:
             if name in files:
@@ -168,17 +190,22 @@ def evaluate(
                     write_predictions(save_predictions, system.curves, about=system.about, means=system.means)
             _refuse_seen(system.name, system.about, dataset, names, seen)
             judged.append(system)
-        result = run(
-            dataset,
-            judged,
-            names=names,
-            convention=known,
-            f1_over=cast("F1Over | None", protocol),
-            budget=budget,
-            knapsack_aware=knapsack_aware,
-            resamples=resamples,
-            seed=seed,
-        )
+        if selections:
+            result = evaluate_selections(
+                dataset, judged[0], names=names, budget=budget, rate=rate or 1.0, resamples=resamples, seed=seed
+            )
+        else:
+            result = run(
+                dataset,
+                judged,
+                names=names,
+                convention=known,
+                f1_over=cast("F1Over | None", protocol),
+                budget=budget,
+                knapsack_aware=knapsack_aware,
+                resamples=resamples,
+                seed=seed,
+            )
     if json_file is not None:
         from summdiff.atomic import written_whole
 
@@ -252,11 +279,11 @@ def _tested(
 
 
 def _predicted(
-    data: AnnotatedFile, names: Sequence[str], files: Sequence[Predictions], *, any_model: bool
+    data: AnnotatedFile, names: Sequence[str], files: Sequence[Predictions], *, features: bool
 ) -> tuple[str, ...]:
-    """Return the videos for which all files have scores and, with a model, that have features."""
+    """Return the videos for which all files have scores and, if these are needed, that have features."""
     predicted = [name for name in names if all(name in file.curves for file in files)]
-    if any_model:
+    if features:
         predicted = [name for name in predicted if data.feature_shape(name) is not None]
     if not predicted:
         raise UsageError(f"No video of '{data.path}' has scores of every system.")

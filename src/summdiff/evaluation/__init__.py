@@ -36,6 +36,7 @@ from summdiff.evaluation._predictions import (
 )
 from summdiff.evaluation._references import SystemResult, reference_results
 from summdiff.evaluation._resampling import Estimate, PairedDifference, differences, intervals, mean_over
+from summdiff.evaluation._selections import evaluate_selections
 
 __all__ = [
     "KNAPSACK_AWARE",
@@ -55,6 +56,7 @@ __all__ = [
     "at_judged_steps",
     "differences",
     "evaluate",
+    "evaluate_selections",
     "intervals",
     "is_predictions",
     "is_written",

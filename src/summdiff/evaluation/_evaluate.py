@@ -196,14 +196,14 @@ def evaluate(
         measures=measures,
         systems=rows,
         references=references,
-        means=_means((*rows, *references), groups, resamples, seed),
+        means=means_of((*rows, *references), groups, resamples, seed),
         variety={
             system.name: _variety(videos, samples[system.name], [system.frames(v.video) for v in videos])
             for system in scoring
             if videos[0].has_segments and max(map(len, samples[system.name])) > 1
         },
         comparisons=tuple(
-            _compare(rows[0], other, groups, resamples, seed)
+            compare(rows[0], other, groups, resamples, seed)
             for other in (*rows[1:], references[0])
             if rows[0].values.keys() & other.values.keys()
         ),
@@ -217,7 +217,8 @@ def evaluate(
             "seed": seed,
             "random": references[0].note,
         },
-        notes=_notes(data, videos, systems, chosen)
+        notes=notes_on_systems(data, systems, chosen)
+        + _notes_on_data(data, videos)
         + _notes_on_protocol(videos)
         + _notes_on_length(videos, budget)
         + _notes_on_form(videos, systems, summarizing)
@@ -239,7 +240,7 @@ def _scored(system: Predictions, videos: Sequence[PreparedVideo], *, knapsack_aw
     )
 
 
-def _means(
+def means_of(
     rows: Sequence[SystemResult], groups: Sequence[str] | None, resamples: int, seed: int
 ) -> dict[str, dict[str, Estimate]]:
     """Return mean and interval by row and measure; the same videos are drawn for all."""
@@ -248,9 +249,10 @@ def _means(
     return {row.name: {name: next(estimates) for name in row.values} for row in rows}
 
 
-def _compare(
+def compare(
     first: SystemResult, second: SystemResult, groups: Sequence[str] | None, resamples: int, seed: int
 ) -> Comparison:
+    """Subtract the second system from the first, by measure, with intervals and tests."""
     common = [name for name in first.values if name in second.values]
     ours, theirs = (np.stack([row.values[name] for name in common], axis=1) for row in (first, second))
     by_measure = differences(ours, theirs, groups, resamples=resamples, seed=seed)
@@ -283,18 +285,22 @@ def _variety(
     return {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
 
 
-def _notes(
-    data: AnnotatedFile, videos: Sequence[PreparedVideo], systems: Sequence[Predictions], names: Sequence[str]
-) -> tuple[str, ...]:
+def notes_on_systems(data: AnnotatedFile, systems: Sequence[Predictions], names: Sequence[str]) -> tuple[str, ...]:
+    """Return what a reader must know of the videos and of the systems' training."""
     notes = [f"{len(names)} of the {len(data)} videos in the file were tested."]
-    if videos[0].has_rate and data.kind != "summe" and (rates := rate_note(v.video for v in videos)):
-        notes.append(rates)
     if len(names) < _FEW:
         notes.append("With so few videos the intervals are too narrow (with one video there is none): do not use them.")
     if data.attribute("synthetic"):
         notes.append("THE DATA IS SYNTHETIC: these numbers say nothing about real videos.")
     said = [(system.name, *sentence) for system in systems for sentence in _origin(system, data, names)]
-    notes += _joined(said, len(systems))
+    return (*notes, *_joined(said, len(systems)))
+
+
+def _notes_on_data(data: AnnotatedFile, videos: Sequence[PreparedVideo]) -> tuple[str, ...]:
+    """Say which measures the data does not allow, and where its frame rates come from."""
+    notes = []
+    if videos[0].has_rate and data.kind != "summe" and (rates := rate_note(v.video for v in videos)):
+        notes.append(rates)
     if not videos[0].has_segments and data.kind != "youtube_highlights":
         notes.append("No F1: the file has no 'change_points' or no 'user_summary'.")
     if not videos[0].has_ranks:

@@ -13,7 +13,7 @@ One file per method (`method` has their contract), and what the methods share:
 
 from summdiff.selection.alternatives import AlternativeChoice, alternatives, overlap
 from summdiff.selection.constraints import apply_constraints
-from summdiff.selection.intervals import IntervalSelection, descriptors
+from summdiff.selection.intervals import IntervalSelection, IntervalSettings, descriptors
 from summdiff.selection.knapsack import knapsack
 from summdiff.selection.method import SelectionMethod
 from summdiff.selection.places import CutPlaces, cut_places
@@ -23,6 +23,7 @@ __all__ = [
     "AlternativeChoice",
     "CutPlaces",
     "IntervalSelection",
+    "IntervalSettings",
     "SelectionMethod",
     "ShotKnapsack",
     "ShotValue",

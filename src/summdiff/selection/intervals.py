@@ -13,6 +13,7 @@ their value per second, refuses those that a similar one, accepted before, has m
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -24,14 +25,10 @@ from summdiff.selection.priced_intervals import AllowedIntervals, PricedChoice
 from summdiff.selection.shot_knapsack import best_window
 from summdiff.summary import Interval
 
-_SHORTEST = 2.0  # seconds
 _GAP = 2.0  # seconds
-_LONGEST = 15.0  # seconds, up to `_USUAL_SHARE`; in proportion to the budget's share of the video above
 _USUAL_SHARE = 0.15
 _UNLIMITED_SHARE = 0.75  # from this share on, intervals may have any length
 _KEPT, _DROPPED = 1e4, -1e6  # value per second of what is kept and dropped, beyond any other
-_SMOOTHING = 1.0  # seconds
-_DISCOUNT = 0.9  # share of its lead over the lowest scores that an exact repeat loses
 _LOWEST = 0.05  # quantile of the standardized scores
 _ALIKE, _SAME = 0.6, 0.9  # cosines at which steps begin to count as alike, and as the same
 _ELSEWHERE = 10.0  # seconds; what is nearer belongs to the same scene
@@ -40,6 +37,23 @@ _OPEN = 1.5  # below the price; lower scores are not discounted, since hardly an
 _FRAME = 1e-3  # seconds; less than a frame
 _USED = 0.95  # share of the budget that is used in any case, if need be by cutting inside a step
 _CHEAP = 1.0  # largest cost of such a cut
+
+
+@dataclass(frozen=True, slots=True)
+class IntervalSettings:
+    """Settings of the selection of intervals; the defaults are the product's.
+
+    Attributes:
+        shortest: seconds of the shortest interval.
+        longest: seconds of the longest one, up to a budget of 15%; above, in proportion to the budget's share.
+        smoothing: seconds, the deviation of the Gaussian that smooths the scores.
+        discount: share of its lead over the lowest scores that an exact repeat loses, in [0, 1].
+    """
+
+    shortest: float = 2.0
+    longest: float = 15.0
+    smoothing: float = 1.0
+    discount: float = 0.9
 
 
 class IntervalSelection:
@@ -57,6 +71,7 @@ class IntervalSelection:
         looks: (N, K) int8 descriptors of what the steps show (`descriptors`), for the discount of repeats; None for no
             discount.
         keep, drop: parts that must be in the summary, and parts that must not be.
+        settings: lengths, smoothing and discount.
 
     Raises:
         UsageError: a part is both kept and dropped, the kept parts exceed the budget, or everything is dropped.
@@ -73,6 +88,7 @@ class IntervalSelection:
         looks: NDArray[np.int8] | None = None,
         keep: Sequence[Interval] = (),
         drop: Sequence[Interval] = (),
+        settings: IntervalSettings = IntervalSettings(),
     ) -> None:
         self._edges = np.asarray(edges, dtype=np.float64)
         divided, status = apply_constraints(self._edges, keep, drop, shortest=0.0, frame=1 / fps)
@@ -82,6 +98,7 @@ class IntervalSelection:
         first = np.flatnonzero(~inside_kept)[:-1]
         self._kept, self._dropped = kept[first], status[first] == ShotStatus.DROPPED
         self._step = np.searchsorted(self._edges, middles, side="right")[first] - 1  # a kept run has its first step's
+        self._settings = settings
         self._budget, self._frame, self._looks = max(budget, 1 / fps), 1 / fps, looks
         if self._dropped.all():
             raise UsageError("Everything is dropped, so nothing is left to choose from.")
@@ -93,13 +110,13 @@ class IntervalSelection:
                 "budget or keep less."
             )
         share = self._budget / float(places[-1] - places[0])
-        longest = _LONGEST * max(1.0, share / _USUAL_SHARE) if share < _UNLIMITED_SHARE else np.inf
+        longest = settings.longest * max(1.0, share / _USUAL_SHARE) if share < _UNLIMITED_SHARE else np.inf
         runs = np.flatnonzero(self._kept)
         self._allowed = AllowedIntervals.within(
             places,
             np.interp(places, self._edges, np.asarray(start_cost, dtype=np.float64)),
             np.interp(places, self._edges, np.asarray(end_cost, dtype=np.float64)),
-            shortest=_SHORTEST,
+            shortest=settings.shortest,
             longest=longest,
             gap=_GAP,
             kept=np.stack([runs, runs + 1], axis=1),
@@ -129,7 +146,7 @@ class IntervalSelection:
     def _standardized(self, score: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return scores, smoothed over time, with mean 0 and deviation 1."""
         seconds = np.diff(self._edges)
-        reach = _SMOOTHING / float(np.median(seconds))
+        reach = self._settings.smoothing / float(np.median(seconds))
         width = int(np.ceil(3 * reach))
         if width and len(score) > 1:
             kernel = np.exp(-0.5 * (np.arange(-width, width + 1) / reach) ** 2)
@@ -143,7 +160,7 @@ class IntervalSelection:
         """Choose again and again, until no interval mostly repeats another one: roughly at first, exactly at last."""
         parts = solver.roughly(z)
         repeats = _Repeats(self._edges, looks, self._allowed, self._step, open_=z > solver.price - _OPEN)
-        lead = _DISCOUNT * np.maximum(z - np.quantile(z, _LOWEST), 0)
+        lead = self._settings.discount * np.maximum(z - np.quantile(z, _LOWEST), 0)
         exact = False
         for _ in range(_ROUNDS):
             discount = np.zeros(len(z))  # of each step: how much it repeats what is accepted
