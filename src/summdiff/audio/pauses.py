@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -11,11 +12,13 @@ from numpy.typing import NDArray
 from summdiff.audio.sound import FRAME_SECONDS, LEVELS_PER_FRAME, Sound
 from summdiff.selection import CutPlaces
 
-REACH_SECONDS = 1.5  # an edge is moved at most this far
+_REACH_SECONDS = 1.5  # an edge is moved at most this far
 _MARGIN_SECONDS = 0.08  # on both sides of a cut nobody speaks
+_QUIET_DECIBELS = 20.0  # below loud speech nearby
+_SAFE_DECIBELS = 1.0  # quieter than that where a cut is made
+_LOUD_QUANTILE, _LOUD_BLOCKS = 0.95, 2  # of the levels within this many seconds
 _LONG_PAUSE_SECONDS = 2.0  # a longer pause has a place after the words before it and one before the words after it
 _NATURAL_PAUSE_SECONDS = 0.5  # a shorter one is less natural: it may separate words of one sentence
-_LOUD_QUANTILE, _QUIET_DECIBELS = 0.95, 26.0  # levels this far below the loud ones are equally quiet
 _CLOSEST_EDGES = 0.25  # of the length of a step
 # In the unit of `CutPlaces`. No part is worth a forbidden cut.
 _DEAR, _FORBIDDEN = 8.0, 1000.0
@@ -24,8 +27,8 @@ _DEAR, _FORBIDDEN = 8.0, 1000.0
 def move_to_pauses(places: CutPlaces, sound: Sound, *, fps: float) -> CutPlaces:
     """Move edges to pauses in speech, and make cuts inside speech costly.
 
-    Each pause takes the nearest edge within 1.5 s that is no hard cut. Inside speech a cut is forbidden where an edge
-    in a pause is within 1.5 s, and dear elsewhere. Without speech nothing changes.
+    Each pause takes the nearest edge within 1.5 s that is no hard cut. A cut near speech where it is not quiet is
+    forbidden if a quiet moment is within 1.5 s; else it is dear while somebody speaks. Without speech nothing changes.
 
     Args:
         places: edges and costs.
@@ -35,28 +38,23 @@ def move_to_pauses(places: CutPlaces, sound: Sound, *, fps: float) -> CutPlaces:
     speech = sound.segments()
     if not len(speech):
         return places
-    times, lengths = _pauses(speech, sound, frame_seconds=1 / fps)
+    talk = _Talk(sound, speech)
     edges, natural = places.edges.copy(), places.naturalness.copy()
     movable = ~np.isin(edges, places.hard_cuts)
     movable[[0, -1]] = False
     closest = _CLOSEST_EDGES * float(np.median(np.diff(edges)))
-    moved = np.zeros(len(edges), dtype=np.bool_)
-    for time, length in zip(times, lengths, strict=True):
+    for time, length in talk.pauses(1 / fps):
         after = int(np.searchsorted(edges, time))  # edges[after - 1] < time <= edges[after]
-        beside = [i for i in (after - 1, after) if 0 <= i < len(edges)]
+        beside = [i for i in (after - 1, after) if 0 <= i < len(edges) and movable[i]]
         for i in sorted(beside, key=lambda i: abs(edges[i] - time)):
-            fits = edges[i - 1] + closest <= time <= edges[i + 1] - closest if movable[i] else False
-            if fits and not moved[i] and abs(edges[i] - time) <= REACH_SECONDS:
-                edges[i], moved[i] = time, True
+            fits = edges[i - 1] + closest <= time <= edges[i + 1] - closest
+            if fits and abs(edges[i] - time) <= _REACH_SECONDS:
+                edges[i], movable[i] = time, False
                 natural[i] = max(natural[i], min(1.0, length / _NATURAL_PAUSE_SECONDS))
                 break
-    inside = _inside(edges, speech)
-    inside[[0, -1]] = False
-    clear = np.concatenate(([-np.inf], edges[1:-1][~inside[1:-1]], [np.inf]))
-    at = np.searchsorted(clear, edges)
-    near_pause = np.minimum(edges - clear[at - 1], clear[at] - edges) <= REACH_SECONDS
-    cost = np.where(inside, np.where(near_pause, _FORBIDDEN, _DEAR), 0.0)
-    natural[inside] = 0.0
+    cost = talk.costs(edges)
+    cost[[0, -1]] = 0.0
+    natural[cost > 0] = 0.0
     return replace(
         places,
         edges=edges,
@@ -66,43 +64,86 @@ def move_to_pauses(places: CutPlaces, sound: Sound, *, fps: float) -> CutPlaces:
     )
 
 
-def _pauses(
-    speech: NDArray[np.float64], sound: Sound, *, frame_seconds: float
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the times of frames in pauses, ascending, and the lengths of the pauses: (P,) and (P,) seconds.
+class _Talk:
+    """Where somebody speaks, and where it is quiet.
 
-    A pause gives the quietest of its frames; a long one that within 1 s of each stretch of speech.
+    Args:
+        sound: the sound of a video.
+        speech: its segments of speech (K, 2), in seconds.
     """
-    decibels = sound.decibels()
-    quiet = float(np.quantile(decibels, _LOUD_QUANTILE)) - _QUIET_DECIBELS
-    half = _LONG_PAUSE_SECONDS / 2
-    times: list[float] = []
-    lengths: list[float] = []
-    for start, stop in zip(np.append(-np.inf, speech[:, 1]), np.append(speech[:, 0], np.inf), strict=True):
-        short = stop - start <= _LONG_PAUSE_SECONDS
-        for first, last in [(start, stop)] if short else [(start, start + half), (stop - half, stop)]:
-            if not np.isfinite(first + last):
-                continue
-            frames = np.arange(np.ceil(first / frame_seconds), np.floor(last / frame_seconds) + 1) * frame_seconds
-            frames = frames[(frames - start >= _MARGIN_SECONDS) & (stop - frames >= _MARGIN_SECONDS)]
-            if len(frames):
-                loudest = np.maximum(_loudest_near(frames, sound, decibels), quiet)
-                from_middle = np.abs(frames - (first + last) / 2)
-                times.append(float(frames[np.lexsort((from_middle, loudest))[0]]))
-                lengths.append(float(stop - start))
-    return np.array(times), np.array(lengths)
+
+    def __init__(self, sound: Sound, speech: NDArray[np.float64]) -> None:
+        self._start, self._speech = sound.start, speech
+        self._seconds = FRAME_SECONDS / LEVELS_PER_FRAME  # of a level
+        reach = math.ceil(_MARGIN_SECONDS / self._seconds)
+        decibels = sound.decibels()
+        limit = self._loud_speech(decibels) - _QUIET_DECIBELS
+        self._maybe_quiet = _loudest(decibels, reach) <= limit
+        self._above = _loudest(decibels, reach + 1) - limit + _SAFE_DECIBELS  # decibels
+        self._quiet = self._above <= 0
+
+    def pauses(self, frame_seconds: float) -> Iterator[tuple[float, float]]:
+        """Yield times of frames in pauses and the lengths of the pauses, in seconds.
+
+        Between segments of speech, a pause gives its quietest frame, and a long one that within 1 s of each segment.
+        Within segments, quiet stretches are pauses too.
+        """
+        half = _LONG_PAUSE_SECONDS / 2
+        for start, stop in zip(
+            np.append(-np.inf, self._speech[:, 1]), np.append(self._speech[:, 0], np.inf), strict=True
+        ):
+            short = stop - start <= _LONG_PAUSE_SECONDS
+            for first, last in [(start, stop)] if short else [(start, start + half), (stop - half, stop)]:
+                if np.isfinite(first + last):
+                    clear = max(first, start + _MARGIN_SECONDS), min(last, stop - _MARGIN_SECONDS)
+                    yield from self._quietest_frame(*clear, frame_seconds, length=stop - start)
+        edges = np.flatnonzero(np.diff(self._quiet, prepend=False, append=False)).reshape(-1, 2)
+        for first, last in self._start + edges * self._seconds:
+            at = int(np.searchsorted(self._speech[:, 0], first, side="right")) - 1
+            if at >= 0 and last <= self._speech[at, 1]:
+                yield from self._quietest_frame(first, last, frame_seconds, length=last - first + 2 * _MARGIN_SECONDS)
+
+    def costs(self, times: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the costs of cuts at these times (n,)."""
+        after = np.append(self._speech[:, 0], np.inf)[np.searchsorted(self._speech[:, 1], times)]
+        before = np.append(-np.inf, self._speech[:, 1])[np.searchsorted(self._speech[:, 0], times)]
+        distance = np.maximum(0.0, np.minimum(after - times, times - before))
+        level = self._index(times)
+        heard = (level >= 0) & (level < len(self._quiet))
+        level = level.clip(0, len(self._quiet) - 1)
+        loud = heard & ~self._quiet[level]
+        near = loud & (distance < _LONG_PAUSE_SECONDS / 2)
+        n_quiet = np.append(0, np.cumsum(self._maybe_quiet))
+        reach = int(_REACH_SECONDS / self._seconds)
+        last = np.minimum(level + reach + 1, len(self._quiet))
+        pause_in_reach = n_quiet[last] > n_quiet[np.maximum(level - reach, 0)]
+        inside = loud & (distance < _MARGIN_SECONDS)
+        return np.where(near & pause_in_reach, _FORBIDDEN, np.where(inside, _DEAR, 0.0))
+
+    def _quietest_frame(
+        self, first: float, last: float, frame_seconds: float, *, length: float
+    ) -> Iterator[tuple[float, float]]:
+        """Yield the time of the quietest frame in [first, last], of equally quiet ones that nearest to the middle."""
+        frames = np.arange(math.ceil(first / frame_seconds), math.floor(last / frame_seconds) + 1) * frame_seconds
+        if len(frames):
+            above = np.maximum(self._above[self._index(frames).clip(0, len(self._above) - 1)], 0.0)
+            from_middle = np.abs(frames - (first + last) / 2)
+            yield float(frames[np.lexsort((from_middle, above))[0]]), length
+
+    def _index(self, times: NDArray[np.floating]) -> NDArray[np.int64]:
+        return np.asarray(np.floor((times - self._start) / self._seconds), dtype=np.int64)
+
+    def _loud_speech(self, decibels: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the level of loud speech around each level, at most that of the whole video: (L,) decibels."""
+        block = round(1 / self._seconds)
+        padded = np.pad(decibels, (0, -len(decibels) % block), mode="edge").reshape(-1, block)
+        of_blocks = np.pad(np.quantile(padded, _LOUD_QUANTILE, axis=1), _LOUD_BLOCKS, mode="edge")
+        nearby = np.lib.stride_tricks.sliding_window_view(of_blocks, 2 * _LOUD_BLOCKS + 1).max(axis=1)
+        everywhere = np.quantile(decibels, _LOUD_QUANTILE)
+        return np.asarray(np.minimum(np.repeat(nearby, block)[: len(decibels)], everywhere))
 
 
-def _loudest_near(times: NDArray[np.float64], sound: Sound, decibels: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the loudest level within 80 ms of each time: (n,) decibels."""
-    half_frame = FRAME_SECONDS / LEVELS_PER_FRAME
-    reach = math.ceil(_MARGIN_SECONDS / half_frame)
-    near = np.floor((times - sound.start) / half_frame).astype(np.int64)[:, None] + np.arange(-reach, reach + 1)
-    heard = (near >= 0) & (near < len(decibels))
-    return np.asarray(np.where(heard, decibels[near.clip(0, len(decibels) - 1)], -np.inf).max(axis=1))
-
-
-def _inside(times: NDArray[np.float64], speech: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Return whether each time is within 80 ms of speech."""
-    at = np.searchsorted(speech[:, 0] - _MARGIN_SECONDS, times, side="right") - 1
-    return np.asarray((at >= 0) & (times < speech[np.maximum(at, 0), 1] + _MARGIN_SECONDS))
+def _loudest(decibels: NDArray[np.float64], reach: int) -> NDArray[np.float64]:
+    """Return the loudest of each level and `reach` levels on either side: (L,)."""
+    padded = np.pad(decibels, reach, constant_values=-np.inf)
+    return np.asarray(np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1).max(axis=1))
