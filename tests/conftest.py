@@ -126,7 +126,7 @@ def write_video(
     mirrored: bool = False,
     pixel_aspect: Fraction | int = 1,
     color: Mapping[str, int] | None = None,
-    sound: bool = False,
+    sound: bool | np.ndarray = False,
     sound_start: float = 0.0,
     sound_seconds: float | None = None,
     sound_rate: int = 48000,
@@ -151,7 +151,7 @@ def write_video(
         rotation: clockwise turn in degrees that the player has to apply; `mirrored`: left-right, after it.
         pixel_aspect: width of a stored pixel by its height.
         color: attributes of the codec context, e.g. {"color_primaries": 1}.
-        sound: whether there is sound, a beep of 1 kHz and 50 ms at each full second.
+        sound: whether there is sound, a beep of 1 kHz and 50 ms at each full second; or a wave (S,) float32.
         sound_start, sound_seconds, sound_rate, sound_layout, sound_codec: where it starts, how long it lasts, its form.
         cover: whether to attach a cover picture (mp4 only).
         container_options: options of the muxer.
@@ -166,6 +166,7 @@ def write_video(
     last = float(1 / rate) if times is None else shown[-1] - shown[-2]
     duration = shown[-1] + last
     stored = size if rotation % 180 == 0 else size[::-1]
+    has_sound = sound is not False
 
     with av.open(str(path), "w", options=dict(container_options or {})) as output:
         stream = output.add_stream(codec, rate=rate, options=dict(options or {}))
@@ -182,13 +183,12 @@ def write_video(
             setattr(context, name, value)
         if rotation or mirrored:
             stream.set_display_rotation(-rotation, hflip=mirrored)
-        if sound:
+        if has_sound:
             name = sound_codec or SOUND_CODECS.get(path.suffix, "aac")
             coder = {"aac_coder": "fast"} if name == "aac" else {}
             audio = output.add_stream(name, rate=sound_rate, layout=sound_layout, options=coder)
-            wave = _beeps(
-                sound_seconds if sound_seconds is not None else duration - sound_start, sound_start, sound_rate
-            )
+            seconds = sound_seconds if sound_seconds is not None else duration - sound_start
+            wave = sound if isinstance(sound, np.ndarray) else _beeps(seconds, sound_start, sound_rate)
             written = 0
         textures: dict[str | int, np.ndarray] = {}
         flash_times: list[float] = []
@@ -202,11 +202,11 @@ def write_video(
             )
             frame.pts, frame.time_base = round((time + start) / time_base), time_base
             output.mux(stream.encode(frame))
-            if sound:  # alongside, as players expect
+            if has_sound:  # alongside, as players expect
                 until = min(len(wave), max(0, round((time + 1 - sound_start) * sound_rate)))
                 written = _write_sound(output, audio, wave, written, until, start + sound_start)
         output.mux(stream.encode(None))
-        if sound:
+        if has_sound:
             _write_sound(output, audio, wave, written, len(wave), start + sound_start)
             output.mux(audio.encode(None))
     if cover:

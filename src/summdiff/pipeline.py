@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from summdiff._version import __version__
-from summdiff.audio import listen
+from summdiff.audio import listen, move_to_pauses
 from summdiff.errors import UsageError, VideoError
 from summdiff.features import Backbone, load_backbone
 from summdiff.features.cache import FeatureCache
@@ -263,7 +263,10 @@ def known_scores(times: NDArray[np.float64], options: Options) -> NDArray[np.flo
 
 def _cut_places(extracted: VideoFeatures) -> CutPlaces:
     """Return where parts may start and end: the one place that knows of all that speaks for or against a cut."""
-    return cut_places(extracted.features, np.append(extracted.boundaries, extracted.video.duration))
+    places = cut_places(extracted.features, np.append(extracted.boundaries, extracted.video.duration))
+    if extracted.sound is not None:
+        places = move_to_pauses(places, extracted.sound, fps=extracted.video.fps)
+    return places
 
 
 def _places(extracted: VideoFeatures) -> Places:

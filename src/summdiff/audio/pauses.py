@@ -15,13 +15,13 @@ from summdiff.selection import CutPlaces
 _REACH_SECONDS = 1.5  # an edge is moved at most this far
 _MARGIN_SECONDS = 0.08  # on both sides of a cut nobody speaks
 _QUIET_DECIBELS = 20.0  # below loud speech nearby
-_SAFE_DECIBELS = 1.0  # quieter than that where a cut is made
+_SAFE_DECIBELS = 3.0  # quieter than that, as levels of shorter times vary more
 _LOUD_QUANTILE, _LOUD_BLOCKS = 0.95, 2  # of the levels within this many seconds
 _LONG_PAUSE_SECONDS = 2.0  # a longer pause has a place after the words before it and one before the words after it
 _NATURAL_PAUSE_SECONDS = 0.5  # a shorter one is less natural: it may separate words of one sentence
 _CLOSEST_EDGES = 0.25  # of the length of a step
-# In the unit of `CutPlaces`. No part is worth a forbidden cut.
-_DEAR, _FORBIDDEN = 8.0, 1000.0
+# In the unit of `CutPlaces`: between words without silence; inside speech; where no part is worth the cut.
+_DOUBTFUL, _BORDERLINE, _DEAR, _FORBIDDEN = 1.0, 4.0, 8.0, 1000.0
 
 
 def move_to_pauses(places: CutPlaces, sound: Sound, *, fps: float) -> CutPlaces:
@@ -77,9 +77,13 @@ class _Talk:
         self._seconds = FRAME_SECONDS / LEVELS_PER_FRAME  # of a level
         reach = math.ceil(_MARGIN_SECONDS / self._seconds)
         decibels = sound.decibels()
-        limit = self._loud_speech(decibels) - _QUIET_DECIBELS
+        limit = float(np.quantile(decibels, _LOUD_QUANTILE)) - _QUIET_DECIBELS
         self._maybe_quiet = _loudest(decibels, reach) <= limit
-        self._above = _loudest(decibels, reach + 1) - limit + _SAFE_DECIBELS  # decibels
+        middles = self._start + (np.arange(len(decibels)) + 0.5) * self._seconds
+        speaks = np.searchsorted(speech.ravel(), middles) % 2 == 1
+        # A pause of a speaker who is quieter than others is quieter still.
+        limits = np.where(speaks, np.minimum(_loud_nearby(decibels, self._seconds) - _QUIET_DECIBELS, limit), limit)
+        self._above = _loudest(decibels, reach + 1) - limits + _SAFE_DECIBELS  # decibels
         self._quiet = self._above <= 0
 
     def pauses(self, frame_seconds: float) -> Iterator[tuple[float, float]]:
@@ -117,8 +121,10 @@ class _Talk:
         reach = int(_REACH_SECONDS / self._seconds)
         last = np.minimum(level + reach + 1, len(self._quiet))
         pause_in_reach = n_quiet[last] > n_quiet[np.maximum(level - reach, 0)]
-        inside = loud & (distance < _MARGIN_SECONDS)
-        return np.where(near & pause_in_reach, _FORBIDDEN, np.where(inside, _DEAR, 0.0))
+        gap = distance >= _MARGIN_SECONDS
+        cost = np.where(gap, np.where(self._maybe_quiet[level], _BORDERLINE, _DOUBTFUL), _DEAR)
+        cost[pause_in_reach & ~(gap & self._maybe_quiet[level])] = _FORBIDDEN
+        return np.where(near, cost, 0.0)
 
     def _quietest_frame(
         self, first: float, last: float, frame_seconds: float, *, length: float
@@ -133,14 +139,13 @@ class _Talk:
     def _index(self, times: NDArray[np.floating]) -> NDArray[np.int64]:
         return np.asarray(np.floor((times - self._start) / self._seconds), dtype=np.int64)
 
-    def _loud_speech(self, decibels: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the level of loud speech around each level, at most that of the whole video: (L,) decibels."""
-        block = round(1 / self._seconds)
-        padded = np.pad(decibels, (0, -len(decibels) % block), mode="edge").reshape(-1, block)
-        of_blocks = np.pad(np.quantile(padded, _LOUD_QUANTILE, axis=1), _LOUD_BLOCKS, mode="edge")
-        nearby = np.lib.stride_tricks.sliding_window_view(of_blocks, 2 * _LOUD_BLOCKS + 1).max(axis=1)
-        everywhere = np.quantile(decibels, _LOUD_QUANTILE)
-        return np.asarray(np.minimum(np.repeat(nearby, block)[: len(decibels)], everywhere))
+
+def _loud_nearby(decibels: NDArray[np.float64], seconds: float) -> NDArray[np.float64]:
+    """Return how loud it is at times around each level, which lasts `seconds`: (L,) decibels."""
+    block = round(1 / seconds)
+    blocks = np.pad(decibels, (0, -len(decibels) % block), mode="edge").reshape(-1, block)
+    of_blocks = np.quantile(blocks, _LOUD_QUANTILE, axis=1)
+    return np.repeat(_loudest(of_blocks, _LOUD_BLOCKS), block)[: len(decibels)]
 
 
 def _loudest(decibels: NDArray[np.float64], reach: int) -> NDArray[np.float64]:
