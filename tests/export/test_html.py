@@ -102,7 +102,7 @@ def test_the_report_shows_scores_settings_alternatives_and_warnings(nasty, summa
     (report,) = save(summary, tmp_path / "out", formats=["html"])
     text = report.read_text(encoding="utf-8")
     page = Page(text)
-    assert "0:02 of 0:04 kept (45%), 2 of 5 shots." in text
+    assert "0:02 of 0:04 kept (45%), from 2 of 5 shots." in text
     assert [attrs["data-at"] for attrs in page.all("button")] == ["0.0", "0.8"]
     assert len(page.all("img")) == 5
     assert len(list(page.all("rect"))) == 2

@@ -150,6 +150,7 @@ class SummarizeWork:
             "outputs": [str(path) for path in outputs],
             "duration": round(summary.video.duration, 6),
             "selected_duration": round(summary.selected_duration, 6),
+            "parts": len(summary.selection),
             "shots": len(summary.shots),
             "selected_shots": sum(shot.selected for shot in summary.shots),
             "warnings": list(summary.warnings),

@@ -274,7 +274,7 @@ class _StageBars(_Bars):
         kept, duration = record["selected_duration"], record["duration"]
         self._print(
             f"  {clock_tenths(kept)} of {clock_tenths(duration)} kept ({kept / duration:.1%}), "
-            f"{record['selected_shots']} of {record['shots']} shots, made in {seconds:.1f} s"
+            f"{record['parts']} {'part' if record['parts'] == 1 else 'parts'}, made in {seconds:.1f} s"
         )
         for warning in record["warnings"]:
             self._print(f"  note: {warning}", style="yellow")

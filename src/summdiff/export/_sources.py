@@ -67,14 +67,9 @@ def key_moments(summary: Summary) -> list[KeyMoment]:
     """Return one moment for each shot that is in the summary in whole or in part."""
     moments = []
     for number, shot in enumerate(summary.shots, start=1):
-        kept = [
-            (max(part.start, shot.start), min(part.end, shot.end))
-            for part in summary.selection
-            if part.start < shot.end and part.end > shot.start
-        ]
-        if kept:
-            start, end = max(kept, key=lambda piece: piece[1] - piece[0])
-            moments.append(KeyMoment(number, start, end, (start + end) / 2))
+        if parts := summary.parts_of(shot):
+            longest = max(parts, key=lambda part: part.duration)
+            moments.append(KeyMoment(number, longest.start, longest.end, (longest.start + longest.end) / 2))
     return moments
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import math
 import os
 from collections.abc import Sequence
 from fractions import Fraction
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from summdiff.video import CutList
 
 _MAX_PICTURES = 400
+_WHOLE_SHOT_SECONDS = 0.05  # less of a shot left out is not worth saying
 _MANY_PICTURES = 150  # more than this are smaller
 _MAX_STEPS = 1000  # of the curve: about one per pixel
 _WIDTH, _HEIGHT = 1000, 160  # of the curve, in its own units
@@ -176,11 +178,18 @@ def _shots(summary: Summary, cut: CutList) -> list[dict[str, Any]]:
             "probability": f"{shot.probability:.0%}",
             "share": f"{100 * shot.score / top:.0f}",
             "selected": shot.selected,
+            "chosen": _chosen(summary, shot),
             "picture": pictures.get(number, ""),
             "at": _place_in_summary(shot, cut),
         }
         for number, shot in enumerate(summary.shots, start=1)
     ]
+
+
+def _chosen(summary: Summary, shot: Shot) -> str:
+    """Return what is chosen of a shot: "chosen" for all of it, else its seconds."""
+    seconds = math.fsum(part.duration for part in summary.parts_of(shot))
+    return "chosen" if seconds > shot.duration - _WHOLE_SHOT_SECONDS else f"{seconds:.1f} s chosen"
 
 
 def _place_in_summary(shot: Shot, cut: CutList) -> float | None:

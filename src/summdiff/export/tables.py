@@ -23,7 +23,7 @@ def write_shots(summary: Summary, path: Path, on_progress: OnProgress) -> None:
     """
     rows = []
     for number, shot in enumerate(summary.shots, start=1):
-        kept = math.fsum(max(0.0, min(part.end, shot.end) - max(part.start, shot.start)) for part in summary.selection)
+        kept = math.fsum(part.duration for part in summary.parts_of(shot))
         values = (shot.start, shot.end, shot.duration, shot.score, shot.probability)
         rows.append([number, *(f"{value:.6f}" for value in values), int(shot.selected), f"{kept:.6f}"])
     _write_csv(path, ["shot", "start", "end", "duration", "score", "probability", "selected", "kept"], rows)

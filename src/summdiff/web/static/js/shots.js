@@ -1,7 +1,7 @@
 // The shots as cards. The list is one tab stop; arrow keys go from shot to shot, P pins, X bans.
 
 import { icon, make, sharp } from './dom.js';
-import { clock, percent, plural } from './words.js';
+import { clock, percent, plural, secondsOfShot, shareOfShot } from './words.js';
 
 const MANY = 80; // shots; longer lists show only those in the summary at first
 const FILTERS = [
@@ -30,7 +30,7 @@ export class ShotList {
       const place = Number(card.dataset.place);
       if (event.target.closest('.card-pin')) this.on.pin(place);
       else if (event.target.closest('.card-ban')) this.on.ban(place);
-      else this.on.seek(this.version.shots[place].start);
+      else this.on.seek(this.#beginning(place));
     });
     this.list.addEventListener('keydown', (event) => this.#key(event));
     // Thumbnails are drawn when a card becomes visible, because a long video has hundreds.
@@ -65,7 +65,6 @@ export class ShotList {
       );
       card.dataset.place = place;
       text.textContent = `${place + 1} · ${clock(shot.start)}`;
-      text.dataset.length = `${(shot.end - shot.start).toFixed(1)} s`;
       this.seen.observe(card);
       return card;
     });
@@ -80,15 +79,20 @@ export class ShotList {
     for (const card of this.cards) this.seen.observe(card);
   }
 
-  setChoice({ chosen, pins, bans }) {
+  setChoice({ chosen, parts, pins, bans }) {
+    this.parts = parts;
     const [lit, pinned, banned] = [new Set(chosen), new Set(pins), new Set(bans)];
     const most = Math.max(...this.version.shots.map((shot) => shot.score), 1e-6);
     this.cards.forEach((card, place) => {
       const shot = this.version.shots[place];
-      const state = `${lit.has(place)}${pinned.has(place)}${banned.has(place)}${shot.score}${shot.probability}`;
+      const [length, seconds] = [shot.end - shot.start, secondsOfShot(shot, parts)];
+      const state = `${seconds}${lit.has(place)}${pinned.has(place)}${banned.has(place)}${shot.score}${shot.probability}`;
       if (card.dataset.state === state) return;
       card.dataset.state = state;
       card.setAttribute('aria-selected', String(lit.has(place)));
+      const partly = seconds > 0.01 && length - seconds > 0.05;
+      card.querySelector('.card-text').dataset.length =
+        `${partly ? `${seconds.toFixed(1)} of ` : ''}${length.toFixed(1)} s`;
       card.classList.toggle('pinned', pinned.has(place));
       card.classList.toggle('banned', banned.has(place));
       const bar = card.querySelector('.card-score');
@@ -97,8 +101,8 @@ export class ShotList {
       const constraint = pinned.has(place) ? ', pinned' : banned.has(place) ? ', banned' : '';
       card.setAttribute(
         'aria-label',
-        `Shot ${place + 1} · ${clock(shot.start)}, ${(shot.end - shot.start).toFixed(1)} seconds, ` +
-          `importance ${shot.score.toFixed(2)}, ${lit.has(place) ? 'in the summary' : 'not in the summary'}${constraint}`,
+        `Shot ${place + 1} · ${clock(shot.start)}, ${length.toFixed(1)} seconds, ` +
+          `importance ${shot.score.toFixed(2)}, ${shareOfShot(shot, parts, 'not in the summary')}${constraint}`,
       );
     });
     this.#enter();
@@ -136,6 +140,13 @@ export class ShotList {
     this.entry = near;
   }
 
+  /** Where to look at a shot: where its first chosen part starts, else where the shot does. */
+  #beginning(place) {
+    const { start, end } = this.version.shots[place];
+    const chosen = (this.parts ?? []).find((each) => each[0] < end - 0.01 && each[1] > start + 0.01);
+    return chosen ? Math.max(chosen[0], start) : start;
+  }
+
   /** Whether the filter shows a card; studio.css hides the others. */
   #passes(card) {
     if (this.filter === 'chosen') return card.getAttribute('aria-selected') === 'true';
@@ -169,7 +180,7 @@ export class ShotList {
       const card = shown[Math.min(Math.max(to, 0), shown.length - 1)];
       this.on.seek(this.version.shots[Number(card.dataset.place)].start);
       card.focus();
-    } else if (event.key === 'Enter') this.on.seek(this.version.shots[place].start);
+    } else if (event.key === 'Enter') this.on.seek(this.#beginning(place));
     else if (event.key.toLowerCase() === 'p') this.on.pin(place);
     else if (event.key.toLowerCase() === 'x') this.on.ban(place);
     else return;

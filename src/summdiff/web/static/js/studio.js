@@ -9,7 +9,7 @@ import { Player } from './player.js';
 import { ShotList } from './shots.js';
 import { Filmstrip } from './filmstrip.js';
 import { Timeline } from './timeline.js';
-import { clock, coding, percent } from './words.js';
+import { clock, coding, percent, shareOfShot } from './words.js';
 
 export class Studio {
   /** Calls `onHistory(canUndo, canRedo)` after every change; `openExport()` and `openHelp()` open dialogs. */
@@ -301,7 +301,7 @@ export class Studio {
     const [pinned, banned] = [pins.includes(this.place), bans.includes(this.place)];
     const chosen = this.choice.chosen.includes(this.place);
     part(this.page, 'here').textContent =
-      `Shot ${this.place + 1} of ${this.version.shots.length} · ${chosen ? 'in the summary' : 'left out'} · ` +
+      `Shot ${this.place + 1} of ${this.version.shots.length} · ${shareOfShot(shot, this.choice.parts, 'left out')} · ` +
       `in ${percent(shot.probability)} of samples`;
     part(this.page, 'here').classList.toggle('chosen', chosen);
     for (const [name, on, verb] of [

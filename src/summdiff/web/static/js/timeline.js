@@ -286,7 +286,7 @@ export class Timeline {
     }
   }
 
-  /** Highlight the selected part of a shot, usually all of it. */
+  /** Highlight the selected parts of a shot. */
   #light(context, shot, top) {
     context.fillStyle = colour('lit');
     for (const [start, end] of this.parts) {

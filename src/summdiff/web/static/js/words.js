@@ -106,3 +106,14 @@ export const FORMATS = {
   json: ['Data', 'Scores, shots and settings'],
   csv: ['Data', 'Scores and shots as tables'],
 };
+
+/** Seconds of a shot that are in these parts. */
+export const secondsOfShot = (shot, parts) =>
+  parts.reduce((sum, [start, end]) => sum + Math.max(0, Math.min(end, shot.end) - Math.max(start, shot.start)), 0);
+
+/** Whether a shot is in the summary: "in the summary", "3.2 s of it in the summary", or `none`. */
+export function shareOfShot(shot, parts, none) {
+  const seconds = secondsOfShot(shot, parts);
+  if (seconds < 0.01) return none;
+  return shot.end - shot.start - seconds < 0.05 ? 'in the summary' : `${seconds.toFixed(1)} s of it in the summary`;
+}
