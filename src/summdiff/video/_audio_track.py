@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from fractions import Fraction
+from itertools import accumulate, pairwise
 
 import av
 import numpy as np
@@ -16,7 +17,8 @@ from numpy.typing import NDArray
 from summdiff.video._container import Clock, OpenFile, audio_stream, open_input
 from summdiff.video._sample_places import SamplePlaces
 
-_FADE_SECONDS = 0.005
+# Long enough not to click, too short to be heard as a fade or to bring in a sound from outside a part.
+_FADE_SECONDS = Fraction(15, 1000)
 # Decoders need a pre-roll after a seek (Opus 80 ms, MP3 its bit reservoir); the longer ones help where a seek overshot.
 _PRE_ROLLS_SECONDS = (0.5, 10.0, 60.0)
 _READ_ON_SECONDS = 5.0  # up to here reading on is cheaper than seeking
@@ -26,8 +28,9 @@ _KEPT_LAYOUTS = ("mono", "stereo", "5.1", "5.1(side)")
 class AudioTrack(OpenFile):
     """The audio stream of a video that a player plays, read part by part.
 
-    Each part has exactly as many samples as its place in the output needs, counted from the output's start, so that
-    rounding errors do not add up. Gaps in the source become silence. Each part fades in and out over 5 ms.
+    Each part begins at exactly the sample at which its place in the output begins, so that rounding errors do not add
+    up. Gaps in the source become silence. Each join is an equal-power crossfade of 15 ms; it reaches 7.5 ms beyond the
+    end of one part and before the start of the next, so that there is neither a click nor a gap.
 
     Args:
         path: a local video file.
@@ -68,27 +71,45 @@ class AudioTrack(OpenFile):
     def close(self) -> None:
         self._container.close()
 
-    def read(self, parts: Sequence[tuple[Fraction, Fraction]]) -> Iterator[NDArray[np.float32]]:
-        """Yield the samples of the parts, one after the other, in blocks (channels, n) float32 of about a second.
+    def read(
+        self, parts: Sequence[tuple[Fraction, Fraction]], dissolves: Sequence[Fraction] = ()
+    ) -> Iterator[NDArray[np.float32]]:
+        """Yield the samples of the parts, one after the other, in blocks (channels, n) float32 of at most a second.
 
         Args:
             parts: [start, end) in seconds from the first displayed frame, in order.
+            dissolves: for each join of two parts, the seconds over which they dissolve into each other, half of them
+                on each side; a shorter crossfade than that of a cut is not made.
         """
-        written = Fraction(0)
-        for start, end in parts:
-            until = written + end - start
-            count = round(until * self.rate) - round(written * self.rate)
+        edges = [Fraction(0), *accumulate(end - start for start, end in parts)]
+        places = [round(edge * self.rate) for edge in edges]
+        fades = [max(1, fade // 2) for fade in self._fades(places, dissolves)]  # samples on each side of an edge
+        mixed = np.zeros((self.channels, 0), dtype=np.float32)  # the end of the part before, faded out
+        for i, (start, _) in enumerate(parts):
+            fade_in, fade_out = fades[i] if i else 0, fades[i + 1] if i + 1 < len(parts) else 0
+            first = places[i] - fade_in
+            count = places[i + 1] + fade_out - first
+            rise, fall = fade_in + fades[i], fade_out + fades[i + 1]
+            held: list[NDArray[np.float32]] = []
             done = 0
-            for block in self._samples(round(start * self.rate), count):
-                yield block * self._gain(done, block.shape[1], count)
-                done += block.shape[1]
-            written = until
+            for samples in self._samples(round(start * self.rate) - fade_in, count):
+                n = samples.shape[1]
+                block = samples * _gain(done, n, count, rise, fall)
+                block[:, : max(0, mixed.shape[1] - done)] += mixed[:, done : done + n]
+                finished = count - (fall if fade_out else 0) - done
+                done += n
+                if finished > 0:
+                    yield block[:, :finished]
+                if finished < n:
+                    held.append(block[:, max(0, finished) :])
+            mixed = np.concatenate(held, axis=1) if held else mixed[:, :0]
 
-    def _gain(self, done: int, n: int, count: int) -> NDArray[np.float32]:
-        """Return the gain of samples done ... done + n of a part of `count` samples, with a ramp at each end."""
-        ramp = max(1, min(round(_FADE_SECONDS * self.rate), count // 2))
-        at = np.arange(done, done + n)
-        return (np.minimum(np.minimum(at + 1, count - at), ramp) / ramp).astype(np.float32)
+    def _fades(self, places: Sequence[int], dissolves: Sequence[Fraction]) -> Iterator[int]:
+        """Yield the length in samples of the crossfade at each edge of the parts, at most that of either part."""
+        lengths = [b - a for a, b in pairwise(places)]
+        for i in range(len(places)):
+            dissolve = dissolves[i - 1] if 0 < i <= len(dissolves) and i < len(lengths) else Fraction(0)
+            yield min([round(max(dissolve, _FADE_SECONDS) * self.rate), *lengths[max(0, i - 1) : i + 1]])
 
     def _samples(self, first: int, count: int) -> Iterator[NDArray[np.float32]]:
         """Yield `count` samples from index `first` on, with silence in gaps. Index 0 is the first displayed frame."""
@@ -202,3 +223,15 @@ class AudioTrack(OpenFile):
                 yield from self._stream.decode(packet)
             if packet is None:
                 return
+
+
+def _gain(first: int, n: int, count: int, rise: int, fall: int) -> NDArray[np.float32]:
+    """Return the gain of samples first ... first + n of `count`, which rises over `rise` and falls over `fall` samples.
+
+    The squares of the gains of a fall and of a rise of the same length sum up to 1.
+    """
+    if first >= rise and first + n <= count - fall:
+        return np.ones(1, dtype=np.float32)
+    at = np.arange(first, first + n) + 0.5
+    rising, falling = np.clip(at / rise, 0.0, 1.0), np.clip((count - at) / fall, 0.0, 1.0)
+    return np.asarray(np.sin(np.pi / 2 * rising) * np.sin(np.pi / 2 * falling), dtype=np.float32)
