@@ -42,12 +42,13 @@ def extracted(path: Path, *, seed: int = 0, steps: int = 20) -> VideoFeatures:
         boundaries=np.maximum(times - generator.random(steps), 0),
         video=VideoInfo(str(path.absolute()), float(steps), 29.97, 1280, 720, 90, has_audio=True),
         corrupt_frames=3,
+        transitions=np.sort(generator.uniform(0, steps, size=6)).reshape(3, 2),
     )
 
 
 def assert_same(found: VideoFeatures | None, stored: VideoFeatures) -> None:
     assert found is not None
-    for name in ("features", "times", "boundaries"):
+    for name in ("features", "times", "boundaries", "transitions"):
         np.testing.assert_array_equal(getattr(found, name), getattr(stored, name), strict=True)
     assert found.video == stored.video
     assert found.corrupt_frames == stored.corrupt_frames
@@ -285,6 +286,8 @@ def test_where_the_cache_lies(monkeypatch, tmp_path):
         {"features": np.zeros(20, np.float16)},
         {"times": np.zeros(19)},
         {"boundaries": np.zeros(20, np.float32)},
+        {"transitions": np.zeros((2, 3))},
+        {"transitions": np.full((1, 2), np.nan)},
         {"times": np.full(20, np.nan)},
     ],
 )

@@ -162,7 +162,7 @@ def _extract(
                     run()
         if waiting:
             run()
-        info, corrupt = reader.info, reader.corrupt_frames
+        info, corrupt, transitions = reader.info, reader.corrupt_frames, reader.transitions
         heard = None if listener is None else listener.sound(reader.clock, info.duration)
     on_progress(info.duration, info.duration)
     return VideoFeatures(
@@ -172,6 +172,7 @@ def _extract(
         video=info,
         corrupt_frames=corrupt,
         sound=heard,
+        transitions=transitions,
     )
 
 

@@ -1,10 +1,11 @@
 """Files of features: safetensors with one video (in a cache, or loose in a store) or with many (a shard of a store).
 
-The arrays of a video are named `ID/features`, `ID/times` and `ID/boundaries`; the metadata lists the videos as JSON. A
-checksum per video covers its arrays and its entry in the list. Files by earlier versions have no checksums.
+The arrays of a video are named `ID/features`, `ID/times` and so on, as in `VideoFeatures`; the metadata lists the
+videos as JSON. A checksum per video covers its arrays and its entry in the list. Files by earlier versions have no
+checksums, or lack arrays that were added later, which are then empty.
 
-What was heard is in two more arrays, `ID/speech` and `ID/loudness`, with an entry and a checksum of their own, so that
-earlier versions read these files too. Files by earlier versions, and videos that were only looked at, lack them.
+What was heard is in two more arrays, `ID/speech` and `ID/loudness`, with an entry and a checksum of their own. Files by
+earlier versions, and videos that were only looked at, lack them.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ import hashlib
 import json
 import math
 import os
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 SCHEMA = "summdiff.store/1"
 
 _ARRAYS = ("features", "times", "boundaries")
+_ADDED_ARRAYS = ("transitions",)
 _SOUND_ARRAYS = ("speech", "loudness")
 _SAMPLED_BYTES = 64 * 1024
 _COPIES, _LARGEST_NUMBER = 2, 8  # counted before arrays are read
@@ -67,6 +69,7 @@ class VideoFeatures:
         features: (N, D) float16.
         times: (N,) float64, time of each step's frame in seconds.
         boundaries: (N,) float64, seconds at which a shot that begins with the step would start.
+        transitions: (K, 2) float64, start and end in seconds of the dissolves and fades, in order.
         video: the video, with its exact duration and frame rate.
         corrupt_frames: number of damaged packets or frames that were skipped.
         sound: what was heard; None if nobody listened.
@@ -81,6 +84,7 @@ class VideoFeatures:
     video: VideoInfo
     corrupt_frames: int
     sound: Sound | None = None
+    transitions: NDArray[np.float64] = field(default_factory=lambda: np.empty((0, 2)))
 
     def __post_init__(self) -> None:
         if self.features.dtype != np.float16 or self.features.ndim != 2:
@@ -91,6 +95,9 @@ class VideoFeatures:
                 raise ValueError(f"{name} must be ({len(self.features)},) float64, not {array.shape} {array.dtype}.")
             if not np.isfinite(array).all():
                 raise ValueError(f"{name} must be finite.")
+        spans = self.transitions
+        if spans.dtype != np.float64 or spans.shape != (len(spans), 2) or not np.isfinite(spans).all():
+            raise ValueError(f"transitions must be (K, 2) float64 and finite, not {spans.shape} {spans.dtype}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +152,7 @@ def write_video(file: Path, features: VideoFeatures, *, id: str, identity: FileI
     Raises:
         OutputError: the file cannot be written.
     """
-    arrays = {name: np.ascontiguousarray(getattr(features, name)) for name in _ARRAYS}
+    arrays = {name: np.ascontiguousarray(getattr(features, name)) for name in _ARRAYS + _ADDED_ARRAYS}
     facts = {
         "id": id,
         "identity": identity,
@@ -209,9 +216,10 @@ def read_video(file: Path, stored: StoredVideo) -> VideoFeatures:
         DataError: it is damaged.
     """
     try:
-        names = (*_ARRAYS, *(_SOUND_ARRAYS if stored.sound else ()))
-        tensors = read_tensors(file, {name: f"{stored.id}/{name}" for name in names})
-        arrays, heard = ({name: tensors[name] for name in part if name in tensors} for part in (_ARRAYS, _SOUND_ARRAYS))
+        names = (*_ARRAYS, *_ADDED_ARRAYS, *(_SOUND_ARRAYS if stored.sound else ()))
+        tensors = read_tensors(file, {name: f"{stored.id}/{name}" for name in names}, optional=_ADDED_ARRAYS)
+        looked = (*_ARRAYS, *_ADDED_ARRAYS)
+        arrays, heard = ({name: tensors[name] for name in part if name in tensors} for part in (looked, _SOUND_ARRAYS))
         facts = asdict(stored)
         del facts["sound"]
         if facts.pop("sha256") not in {"", _checksum(facts, arrays)}:
@@ -228,12 +236,13 @@ def read_video(file: Path, stored: StoredVideo) -> VideoFeatures:
         raise DataError(f"'{file}' is damaged: '{stored.video.path}' cannot be read ({error}).") from error
 
 
-def read_tensors(file: Path, names: Mapping[str, str]) -> dict[str, NDArray[Any]]:
+def read_tensors(file: Path, names: Mapping[str, str], *, optional: Collection[str] = ()) -> dict[str, NDArray[Any]]:
     """Read some arrays of a safetensors file.
 
     Args:
         file: the file.
         names: name of each array in the file, by its name in the result.
+        optional: arrays that the file may lack, by their names in the result.
 
     Raises:
         SafetensorError, OSError, ValueError: the file is damaged or missing, or the arrays take too much memory.
@@ -241,9 +250,11 @@ def read_tensors(file: Path, names: Mapping[str, str]) -> dict[str, NDArray[Any]
     check_regular(file)
     budget = Budget()
     with safe_open(file, framework="numpy") as opened:
-        for name in names.values():
+        present = set(opened.keys()) if optional else set()
+        wanted = {key: name for key, name in names.items() if key not in optional or name in present}
+        for name in wanted.values():
             budget.take(_COPIES * _LARGEST_NUMBER * math.prod(opened.get_slice(name).get_shape()))
-        return {key: opened.get_tensor(name) for key, name in names.items()}
+        return {key: opened.get_tensor(name) for key, name in wanted.items()}
 
 
 def _write(file: Path, videos: Iterable[StoredVideo], arrays: dict[str, NDArray[Any]]) -> None:

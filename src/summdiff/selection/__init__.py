@@ -16,7 +16,7 @@ from summdiff.selection.constraints import apply_constraints
 from summdiff.selection.intervals import IntervalSelection, IntervalSettings, descriptors
 from summdiff.selection.knapsack import knapsack
 from summdiff.selection.method import SelectionMethod
-from summdiff.selection.places import CutPlaces, cut_places
+from summdiff.selection.places import CutPlaces, avoid_transitions, cut_places
 from summdiff.selection.shot_knapsack import ShotKnapsack, ShotValue, best_window, mean_scores
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "ShotValue",
     "alternatives",
     "apply_constraints",
+    "avoid_transitions",
     "best_window",
     "cut_places",
     "descriptors",

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -21,6 +21,7 @@ _CUT_COST = 0.15  # of a part's start or end at the least natural place, in the 
 _NATURAL_DISCOUNT = 0.8  # share of this cost that an entirely natural place saves
 _FLASH_COST = 2.0  # added where a hard cut follows a start, or precedes an end, within `_FLASH_SECONDS`
 _FLASH_SECONDS = 1.0
+_NEVER = 1e3  # a cost that no part is worth
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,3 +103,27 @@ def feature_changes(features: ArrayLike) -> NDArray[np.float64]:
     unit = centered(features)
     cosine = np.einsum("nd,nd->n", unit[1:], unit[:-1], dtype=np.float64)
     return np.asarray(np.clip(1.0 - cosine, 0.0, 2.0))
+
+
+def avoid_transitions(places: CutPlaces, transitions: ArrayLike) -> CutPlaces:
+    """Return places at which parts neither start nor end within a dissolve or fade.
+
+    Of the edges around a transition one moves to its start, where parts may end, and the next one to its end, where
+    parts may start, unless they are hard cuts or would leave their order.
+
+    Args:
+        places: the places by what else is known.
+        transitions: (K, 2) seconds: start and end of each, in order and apart.
+    """
+    edges, natural = places.edges.copy(), places.naturalness.copy()
+    start_cost, end_cost = places.start_cost.copy(), places.end_cost.copy()
+    fixed = np.isin(edges, places.hard_cuts)
+    fixed[[0, -1]] = True
+    for start, end in np.asarray(transitions, dtype=np.float64).reshape(-1, 2):
+        before = int(np.searchsorted(edges, (start + end) / 2, side="right")) - 1
+        for i, to in ((before, start), (before + 1, end)):
+            if 0 < i < len(edges) - 1 and not fixed[i] and edges[i - 1] < to < edges[i + 1]:
+                edges[i], natural[i], fixed[i] = to, 1.0, True
+        start_cost[(edges >= start) & (edges < end)] += _NEVER
+        end_cost[(edges > start) & (edges <= end)] += _NEVER
+    return replace(places, edges=edges, naturalness=natural, start_cost=start_cost, end_cost=end_cost)

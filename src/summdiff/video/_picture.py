@@ -113,9 +113,20 @@ class LumaChange:
 
     def __init__(self) -> None:
         self._previous: NDArray[Any] | None = None
+        self._white = 255
         self._layout: tuple[str, int, int] | None = None
         self._dtype: np.dtype[Any] | None = None
         self._reformatter = VideoReformatter()
+
+    @property
+    def samples(self) -> NDArray[Any] | None:
+        """Luma samples (rows, columns) int32 of the last frame, in [0, `white`]; None before the first frame."""
+        return self._previous
+
+    @property
+    def white(self) -> int:
+        """Largest value of a sample."""
+        return self._white
 
     def __call__(self, frame: VideoFrame) -> float:
         """Return the mean absolute difference from the previous frame, in units of the stored samples.
@@ -126,6 +137,7 @@ class LumaChange:
         if layout != self._layout:
             changed, self._layout = self._layout is not None, layout
             self._dtype = _sample_type(frame)
+            self._white = 255 if self._dtype is None else (1 << frame.format.components[0].bits) - 1
             self._previous = self._samples(frame)
             return float("inf") if changed else 0.0
         samples = self._samples(frame)

@@ -18,6 +18,7 @@ from summdiff.video._decode import FrameDecoder, PacketListener, TimedFrame
 from summdiff.video._index import SeekingDecoder, index_frames
 from summdiff.video._picture import LumaChange, Scaler
 from summdiff.video._probe import probe
+from summdiff.video._transitions import TransitionDetector
 
 # A time that stands for a frame may have been rounded by this much.
 _ROUNDING_SECONDS = 5e-4
@@ -58,6 +59,8 @@ class VideoReader(OpenFile):
             complete pass.
         position: seconds of video that the current pass has reached. Can be read from another thread.
         corrupt_frames: number of damaged packets and frames that the current or last pass skipped.
+        transitions: (K, 2) seconds, start and end of the dissolves and fades of at least half a second that a complete
+            pass found; none where only key frames are decoded.
 
     Raises:
         VideoError: see `probe`.
@@ -69,6 +72,7 @@ class VideoReader(OpenFile):
         self.info: VideoInfo = probe(path)
         self._threads, self._listener = threads, listener
         self.position = 0.0
+        self.transitions: NDArray[np.float64] = np.empty((0, 2))
         self._decoder: FrameDecoder | None = None
 
     def close(self) -> None:
@@ -127,6 +131,7 @@ class VideoReader(OpenFile):
             if decoder.packet_totals is not None:
                 n_frames, end = decoder.packet_totals[0], decoder.seconds(decoder.packet_totals[1])
             yield from sampler.finish(end)
+            self.transitions = sampler.transitions
             self.position = end
             self.info = replace(self.info, duration=end, fps=n_frames / end)
 
@@ -137,6 +142,7 @@ class _Sampler:
     def __init__(self, rate: float, scaler: Scaler) -> None:
         self._rate, self._scaler = rate, scaler
         self._luma_change = LumaChange()
+        self._detector = TransitionDetector()
         self._current: VideoFrame | None = None  # the frame on display
         self._image: NDArray[np.uint8] | None = None  # its image, once a step needs it
         self._k = 0
@@ -145,6 +151,7 @@ class _Sampler:
 
     def show(self, timed: TimedFrame, time: float) -> None:
         """Put the next frame on display."""
+        self._watch(time)
         change = self._luma_change(timed.frame)
         # The latest of equal changes counts, so that stills keep to the sampling times.
         if self._largest_change is None or change >= self._largest_change:
@@ -156,8 +163,17 @@ class _Sampler:
         while self._current is not None and self._k / self._rate < time:
             yield self._step(self._current)
 
+    @property
+    def transitions(self) -> NDArray[np.float64]:
+        """Dissolves and fades so far: (K, 2) seconds."""
+        return self._detector.transitions()
+
+    def _watch(self, until: float) -> None:
+        self._detector.until(until, self._luma_change.samples, white=self._luma_change.white)
+
     def finish(self, end: float) -> Iterator[Step]:
         """Yield the remaining steps of a video that ends at `end` seconds."""
+        self._watch(end)
         # A millionth of a step is rounding of the container's timestamps.
         count = max(1, math.ceil(round(end * self._rate, 6)))
         while self._current is not None and self._k < count:
