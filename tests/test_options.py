@@ -26,6 +26,8 @@ def test_keyword_arguments_and_fields_are_the_same():
         ({"value": "median"}, "'sum' or 'mean'"),
         ({"min_shot": 5, "max_shot": 3}, "shortest <= longest"),
         ({"min_shot": 0, "max_shot": 0}, "longest > 0"),
+        ({"transition": -0.5}, "0 to 10 s, not -0.5 s"),
+        ({"transition": float("nan")}, "0 to 10 s"),
     ],
 )
 def test_a_value_out_of_range_is_refused(values, message):

@@ -48,6 +48,8 @@ def test_times_are_kept_to_the_microsecond():
         (lambda d: d.update(selection=7), "selection must be a list, got 7"),
         (lambda d: d.update(selection=[]), "selection is empty"),
         (lambda d: d.update(budget=0), "budget is 0, out of range"),
+        (lambda d: d["settings"].update(transition=11), "transition is 11, not 0 to 10 s"),
+        (lambda d: d["settings"].update(transition="slow"), "transition must be a number, got 'slow'"),
     ],
 )
 def test_an_error_names_the_wrong_value(change, message):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypedDict
 
 from summdiff.errors import UsageError
-from summdiff.summary import Interval, merge
+from summdiff.summary import MAX_TRANSITION, Interval, merge
 
 DEFAULT_MODEL = "default"
 DEFAULT_BACKBONE = "efficientnet_lite0"
@@ -40,6 +40,7 @@ class OptionValues(TypedDict, total=False):
     alternatives: int
     loss: float
     sound: bool
+    transition: float
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,7 @@ class Options:
         alternatives: largest number of `Summary.alternatives`, 0 to 100.
         loss: share of the best summary's expected score that each alternative may lose, in [0, 1).
         sound: listen to the video, and cut in pauses of speech.
+        transition: seconds for which successive parts of the written video dissolve into each other, 0 to 10; 0 cuts.
 
     Raises:
         UsageError: a value is out of range.
@@ -85,6 +87,7 @@ class Options:
     alternatives: int = 0
     loss: float = 0.1
     sound: bool = True
+    transition: float = 0.0
 
     def __post_init__(self) -> None:
         if self.budget is not None and not 0 < self.budget <= 1:
@@ -123,6 +126,8 @@ class Options:
             raise UsageError(f"The number of alternatives must be between 0 and 100, not {self.alternatives}.")
         if not 0 <= self.loss < 1:
             raise UsageError(f"The loss of an alternative must be at least 0 and below 1, not {self.loss:g}.")
+        if not 0 <= self.transition <= MAX_TRANSITION:
+            raise UsageError(f"A transition lasts 0 to {MAX_TRANSITION:g} s, not {self.transition:g} s.")
 
     def seconds(self, duration: float) -> float:
         """Return how many seconds the summary of a video of `duration` seconds may last."""

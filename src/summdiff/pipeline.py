@@ -66,7 +66,8 @@ def summarize(
         model, backbone, cache, fast: as for `Summarizer`.
         on_progress: called from this thread while work goes on.
         **options: fields of `summdiff.options.Options`: `budget`, `duration`, `select`, `samples`, `steps`,
-            `seed`, `value`, `min_shot`, `max_shot`, `keep`, `drop`, `alternatives`, `loss`, `sound`.
+            `seed`, `value`, `min_shot`, `max_shot`, `keep`, `drop`, `alternatives`, `loss`, `sound`,
+            `transition`.
     """
     return Summarizer(model=model, backbone=backbone, cache=cache, fast=fast).summarize(
         path, on_progress=on_progress, **options
@@ -203,6 +204,7 @@ class Summarizer:
                 "max_shot": options.max_shot,
                 **constraint_settings(options, video.duration),
                 "loss": options.loss,
+                "transition": options.transition,
             },
             budget=options.seconds(video.duration) / video.duration,
             seed=options.seed,

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+MAX_TRANSITION = 10.0  # seconds
+
+
 @dataclass(frozen=True, slots=True)
 class VideoInfo:
     """A video file as a summary describes it.
@@ -134,7 +137,7 @@ class Summary:
     Attributes:
         video: the video.
         model: `id` of the model, its conditioning, the backbone and the version of summdiff.
-        settings: the options that shaped the result (rate, samples, steps, select, value, shot lengths, keep, drop).
+        settings: the options that shaped the result, such as rate, samples, select, keep, drop and transition.
         budget: allowed share of the duration, in (0, 1].
         seed: seed of the sampling noise.
         scores: importance over time.
@@ -164,6 +167,11 @@ class Summary:
     def selected_duration(self) -> float:
         """Duration of the summary in seconds."""
         return math.fsum(part.duration for part in self.selection)
+
+    @property
+    def transition(self) -> float:
+        """Seconds for which successive parts dissolve into each other where they are written; 0 for cuts."""
+        return float(self.settings.get("transition", 0.0))
 
     def parts_of(self, shot: Shot) -> tuple[Interval, ...]:
         """Return what is chosen of a shot: the parts of the selection inside it, in order."""

@@ -14,7 +14,7 @@ from typing import Any
 
 from summdiff._untrusted import parse_json, read_text
 from summdiff.errors import DataError
-from summdiff.summary import Alternative, Interval, Places, Scores, Shot, Summary, VideoInfo
+from summdiff.summary import MAX_TRANSITION, Alternative, Interval, Places, Scores, Shot, Summary, VideoInfo
 
 SCHEMA = "summdiff.summary/1"
 _SURROGATES = re.compile("[\ud800-\udfff]")
@@ -132,6 +132,8 @@ def _from_document(document: dict[str, Any]) -> Summary:
     if document.get("places") is not None:
         summary = replace(summary, places=_places(_object(document["places"], "places"), len(curves["times"])))
     _check_finite({"model": summary.model, "settings": summary.settings})
+    if not 0 <= _number(summary.settings.get("transition", 0.0), "transition") <= MAX_TRANSITION:
+        raise ValueError(f"transition is {summary.transition:g}, not 0 to {MAX_TRANSITION:g} s")
     return summary
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
+from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -214,6 +215,66 @@ def test_timelines_and_mp4_agree_frame_by_frame(kind, nasty, summary_of, tmp_pat
         else:
             repeat = round(rate / Fraction(options.get("fps", rate)))
             assert part == [number for number in range(first, last) for _ in range(repeat)]
+
+
+@pytest.mark.parametrize("kind", ["25", "29.97 in Matroska, with times in milliseconds"])
+def test_timelines_have_the_dissolves_of_the_mp4(kind, nasty, summary_of, tmp_path):
+    options = dict(SOURCES[kind])
+    path, film = nasty("film" + options.pop("suffix", ".mp4"), **options)
+    rate = Fraction(options["fps"])
+    times = film.frame_times
+    chosen = [(3, 33), (40, 70), (75, 95)]
+    plain = summary_of(path, [(times[first], times[last]) for first, last in chosen])
+    summary = replace(plain, settings={**plain.settings, "transition": 0.4})
+    summary = Summary.from_json(summary.to_json())
+    video, *outputs = save(summary, tmp_path / "out", formats=["mp4", *FORMATS])
+    paths = dict(zip(FORMATS, outputs, strict=True))
+    halves = [round(0.2 * rate), 20 // 4]
+    length = 80 - 2 * sum(halves)
+    assert len(numbers_of(video, film)) == length
+    overlaps = [0, 2 * halves[0], 2 * halves[1]]
+    begins = [sum(b - a for a, b in chosen[:n]) - sum(overlaps[: n + 1]) for n in range(3)]  # of each part
+
+    timeline = otio.adapters.read_from_file(str(paths["otio"]))
+    for track in timeline.tracks:
+        assert track.duration().value == length
+        assert [type(child).__name__ for child in track] == ["Clip", "Transition", "Clip", "Transition", "Clip"]
+        assert [track[n].in_offset.value for n in (1, 3)] == [track[n].out_offset.value for n in (1, 3)] == halves
+        for clip, (first, last) in zip(track.find_clips(), chosen, strict=True):
+            shown = clip.trimmed_range_in_parent()
+            handles = [0, *halves, 0]
+            number = chosen.index((first, last))
+            assert clip.source_range.start_time.value == first + handles[number]
+            assert clip.source_range.end_time_exclusive().value == last - handles[number + 1]
+            assert shown.start_time.value == begins[number] + handles[number]
+
+    root = ET.parse(paths["fcp7xml"]).getroot()
+    for media, effect in (("video", "Cross Dissolve"), ("audio", "KGAudioTransCrossFade3dB")):
+        for track in root.iterfind(f".//sequence/media/{media}/track"):
+            ranges = [(int(clip.findtext("in")), int(clip.findtext("out"))) for clip in track.iterfind("clipitem")]
+            assert ranges == chosen
+            places = [(int(t.findtext("start")), int(t.findtext("end"))) for t in track.iterfind("transitionitem")]
+            assert places == [(begin, begin + overlap) for begin, overlap in zip(begins[1:], overlaps[1:], strict=True)]
+            assert {t.findtext("effect/effectid") for t in track.iterfind("transitionitem")} == {effect}
+            assert {t.findtext("effect/mediatype") for t in track.iterfind("transitionitem")} == {media}
+
+    root = ET.parse(paths["fcpxml"]).getroot()
+    spine = root.find(".//spine")
+    assert [child.tag for child in spine] == ["asset-clip", "transition", "asset-clip", "transition", "asset-clip"]
+    assert seconds(root.find(".//sequence").get("duration")) * rate == length
+    end = 0
+    for child in spine:
+        offset, duration = seconds(child.get("offset")) * rate, seconds(child.get("duration")) * rate
+        if child.tag == "asset-clip":
+            assert offset == end
+            end += duration
+        else:
+            assert (offset + duration / 2, duration) == (end, overlaps[1 + list(spine).index(child) // 2])
+    identifiers = {effect.get("id") for effect in root.iter("effect")}
+    assert {f.get("ref") for t in root.iter("transition") for f in t} == identifiers
+
+    events = re.findall(r"^\d+  \S+ +(\S+) +D (\d+) ", paths["edl"].read_text(), flags=re.M)
+    assert events == [("AA/V", f"{overlap:03d}") for overlap in overlaps[1:]]
 
 
 def test_a_still_picture_is_in_the_timeline_where_the_part_begins(nasty, summary_of, tmp_path):

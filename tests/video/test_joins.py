@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from itertools import pairwise
 
+import av
 import numpy as np
 import pytest
-from test_write import KINDS, cut, expected_frames, frames_of, sound_of
+from test_write import KINDS, cut, expected_frames, frames_of, sound_of, upright
+
+from summdiff.summary import Interval
+from summdiff.video import cut_list, write_cut
 
 RATE = 48000
 PARTS = [(0.4, 1.32), (2.2, 2.92), (3.16, 4.4), (4.8, 6.0)]
@@ -95,3 +100,101 @@ def test_parts_shorter_than_a_fade_keep_their_length(make_video, tmp_path):
     assert len(wave) / rate == pytest.approx(0.2, abs=0.03)
     assert loudness(wave[: round(0.19 * rate)], 0.01)[1:].min() > 0.3 * loudness(noise(1)).mean()
     assert all(b > a for a, b in pairwise(time for time, _, _ in frames_of(tmp_path / "cut.mp4", made)))
+
+
+def pictures_of(path):
+    with av.open(str(path)) as container:
+        return [(frame.time, upright(frame)) for frame in container.decode(video=0)]
+
+
+def dissolved(parts, half):
+    """(frame, frame of the next part or None, share of the next part) of every frame of a summary with dissolves.
+
+    Args:
+        parts: [first, last) in frames of the source.
+        half: frames of a dissolve on each side of a join.
+    """
+    shown = []
+    for n, (first, last) in enumerate(parts):
+        begin, end = first + 2 * half * (n > 0), last - 2 * half * (n + 1 < len(parts))
+        shown += [(frame, None, 0.0) for frame in range(begin, end)]
+        if n + 1 < len(parts):
+            shown += [(end + k, parts[n + 1][0] + k, (k + 0.5) / (2 * half)) for k in range(2 * half)]
+    return shown
+
+
+@pytest.mark.parametrize("kind", ["mp4 with B-frames and key frames", "mkv", "webm", "mov", "30000/1001 fps"])
+def test_pictures_and_sound_dissolve_where_parts_overlap(kind, make_video, tmp_path):
+    options = {"path": "a.mov", "gop": 12} if kind == "mov" else dict(KINDS[kind])
+    source = noise(7)
+    made = make_video(tmp_path / options.pop("path"), scenes=[(3, "red"), (3, "blue")], sound=source, **options)
+    frames = [(10, 40), (60, 88), (92, 140)]
+    times = made.frame_times
+    parts = [(times[first], times[last]) for first, last in frames]
+    target = cut(made, parts, tmp_path / "cut.mp4", transition=0.4)
+
+    half = round(0.2 / times[1])
+    expected = dissolved(frames, half)
+    before = {made.number(image): image.astype(float) for _, image in pictures_of(made.path)}
+    found = pictures_of(target)
+    assert len(found) == len(expected)
+    for n, ((time, image), (a, b, share)) in enumerate(zip(found, expected, strict=True)):
+        assert time - found[0][0] == pytest.approx(times[n], abs=0.0021)
+        mixed = before[a] if b is None else (1 - share) * before[a] + share * before[b]
+        assert np.abs(image - mixed).mean() < 6
+        if b is None:
+            assert made.number(image) == a
+
+    rate, wave = sound_of(target)
+    assert len(wave) / rate == pytest.approx(len(expected) * times[1], abs=0.03)
+    offset = 0.0
+    for n, (start, end) in enumerate(parts):
+        if n:
+            offset -= 2 * half * times[1]
+            during = wave[round(offset * RATE) : round((offset + 2 * half * times[1]) * RATE)]
+            assert np.abs(np.diff(during)).max() < 1.5 * np.abs(np.diff(source)).max()
+            assert loudness(during, 0.02).min() > 0.5 * loudness(source).mean()
+        middle = round((start + end) / 2 * RATE)
+        heard = wave[round((offset + (end - start) / 2) * RATE) :][: round(0.05 * RATE)]
+        lags = range(-100, 101)
+        likeness = [np.dot(heard, source[middle + lag :][: len(heard)]) for lag in lags]
+        assert abs(lags[int(np.argmax(likeness))]) <= 0.001 * RATE
+        offset += end - start
+
+
+def test_a_dissolve_takes_at_most_half_of_a_part(make_video, tmp_path):
+    made = make_video(tmp_path / "a.mp4", scenes=[(3, "red"), (3, "blue")], gop=12)
+    times = made.frame_times
+    frames = [(0, 30), (40, 48), (50, 51), (60, 150)]
+    cut(made, [(times[a], (*times, made.duration)[b]) for a, b in frames], tmp_path / "cut.mp4", transition=5.0)
+    # 8 frames allow 2 on each side of a join; one frame allows none, so that its joins are cut.
+    expected = [*range(26), None, None, None, None, *range(44, 48), 50, *range(60, 150)]
+    found = [number for _, number, _ in frames_of(tmp_path / "cut.mp4", made)]
+    assert len(found) == len(expected)
+    assert all(number in (None, seen) for number, seen in zip(expected, found, strict=True))
+
+
+def test_still_pictures_dissolve_smoothly(make_video, tmp_path):
+    """Slides have no frames at the times of a dissolve: some are made."""
+    times = [0.0, 0.04, 4.0, 4.04, 8.0, 8.04, 12.0]
+    made = make_video(tmp_path / "slides.mkv", times=times, scenes=[(0.08, "red"), (0.08, 5), (9, "blue")], sound=True)
+    write_cut(made.path, [Interval(1, 3), Interval(9, 11)], tmp_path / "cut.mp4", transition=1.0)
+    found = pictures_of(tmp_path / "cut.mp4")
+    with av.open(str(tmp_path / "cut.mp4")) as container:
+        assert float(container.duration / av.time_base) == pytest.approx(3.0, abs=0.05)
+    changes = [np.abs(b.astype(float) - a).mean() for (_, a), (_, b) in pairwise(found)]
+    assert len(changes) >= 2 or max(changes) < 60
+    assert all(b > a for (a, _), (b, _) in pairwise(found))
+
+
+def test_subtitles_and_timelines_are_in_step_with_a_summary_that_dissolves(make_video):
+    made = make_video(scenes=[(3, "red"), (3, "blue")], gop=12)
+    parts = [Interval(0.4, 2.0), Interval(2.8, 4.0), Interval(4.4, 5.6)]
+    plain, cut_at = cut_list(made.path, parts), cut_list(made.path, parts, transition=0.4)
+    assert [part.dissolve for part in cut_at.parts] == [0, 5, 5]
+    assert cut_at.duration == plain.duration - 2 * Fraction(2, 5)
+    for before, after in pairwise(cut_at.parts):
+        assert after.record == before.record + before.frames
+        assert after.offset == before.offset + before.end - before.start
+    for chosen, part in zip(plain.parts, cut_at.parts, strict=True):
+        assert part.first - part.dissolve == chosen.first

@@ -130,11 +130,12 @@ def test_a_new_version_is_computed_under_constraints(analyzed_video):
     assert version["selection"]["parts"][-1][1] <= 18
 
 
-@pytest.mark.parametrize("alternative", [None, 0])
-def test_the_selection_shown_is_the_one_exported(analyzed_video, tmp_path, alternative):
+@pytest.mark.parametrize(("alternative", "transition"), [(None, 0.4), (0, 0)])
+def test_the_selection_shown_is_the_one_exported(analyzed_video, tmp_path, alternative, transition):
     client, video = analyzed_video
     version = client.get(f"/api/videos/{video['id']}/versions/0").json
     asked = {"version": 0, "budget": 0.33, "formats": ["mp4", "json"], "alternative": alternative}
+    asked["transition"] = transition
     assert client.post(f"/api/videos/{video['id']}/exports", asked).status == 202
     job = done(client, video["id"])
     assert job["state"] == "done", job["error"]
@@ -151,7 +152,8 @@ def test_the_selection_shown_is_the_one_exported(analyzed_video, tmp_path, alter
     )
     assert [[part.start, part.end] for part in summary.selection] == [pytest.approx(part, abs=1e-5) for part in shown]
     with av.open(str(tmp_path / job["files"][0])) as written:
-        assert written.duration / 1e6 == pytest.approx(summary.selected_duration, abs=0.2)
+        shorter = transition * (len(summary.selection) - 1)
+        assert written.duration / 1e6 == pytest.approx(summary.selected_duration - shorter, abs=0.2)
         assert written.streams.audio
     assert client.get(f"/api/videos/{video['id']}/exports/{job['id']}/2").status == 404
 

@@ -109,6 +109,14 @@ def summarize(
         ),
     ] = False,
     no_sound: NoSound = False,
+    transition: Annotated[
+        float,
+        typer.Option(
+            metavar="SECONDS",
+            help="Dissolve between the parts of the written video, in picture and sound. The parts overlap, so the "
+            "video gets shorter by as much at each join. 0 cuts.",
+        ),
+    ] = Options.transition,
     formats: Annotated[
         str,
         typer.Option(
@@ -180,6 +188,7 @@ def summarize(
         alternatives=alternatives,
         loss=loss,
         sound=not no_sound,
+        transition=transition,
     )
     format_names = check_formats([name.strip() for name in formats.split(",") if name.strip()])
     sources = [*(videos or ()), *listed(from_file)]

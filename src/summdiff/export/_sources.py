@@ -20,7 +20,7 @@ def cut_of(summary: Summary) -> CutList:
     """Return the frames of a summary."""
     from summdiff.video import cut_list
 
-    return cut_list(summary.video.path, summary.selection)
+    return cut_list(summary.video.path, summary.selection, transition=summary.transition)
 
 
 def chapters_of(summary: Summary) -> tuple[Cue, ...]:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from summdiff.video import CutList
 
-_EDL_EVENT = re.compile(r"^(\d{3,}  \S+ +)V +C ", re.MULTILINE)
+_EDL_EVENT = re.compile(r"^(\d{3,}  \S+ +)V +([CD]) ", re.MULTILINE)
 _REEL_LENGTH = 8  # characters
 
 
@@ -56,7 +56,7 @@ def write_edl(summary: Summary, path: Path, on_progress: OnProgress) -> None:
     head, events = text.split("\n\n", 1)
     if cut.sound is not None:
         channels = "B" if cut.sound.channels == 1 else "AA/V"
-        events = _EDL_EVENT.sub(lambda event: f"{event[1]}{channels:<5} C ", events)
+        events = _EDL_EVENT.sub(lambda event: f"{event[1]}{channels:<5} {event[2]} ", events)
     mode = "DROP FRAME" if cut.drop_frame else "NON-DROP FRAME"
     write_file(path, f"{head}\nFCM: {mode}\n\n{events}")
 
@@ -72,8 +72,8 @@ def write_fcp7xml(summary: Summary, path: Path, on_progress: OnProgress) -> None
     The adapter of OpenTimelineIO writes it. Passed to it as metadata: the source channel of each audio clip, picture
     size, sample rate, channels, and URLs with the host "localhost", which Premiere requires. Corrected in its output,
     since the adapter drops lists in metadata: links between the pictures and the sound of a part, without which an
-    editor moves them separately; `duration` of a clip, which means that of the source; a second `rate`; the document
-    type.
+    editor moves them separately; `duration` of a clip, which means that of the source; a second `rate`; the effect of
+    a dissolve on an audio track; the document type.
     """
     import opentimelineio as otio
 
@@ -113,6 +113,10 @@ def _timeline(
     for number, media_type in enumerate(media_types):
         track = otio.schema.Track(name=f"A{number}" if number else "V1", kind=media_type)
         for place, part in enumerate(cut.parts, start=1):
+            if part.dissolve:
+                half = otio.opentime.RationalTime(part.dissolve, rate)
+                kind = otio.schema.TransitionTypes.SMPTE_Dissolve
+                track.append(otio.schema.Transition("Cross Dissolve", kind, in_offset=half, out_offset=half))
             clip = otio.schema.Clip(
                 name=name,
                 media_reference=otio.schema.ExternalReference(
@@ -146,7 +150,7 @@ def _add_fcp7_metadata(timeline: Any, cut: CutList, channels: int) -> None:
     for number, track in enumerate(timeline.tracks):
         if number:
             track.metadata["fcp_xml"] = {"outputchannelindex": str(1 + (number - 1) % 2)}
-        for place, clip in enumerate(track):
+        for place, clip in enumerate(track.find_clips()):
             clip.metadata["fcp_xml"] = {"@id": f"clipitem-{number * count + place + 1}"}
             if number:
                 clip.metadata["fcp_xml"]["sourcetrack"] = {"mediatype": "audio", "trackindex": str(number)}
@@ -154,6 +158,13 @@ def _add_fcp7_metadata(timeline: Any, cut: CutList, channels: int) -> None:
 
 
 def _correct_fcp7_clips(root: ET.Element, cut: CutList, channels: int) -> None:
+    for effect in root.iterfind(".//audio/track/transitionitem/effect"):
+        for tag, text in (
+            ("name", "Cross Fade (+3dB)"),  # equal power
+            ("effectid", "KGAudioTransCrossFade3dB"),
+            ("mediatype", "audio"),
+        ):
+            _child(effect, tag).text = text
     count = len(cut.parts)
     for number, clip in enumerate(root.iter("clipitem")):
         for repeated in clip.findall("rate")[1:]:
@@ -170,6 +181,11 @@ def _correct_fcp7_clips(root: ET.Element, cut: CutList, channels: int) -> None:
             ET.SubElement(link, "clipindex").text = str(place + 1)
             if track:
                 ET.SubElement(link, "groupindex").text = "1"
+
+
+def _child(parent: ET.Element, tag: str) -> ET.Element:
+    found = parent.find(tag)
+    return ET.SubElement(parent, tag) if found is None else found
 
 
 FORMATS = (

@@ -68,12 +68,24 @@ def _document(cut: CutList) -> ET.Element:
         layout = "mono" if cut.sound.channels == 1 else "stereo" if cut.sound.channels == 2 else "surround"
         sequence |= {"audioLayout": layout, "audioRate": _RATES.get(cut.sound.rate, "48k")}
         clip |= {"audioRole": "dialogue"}
+    if any(part.dissolve for part in cut.parts):
+        for effect, _, attributes in _effects(cut):
+            ET.SubElement(resources, "effect", {**attributes, "uid": effect})
     media = ET.SubElement(resources, "asset", asset)
     ET.SubElement(media, "media-rep", {"kind": "original-media", "src": file_url(cut.path)})
     event = ET.SubElement(ET.SubElement(root, "library"), "event", {"name": title})
     project = ET.SubElement(event, "project", {"name": title})
     spine = ET.SubElement(ET.SubElement(project, "sequence", sequence), "spine")
     for part in cut.parts:
+        if part.dissolve:
+            placed = {
+                "name": "Cross Dissolve",
+                "offset": _frames(part.record - part.dissolve, cut),
+                "duration": _frames(2 * part.dissolve, cut),
+            }
+            transition = ET.SubElement(spine, "transition", placed)
+            for _, kind, attributes in _effects(cut):
+                ET.SubElement(transition, kind, {"ref": attributes["id"], "name": attributes["name"]})
         ET.SubElement(
             spine,
             "asset-clip",
@@ -85,6 +97,13 @@ def _document(cut: CutList) -> ET.Element:
             },
         )
     return root
+
+
+def _effects(cut: CutList) -> list[tuple[str, str, dict[str, str]]]:
+    """Return Final Cut Pro's id of each effect of a dissolve, the element that refers to it, and its id and name."""
+    picture = ("FxPlug:4731E73A-8DAC-4113-9A30-AE85B1761265", "filter-video", {"id": "r3", "name": "Cross Dissolve"})
+    sound = ("FFAudioTransition", "filter-audio", {"id": "r4", "name": "Audio Crossfade"})
+    return [picture, sound] if cut.sound is not None else [picture]
 
 
 def _frames(count: int, cut: CutList) -> str:

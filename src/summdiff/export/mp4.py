@@ -12,7 +12,7 @@ def write_mp4(summary: Summary, path: Path, on_progress: OnProgress) -> None:
     """Cut the chosen parts out of the video, with sound, subtitles and chapters."""
     from summdiff.video import write_cut
 
-    write_cut(Path(summary.video.path), summary.selection, path, on_progress=on_progress)
+    write_cut(Path(summary.video.path), summary.selection, path, transition=summary.transition, on_progress=on_progress)
 
 
 FORMATS = (

@@ -10,10 +10,11 @@ from __future__ import annotations
 import math
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -49,16 +50,22 @@ _TIMECODE = re.compile(r"(\d{2}):(\d{2}):(\d{2})([:;.,])(\d{2,3})")
 class TickPart:
     """A part of the source, in ticks of its frames.
 
+    A dissolve is centered on the cut between two parts: it begins at `alone_until` of the one and lasts until
+    `alone_from` of the other. Where a part is cut hard, these are its end and its start.
+
     Attributes:
         start, end: [start, end) in ticks.
         offset: tick of the output at which the part begins.
         starts_on_still: whether the frame on display at `start` appeared earlier and has to be shown again.
+        alone_from, alone_until: [from, until) in ticks, without the dissolves at either end.
     """
 
     start: int
     end: int
     offset: int
     starts_on_still: bool
+    alone_from: int
+    alone_until: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +85,8 @@ class CutPart:
         first, last: [first, last) in frames of the grid, from the source's first displayed frame.
         offset: seconds of the mp4 at which the part begins.
         record: frame of the timeline at which the part begins.
+        dissolve: frames of the grid on each side of the part's start during which it and the part before dissolve into
+            each other; 0 for a cut.
     """
 
     start: Fraction
@@ -86,6 +95,7 @@ class CutPart:
     last: int
     offset: Fraction
     record: int
+    dissolve: int
 
     @property
     def frames(self) -> int:
@@ -144,19 +154,21 @@ class CutList:
         return math.ceil(self.rate)
 
 
-def cut_list(path: str | os.PathLike[str], parts: Sequence[Interval]) -> CutList:
+def cut_list(path: str | os.PathLike[str], parts: Sequence[Interval], *, transition: float = 0.0) -> CutList:
     """List the frames that `write_cut` writes for the same arguments.
+
+    With a transition, parts are cut in the middle of their dissolve, as editors do.
 
     Raises:
         VideoError: the source cannot be read.
         UsageError: no part contains a frame of the video.
     """
     absolute = Path(os.path.abspath(path))  # noqa: PTH100  (Path.resolve would follow links)
-    return _cut_list(absolute, tuple(parts), file_version(absolute))
+    return _cut_list(absolute, tuple(parts), transition, file_version(absolute))
 
 
 @lru_cache(maxsize=4)
-def _cut_list(path: Path, parts: tuple[Interval, ...], _version: FileVersion) -> CutList:
+def _cut_list(path: Path, parts: tuple[Interval, ...], transition: float, _version: FileVersion) -> CutList:
     index = index_frames(path)
     time_base = index.clock.time_base
     with FrameDecoder(path) as decoder:
@@ -177,7 +189,7 @@ def _cut_list(path: Path, parts: tuple[Interval, ...], _version: FileVersion) ->
     return CutList(
         path=path,
         origin=index.clock.origin * time_base,
-        parts=_place_on_grid(tick_parts(parts, index), time_base, rate, frames),
+        parts=_place_on_grid(tick_parts(parts, index, transition), time_base, rate, frames),
         rate=rate,
         source_rate=source_rate,
         steady=steady,
@@ -190,7 +202,7 @@ def _cut_list(path: Path, parts: tuple[Interval, ...], _version: FileVersion) ->
     )
 
 
-def tick_parts(parts: Sequence[Interval], index: FrameIndex) -> tuple[TickPart, ...]:
+def tick_parts(parts: Sequence[Interval], index: FrameIndex, transition: float = 0.0) -> tuple[TickPart, ...]:
     """Convert intervals in seconds to ticks of a video's frames.
 
     Ends within a millisecond of a frame become that frame's time. A start between two frames moves to the later one,
@@ -199,6 +211,8 @@ def tick_parts(parts: Sequence[Interval], index: FrameIndex) -> tuple[TickPart, 
     Args:
         parts: intervals in seconds, in any order.
         index: the frames of the video.
+        transition: seconds for which two parts overlap in a dissolve, rounded to an even number of frames; at most half
+            of the shorter part. The parts returned end and start in the middle of it.
 
     Raises:
         UsageError: an end is not a finite number, or no part contains a frame.
@@ -209,8 +223,7 @@ def tick_parts(parts: Sequence[Interval], index: FrameIndex) -> tuple[TickPart, 
     edges = np.append(index.ticks, index.end)
     # A second is a still picture even in a video whose frames all last that long.
     longest_gap = min(1.5 * index.frame_ticks, float(1 / time_base))
-    placed: list[TickPart] = []
-    offset = 0
+    placed: list[tuple[int, int, bool]] = []
     for part in merge(part for part in parts if part.end > part.start):
         start, end = (_nearest_tick(seconds, edges, time_base) for seconds in (part.start, part.end))
         first, last = np.searchsorted(index.ticks, (start, end))
@@ -219,11 +232,41 @@ def tick_parts(parts: Sequence[Interval], index: FrameIndex) -> tuple[TickPart, 
         if not on_still and first < last:
             start = int(edges[first])
         if on_still or first < last:
-            placed.append(TickPart(start, end, offset, on_still))
-            offset += end - start
+            placed.append((start, end, on_still))
     if not placed:
         raise UsageError("There is nothing to write: no chosen part contains a frame of the video.")
-    return tuple(placed)
+    return tuple(_dissolved(placed, index, edges, transition))
+
+
+def _dissolved(
+    placed: Sequence[tuple[int, int, bool]], index: FrameIndex, edges: NDArray[np.int64], transition: float
+) -> Iterator[TickPart]:
+    """Yield parts (start, end, starts on a still picture) that overlap in dissolves."""
+    frame = 1 / (index.nominal_rate * index.clock.time_base)  # ticks
+    halves = [0]  # frames on each side of the cut, at every edge
+    for before, after in pairwise(placed):
+        shorter = min(before[1] - before[0], after[1] - after[0])
+        halves.append(min(round(transition * index.nominal_rate / 2), math.floor(shorter / frame / 4)))
+    halves.append(0)
+
+    def moved(tick: int, frames: int) -> int:
+        """Move a tick by a number of frames, onto a frame that appears nearby."""
+        target = tick + frames * frame
+        nearest = int(edges[np.abs(edges - float(target)).argmin()])
+        return nearest if abs(nearest - target) <= frame / 4 else round(target)
+
+    offset = 0
+    for (first, last, on_still), lead, trail in zip(placed, halves, halves[1:], strict=False):
+        start, end = moved(first, lead) if lead else first, moved(last, -trail) if trail else last
+        yield TickPart(
+            start,
+            end,
+            offset,
+            starts_on_still=bool(start not in index.ticks) if lead else on_still,
+            alone_from=moved(first, 2 * lead) if lead else start,
+            alone_until=moved(last, -2 * trail) if trail else end,
+        )
+        offset += end - start
 
 
 def _nearest_tick(seconds: float, edges: NDArray[np.int64], time_base: Fraction) -> int:
@@ -271,7 +314,8 @@ def _place_on_grid(parts: Sequence[TickPart], time_base: Fraction, rate: Fractio
         start, end = part.start * time_base, part.end * time_base
         first = min(_first_on_grid(start, rate), frames - 1)
         last = max(first + 1, min(_first_on_grid(end, rate), frames))
-        placed.append(CutPart(start, end, first, last, part.offset * time_base, record))
+        half = (part.alone_from - part.start) * time_base * rate
+        placed.append(CutPart(start, end, first, last, part.offset * time_base, record, round(half)))
         record += last - first
     return tuple(placed)
 

@@ -12,8 +12,10 @@ from av.container.output import OutputContainer
 from av.packet import Packet
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import PictureType, VideoFrame
+from av.video.plane import VideoPlane
 from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 from av.video.stream import VideoStream
+from numpy.typing import NDArray
 
 from summdiff._runtime import threads_asked
 from summdiff.video._container import nominal_rate
@@ -80,7 +82,7 @@ class H264Encoder:
         """Encode a frame displayed at tick `pts` of the output; return the packets to write.
 
         Args:
-            frame: of the source.
+            frame: of the source, or a mixture.
             pts: tick of the output, in the source's time base.
             duration: in ticks.
             key: whether to make it a key frame.
@@ -93,6 +95,19 @@ class H264Encoder:
         # The encoder would follow the source's picture types.
         converted.pict_type = PictureType.I if key else PictureType.NONE
         return self._for_output(self._context.encode(converted))
+
+    def mixture(self, before: VideoFrame, after: VideoFrame, share: float) -> VideoFrame:
+        """Mix two frames of the source, with a share of the second in [0, 1]."""
+        frames = self._convert(before), self._convert(after)
+        mixed = VideoFrame(frames[0].width, frames[0].height, "yuv420p")
+        weight = round(256 * share)
+        for first, second, target in zip(frames[0].planes, frames[1].planes, mixed.planes, strict=True):
+            rows = _rows(first).astype(np.uint16) * (256 - weight) + _rows(second).astype(np.uint16) * weight
+            padded = np.zeros((target.height, target.line_size), dtype=np.uint8)
+            padded[:, : target.width] = (rows + 128) >> 8
+            target.update(padded.tobytes())
+        mixed.colorspace, mixed.color_range = frames[0].colorspace, frames[0].color_range
+        return mixed
 
     def finish(self) -> list[Packet[VideoStream]]:
         """Flush the encoder and return its packets. The next frame starts a new group of pictures."""
@@ -169,12 +184,18 @@ class H264Encoder:
         return _pad_to_even(converted) if converted.width % 2 or converted.height % 2 else converted
 
 
+def _rows(plane: VideoPlane) -> NDArray[np.uint8]:
+    """Return the samples (rows, columns) of a plane of 8 bits."""
+    stored: NDArray[np.uint8] = np.frombuffer(cast(Any, plane), np.uint8)
+    return stored.reshape(-1, plane.line_size)[: plane.height, : plane.width]
+
+
 def _pad_to_even(frame: VideoFrame) -> VideoFrame:
     """Repeat the last column and row of a yuv420p frame of odd size, because 4:2:0 needs an even size."""
     width, height = frame.width, frame.height
     padded = VideoFrame(width + width % 2, height + height % 2, "yuv420p")
     for plane, target in zip(frame.planes, padded.planes, strict=True):
-        rows = np.frombuffer(cast(Any, plane), np.uint8).reshape(-1, plane.line_size)[:, : plane.width]
+        rows = _rows(plane)
         grown = np.pad(rows, ((0, target.height - rows.shape[0]), (0, target.line_size - plane.width)), mode="edge")
         target.update(grown.tobytes())
     return padded

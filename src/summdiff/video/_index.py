@@ -165,6 +165,15 @@ class SeekingDecoder(OpenFile):
         """The video stream."""
         return self._decoder.stream
 
+    @property
+    def frame_ticks(self) -> int:
+        """Duration of a frame at the nominal rate, in ticks."""
+        return self._index.frame_ticks
+
+    def shows_at(self, tick: int) -> bool:
+        """Whether a frame appears exactly at a tick."""
+        return bool((self._index.ticks == tick).any())
+
     def frames(self, start: int, end: int, *, with_current: bool) -> Iterator[TimedFrame]:
         """Yield the frames that appear in [start, end) ticks; `with_current` adds the one on display at `start`.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from fractions import Fraction
 from itertools import pairwise
@@ -16,6 +16,8 @@ from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
 from av.container.output import OutputContainer
 from av.packet import Packet
+from av.video.frame import VideoFrame
+from numpy.typing import NDArray
 
 from summdiff.atomic import sweep_now_and_then, temporary_path, to_disk
 from summdiff.errors import OutputError
@@ -24,6 +26,7 @@ from summdiff.video._audio_track import AudioTrack
 from summdiff.video._container import open_input
 from summdiff.video._copy import CopiedPacket, CopyPlan, GroupReader, Stretch
 from summdiff.video._cut import TickPart, tick_parts
+from summdiff.video._decode import TimedFrame
 from summdiff.video._encode import H264Encoder
 from summdiff.video._index import FrameIndex, SeekingDecoder, index_frames
 from summdiff.video._subtitles import add_chapters, read_chapters, retime, retimed_subtitles, write_subtitles
@@ -38,6 +41,7 @@ def write_cut(
     parts: Sequence[Interval],
     target: str | os.PathLike[str],
     *,
+    transition: float = 0.0,
     on_progress: Callable[[float], None] | None = None,
     method: Literal["auto", "encode"] = "auto",
 ) -> None:
@@ -45,8 +49,9 @@ def write_cut(
 
     The file contains exactly the frames whose presentation times lie in a part, with their own durations (also at
     variable frame rates), in the source's size, pixel aspect ratio, rotation and colors. Audio is cut to the same
-    intervals, to the sample. If a picture stands still at the start of a part (slides), it is shown from that start.
-    Text subtitles and chapters move to their new times; those outside of the parts are dropped.
+    intervals, to the sample, and crossfades at each join. If a picture stands still at the start of a part (slides), it
+    is shown from that start. Text subtitles and chapters move to their new times; those outside of the parts are
+    dropped.
 
     The file appears under its name when it is complete; after an error, nothing is left behind.
 
@@ -54,6 +59,9 @@ def write_cut(
         source: the video.
         parts: intervals in seconds from the first displayed frame; they are sorted, merged and cut off at the end of
             the video.
+        transition: seconds for which pictures and sound of two successive parts dissolve into each other, so that the
+            file is shorter by as much at each join; rounded to an even number of frames, and at most half of the
+            shorter part. 0 cuts.
         target: file to write; replaced if it exists.
         on_progress: called with the seconds of the new video written so far.
         method: "auto" copies whole groups of pictures of an H.264 source and encodes the rest; "encode" encodes
@@ -70,7 +78,8 @@ def write_cut(
     sweep_now_and_then(target.parent)
     temporary = temporary_path(target.parent)
     try:
-        _write(source, parts, index, temporary, on_progress or (lambda seconds: None), method)
+        ticks = tick_parts(parts, index, transition)
+        _write(source, ticks, index, temporary, on_progress or (lambda seconds: None), method)
         to_disk(temporary)
         temporary.replace(target)
     except BaseException as error:
@@ -96,7 +105,7 @@ def _check_target(source: Path, target: Path) -> None:
 
 def _write(
     path: str | os.PathLike[str],
-    parts: Sequence[Interval],
+    parts: Sequence[TickPart],
     index: FrameIndex,
     temporary: Path,
     on_progress: Callable[[float], None],
@@ -105,8 +114,11 @@ def _write(
     time_base = index.clock.time_base
     with ExitStack() as opened:
         decoder = opened.enter_context(SeekingDecoder(path, index))
-        ticks = tick_parts(parts, index)
-        spans = [(part.start * time_base, part.end * time_base) for part in ticks]
+        decoders = [decoder]
+        dissolves = [2 * (part.alone_from - part.start) * time_base for part in parts[1:]]
+        if any(dissolves):  # the part before and the part after are decoded at the same time
+            decoders.append(opened.enter_context(SeekingDecoder(path, index)))
+        spans = [(part.start * time_base, part.end * time_base) for part in parts]
         plan = CopyPlan.of(index, decoder.first) if method == "auto" else None
         groups = opened.enter_context(GroupReader(path, plan, index.clock)) if plan is not None else None
         track = AudioTrack.open(path, clock=index.clock, seekable=bool(len(index.key_ticks)))
@@ -115,20 +127,19 @@ def _write(
         output = av.open(str(temporary), "w", format="mp4", container_options={"movflags": "+faststart"})
         try:
             _copy_metadata(path, output)
-            video = _VideoWriter(output, decoder, plan, groups)
-            audio = _AudioWriter(output, track, spans)
+            video = _VideoWriter(output, decoders, plan, groups)
+            audio = _AudioWriter(output, track, spans, dissolves)
             subtitles = retimed_subtitles(path, spans)
             add_chapters(output, retime(read_chapters(path), spans))
             write_subtitles(output, subtitles)
-            for part in ticks:
-                for tick in video.write(part):
-                    seconds = tick * time_base
-                    audio.write_until(seconds)
-                    on_progress(float(seconds))
+            for tick in video.write(parts):
+                seconds = tick * time_base
+                audio.write_until(seconds)
+                on_progress(float(seconds))
             video.finish()
             audio.write_until(None)
             output.close()  # moves the index to the front, which may fill the disk
-            on_progress(float((ticks[-1].offset + ticks[-1].end - ticks[-1].start) * time_base))
+            on_progress(float((parts[-1].offset + parts[-1].end - parts[-1].start) * time_base))
         except BaseException:
             with suppress(OSError):  # first, so that closing does not complete an unwanted file
                 temporary.unlink()
@@ -145,38 +156,77 @@ def _copy_metadata(path: str | os.PathLike[str], output: OutputContainer) -> Non
 
 
 class _VideoWriter:
-    """Write the frames of parts: copied where a plan allows it, encoded elsewhere."""
+    """Write the frames of parts: copied where a plan allows it, encoded elsewhere.
+
+    Args:
+        output: the file.
+        decoders: of the source; two if parts dissolve into each other, to which the parts fall in turns.
+        plan, groups: what can be copied, and its packets.
+    """
 
     def __init__(
-        self, output: OutputContainer, decoder: SeekingDecoder, plan: CopyPlan | None, groups: GroupReader | None
+        self,
+        output: OutputContainer,
+        decoders: Sequence[SeekingDecoder],
+        plan: CopyPlan | None,
+        groups: GroupReader | None,
     ) -> None:
         self._output = output
-        self._decoder = decoder
+        self._decoders = decoders
         self._plan = plan
         self._groups = groups
         self._encoder = H264Encoder(
             output,
-            decoder.first,
-            decoder.stream,
+            decoders[0].first,
+            decoders[0].stream,
             copied_sets=plan.groups.sets if plan is not None else None,
             decode_delay=plan.decode_delay() if plan is not None else 0,
         )
 
-    def write(self, part: TickPart) -> Iterator[int]:
-        """Write a part; yield the tick of the output after every frame."""
-        offset = part.offset - part.start
-        whole = [Stretch(part.start, part.end, None)]
-        for stretch in self._plan.stretches(part.start, part.end) if self._plan is not None else whole:
+    def write(self, parts: Sequence[TickPart]) -> Iterator[int]:
+        """Write the parts; yield the tick of the output after every frame."""
+        for number, part in enumerate(parts):
+            decoder = self._decoders[number % len(self._decoders)]
+            if part.alone_from > part.start:
+                yield from self._dissolve(parts[number - 1], part, self._decoders[(number - 1) % 2], decoder)
+            yield from self._alone(part, decoder)
+
+    def _alone(self, part: TickPart, decoder: SeekingDecoder) -> Iterator[int]:
+        start, end, offset = part.alone_from, part.alone_until, part.offset - part.start
+        starts_on_still = part.starts_on_still if start == part.start else not decoder.shows_at(start)
+        whole = [Stretch(start, end, None)]
+        for stretch in self._plan.stretches(start, end) if self._plan is not None else whole:
             copied = None
             if self._groups is not None and stretch.group is not None:
                 copied = self._groups.read(stretch.group)
             if copied is not None:
                 yield from self._copy(copied, stretch.end, offset)
                 continue
-            on_still = part.starts_on_still and stretch.start == part.start
-            for frame, tick, duration in self._decoder.frames(stretch.start, stretch.end, with_current=on_still):
+            on_still = starts_on_still and stretch.start == start
+            for frame, tick, duration in decoder.frames(stretch.start, stretch.end, with_current=on_still):
                 pts = max(tick, stretch.start) + offset
                 self._output.mux(self._encoder.encode(frame, pts, duration, key=tick <= stretch.start))
+                yield pts
+
+    def _dissolve(
+        self, before: TickPart, after: TickPart, decoder: SeekingDecoder, other: SeekingDecoder
+    ) -> Iterator[int]:
+        """Write the frames during which one part dissolves into the next, at the source's nominal rate."""
+        frame_ticks = decoder.frame_ticks
+        first = before.alone_until - before.start + before.offset
+        last = after.alone_from - after.start + after.offset
+        count = max(2, round((last - first) / frame_ticks))
+        ends = [first + (last - first) * n // count for n in range(count + 1)]
+        shift_before, shift_after = before.start - before.offset, after.start - after.offset
+        leaving = _Playback(decoder.frames(before.alone_until, last + shift_before, with_current=True))
+        entering = _Playback(other.frames(first + shift_after, after.alone_from, with_current=True))
+        for n, (pts, until) in enumerate(pairwise(ends)):
+            # Frames may appear a little later than they should: containers round their times.
+            a = leaving.at(pts + shift_before + frame_ticks // 4)
+            b = entering.at(pts + shift_after + frame_ticks // 4)
+            mixed = a or b if a is None or b is None else self._encoder.mixture(a, b, (n + 0.5) / count)
+            if mixed is not None:
+                self._output.mux(self._encoder.encode(mixed, pts, until - pts, key=n == 0))
                 yield pts
 
     def finish(self) -> None:
@@ -200,11 +250,28 @@ class _VideoWriter:
             yield decoded_for + offset
 
 
+class _Playback:
+    """The pictures of a range on display at increasing times; None where nothing can be decoded."""
+
+    def __init__(self, frames: Iterator[TimedFrame]) -> None:
+        self._frames = frames
+        self._current = self._next = next(frames, None)
+
+    def at(self, tick: int) -> VideoFrame | None:
+        while self._next is not None and self._next.ticks <= tick:
+            self._current, self._next = self._next, next(self._frames, None)
+        return self._current.frame if self._current is not None else None
+
+
 class _AudioWriter:
     """Encode an audio track as AAC, block by block, so that it is interleaved with the video."""
 
     def __init__(
-        self, output: OutputContainer, track: AudioTrack | None, spans: Sequence[tuple[Fraction, Fraction]]
+        self,
+        output: OutputContainer,
+        track: AudioTrack | None,
+        spans: Sequence[tuple[Fraction, Fraction]],
+        dissolves: Sequence[Fraction],
     ) -> None:
         self._output = output
         self._packets: Iterator[list[Packet[AudioStream]]] = iter(())
@@ -216,7 +283,7 @@ class _AudioWriter:
             stream.codec_context.layout = track.layout
             stream.codec_context.bit_rate = min(96_000, 5 * rate) * track.channels
             stream.metadata.update(track.tags)
-            self._packets = self._encode(stream, track, spans)
+            self._packets = self._encode(stream, track, track.read(spans, dissolves))
 
     def write_until(self, seconds: Fraction | None) -> None:
         """Write audio up to one second past `seconds` of the output; None writes all of it."""
@@ -227,10 +294,10 @@ class _AudioWriter:
             self._output.mux(packets)
 
     def _encode(
-        self, stream: AudioStream, track: AudioTrack, spans: Sequence[tuple[Fraction, Fraction]]
+        self, stream: AudioStream, track: AudioTrack, blocks: Iterable[NDArray[np.float32]]
     ) -> Iterator[list[Packet[AudioStream]]]:
         n_samples = 0
-        for block in track.read(spans):
+        for block in blocks:
             frame = AudioFrame.from_ndarray(np.ascontiguousarray(block), format="fltp", layout=track.layout)
             frame.sample_rate, frame.time_base, frame.pts = track.rate, Fraction(1, track.rate), n_samples
             n_samples += block.shape[1]

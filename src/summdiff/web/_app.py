@@ -294,6 +294,7 @@ def export(video: VideoDep, body: ExportRequest, studio: StudioDep, session: Ses
         summary = summary.alternative(body.alternative)
     else:
         raise HTTPException(404, "There is no such alternative of this version.")
+    summary = replace(summary, settings={**summary.settings, "transition": body.transition})
     return view_job(studio.export(session, video, summary, body.formats), studio.ahead)
 
 

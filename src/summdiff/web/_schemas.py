@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from summdiff.export import printable
 from summdiff.reselection import chosen_shots
-from summdiff.summary import Interval, Shot, Summary
+from summdiff.summary import MAX_TRANSITION, Interval, Shot, Summary
 from summdiff.web._jobs import JobKind, JobState, StudioJob
 from summdiff.web._sessions import StudioVideo, Version
 
@@ -51,6 +51,7 @@ class ExportRequest(SelectionRequest):
 
     formats: list[str] = Field(min_length=1, max_length=50)
     alternative: int | None = Field(default=None, ge=0)
+    transition: float = Field(default=0.0, ge=0, le=MAX_TRANSITION, description="seconds of each dissolve; 0 cuts")
 
 
 class VersionRequest(ConstraintsRequest):

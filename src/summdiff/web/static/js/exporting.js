@@ -4,6 +4,7 @@ import { api, archiveAddress, fileAddress } from './api.js';
 import { make, part, toast } from './dom.js';
 import { FORMATS, clock, plural } from './words.js';
 
+const DISSOLVE_SECONDS = 0.5;
 const GROUPS = ['Watch', 'Edit', 'Data', 'Other'];
 
 export class Exporting {
@@ -103,13 +104,14 @@ export class Exporting {
   }
 
   async #write() {
-    const formats = [...this.dialog.querySelectorAll('input:checked')].map((input) => input.name);
+    const formats = [...part(this.dialog, 'formats').querySelectorAll('input:checked')].map((input) => input.name);
     if (!formats.length) {
       toast('Choose at least one format.', 'error');
       return;
     }
     try {
-      await api.exportFiles(this.video.id, { ...this.selection(), formats });
+      const transition = part(this.dialog, 'dissolve').checked ? DISSOLVE_SECONDS : 0;
+      await api.exportFiles(this.video.id, { ...this.selection(), formats, transition });
     } catch (error) {
       toast(error.message, 'error');
     }
