@@ -26,7 +26,7 @@ from summdiff.options import DEFAULT_BACKBONE, DEFAULT_MODEL, Options, OptionVal
 from summdiff.reselection import choose_parts, constraint_settings
 from summdiff.scoring import load_model
 from summdiff.segmentation import kts
-from summdiff.selection import CutPlaces, cut_places, descriptors
+from summdiff.selection import CutPlaces, avoid_transitions, cut_places, descriptors, move_to_transitions
 from summdiff.summary import Places, Scores, Summary
 from summdiff.video import file_version
 
@@ -266,9 +266,10 @@ def known_scores(times: NDArray[np.float64], options: Options) -> NDArray[np.flo
 def _cut_places(extracted: VideoFeatures) -> CutPlaces:
     """Return where parts may start and end: the one place that knows of all that speaks for or against a cut."""
     places = cut_places(extracted.features, np.append(extracted.boundaries, extracted.video.duration))
+    places = move_to_transitions(places, extracted.transitions, fps=extracted.video.fps)
     if extracted.sound is not None:
         places = move_to_pauses(places, extracted.sound, fps=extracted.video.fps)
-    return places
+    return avoid_transitions(places, extracted.transitions)
 
 
 def _places(extracted: VideoFeatures) -> Places:

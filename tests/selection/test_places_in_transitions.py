@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from summdiff.selection import CutPlaces, avoid_transitions
+from summdiff.selection import CutPlaces, avoid_transitions, move_to_transitions
 
 
 def places(n, hard=()):
@@ -22,7 +22,7 @@ spans = st.lists(st.floats(0, 30), min_size=2, max_size=12, unique=True).map(
 @given(spans, st.lists(st.integers(1, 29), max_size=3, unique=True))
 def test_no_cheap_start_or_end_lies_within_a_transition(transitions, hard):
     before = places(30, sorted(hard))
-    after = avoid_transitions(before, transitions)
+    after = avoid_transitions(move_to_transitions(before, transitions, fps=25), transitions)
     assert (after.edges[0], after.edges[-1], len(after.edges)) == (0, 30, 31)
     assert set(map(float, hard)) <= set(after.edges)
     for start, end in transitions:
@@ -33,11 +33,11 @@ def test_no_cheap_start_or_end_lies_within_a_transition(transitions, hard):
     inside = [any(start <= edge <= end for start, end in transitions) for edge in before.edges]
     untouched = np.array(away) & ~np.array(inside)
     assert np.array_equal(after.edges[untouched], before.edges[untouched])
-    assert not after.start_cost[untouched].any()
+    assert not after.start_cost[untouched].any() and not after.end_cost[untouched].any()
 
 
 def test_parts_may_end_where_a_transition_starts_and_start_where_it_ends():
-    after = avoid_transitions(places(10), [[4.2, 5.4]])
+    after = avoid_transitions(move_to_transitions(places(10), [[4.21, 5.39]], fps=25), [[4.21, 5.39]])
     starts, ends = after.costs()
     assert after.edges[4:6].tolist() == [4.2, 5.4]
     assert ends[4] < 1 and starts[4] >= 1000

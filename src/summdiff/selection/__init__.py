@@ -16,7 +16,7 @@ from summdiff.selection.constraints import apply_constraints
 from summdiff.selection.intervals import IntervalSelection, IntervalSettings, descriptors
 from summdiff.selection.knapsack import knapsack
 from summdiff.selection.method import SelectionMethod
-from summdiff.selection.places import CutPlaces, avoid_transitions, cut_places
+from summdiff.selection.places import CutPlaces, avoid_transitions, cut_places, move_to_transitions
 from summdiff.selection.shot_knapsack import ShotKnapsack, ShotValue, best_window, mean_scores
 
 __all__ = [
@@ -35,5 +35,6 @@ __all__ = [
     "descriptors",
     "knapsack",
     "mean_scores",
+    "move_to_transitions",
     "overlap",
 ]

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -22,6 +23,7 @@ _NATURAL_DISCOUNT = 0.8  # share of this cost that an entirely natural place sav
 _FLASH_COST = 2.0  # added where a hard cut follows a start, or precedes an end, within `_FLASH_SECONDS`
 _FLASH_SECONDS = 1.0
 _NEVER = 1e3  # a cost that no part is worth
+_FRAME_SECONDS = 0.05  # an edge this close to a transition is at its end
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,25 +107,41 @@ def feature_changes(features: ArrayLike) -> NDArray[np.float64]:
     return np.asarray(np.clip(1.0 - cosine, 0.0, 2.0))
 
 
-def avoid_transitions(places: CutPlaces, transitions: ArrayLike) -> CutPlaces:
-    """Return places at which parts neither start nor end within a dissolve or fade.
+def move_to_transitions(places: CutPlaces, transitions: ArrayLike, *, fps: float) -> CutPlaces:
+    """Move edges to the starts of dissolves and fades, where parts may end, and to their ends, where parts may start.
 
-    Of the edges around a transition one moves to its start, where parts may end, and the next one to its end, where
-    parts may start, unless they are hard cuts or would leave their order.
+    Of the edges around a transition one moves to its start and the next one to its end, unless they are hard cuts or
+    would leave their order.
 
     Args:
         places: the places by what else is known.
         transitions: (K, 2) seconds: start and end of each, in order and apart.
+        fps: frame rate of the video; cuts lie on frames.
     """
     edges, natural = places.edges.copy(), places.naturalness.copy()
-    start_cost, end_cost = places.start_cost.copy(), places.end_cost.copy()
     fixed = np.isin(edges, places.hard_cuts)
     fixed[[0, -1]] = True
     for start, end in np.asarray(transitions, dtype=np.float64).reshape(-1, 2):
         before = int(np.searchsorted(edges, (start + end) / 2, side="right")) - 1
-        for i, to in ((before, start), (before + 1, end)):
+        for i, to in ((before, math.floor(start * fps) / fps), (before + 1, math.ceil(end * fps) / fps)):
             if 0 < i < len(edges) - 1 and not fixed[i] and edges[i - 1] < to < edges[i + 1]:
                 edges[i], natural[i], fixed[i] = to, 1.0, True
-        start_cost[(edges >= start) & (edges < end)] += _NEVER
-        end_cost[(edges > start) & (edges <= end)] += _NEVER
-    return replace(places, edges=edges, naturalness=natural, start_cost=start_cost, end_cost=end_cost)
+    return replace(places, edges=edges, naturalness=natural)
+
+
+def avoid_transitions(places: CutPlaces, transitions: ArrayLike) -> CutPlaces:
+    """Make starts and ends of parts within dissolves and fades so costly that none is chosen.
+
+    A start less than a second before one, or an end less than a second after one, costs as much as next to a hard cut.
+
+    Args:
+        places: the places, with their final edges.
+        transitions: (K, 2) seconds: start and end of each.
+    """
+    edges, start_cost, end_cost = places.edges, places.start_cost.copy(), places.end_cost.copy()
+    for start, end in np.asarray(transitions, dtype=np.float64).reshape(-1, 2):
+        start_cost[(edges >= start - _FRAME_SECONDS) & (edges < end)] += _NEVER
+        end_cost[(edges > start) & (edges <= end + _FRAME_SECONDS)] += _NEVER
+        start_cost[(edges > start - _FLASH_SECONDS) & (edges < start)] += _FLASH_COST
+        end_cost[(edges > end) & (edges < end + _FLASH_SECONDS)] += _FLASH_COST
+    return replace(places, start_cost=start_cost, end_cost=end_cost)
