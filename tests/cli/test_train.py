@@ -66,7 +66,7 @@ def test_train_writes_a_model_that_can_be_used(few_videos, tmp_path, monkeypatch
 
 def test_crossval_prints_the_model_beside_its_references(few_videos, tmp_path, monkeypatch):
     monkeypatch.setenv("SUMMDIFF_DATA", str(few_videos))
-    arguments = [f"output={tmp_path / 'out'}", "folds=2", "also=[]", *SMALL]
+    arguments = [f"output={tmp_path / 'out'}", "folds=2", "also=[]", "other_spaces=false", *SMALL]
     result = invoke(crossval, RECIPE, *arguments)
     assert result.exit_code == 0, result.output
     tau = {}

@@ -144,7 +144,7 @@ def long_video(make_video, tmp_path_factory):
     )
 
 
-@pytest.mark.parametrize("method", ["auto", "encode"])
+@pytest.mark.parametrize("method", ["auto", pytest.param("encode", marks=pytest.mark.slow)])
 def test_hundreds_of_parts_stay_in_step(method, long_video, tmp_path):
     """200 parts with a flash and a beep in each: the last beep is as close to its flash as the first."""
     made = long_video
