@@ -4,7 +4,7 @@
 
 DATA is a folder with `speech/*.mp3`, readings by one person each, and `videos/`. Each reading is put under moving
 pictures (every video, from its start, repeated to the end of the reading) and under static ones (one frame of a video).
-Each film is summarized with 15% and 30% of its length, without listening and with it.
+Each film is summarized with 15% and 30% of its length, by whole shots and by intervals, without listening and with it.
 
 A cut is *inside speech* if the loudest 10 ms within 80 ms of it are above a tenth (-20 dB) of the loud level, which is
 the 95th percentile of the levels of all 10 ms of the film. A cut has a *pause in reach* if a moment within 1.5 s of it
@@ -30,13 +30,18 @@ from numpy.typing import NDArray
 
 from summdiff import Summarizer
 from summdiff.features.cache import FeatureCache
+from summdiff.options import OptionValues
 
 FPS = 25
 HEIGHT = 180
 LEVEL_SECONDS = 0.01
 NEAR_SECONDS, REACH_SECONDS = 0.08, 1.5
 BUDGETS = (0.15, 0.30)
-WAYS = {"without listening": False, "with listening": True}
+WAYS: dict[str, OptionValues] = {
+    "whole shots": {"select": "shots"},
+    "intervals, without listening": {"sound": False},
+    "intervals, with listening": {},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,8 +148,8 @@ def main() -> None:
             film = talking_film(pictures, reading, Path(folder) / "film.mp4", static=static)
             loud = loud_moments(levels(film))
             shares.append(float(loud.mean()))
-            for (way, sound), budget in itertools.product(WAYS.items(), BUDGETS):
-                summary = summarizer.summarize(film, budget=budget, sound=sound)
+            for (way, options), budget in itertools.product(WAYS.items(), BUDGETS):
+                summary = summarizer.summarize(film, budget=budget, **options)
                 ends = {end for part in summary.selection for end in (part.start, part.end)}
                 cuts = sorted(ends - {0.0, summary.video.duration})
                 kind = "static" if static else "moving"

@@ -207,7 +207,10 @@ class IntervalSelection:
         return np.array([[start, end]])
 
     def _stretched(self, parts: NDArray[np.intp], score: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the intervals in seconds, one of them longer by a piece of a step if the budget is far from used."""
+        """Return the intervals in seconds, one of them longer by a piece of a step if the budget is far from used.
+
+        Cuts at the edges around must be cheap too: two pauses beside each other say nothing of the words between them.
+        """
         edges = self._allowed.edges
         found = edges[parts]
         left = self._budget - float(np.diff(found, axis=1).sum())
@@ -218,8 +221,8 @@ class IntervalSelection:
             room_before = found[k, 0] - (found[k - 1, 1] + _GAP if k else 0.0)
             room_after = (found[k + 1, 0] - _GAP if k + 1 < len(parts) else edges[-1]) - found[k, 1]
             for side, room, step, place, costs in (
-                (0, room_before, a - 1, edges[a] - left, self._allowed.start_cost[a - 1 : a + 1]),
-                (1, room_after, b, edges[b] + left, self._allowed.end_cost[b : b + 2]),
+                (0, room_before, a - 1, edges[a] - left, self._allowed.start_cost[max(a - 2, 0) : a + 2]),
+                (1, room_after, b, edges[b] + left, self._allowed.end_cost[max(b - 1, 0) : b + 3]),
             ):
                 inside = 0 <= step < len(self._seconds) and left <= min(room, self._seconds[step])
                 if inside and not self._dropped[step] and costs.max() < _CHEAP:
