@@ -51,7 +51,7 @@ def main() -> None:
             began = time.perf_counter()
             reselect(summary, budget=0.01 + 0.016 * k)
             times.append(1000 * (time.perf_counter() - began))
-        told("knapsack alone, in Python", times)
+        told("selection alone, in Python", times)
         with running_studio(Path(folder) / "files") as studio, browser() as shown:
             page = shown.new_page(viewport={"width": 1440, "height": 900})
             page.goto(studio.url)

@@ -23,11 +23,11 @@ from summdiff.features.extraction import extract
 from summdiff.features.files import VideoFeatures
 from summdiff.features.store import FeatureStore
 from summdiff.options import DEFAULT_BACKBONE, DEFAULT_MODEL, Options, OptionValues
-from summdiff.reselection import choose_parts, constraint_settings
+from summdiff.reselection import choose_parts, constraint_settings, places_of, rounded
 from summdiff.scoring import load_model
 from summdiff.segmentation import kts
-from summdiff.selection import CutPlaces, avoid_transitions, cut_places, descriptors, move_to_transitions
-from summdiff.summary import Places, Scores, Summary
+from summdiff.selection import CutPlaces, avoid_transitions, cut_places, move_to_transitions
+from summdiff.summary import Scores, Summary
 from summdiff.video import file_version
 
 if TYPE_CHECKING:
@@ -177,10 +177,10 @@ class Summarizer:
                 on_progress=lambda share: report(StageProgress("score", share, 1.0)),
             )
         # Rounded as in JSON, so that a stored summary chooses again what was chosen first.
-        scores = Scores(*(_rounded(values) for values in (extracted.times, curves.mean, curves.spread)))
+        scores = Scores(*(rounded(values) for values in (extracted.times, curves.mean, curves.spread)))
         with _timed(timings, "select"), _one_thread():
             edges = _shot_edges(extracted, options)
-            places = _places(extracted) if options.select == "intervals" else None
+            places = places_of(_cut_places(extracted), extracted.features) if options.select == "intervals" else None
             chosen = choose_parts(edges, scores, video, options, places=places, samples=curves.samples)
         if file_version(path) != version:
             raise VideoError(f"'{path}' changed while it was being summarized: try again when nothing writes to it.")
@@ -270,19 +270,6 @@ def _cut_places(extracted: VideoFeatures) -> CutPlaces:
     if extracted.sound is not None:
         places = move_to_pauses(places, extracted.sound, fps=extracted.video.fps)
     return avoid_transitions(places, extracted.transitions)
-
-
-def _places(extracted: VideoFeatures) -> Places:
-    """Return what choosing, now and again, needs to know of the steps beside their scores."""
-    cuts = _cut_places(extracted)
-    start_cost, end_cost = cuts.costs()
-    return Places(
-        _rounded(cuts.edges), _rounded(start_cost, 4), _rounded(end_cost, 4), descriptors(extracted.features).tobytes()
-    )
-
-
-def _rounded(values: NDArray[np.floating], decimals: int = 6) -> tuple[float, ...]:
-    return tuple(round(float(value), decimals) for value in values)
 
 
 def _shot_edges(extracted: VideoFeatures, options: Options) -> NDArray[np.float64]:

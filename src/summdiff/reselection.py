@@ -12,11 +12,13 @@ from numpy.typing import ArrayLike, NDArray
 from summdiff.errors import DataError
 from summdiff.options import Options
 from summdiff.selection import (
+    CutPlaces,
     IntervalSelection,
     SelectionMethod,
     ShotKnapsack,
     alternatives,
     apply_constraints,
+    descriptors,
     mean_scores,
 )
 from summdiff.summary import Alternative, Interval, Places, Scores, Shot, Summary, VideoInfo, merge
@@ -178,6 +180,17 @@ def reselect(
         selection=chosen.selection,
         alternatives=(),
     )
+
+
+def places_of(cuts: CutPlaces, features: ArrayLike) -> Places:
+    """Return what choosing, now and again, needs to know of N steps with these features (N, D) beside their scores."""
+    start_cost, end_cost = cuts.costs()
+    return Places(rounded(cuts.edges), rounded(start_cost, 4), rounded(end_cost, 4), descriptors(features).tobytes())
+
+
+def rounded(values: ArrayLike, decimals: int = 6) -> tuple[float, ...]:
+    """Round values (N,) as in JSON, so that a summary read from a file chooses again what was chosen first."""
+    return tuple(round(float(value), decimals) for value in np.asarray(values))
 
 
 def constraint_settings(options: Options, duration: float) -> dict[str, list[dict[str, float]]]:

@@ -17,7 +17,8 @@ import numpy as np
 
 from summdiff.options import Options
 from summdiff.pipeline import Summarizer
-from summdiff.reselection import reselect
+from summdiff.reselection import places_of, reselect
+from summdiff.selection import cut_places
 from summdiff.summary import Scores, Shot, Summary, VideoInfo
 
 TOKEN = "a-token-that-only-this-test-knows"  # noqa: S105
@@ -132,17 +133,21 @@ def two_hour_summary(path: Path) -> Summary:
         Shot(float(start), float(end), float(mean[int(start) : int(end)].mean()), False, round(rng.beta(0.6, 1.6), 3))
         for start, end in pairwise(edges)
     )
+    looks = rng.normal(size=(SHOTS, 64)).repeat(np.diff(edges).astype(int), axis=0) + rng.normal(
+        0, 0.2, (len(times), 64)
+    )
     summary = Summary(
         video=VideoInfo(str(path), duration, 25.0, 160, 90, 0, has_audio=False),
         model={"id": "default"},
-        settings={"rate": 1.0, "value": "sum", "min_shot": 2.0},
-        budget=0.15,
+        settings={"rate": 1.0, "select": "intervals", "value": "sum", "min_shot": 2.0},
+        budget=180 / duration,
         seed=0,
         scores=Scores(tuple(times.tolist()), tuple(mean.tolist()), tuple(std.tolist())),
         shots=shots,
         selection=(),
+        places=places_of(cut_places(np.abs(looks), np.append(times, duration)), np.abs(looks)),
     )
-    return reselect(summary, budget=0.15)
+    return reselect(summary)
 
 
 def add_two_hours(studio: Any, session: Any, path: Path) -> Any:

@@ -159,25 +159,31 @@ class IntervalSelection:
     def _without_repeats(self, looks: NDArray[np.int8], z: NDArray[np.float64], solver: _Solver) -> NDArray[np.intp]:
         """Choose again and again, until no interval mostly repeats another one: roughly at first, exactly at last."""
         parts = solver.roughly(z)
-        repeats = _Repeats(self._edges, looks, self._allowed, self._step, open_=z > solver.price - _OPEN)
+        # Hardly anything below the price is chosen, so only the steps above, and little below it, are compared.
+        steps = np.flatnonzero(z > solver.price - _OPEN)
+        repeats = _Repeats(self._edges, looks, self._allowed.edges, steps, self._step)
         lead = self._settings.discount * np.maximum(z - np.quantile(z, _LOWEST), 0)
         exact = False
         for _ in range(_ROUNDS):
-            discount = np.zeros(len(z))  # of each step: how much it repeats what is accepted
-            accepted = np.zeros(len(z), dtype=np.bool_)
+            discount = np.zeros(len(steps))  # of each step: how much it repeats what is accepted
+            accepted = np.zeros(len(steps), dtype=np.bool_)
             refused = False
             for a, b in self._in_order(parts, z):
-                kept = self._kept[a:b].any()
-                left = (z[a:b] - lead[a:b] * discount[a:b] - solver.price) @ self._seconds[a:b]
-                if not kept and discount[a:b].any() and left < self._allowed.start_cost[a] + self._allowed.end_cost[b]:
-                    refused = True
-                    continue
-                before = discount[a:b].copy()
+                inside = slice(*np.searchsorted(steps, (a, b)))
+                repeated = discount[inside]
+                if repeated.any() and not self._kept[a:b].any():
+                    left = float((z[a:b] - solver.price) @ self._seconds[a:b])
+                    left -= float((lead[steps[inside]] * repeated) @ self._seconds[steps[inside]])
+                    if left < self._allowed.start_cost[a] + self._allowed.end_cost[b]:
+                        refused = True
+                        continue
+                before = repeated.copy()
                 np.maximum(discount, repeats.of(a, b), out=discount, where=~accepted)
-                discount[a:b], accepted[a:b] = before, True
+                discount[inside], accepted[inside] = before, True
             if exact and not refused:
                 break
-            discounted = z - lead * discount
+            discounted = z.copy()
+            discounted[steps] -= lead[steps] * discount
             again = parts if exact else solver.roughly(discounted)
             if exact or np.array_equal(again, parts):
                 again, exact = solver.exact(discounted), True
@@ -264,32 +270,41 @@ class _Solver:
 
 
 class _Repeats:
-    """How much each step that may be chosen repeats an interval elsewhere."""
+    """How much each of some steps repeats an interval elsewhere.
+
+    Args:
+        edges: (N + 1,) seconds, of the steps that have descriptors.
+        looks: (N, K) int8 descriptors.
+        places: (N' + 1,) seconds, of the steps to choose from, which constraints divide.
+        steps: (S,) steps to choose from that are compared, ascending.
+        step: (N',) the step of `edges` that each step to choose from belongs to.
+    """
 
     def __init__(
         self,
         edges: NDArray[np.float64],
         looks: NDArray[np.int8],
-        allowed: AllowedIntervals,
+        places: NDArray[np.float64],
+        steps: NDArray[np.intp],
         step: NDArray[np.intp],
-        *,
-        open_: NDArray[np.bool_],
     ) -> None:
-        self._edges, self._places = edges, allowed.edges
+        self._edges, self._places = edges, places
+        self._starts, self._ends = places[steps], places[steps + 1]
         self._unit = looks.astype(np.float32) / 127
-        self._open = np.flatnonzero(open_)
-        self._open_looks = np.ascontiguousarray(self._unit[step[self._open]].T)
-        self._known: dict[tuple[int, int], NDArray[np.float64]] = {}
+        self._compared = np.ascontiguousarray(self._unit[step[steps]].T)
+        self._known: dict[tuple[int, int], NDArray[np.float32]] = {}
 
-    def of(self, a: int, b: int) -> NDArray[np.float64]:
-        """Return for each step, 10 s or more from the interval, how much it repeats it: in [0, 1]."""
+    def of(self, a: int, b: int) -> NDArray[np.float32]:
+        """Return for each of the steps that is 10 s or more from an interval how much it repeats it: (S,) in [0, 1]."""
         if (a, b) not in self._known:
             start, end = self._places[a], self._places[b]
             first, last = np.searchsorted(self._edges, (start + _FRAME, end - _FRAME))
-            cosine = (self._unit[first - 1 : last] @ self._open_looks).max(axis=0)
-            far = (self._places[self._open + 1] <= start - _ELSEWHERE) | (self._places[self._open] >= end + _ELSEWHERE)
-            share = np.zeros(len(self._places) - 1)
-            share[self._open] = np.where(far, np.clip((cosine - _ALIKE) / (_SAME - _ALIKE), 0, 1), 0)
+            share = (self._unit[first - 1 : last] @ self._compared).max(axis=0)
+            share -= _ALIKE
+            share /= _SAME - _ALIKE
+            np.clip(share, 0, 1, out=share)
+            near = np.searchsorted(self._ends, start - _ELSEWHERE, side="right")
+            share[near : np.searchsorted(self._starts, end + _ELSEWHERE)] = 0
             self._known[a, b] = share
         return self._known[a, b]
 

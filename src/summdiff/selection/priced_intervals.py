@@ -109,6 +109,7 @@ class AllowedIntervals:
         queue_values: list[float] = []
         head = entered = 0
         n_starts = len(start_edges)
+        most = 0.0
         for gain, latest, earliest in zip(
             gain_to[ends].tolist(), self.latest_start[ends].tolist(), self.earliest_start[ends].tolist(), strict=True
         ):
@@ -122,12 +123,12 @@ class AllowedIntervals:
                 entered += 1
             while head < len(queue) and start_edges[queue[head]] < earliest:
                 head += 1
-            if head < len(queue) and gain + queue_values[head] > best[-1]:
-                best.append(gain + queue_values[head])
+            if head < len(queue) and gain + queue_values[head] > most:
+                most = gain + queue_values[head]
                 chosen.append(queue[head])
             else:
-                best.append(best[-1])
                 chosen.append(-1)
+            best.append(most)
         intervals = []
         place = len(ends)
         while place > 0:
