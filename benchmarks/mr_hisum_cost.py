@@ -18,12 +18,12 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from summdiff._pool import TaskPool
+from summdiff._runtime import peak_memory
 from summdiff.data.mr_hisum import MrHiSum
 from summdiff.data.splits import Split
 from summdiff.data.synthetic import make_synthetic
 from summdiff.research.reproduce._progress_lines import duration_text
 from summdiff.research.reproduce.eta import measure_speed
-from summdiff.research.training.crossval import peak_memory
 from summdiff.research.training.data import Batches, Examples, Videos
 from summdiff.research.training.processes import launch
 from summdiff.research.training.recipe import Recipe

@@ -1,17 +1,17 @@
-"""Resources of this process: threads, ONNX Runtime's devices, and limits from environment variables."""
+"""Resources of this process: threads, memory, ONNX Runtime's devices, and limits from environment variables."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import re
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from summdiff.errors import SummdiffError, UsageError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import onnxruntime
 
 THREADS_VARIABLE = "SUMMDIFF_THREADS"
@@ -65,6 +65,22 @@ def verified(file: Path, sha256: str, *, error: type[SummdiffError]) -> Path:
     if digest != sha256:
         raise error(f"'{file}' is damaged: install summdiff again.")
     return file
+
+
+def peak_memory() -> float | None:
+    """Return this process's peak memory in MiB; None if unknown."""
+    if sys.platform == "win32":
+        return None
+    status = Path("/proc/self/status")
+    if status.exists():
+        # Linux: `getrusage` of a spawned process includes the memory of its parent.
+        match = re.search(r"^VmHWM:\s+(\d+) kB", status.read_text(encoding="utf-8"), re.MULTILINE)
+        if match:
+            return round(int(match[1]) / 1024, 1)
+    import resource
+
+    unit = 1 if sys.platform == "darwin" else 1024
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20, 1)
 
 
 def inference_session(

@@ -29,14 +29,16 @@ def crossval(
 ) -> None:
     """Cross-validate a recipe: predict every video once, by a model that was not trained on it.
 
-    Writes metrics.json, predictions.h5 (for `summdiff evaluate`), splits.json, recipe.yaml and each fold's model to
+    Writes metrics.json, predictions.h5 (for `summdiff evaluate`), splits.json, recipe.yaml and each fold's weights to
     `crossval` in the recipe's output folder; with --seeds, to one folder per seed. Prints the agreement with
     annotators next to the agreement of ridge regression on the same inputs, of random scores, and of the annotators
-    with each other. Finished folds are not trained again.
+    with each other. Finished folds are not trained again. To summarize with a fold's model, make its graphs with
+    `summdiff export-graphs`.
     """
     from summdiff.cli._evaluation_report import print_evaluation
     from summdiff.cli._training_display import training_display
-    from summdiff.research.training.crossval import cross_validate, cross_validate_seeds, over_seeds
+    from summdiff.research.training.crossval import cross_validate, cross_validate_seeds
+    from summdiff.research.training.crossval_report import over_seeds
     from summdiff.research.training.processes import Interrupted
     from summdiff.research.training.recipe_files import read_recipe
 

@@ -9,9 +9,9 @@ import typer
 
 
 def export_graphs(
-    folders: Annotated[list[Path], typer.Argument(help="Model folders that `summdiff train` wrote.")],
+    folders: Annotated[list[Path], typer.Argument(help="Model folders that `summdiff train` or `crossval` wrote.")],
 ) -> None:
-    """Rewrite the ONNX graphs of model folders from their weights, for folders of an older version.
+    """Write the ONNX graphs of model folders from their weights, for folds of `crossval` and older folders.
 
     The graphs are compared with the network before they are written; if their scores differ, the folder stays
     unchanged. This command needs torch; scoring with the graphs does not.

@@ -4,6 +4,8 @@
     encode.onnx, …       see `summdiff.scoring.graphs`
     model.safetensors    the network's weights; only `summdiff train` reads them
 
+A fold of a cross-validation has no graphs until `summdiff export-graphs` makes them.
+
 Loading runs no code from the folder.
 """
 
@@ -46,10 +48,11 @@ def read_model(directory: Path, *, device: str = "cpu") -> Model:
         UsageError: there is no such device here.
     """
     document = read_config(directory)
-    if document["format"] == WITHOUT_GRAPHS:
+    hashes = document.get("sha256")
+    if document["format"] == WITHOUT_GRAPHS or (isinstance(hashes, dict) and hashes.keys() == {WEIGHTS}):
         raise ModelError(
-            f"The model in '{directory}' was written by an older version, without the graphs that scoring needs: make "
-            f"them with `summdiff export-graphs {directory}`."
+            f"The model in '{directory}' lacks the graphs that scoring needs: make them with "
+            f"`summdiff export-graphs {directory}`."
         )
     try:
         facts = facts_from(document["inference"])

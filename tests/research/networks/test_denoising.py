@@ -94,7 +94,7 @@ def test_what_chance_decides_follows_the_schedule():
 @pytest.mark.parametrize("name", DENOISERS)
 def test_overfits_one_video(name):
     """The loss comes under 1e-3 and samples agree with the truth (rho above 0.95)."""
-    network = small(name, width=64, heads=4, feed_forward=128)
+    network = small(name, width=64, heads=4, feed_forward=128, encoder_layers=1, denoiser_layers=1)
     rng = np.random.default_rng(0)
     features = rng.normal(size=(10, 6)).astype(np.float32)
     truth = rng.permutation(10) / 9 * 0.8 + 0.1
@@ -113,8 +113,10 @@ def test_overfits_one_video(name):
         torch.nn.utils.clip_grad_norm_(learner.parameters(), 1.0)
         optimizer.step()
         schedule.step()
-        recent.append(float(loss.detach()))
-    assert np.mean(recent[-20:]) < 1e-3
+        recent = [*recent[-19:], float(loss.detach())]
+        if np.mean(recent) < 1e-3 and len(recent) == 20:
+            break
+    assert np.mean(recent) < 1e-3
     model = SamplingModel(SamplingConfig(id="own", conditioning="features"), in_torch(network))
     curves = model.sample(features, rate=0.5, samples=4, steps=10)
     for curve in curves:

@@ -17,8 +17,6 @@ from summdiff.research.networks.relational_fit import (
     cross_fitted_means,
     fit_relational,
 )
-from summdiff.research.networks.storage import load_in_torch, load_network, write_model
-from summdiff.scoring import load_model
 from summdiff.scoring.gaussian import ScorePosterior
 from summdiff.scoring.inputs import condition_of
 from summdiff.scoring.sampling import SamplingConfig, SamplingModel
@@ -280,16 +278,6 @@ def test_known_steps_leave_some_to_learn():
     for row, length in zip(there, lengths, strict=True):
         assert not row[length:].any()
     assert not there[np.array(lengths) == 3].any()
-
-
-def test_it_is_written_and_read_back(model, tmp_path):
-    x = features(40)
-    folder = write_model(model, tmp_path / "small", provenance={})
-    assert np.array_equal(load_in_torch(folder).sample(x, rate=0.5), model.sample(x, rate=0.5))
-    read = load_model(folder)
-    assert np.allclose(read.score(x, rate=0.5).mean, model.score(x, rate=0.5).mean, atol=1e-5)
-    assert read.conditions_on_known
-    assert load_network(folder).prior == model.network.facts.prior == read.network.facts.prior
 
 
 @pytest.mark.parametrize(

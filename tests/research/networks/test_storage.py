@@ -29,7 +29,7 @@ FILES = ["config.json", "denoise.onnx", "encode.onnx", "model.safetensors", "pre
 @pytest.fixture(scope="module")
 def model():
     config = SamplingConfig(id="tiny", conditioning="features", feature_extractor="net", guidance_scale=0.3)
-    return SamplingModel(config, in_torch(denoiser()))
+    return SamplingModel(config, in_torch(denoiser(encoder_layers=1, denoiser_layers=1)))
 
 
 @pytest.fixture(scope="module")
@@ -151,33 +151,34 @@ def without_graphs(folder):
     return folder
 
 
-@pytest.mark.parametrize("name", ["joint", "joint with a mean curve", "relational", "dsnet"])
+@pytest.mark.parametrize("name", ["joint with a mean curve", "relational", "dsnet"])
 def test_a_folder_without_graphs_is_refused_until_they_are_exported(name, tmp_path):
     made = {
-        "joint": lambda: SamplingModel(SamplingConfig("x", "features", eta=0.5), in_torch(denoiser())),
         "joint with a mean curve": lambda: SamplingModel(
-            SamplingConfig("x", "features"), in_torch(awake(denoiser(**MEAN)))
+            SamplingConfig("x", "features", eta=0.5), in_torch(awake(denoiser(**MEAN)))
         ),
         "relational": lambda: SamplingModel(
             SamplingConfig("x", "gaussian_prior"), in_torch(awake(relational(videos=3)))
         ),
         "dsnet": lambda: ScoringModel(ModelConfig("x", "features"), in_torch(scorer("dsnet_anchor_based"))),
     }[name]()
-    folder = write_model(made, tmp_path / "x", provenance={"seed": 3})
-    x = features(30, dimension=INPUTS)
-    before = load_model(folder)
-    without_graphs(folder)
-    with pytest.raises(ModelError, match="summdiff export-graphs") as raised:
-        load_model(folder)
-    assert "\n" not in str(raised.value)
+    folder = write_model(made, tmp_path / "x", provenance={"seed": 3}, graphs=False)
+    for change_format in (lambda folder: None, without_graphs):  # as a fold has it, and as an older version wrote it
+        change_format(folder)
+        with pytest.raises(ModelError, match="summdiff export-graphs") as raised:
+            load_model(folder)
+        assert "\n" not in str(raised.value)
     assert export_folder(folder) == folder
     assert config_of(folder)["format"] == FORMAT
-    again = load_model(folder)
-    assert (again.config, again.provenance, again.network.facts) == (before.config, {"seed": 3}, before.network.facts)
-    for readout in before.readouts:
-        ours, theirs = (each.score(x, rate=1.0, readout=readout) for each in (before, again))
-        assert np.array_equal(ours.mean, theirs.mean)
-        assert np.array_equal(ours.samples, theirs.samples)
+    again, x = load_model(folder), features(30, dimension=INPUTS)
+    assert (again.config, again.provenance) == (made.config, {"seed": 3})
+    assert (again.network.facts, again.conditions_on_known) == (made.network.facts, made.conditions_on_known)
+    sampled = (model.sample(x, rate=1.0, samples=2) for model in (made, load_in_torch(folder)))
+    assert np.array_equal(*sampled)
+    for readout in made.readouts:
+        ours, theirs = (each.score(x, rate=1.0, readout=readout) for each in (made, again))
+        assert np.allclose(ours.mean, theirs.mean, atol=1e-5)
+        assert np.allclose(ours.spread, theirs.spread, atol=1e-5)
 
 
 # Damaged storage, read for further training
@@ -247,7 +248,7 @@ def test_weights_that_are_not_numbers_are_refused(folder):
 def test_a_place_that_cannot_be_written(model, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="cannot be made"):
-        write_model(model, tmp_path / "file" / "model", provenance={})
+        write_model(model, tmp_path / "file" / "model", provenance={}, graphs=False)
 
 
 def test_writing_replaces_the_model_and_leaves_other_files(model, folder):

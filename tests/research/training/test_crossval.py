@@ -1,21 +1,27 @@
 import csv
+import io
 import json
+import os
 import re
 import signal
-import subprocess
 import sys
+import threading
 import time
-from dataclasses import replace
+from contextlib import redirect_stderr
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy import stats
 
+from summdiff.cli import _training_display
+from summdiff.cli.app import main
 from summdiff.data.splits import read_splits
 from summdiff.data.tvsum import TVSum
-from summdiff.errors import UsageError
+from summdiff.errors import ModelError, UsageError
 from summdiff.evaluation import evaluate, read_predictions
-from summdiff.research.networks.storage import load_network
+from summdiff.research.networks.storage import load_in_torch, load_network
 from summdiff.research.training import crossval
 from summdiff.research.training.crossval import cross_validate, cross_validate_seeds
 from summdiff.research.training.logs import Callbacks
@@ -35,24 +41,92 @@ class Noted(Callbacks):
             file.write(f"{sentence}\n")
 
 
+class Waiting(Noted):
+    """Waits after each epoch until a signal has come."""
+
+    def on_epoch(self, row):
+        signals = signal.getsignal(signal.SIGTERM).__self__
+        until = time.monotonic() + 60
+        while not signals.received and time.monotonic() < until:
+            time.sleep(0.01)
+
+
+@dataclass(frozen=True)
+class Interruption:
+    """A cross-validation by `summdiff crossval --processes 2` that got SIGTERM in the first epoch of both folds."""
+
+    recipe: Path
+    code: int
+    errors: str
+    lines: list[str]
+    losses: list[list[str]]
+
+
 @pytest.fixture(scope="module")
-def result(data_file, tmp_path_factory):
+def interruption(data_file, tmp_path_factory):
     folder = tmp_path_factory.mktemp("crossval")
-    (folder / "recipe.yaml").write_text(
-        f"name: small\ndata: {data_file}\noutput: {folder / 'out'}\nepochs: 1\nfolds: 2\nvalidation: 0.2\n"
-        "other_spaces: true\n"
+    recipe = folder / "recipe.yaml"
+    recipe.write_text(
+        f"name: small\ndata: {data_file}\noutput: {folder / 'out'}\nepochs: 2\nfolds: 2\nvalidation: 0.2\n"
+        "other_spaces: true\nvalidate_every: 2\n"
         "network: {width: 16, heads: 2, encoder_layers: 1, denoiser_layers: 1}\n"
         "diffusion: {samples: 2, steps: 2}\naugmentation: {views: 1}\n"
     )
-    callbacks = Noted(folder / "said.txt")
-    found = cross_validate(read_recipe(folder / "recipe.yaml"), processes=2, callbacks=callbacks)
+    logs, waiting = logs_of(folder / "out"), Waiting(folder / "said.txt")
+    over = threading.Event()
+
+    def terminate():
+        while not over.wait(0.02):
+            if all(log.exists() for log in logs):
+                os.kill(os.getpid(), signal.SIGTERM)
+                return
+
+    before = signal.signal(signal.SIGTERM, lambda *_: None)  # a signal that comes too late must not end the tests
+    thread = threading.Thread(target=terminate)
+    try:
+        with pytest.MonkeyPatch.context() as patch, redirect_stderr(io.StringIO()) as errors:
+            patch.setattr(_training_display, "training_display", lambda *_, **options: waiting)
+            patch.setattr(sys, "argv", ["summdiff", "crossval", str(recipe), "--processes", "2"])
+            thread.start()
+            with pytest.raises(SystemExit) as left:
+                main()
+    finally:
+        over.set()
+        thread.join()
+        signal.signal(signal.SIGTERM, before)
+    said = waiting.path.read_text().splitlines()
+    return Interruption(recipe, left.value.code, errors.getvalue(), said, [losses(log) for log in logs])
+
+
+@pytest.fixture(scope="module")
+def result(interruption, tmp_path_factory):
+    """The same cross-validation, resumed by this process, and what is said."""
+    callbacks = Noted(tmp_path_factory.mktemp("resumed") / "said.txt")
+    found = cross_validate(read_recipe(interruption.recipe), callbacks=callbacks)
     return found, callbacks.path.read_text().splitlines()
+
+
+def logs_of(output):
+    return [output / "crossval" / f"fold{number}" / "log.csv" for number in (1, 2)]
+
+
+def losses(log):
+    return [row["loss"] for row in csv.DictReader(log.read_text().splitlines())]
+
+
+def test_sigterm_stops_all_processes_and_a_second_call_resumes(interruption, result):
+    assert interruption.code == 143, interruption.errors
+    assert interruption.errors == "summdiff: Stopped; the same command goes on from there.\n"
+    assert interruption.lines == ["Running fold 1/2, fold 2/2; 0 more to come."]
+    assert [len(rows) for rows in interruption.losses] == [1, 1]
+    after = [losses(log) for log in logs_of(result[0].path.parents[1])]
+    assert [len(rows) for rows in after] == [2, 2]
+    assert [rows[:1] for rows in after] == interruption.losses
 
 
 def test_every_video_is_predicted_once_by_a_model_that_never_saw_it(result, data_file):
     found, lines = result
     assert len([line for line in lines if re.match(r"fold [12]/2 is finished: tau ", line)]) == 2
-    assert lines[0] == "Running fold 1/2, fold 2/2; 0 more to come."
     tested = [name for fold in found.metrics["folds"] for name in fold["split"]["test"]]
     assert sorted(tested) == sorted(TVSum(data_file).names)
     for fold in found.metrics["folds"]:
@@ -115,37 +189,43 @@ def test_time_and_memory_are_recorded(result):
     )
     assert cost["predict_ms"] > 0
     assert 50 < cost["peak_memory_mb"] < 10_000
-    assert set(load_model(found.path.with_name("fold1")).provenance["trained_on"]).isdisjoint(
+    assert set(load_in_torch(found.path.with_name("fold1")).provenance["trained_on"]).isdisjoint(
         f"tvsum/{name}" for name in found.metrics["folds"][0]["split"]["test"]
     )
     for fold in found.metrics["folds"]:
         assert {"tau", "rho", "spread"} <= set(fold["validation"]) & set(fold["test"])
 
 
+def test_a_fold_has_no_graphs_until_they_are_exported(result):
+    with pytest.raises(ModelError, match="summdiff export-graphs"):
+        load_model(result[0].path.with_name("fold1"))
+
+
 def small(data_file, folder, **changes):
-    """A recipe that takes a second a fold."""
+    """A recipe whose folds take a fraction of a second."""
     fields = {
         "name": "small",
         "data": data_file,
         "output": folder,
         "epochs": 1,
         "folds": 2,
-        "network": {"width": 16, "heads": 2, "encoder_layers": 1, "denoiser_layers": 1},
-        "diffusion": {"samples": 2, "steps": 2},
+        "network": {"model": "mlp", "width": 8},
+        "targets": {"people": "mean"},
         "augmentation": {"views": 1},
     }
     return Recipe.model_validate(fields | changes)
 
 
 class Fits:
-    """Counts trainings, and can break one off."""
+    """Counts trainings and sanity checks, and can break a training off."""
 
     def __init__(self, monkeypatch, fail_at=None):
-        self.labels, self._fit, self._fail_at = [], crossval.fit, fail_at
+        self.labels, self.checked, self._fit, self._fail_at = [], 0, crossval.fit, fail_at
         monkeypatch.setattr(crossval, "fit", self)
 
     def __call__(self, recipe, videos, directory, **options):
         self.labels.append(f"{directory.parent.name}/{directory.name}")
+        self.checked += options["check"]
         if len(self.labels) == self._fail_at:
             self._fail_at = None
             raise KeyboardInterrupt
@@ -190,6 +270,7 @@ def test_several_seeds_are_summarized(data_file, tmp_path, monkeypatch):
     del fits.labels[:]
     cross_validate_seeds(small(data_file, tmp_path), [5, 3, 6])
     assert fits.labels == ["seed6/fold1", "seed6/fold2"]
+    assert fits.checked == 2  # once a recipe: of `alone`, and of seed 6
 
 
 @pytest.mark.parametrize("kind", ["summe", "youtube_highlights", "mr_hisum"])
@@ -232,38 +313,3 @@ def test_published_splits_can_be_used(data_file, tmp_path):
     assert "1 videos of other files" in callbacks.path.read_text()
     first = read_predictions(found.path.with_name("fold1") / "predictions.h5").curves["video_2"]
     assert np.array_equal(read_predictions(found.path.with_name("predictions.h5")).curves["video_2"], first)
-
-
-def test_sigterm_stops_all_processes_and_a_second_call_resumes(data_file, recipe_file, tmp_path):
-    overrides = ["epochs=100", "folds=2", "validate_every=100", f"output={tmp_path / 'out'}"]
-    command = [sys.executable, "-m", "summdiff", "crossval", str(recipe_file), *overrides, "--processes", "2"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        logs = [tmp_path / "out" / "crossval" / f"fold{number}" / "log.csv" for number in (1, 2)]
-        while process.poll() is None and not all(log.exists() for log in logs):
-            time.sleep(0.02)
-        process.send_signal(signal.SIGTERM)
-        _, errors = process.communicate(timeout=60)
-    assert process.returncode == 143, errors
-    assert "the same command goes on from there" in errors
-    assert "Traceback" not in errors
-    assert all(list(log.parent.glob("checkpoint-*.pt")) for log in logs)
-    before = [losses(log) for log in logs]
-    assert all(1 <= len(rows) < 100 for rows in before)
-    cross_validate(read_recipe(recipe_file, overrides))
-    for log, rows in zip(logs, before, strict=True):
-        assert losses(log)[: len(rows)] == rows
-        assert len(losses(log)) == 100
-
-
-def losses(log):
-    return [row["loss"] for row in csv.DictReader(log.read_text().splitlines())]
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the system counts by itself")
-def test_memory_excludes_the_parent_process():
-    """Linux's getrusage starts a new process with the value of its parent."""
-    ballast = np.ones(80_000_000)  # 640 MB
-    code = "from summdiff.research.training.crossval import peak_memory; print(peak_memory())"
-    child = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert 50 < float(child.stdout) < crossval.peak_memory() - 300
-    assert ballast[-1] == 1

@@ -45,55 +45,57 @@ class Stopper(Callbacks):
 def test_learns_a_simple_rule(held_out, recipe_file, tmp_path):
     """On videos that it was not trained on. Chance is 0, the mean annotator reaches 0.75."""
     recipe = read_recipe(recipe_file, ["epochs=60", "validate_every=60", "learning_rate=0.01", "augmentation.views=1"])
-    trained = fit(recipe, held_out, tmp_path)
+    trained = fit(recipe, held_out, tmp_path, check=False)
     found = validate(trained.model, [held_out.data[name] for name in held_out.split.validation], recipe).values
     assert found["rho"] > 0.35
     assert found["spread"] > 0.05
 
 
 def test_the_same_seed_gives_the_same_weights(all_train, recipe_file, tmp_path):
-    recipe = read_recipe(recipe_file)
-    a, b = (fit(recipe, all_train, tmp_path / name) for name in "ab")
-    other = fit(read_recipe(recipe_file, ["seed=1"]), all_train, tmp_path / "c")
+    a, b, other = (
+        fit(read_recipe(recipe_file, ["epochs=2", f"seed={seed}"]), all_train, tmp_path / str(run), check=False)
+        for run, seed in enumerate((0, 0, 1))
+    )
     assert torch.equal(weights(a), weights(b))
     assert not torch.equal(weights(a), weights(other))
 
 
-@pytest.mark.parametrize("stopper", [{"epochs": 3}, {"epochs": 4}, {"steps": 9}], ids=str)
-def test_a_resumed_run_equals_an_uninterrupted_one(held_out, recipe_file, tmp_path, stopper):
+def test_a_resumed_run_equals_an_uninterrupted_one(held_out, recipe_file, tmp_path):
     """After an epoch without and with a checkpoint, and in the middle of one. Two steps an epoch."""
     recipe = read_recipe(recipe_file, ["epochs=6", "select=best"])
-    whole = fit(recipe, held_out, tmp_path / "whole")
-    with pytest.raises(StopError):
-        fit(recipe, held_out, tmp_path / "parts", callbacks=Stopper(**stopper))
-    torch.rand(17)  # whatever happens between must not matter
-    callbacks = Stopper()
-    resumed = fit(recipe, held_out, tmp_path / "parts", callbacks=callbacks)
-    assert callbacks.rows[0]["epoch"] == (2 if stopper == {"epochs": 3} else 4)
-    assert torch.equal(weights(whole), weights(resumed))
-    assert whole.epoch == resumed.epoch
-    logs = [(tmp_path / part / "log.csv").read_text() for part in ("whole", "parts")]
-    assert logs[0] == logs[1]
-    rows = list(csv.DictReader(logs[0].splitlines()))
+    whole = fit(recipe, held_out, tmp_path / "whole", check=False)
+    log = (tmp_path / "whole" / "log.csv").read_text()
+    rows = list(csv.DictReader(log.splitlines()))
     assert [int(row["epoch"]) for row in rows] == list(range(6))
     assert [bool(row["tau"]) for row in rows] == [False, True] * 3
+    for stopper, first in (({"epochs": 3}, 2), ({"epochs": 4}, 4), ({"steps": 9}, 4)):
+        parts = tmp_path / str(stopper)
+        with pytest.raises(StopError):
+            fit(recipe, held_out, parts, callbacks=Stopper(**stopper), check=False)
+        torch.rand(17)  # whatever happens between must not matter
+        callbacks = Stopper()
+        resumed = fit(recipe, held_out, parts, callbacks=callbacks)
+        assert callbacks.rows[0]["epoch"] == first, stopper
+        assert torch.equal(weights(whole), weights(resumed)), stopper
+        assert whole.epoch == resumed.epoch, stopper
+        assert (parts / "log.csv").read_text() == log, stopper
 
 
 def test_a_checkpoint_of_another_recipe_is_refused(all_train, data_file, recipe_file, tmp_path):
     folder = tmp_path / "run"
-    fit(read_recipe(recipe_file, ["epochs=2"]), all_train, folder)
+    fit(read_recipe(recipe_file, ["epochs=1"]), all_train, folder, check=False)
     with pytest.raises(UsageError, match="another recipe"):
-        fit(read_recipe(recipe_file, ["epochs=2", "seed=5"]), all_train, folder)
+        fit(read_recipe(recipe_file, ["epochs=1", "seed=5"]), all_train, folder)
     data = all_train.data
     fewer = Videos(data, Split(train=data.names[1:], validation=(), test=()))
     with pytest.raises(UsageError, match="another recipe"):
-        fit(read_recipe(recipe_file, ["epochs=2"]), fewer, folder)
+        fit(read_recipe(recipe_file, ["epochs=1"]), fewer, folder)
     (tmp_path / "louder.h5").write_bytes(data_file.read_bytes())
     with h5py.File(tmp_path / "louder.h5", "r+") as file:
         file["video_1/features"][0, 0] = 9
     with pytest.raises(UsageError, match="other data"):
-        fit(read_recipe(recipe_file, ["epochs=2"]), replace(all_train, data=TVSum(tmp_path / "louder.h5")), folder)
-    fit(read_recipe(recipe_file, ["epochs=2", "seed=5", "resume=never"]), all_train, folder)
+        fit(read_recipe(recipe_file, ["epochs=1"]), replace(all_train, data=TVSum(tmp_path / "louder.h5")), folder)
+    fit(read_recipe(recipe_file, ["epochs=1", "seed=5", "resume=never"]), all_train, folder, check=False)
 
 
 def test_unusable_output_folders_and_accelerators_are_refused(all_train, recipe_file, tmp_path):
@@ -116,16 +118,15 @@ def test_the_best_epoch_is_kept_and_needs_validation_videos(held_out, all_train,
         tau = next(taus)
         return Quality(tau, {"tau": tau})
 
-    monkeypatch.setattr(loop, "sanity_check", lambda *arguments, **options: None)
     monkeypatch.setattr(loop, "validate", judged)
-    trained = fit(read_recipe(recipe_file, ["epochs=6", "select=best"]), held_out, tmp_path)
+    trained = fit(read_recipe(recipe_file, ["epochs=6", "select=best"]), held_out, tmp_path, check=False)
     assert torch.equal(weights(trained), kept[1])
     assert trained.epoch == 3
 
 
 def test_validation_does_not_change_training(held_out, recipe_file, tmp_path):
-    often = fit(read_recipe(recipe_file, ["validate_every=1"]), held_out, tmp_path / "a")
-    once = fit(read_recipe(recipe_file, ["validate_every=4"]), held_out, tmp_path / "b")
+    often = fit(read_recipe(recipe_file, ["validate_every=1"]), held_out, tmp_path / "a", check=False)
+    once = fit(read_recipe(recipe_file, ["validate_every=4"]), held_out, tmp_path / "b", check=False)
     assert torch.equal(weights(often), weights(once))
 
 
@@ -136,10 +137,9 @@ def test_validation_can_use_some_of_the_videos(data_file, recipe_file, tmp_path,
         seen.append([video.name for video in videos])
         return Quality(0.0, {"tau": 0.0})
 
-    monkeypatch.setattr(loop, "sanity_check", lambda *arguments, **options: None)
     monkeypatch.setattr(loop, "validate", judged)
     videos = Videos(data, Split(train=data.names[:4], validation=data.names[4:], test=()))
-    fit(read_recipe(recipe_file, ["epochs=2", "validate_videos=3"]), videos, tmp_path)
+    fit(read_recipe(recipe_file, ["epochs=2", "validate_videos=3"]), videos, tmp_path, check=False)
     assert seen == [["video_5", "video_7", "video_9"]]
 
 
@@ -157,7 +157,7 @@ def test_validation_can_use_some_of_the_videos(data_file, recipe_file, tmp_path,
 )
 def test_every_option_trains(held_out, recipe_file, tmp_path, overrides):
     recipe = read_recipe(recipe_file, ["epochs=2", *overrides])
-    trained = fit(recipe, held_out, tmp_path)
+    trained = fit(recipe, held_out, tmp_path, check=False)
     assert torch.isfinite(weights(trained)).all()
     rows = list(csv.DictReader((tmp_path / "log.csv").read_text().splitlines()))
     assert len(rows) == 2
@@ -207,11 +207,12 @@ def test_learning_rates_follow_the_schedule(recipe_file):
 
 def test_training_can_start_from_a_trained_model(all_train, recipe_file, tmp_path):
     recipe = read_recipe(recipe_file, ["epochs=1"])
-    trained = fit(recipe, all_train, tmp_path / "first")
-    write_model(trained.model, tmp_path / "first", provenance={})
+    trained = fit(recipe, all_train, tmp_path / "first", check=False)
+    write_model(trained.model, tmp_path / "first", provenance={}, graphs=False)
     # A learning rate this small leaves the weights where they are.
     near = ["epochs=1", "learning_rate=1e-12", "weight_decay=0", f"init_from={tmp_path / 'first'}"]
-    again = fit(read_recipe(recipe_file, [*near, "seed=3", "network.dropout=0.3"]), all_train, tmp_path / "second")
+    changed = read_recipe(recipe_file, [*near, "seed=3", "network.dropout=0.3"])
+    again = fit(changed, all_train, tmp_path / "second", check=False)
     assert torch.allclose(weights(trained), weights(again), atol=1e-6)
     with pytest.raises(UsageError, match=r"its width differ from the recipe's") as raised:
         fit(read_recipe(recipe_file, [*near, "network.width=32"]), all_train, tmp_path / "third")

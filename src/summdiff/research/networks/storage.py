@@ -39,21 +39,26 @@ LARGEST_DIFFERENCE = 1e-5
 _COMPARED_STEPS = (1, 2, 13, 40)
 
 
-def write_model(model: Model, directory: str | os.PathLike[str], *, provenance: dict[str, Any]) -> Path:
+def write_model(
+    model: Model, directory: str | os.PathLike[str], *, provenance: dict[str, Any], graphs: bool = True
+) -> Path:
     """Write a model that training made into a folder, replacing the model that is there.
 
     Args:
         model: what to write; its network is torch's.
         directory: the folder; made if missing. Other files in it stay.
         provenance: how it was trained (recipe, data, seeds, measures), kept in the config.
+        graphs: whether to write what scoring without torch needs; `export_folder` can add it later.
 
     Raises:
         OutputError: the folder cannot be written.
         ModelError: the exported graphs score differently from the network.
     """
     directory, module = Path(directory), module_of(model)
-    files = {f"{name}.onnx": graph for name, graph in export_graphs(module).items()}
-    compare(model, {name.removesuffix(".onnx"): graph for name, graph in files.items()})
+    exported = export_graphs(module) if graphs else {}
+    if exported:
+        compare(model, exported)
+    files = {f"{name}.onnx": graph for name, graph in exported.items()}
     files[WEIGHTS] = save({name: tensor.contiguous().cpu() for name, tensor in module.state_dict().items()})
     document = {
         "format": FORMAT,
@@ -158,7 +163,7 @@ def load_in_torch(directory: Path) -> Model:
 
 
 def export_folder(directory: Path) -> Path:
-    """Write a model folder's graphs anew from its weights, as of the format without graphs.
+    """Write a model folder's graphs from its weights: of a cross-validation's fold, or of the format without graphs.
 
     Raises:
         ModelError, OutputError: as `load_network` and `write_model`.

@@ -26,14 +26,17 @@ from summdiff.data.datasets import open_dataset
 from summdiff.data.h5 import AnnotatedFile
 from summdiff.data.video import DatasetKind
 from summdiff.evaluation import MAIN_MEASURE, Evaluation, Predictions, evaluate, predict, read_predictions
+from summdiff.research.networks.storage import load_in_torch
 from summdiff.research.reproduce.sampling_study import study_samples
-from summdiff.research.training.crossval import FOLD_FILE, cross_validate, predictions_file, system_name
+from summdiff.research.training.crossval import FOLD_FILE, cross_validate
+from summdiff.research.training.crossval_report import predictions_file, system_name
 from summdiff.research.training.data import to_cross_validate
 from summdiff.research.training.logs import LOG, Callbacks
 from summdiff.research.training.loop import make_folder, train, validation_count
 from summdiff.research.training.recipe import Recipe, content_digest
 from summdiff.research.training.recipe_files import read_recipe
 from summdiff.scoring import load_model
+from summdiff.scoring.model_files import WEIGHTS
 
 _CROSS_VALIDATION = "run.json"
 
@@ -261,9 +264,8 @@ class RunFolder:
             }
         }
         if recipe.network.learns is not None:  # only samplers are measured again; other weights can be a gigabyte
-            for pattern in ("*.safetensors", "*.onnx"):
-                for weights in (path for folder in folders for path in folder.glob(pattern)):
-                    weights.unlink()
+            for folder in folders:
+                (folder / WEIGHTS).unlink(missing_ok=True)
         return judged
 
     def _measure(self, measurement: Measurement, seed: int) -> dict[str, Any]:
@@ -277,7 +279,7 @@ class RunFolder:
         data = folds[0].data
         if measurement.study == "samples":
             self.callbacks.message(f"Sampling {len(folds)} folds for the study of samples.")
-            models = [load_model(folder / f"fold{number}") for number in range(1, len(folds) + 1)]
+            models = [load_in_torch(folder / f"fold{number}") for number in range(1, len(folds) + 1)]
             tested = [(models[number], data[name]) for number, fold in enumerate(folds) for name in fold.split.test]
             return study_samples(tested, seed=seed)
         how = recipe.diffusion
@@ -285,7 +287,7 @@ class RunFolder:
         means: dict[str, NDArray[np.float64]] = {}
         began, sampled = time.perf_counter(), 0
         for number, fold in reversed(list(enumerate(folds))):  # the first fold of a video counts
-            model = load_model(folder / f"fold{number + 1}")
+            model = load_in_torch(folder / f"fold{number + 1}")
             self.callbacks.message(
                 f"Sampling fold {number + 1}/{len(folds)} ({measurement.file.removesuffix('.json')})."
             )

@@ -88,7 +88,13 @@ def train(recipe: Recipe, *, callbacks: Callbacks | None = None, dry_run: bool =
 
 
 def fit(
-    recipe: Recipe, videos: Videos, directory: Path, *, callbacks: Callbacks | None = None, dry_run: bool = False
+    recipe: Recipe,
+    videos: Videos,
+    directory: Path,
+    *,
+    callbacks: Callbacks | None = None,
+    check: bool = True,
+    dry_run: bool = False,
 ) -> TrainedModel | None:
     """Train a model on videos.
 
@@ -97,6 +103,7 @@ def fit(
         videos: training videos and, optionally, validation videos.
         directory: folder of logs and checkpoints; the run resumes from the newest undamaged checkpoint.
         callbacks: for progress.
+        check: whether a run that starts, rather than resumes, begins with the sanity check.
         dry_run: run the sanity check only.
 
     Returns:
@@ -113,11 +120,18 @@ def fit(
         raise UsageError(f"Recipe '{recipe.name}' selects the best epoch but there are no validation videos.")
     fabric = launch(recipe)
     with connected(fabric, directory):
-        return _fit(fabric, recipe, videos, directory, callbacks=callbacks, dry_run=dry_run)
+        return _fit(fabric, recipe, videos, directory, callbacks=callbacks, check=check, dry_run=dry_run)
 
 
 def _fit(
-    fabric: Fabric, recipe: Recipe, videos: Videos, directory: Path, *, callbacks: Callbacks | None, dry_run: bool
+    fabric: Fabric,
+    recipe: Recipe,
+    videos: Videos,
+    directory: Path,
+    *,
+    callbacks: Callbacks | None,
+    check: bool,
+    dry_run: bool,
 ) -> TrainedModel | None:
     """Do this process's part of `fit`."""
     first_process = fabric.global_rank == 0
@@ -137,7 +151,7 @@ def _fit(
         examples, recipe, rank=fabric.global_rank, world=fabric.world_size, pinned=fabric.device.type == "cuda"
     )
     seconds = 0.0
-    if saved is None or dry_run:
+    if dry_run or (check and saved is None):
         seconds = sanity_check(state, batches, videos, recipe, directory, writes=first_process)
     if dry_run:
         callbacks.message(_what_would_run(recipe, videos, state, batches.count, seconds))
