@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
@@ -18,6 +19,14 @@ def crossval(
     overrides: Annotated[
         list[str] | None,
         typer.Argument(metavar="KEY=VALUE...", help="Fields to change, as for `summdiff train`.", show_default=False),
+    ] = None,
+    only_folds: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="2,3",
+            help="Train only these folds, counted from 1: one command per machine of a cluster, then one without it.",
+            show_default=False,
+        ),
     ] = None,
     processes: Annotated[int, typer.Option(min=1, metavar="N", help="Folds trained at the same time.")] = 1,
     seeds: Annotated[
@@ -37,15 +46,21 @@ def crossval(
     """
     from summdiff.cli._evaluation_report import print_evaluation
     from summdiff.cli._training_display import training_display
-    from summdiff.research.training.crossval import cross_validate, cross_validate_seeds
+    from summdiff.research.training.crossval import cross_validate, cross_validate_seeds, train_folds
     from summdiff.research.training.crossval_report import over_seeds
     from summdiff.research.training.processes import Interrupted
     from summdiff.research.training.recipe_files import read_recipe
 
     numbers = read_seeds(seeds or ())
+    only = read_numbers(only_folds or (), "--only-folds", "fold", least=1)
     checked = read_recipe(recipe, overrides or ())
     display = training_display(checked.epochs, bar=False)
     try:
+        if only:
+            for folder in train_folds(checked, only, seeds=numbers, processes=processes, callbacks=display):
+                print(folder)
+            print("The same command without --only-folds trains the rest and judges all.", file=sys.stderr)
+            return
         if not numbers:
             result = cross_validate(checked, processes=processes, callbacks=display)
             print_evaluation(result.evaluation)
@@ -67,13 +82,25 @@ def read_seeds(listed: list[str] | tuple[str, ...]) -> list[int]:
     Raises:
         UsageError: a seed is not a whole number from 0, or is given twice.
     """
+    return read_numbers(listed, "--seeds", "seed", least=0)
+
+
+def read_numbers(listed: Sequence[str], option: str, noun: str, *, least: int) -> list[int]:
+    """Parse numbers such as "0,1,2" and "3" of an option.
+
+    Raises:
+        UsageError: one is not a whole number from `least`, or is given twice.
+    """
     words = [word.strip() for text in listed for word in text.split(",")]
-    wrong = [word for word in words if not (word.isascii() and word.isdigit())]
+    wrong = [word for word in words if not (word.isascii() and word.isdigit() and int(word) >= least)]
     if wrong:
-        raise UsageError(f"'{wrong[0]}' is not a seed: write whole numbers from 0, for instance --seeds 0,1,2.")
+        example = ",".join(str(least + number) for number in range(3))
+        raise UsageError(
+            f"'{wrong[0]}' is not a {noun}: write whole numbers from {least}, for instance {option} {example}."
+        )
     numbers = [int(word) for word in words]
     if len(set(numbers)) < len(numbers):
-        raise UsageError(f"A seed is given twice in --seeds {','.join(words)}.")
+        raise UsageError(f"A {noun} is given twice in {option} {','.join(words)}.")
     return numbers
 
 

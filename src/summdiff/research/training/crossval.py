@@ -104,6 +104,54 @@ def _cross_validate(
     recipes: Sequence[Recipe], directories: Sequence[Path], processes: int, callbacks: Callbacks, *, ridge: bool = True
 ) -> list[CrossValidation]:
     """Cross-validate recipes that share data and folds; the folds of all are trained side by side."""
+    folds, jobs = _plan(recipes, directories, callbacks)
+    results = _finish(jobs, processes, callbacks)
+    baseline = ridge_scores(recipes[0], folds, callbacks) if ridge else {}
+    summaries = []
+    for i, (recipe, directory) in enumerate(zip(recipes, directories, strict=True)):
+        own = results[i * len(folds) : (i + 1) * len(folds)]
+        summaries.append(summarize_folds(recipe, folds, own, baseline, directory))
+    return summaries
+
+
+def train_folds(
+    recipe: Recipe,
+    numbers: Sequence[int],
+    *,
+    seeds: Sequence[int] = (),
+    processes: int = 1,
+    callbacks: Callbacks | None = None,
+) -> list[Path]:
+    """Train and test some folds of a cross-validation, for instance on one machine of several that share the folder.
+
+    `cross_validate` or `cross_validate_seeds` with the same recipe then uses them.
+
+    Args:
+        recipe, processes, callbacks: as for `cross_validate`.
+        numbers: of the folds, from 1.
+        seeds: as for `cross_validate_seeds`; empty for `cross_validate`.
+
+    Returns:
+        The folders of the folds.
+
+    Raises:
+        UsageError: there is no such fold; also what `cross_validate` raises.
+    """
+    callbacks, directory = callbacks or Callbacks(), recipe.output / "crossval"
+    recipes = [recipe.model_copy(update={"seed": seed}) for seed in seeds] or [recipe]
+    folders = [directory / f"seed{seed}" for seed in seeds] or [directory]
+    folds, jobs = _plan(recipes, folders, callbacks)
+    if unknown := [number for number in numbers if not 1 <= number <= len(folds)]:
+        raise UsageError(f"There is no fold {unknown[0]}: there are {len(folds)}, counted from 1.")
+    chosen = [job for at, job in enumerate(jobs) if at % len(folds) + 1 in numbers]
+    _finish(chosen, processes, callbacks)
+    return [job.directory for job in chosen]
+
+
+def _plan(
+    recipes: Sequence[Recipe], directories: Sequence[Path], callbacks: Callbacks
+) -> tuple[list[Videos], list[FoldJob]]:
+    """Return the folds, and the jobs of all recipes in their order; make the recipes' folders."""
     if recipes[0].devices > 1:
         raise UsageError("Cross-validation distributes folds, not batches: set devices=1 and use --processes.")
     folds = to_cross_validate(recipes[0], callbacks.message)
@@ -119,17 +167,17 @@ def _cross_validate(
             jobs.append(FoldJob(recipe, videos, directory / f"fold{number + 1}", label, callbacks.with_label(label)))
     for directory in directories:
         make_folder(directory)
+    return folds, jobs
+
+
+def _finish(jobs: Sequence[FoldJob], processes: int, callbacks: Callbacks) -> list[FoldResult]:
+    """Return the results of jobs, after running those that are not finished."""
     results: dict[int, FoldResult] = {}
     for number, result in _run_jobs(jobs, processes, callbacks):
         results[number] = result
         measures = " ".join(f"{name} {value:.4f}" for name, value in result.record["test"].items())
         callbacks.message(f"{jobs[number].label} is finished: {measures}")
-    baseline = ridge_scores(recipes[0], folds, callbacks) if ridge else {}
-    summaries = []
-    for i, (recipe, directory) in enumerate(zip(recipes, directories, strict=True)):
-        own = [results[number] for number in range(i * len(folds), (i + 1) * len(folds))]
-        summaries.append(summarize_folds(recipe, folds, own, baseline, directory))
-    return summaries
+    return [results[number] for number in range(len(jobs))]
 
 
 def _run_jobs(jobs: Sequence[FoldJob], processes: int, callbacks: Callbacks) -> Iterator[tuple[int, FoldResult]]:
