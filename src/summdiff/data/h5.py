@@ -41,6 +41,7 @@ class AnnotatedFile(ABC):
         path: the file.
         names: the videos in it, in natural order (`video_2` before `video_10`).
         kind: the data set.
+        dataset: name of the data set in `identity`, for a file with the form of another; None for its own.
         fps: frames per second of videos that neither state a rate nor are recognized; None without one.
         convention: how `change_points` become a summary, a name of `summdiff.metrics.segments`; None without segments.
 
@@ -55,6 +56,7 @@ class AnnotatedFile(ABC):
     def __init__(self, path: str | os.PathLike[str]) -> None:
         """Open the file and list its videos, without opening groups."""
         self.path = Path(path)
+        self.dataset: str | None = None
         self.fps: float | None = None
         self._handle: tuple[int, Any] | None = None  # process, h5py.File
         try:
@@ -129,7 +131,7 @@ class AnnotatedFile(ABC):
         The attribute `dataset` replaces the kind in a file that has the format of a data set but other videos.
         For "other" (the user's own videos) `video_name` replaces the number.
         """
-        dataset = self.attribute("dataset") or self.kind
+        dataset = self.dataset or self.attribute("dataset") or self.kind
         return f"{dataset}/{(dataset == 'other' and self.group(name).text('video_name')) or name}"
 
     def attribute(self, key: str) -> str:

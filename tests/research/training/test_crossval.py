@@ -23,7 +23,7 @@ from summdiff.errors import ModelError, UsageError
 from summdiff.evaluation import evaluate, read_predictions
 from summdiff.research.networks.storage import load_in_torch, load_network
 from summdiff.research.training import crossval
-from summdiff.research.training.crossval import cross_validate, cross_validate_seeds
+from summdiff.research.training.crossval import cross_validate, cross_validate_seeds, train_folds
 from summdiff.research.training.logs import Callbacks
 from summdiff.research.training.recipe import Recipe
 from summdiff.research.training.recipe_files import read_recipe
@@ -250,6 +250,16 @@ def test_a_finished_fold_is_not_trained_again(data_file, tmp_path, monkeypatch):
     assert other.evaluation.means["small"] != whole.evaluation.means["small"]
     cross_validate(small(data_file, tmp_path / "whole", learning_rate=0.01, resume="never"))
     assert len(fits.labels) == 4
+
+
+def test_single_folds_can_be_trained_before_the_rest(data_file, tmp_path, monkeypatch):
+    fits = Fits(monkeypatch)
+    assert train_folds(small(data_file, tmp_path), [2]) == [tmp_path / "crossval" / "fold2"]
+    assert not (tmp_path / "crossval" / "metrics.json").exists()
+    cross_validate(small(data_file, tmp_path))
+    assert fits.labels == ["crossval/fold2", "crossval/fold1"]
+    with pytest.raises(UsageError, match="no fold 3: there are 2, counted from 1"):
+        train_folds(small(data_file, tmp_path), [1, 3])
 
 
 def test_several_seeds_are_summarized(data_file, tmp_path, monkeypatch):

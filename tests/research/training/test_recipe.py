@@ -86,7 +86,8 @@ def test_network_fields_are_those_of_its_config(recipe_file):
         ("diffusion.steps=2000", r"diffusion: steps must be at most num_train_timesteps \(1000\)"),
         ("network={model: relational}", r"conditioning=gaussian_prior goes with network.model=relational, and only"),
         ("conditioning=gaussian_prior", r"conditioning=gaussian_prior goes with network.model=relational"),
-        ("also=[{kind: summe}]", r"Only a relational network learns from further data sets"),
+        ("also=[{kind: summe, weight: 2}]", r"A weight of further data sets is for relational networks"),
+        ("own_videos=false", r"own_videos=false needs `also`"),
         ("diffusion.step_seconds=0", r"diffusion: step_seconds must be above 0"),
     ],
 )

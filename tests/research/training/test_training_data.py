@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -8,7 +10,7 @@ from summdiff.data.mr_hisum import MrHiSum
 from summdiff.data.splits import Split, write_splits
 from summdiff.data.synthetic import make_synthetic
 from summdiff.errors import DataError, UsageError
-from summdiff.research.training.data import Batches, Examples, Videos, to_train
+from summdiff.research.training.data import Batches, Examples, Videos, to_cross_validate, to_train
 from summdiff.research.training.logs import Callbacks
 from summdiff.research.training.loop import fit, provenance, train
 from summdiff.research.training.processes import launch
@@ -64,6 +66,66 @@ def test_validation_videos_are_not_called_training_videos(held_out, recipe_file,
     about = provenance(read_recipe(recipe_file, [f"select={select}", "validation=0.2"]), held_out)
     assert about["trained_on"] == [held_out.data.identity(name) for name in held_out.split.train]
     assert about["validated_on"] == [held_out.data.identity(name) for name in held_out.split.validation]
+
+
+@pytest.fixture
+def other_file(tmp_path):
+    """Three videos of SumMe in the usual layout."""
+    return write_usual(tmp_path / "other.h5", "summe", {"video_8": 1286, "video_12": 950, "video_14": 4608})
+
+
+@pytest.fixture
+def own_and_other(recipe_file, other_file):
+    """A function that reads the recipe with that file beside its own."""
+    return lambda *changes: read_recipe(recipe_file, [f"also=[{{kind: summe, data: {other_file}}}]", *changes])
+
+
+def test_any_network_trains_on_further_files(own_and_other, data_file, tmp_path):
+    """The setting "augmented"."""
+    said, recipe = [], own_and_other("epochs=1", "validate_every=1")
+    videos = to_train(recipe, said.append)
+    own = open_dataset(data_file).names
+    examples = Examples(videos, recipe)
+    assert list(examples.videos()) == [*own, "other.h5/video_8", "other.h5/video_12", "other.h5/video_14"]
+    assert "3 videos of other.h5 are trained on too." in said
+    assert sorted(index for batch in examples.order(0) for index in batch) == list(range(len(own) + 3))
+    assert examples[0, len(own)].targets.shape[1] == 86
+    assert fit(recipe, videos, tmp_path / "run") is not None
+    assert provenance(recipe, videos)["trained_on"][-3:] == ["summe/video_8", "summe/video_12", "summe/video_14"]
+
+
+def test_another_data_set_of_the_same_form_has_its_own_name(recipe_file, tmp_path):
+    path = write_usual(tmp_path / "ovp.h5", "tvsum", {"video_1": 2500})
+    recipe = read_recipe(recipe_file, [f"also=[{{kind: tvsum, name: ovp, data: {path}}}]"])
+    assert provenance(recipe, to_train(recipe, str))["trained_on"][-1] == "ovp/video_1"
+
+
+def test_splits_name_the_videos_of_further_files(own_and_other, tmp_path):
+    trained = ["tvsum.h5/video_1", "other.h5/video_12", "missing.h5/video_3"]
+    entry = {"train_keys": [f"../data/{key}" for key in trained], "test_keys": ["tvsum.h5/video_2"]}
+    (tmp_path / "aug.json").write_text(json.dumps([entry]))
+    said = []
+    (videos,) = to_cross_validate(own_and_other(f"splits={tmp_path / 'aug.json'}", "validation=0"), said.append)
+    assert videos.split == Split(("video_1",), (), ("video_2",), ("other.h5/video_12",))
+    assert [(file.path.name, name) for file, name in videos.elsewhere] == [("other.h5", "video_12")]
+    assert any("1 videos of missing.h5 are left out: name these files in `also`" in sentence for sentence in said)
+
+
+def test_a_transfer_trains_on_other_files_and_tests_every_video(own_and_other, data_file):
+    (videos,) = to_cross_validate(own_and_other("own_videos=false"), str)
+    assert videos.split.test == open_dataset(data_file).names
+    assert videos.split.train == videos.split.validation == ()
+    assert len(Examples(videos, own_and_other("own_videos=false"))) == 3
+
+
+def test_files_that_do_not_fit_together_are_refused(own_and_other, recipe_file, tmp_path):
+    with pytest.raises(DataError, match=r"features of different dimensions: .*6 \(other.h5\); they must be the same"):
+        to_train(own_and_other("conditioning=features"), str)
+    make_synthetic(tmp_path / "seconds.h5", videos=3, min_seconds=30, max_seconds=40)
+    further = f"also=[{{kind: mr_hisum, data: {tmp_path / 'seconds.h5'}}}]"
+    with pytest.raises(UsageError, match=r"no single annotators: set targets.people to mean or gtscore"):
+        to_train(read_recipe(recipe_file, [further]), str)
+    assert to_train(read_recipe(recipe_file, [further, "targets.people=gtscore"]), str).elsewhere
 
 
 def of_each(batch):

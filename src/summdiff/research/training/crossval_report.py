@@ -101,8 +101,11 @@ def summarize_folds(
 
 
 def ridge_scores(recipe: Recipe, folds: Sequence[Videos], callbacks: Callbacks) -> dict[str, NDArray[np.float64]]:
-    """Return ridge regression's scores (N,) at the judged steps; empty if the data is too large."""
+    """Return ridge regression's scores (N,) at the judged steps; empty if the data is too large or of several files."""
     data = folds[0].data
+    if folds[0].elsewhere:
+        callbacks.message("There is no comparison with ridge regression, which is not trained on other files here.")
+        return {}
     if 8 * sum(math.prod(data.feature_shape(name) or (0,)) for name in data.names) > _RIDGE_BYTES:
         callbacks.message("The data is too large for a comparison with ridge regression.")
         return {}

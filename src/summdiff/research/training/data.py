@@ -44,10 +44,12 @@ class Videos:
     Attributes:
         data: the file.
         split: names of the videos; `summdiff train` has no test part.
+        elsewhere: further training videos, each by its file and its name there.
     """
 
     data: AnnotatedFile
     split: Split
+    elsewhere: tuple[tuple[AnnotatedFile, str], ...] = ()
 
     @cached_property
     def sha256(self) -> str:
@@ -58,6 +60,7 @@ class Videos:
     def fingerprint(self) -> str:
         """Digest of the file and of the names in each part of the split."""
         names = "\n".join((*self.split.train, "", *self.split.validation, "", *self.split.test))
+        names += "".join(f"\n{file.path.name}/{name}" for file, name in self.elsewhere)
         return hashlib.sha256(f"{self.sha256}\n{names}".encode()).hexdigest()
 
     def describe(self) -> dict[str, Any]:
@@ -80,7 +83,11 @@ def further_data(recipe: Recipe) -> list[AnnotatedFile]:
     Raises:
         DataError, UsageError: a file is missing, or of another kind than the recipe's.
     """
-    return [open_dataset(path, also.kind) for path, also in zip(recipe.also_paths(), recipe.also, strict=True)]
+    files = []
+    for path, also in zip(recipe.also_paths(), recipe.also, strict=True):
+        files.append(open_dataset(path, also.kind))
+        files[-1].dataset = also.name
+    return files
 
 
 def names_with_features(data: AnnotatedFile) -> tuple[str, ...]:
@@ -107,8 +114,7 @@ def to_train(recipe: Recipe, say: Callable[[str], None]) -> Videos:
     if share and not split.validation:
         split = with_validation(split, share, recipe.split_seed)
         say(f"{len(split.validation)} of {len(names)} videos are held out for validation.")
-    _need_training_videos(split, share)
-    return Videos(data, split)
+    return _with_elsewhere(recipe, data, [split], share, say)[0]
 
 
 def to_cross_validate(recipe: Recipe, say: Callable[[str], None]) -> list[Videos]:
@@ -119,16 +125,16 @@ def to_cross_validate(recipe: Recipe, say: Callable[[str], None]) -> list[Videos
     """
     data = open_data(recipe)
     names = _with_features(data, say)
-    if recipe.splits is None:
+    if recipe.splits is None and not recipe.own_videos:
+        splits: tuple[Split, ...] = (Split(train=(), validation=(), test=names),)
+    elif recipe.splits is None:
         splits = k_fold(names, folds=recipe.folds, validation=recipe.validation, seed=recipe.split_seed)
     else:
         splits = tuple(
             split if split.validation else with_validation(split, recipe.validation, recipe.split_seed)
             for split in _published(recipe, data, names, say)
         )
-    for split in splits:
-        _need_training_videos(split, recipe.validation)
-    return [Videos(data, split) for split in splits]
+    return _with_elsewhere(recipe, data, splits, recipe.validation, say)
 
 
 def _with_features(data: AnnotatedFile, say: Callable[[str], None]) -> tuple[str, ...]:
@@ -169,15 +175,12 @@ def _published(
         if fold > len(published):
             raise UsageError(f"'{recipe.splits}' has {len(published)} splits; there is no {fold}.")
         published = published[fold - 1 : fold]
-    elsewhere = {key for split in published for key in split.train_elsewhere}
-    if elsewhere:
-        say(f"{len(elsewhere)} videos of other files that '{recipe.splits}' names are left out.")
     for split in published:
         parts = {
             part: tuple(name for name in getattr(split, part) if name in available)
             for part in ("train", "validation", "test")
         }
-        splits.append(replace(split, **parts, train_elsewhere=()))
+        splits.append(replace(split, **parts))
     return tuple(splits)
 
 
@@ -188,6 +191,55 @@ def _say_missing(path: Path, data: AnnotatedFile, say: Callable[[str], None]) ->
     missing = sorted(name for name in listed if find(name) is None)
     if missing:
         say(f"{len(missing)} videos of '{path}' are left out, the data lacks them: {', '.join(missing)}.")
+
+
+def _with_elsewhere(
+    recipe: Recipe, data: AnnotatedFile, splits: Sequence[Split], share: float, say: Callable[[str], None]
+) -> list[Videos]:
+    """Add the training videos of other files: those that a split names, otherwise all of the files in `also`."""
+    files = [] if recipe.network.model == "relational" else further_data(recipe)
+    available = {file.path.name: (file, set(names_with_features(file))) for file in files}
+    every = [(file, name) for file, names in available.values() for name in file.names if name in names]
+    left_out: set[str] = set()
+    videos = []
+    for whole in splits:
+        split = whole if recipe.own_videos else replace(whole, train=(), validation=())
+        chosen = every
+        if split.train_elsewhere:
+            keys = [key.rpartition("/")[::2] for key in split.train_elsewhere]
+            chosen = [(available[home][0], name) for home, name in keys if name in available.get(home, (None, ()))[1]]
+            left_out |= {f"{home}/{name}" for home, name in keys if name not in available.get(home, (None, ()))[1]}
+        _check_together(recipe, data, split, chosen)
+        if not chosen:
+            _need_training_videos(split, share)
+        kept = tuple(f"{file.path.name}/{name}" for file, name in chosen)
+        videos.append(Videos(data, replace(split, train_elsewhere=kept), tuple(chosen)))
+    if left_out:
+        homes = sorted({key.rpartition("/")[0] for key in left_out})
+        say(f"{len(left_out)} videos of {', '.join(homes)} are left out: name these files in `also` to train on them.")
+    if every and videos[0].elsewhere:
+        say(f"{len(videos[0].elsewhere)} videos of {', '.join(available)} are trained on too.")
+    return videos
+
+
+def _check_together(
+    recipe: Recipe, data: AnnotatedFile, split: Split, elsewhere: Sequence[tuple[AnnotatedFile, str]]
+) -> None:
+    """Check that videos of several files can be in one batch.
+
+    Raises:
+        DataError: their features have different dimensions.
+        UsageError: some have single annotators, by whom the targets are drawn, and some have not.
+    """
+    files = list(dict.fromkeys([*([data] if split.train else []), *(file for file, _ in elsewhere)]))
+    shapes = {file.path.name: file.feature_shape(names_with_features(file)[0]) for file in files}
+    dimensions = {name: shape[1] for name, shape in shapes.items() if shape is not None}
+    if recipe.conditioning in ("features", "both") and len(set(dimensions.values())) > 1:
+        listed = ", ".join(f"{size} ({name})" for name, size in dimensions.items())
+        raise DataError(f"The files have features of different dimensions: {listed}; they must be the same.")
+    single = {file.kind in SINGLE_CURVE_KINDS for file in files}
+    if len(single) > 1 and recipe.targets.people in ("panels", "each"):
+        raise UsageError("Some of the files have no single annotators: set targets.people to mean or gtscore.")
 
 
 def _need_training_videos(split: Split, share: float) -> None:
@@ -212,12 +264,19 @@ class Examples(Dataset[Example]):
 
     def __init__(self, videos: Videos, recipe: Recipe) -> None:
         """Read the videos' lengths, and nothing else yet."""
-        self._recipe, self._data, self._names = recipe, videos.data, videos.split.train
-        self._how = for_single_curves(recipe.targets) if self._data.kind in SINGLE_CURVE_KINDS else recipe.targets
-        shapes = [self._data.feature_shape(name) or (0, 0) for name in self._names]
+        self._recipe = recipe
+        self._sources = [*((videos.data, name) for name in videos.split.train), *videos.elsewhere]
+        self._names = [
+            *videos.split.train,
+            *(f"{file.path.name}/{name}" for file, name in videos.elsewhere),
+        ]
+        self._how = self._how_of(0)
+        shapes = [file.feature_shape(name) or (0, 0) for file, name in self._sources]
         size = 4 * sum(n * d for n, d in shapes) * recipe.augmentation.count
         self.in_memory = recipe.in_memory if recipe.in_memory is not None else size <= _MEMORY
-        self._places = {name: place for place, name in enumerate(self._data.names)}
+        files = list(dict.fromkeys(file for file, _ in self._sources))
+        in_file = {file: {name: place for place, name in enumerate(file.names)} for file in files}
+        self._places = [(files.index(file), in_file[file][name]) for file, name in self._sources]
         self._kept: dict[tuple[int, int], Example] = {}
         self._means: dict[tuple[int, int], NDArray[np.float32]] = {}
         self._items: list[tuple[int, int | None]] = [(video, None) for video in range(len(self._names))]
@@ -241,7 +300,7 @@ class Examples(Dataset[Example]):
         window = recipe.window or n
         start = int(rng.integers(max(1, n - window + 1)))
         window_slice = slice(start, start + window)
-        curves = draw_targets(video_view.targets[:, window_slice], self._how, annotator=annotator, rng=rng)
+        curves = draw_targets(video_view.targets[:, window_slice], self._how_of(video), annotator=annotator, rng=rng)
         return replace(
             video_view,
             condition=video_view.condition[window_slice],
@@ -252,7 +311,7 @@ class Examples(Dataset[Example]):
 
     def __getitems__(self, batch: Sequence[tuple[int, int]]) -> list[Example]:
         """Return a batch; its videos are read in the order of the file, which is faster on disks."""
-        order = sorted(range(len(batch)), key=lambda i: self._places[self._names[self._items[batch[i][1]][0]]])
+        order = sorted(range(len(batch)), key=lambda i: self._places[self._items[batch[i][1]][0]])
         examples = {i: self[batch[i]] for i in order}
         return [examples[i] for i in range(len(batch))]
 
@@ -263,14 +322,20 @@ class Examples(Dataset[Example]):
 
     def videos(self) -> dict[str, AnnotatedVideo]:
         """Return the unchanged training videos by name."""
-        return {name: self._data[name] for name in self._names}
+        return {key: file[name] for key, (file, name) in zip(self._names, self._sources, strict=True)}
+
+    def _how_of(self, video: int) -> TargetRecipe:
+        """Return the section `targets`, adapted to the data set of a video."""
+        targets = self._recipe.targets
+        return for_single_curves(targets) if self._sources[video][0].kind in SINGLE_CURVE_KINDS else targets
 
     def view(self, video: int, number: int) -> Example:
         """Return a copy of a video with all annotators' curves; repeated calls return the same copy."""
         cached = self._kept.get((video, number))
         if cached is None:
             rng = np.random.default_rng([self._recipe.seed, _VIEWS, video, number])
-            cached = augmented(self._data[self._names[video]], self._recipe, number, rng)
+            file, name = self._sources[video]
+            cached = augmented(file[name], self._recipe, number, rng)
             if self.in_memory:
                 self._kept[video, number] = cached
         return cached

@@ -11,6 +11,7 @@ import json
 import shutil
 import tempfile
 import time
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ import torch
 from lightning_fabric import Fabric
 
 from summdiff._version import __version__
+from summdiff.data.h5 import AnnotatedFile
 from summdiff.errors import OutputError, UsageError
 from summdiff.research.networks.storage import load_network, write_model
 from summdiff.research.training.build import as_model
@@ -224,7 +226,8 @@ def _what_would_run(recipe: Recipe, videos: Videos, state: TrainingState, steps:
     parameters = sum(weight.numel() for weight in state.network.parameters() if weight.requires_grad)
     hours, minutes = divmod(round(seconds * steps * recipe.epochs / 60), 60)
     return (
-        f"{len(split.train)} videos to train on and {len(split.validation)} for validation, {parameters:,} parameters, "
+        f"{len(split.train) + len(videos.elsewhere)} videos to train on and {len(split.validation)} for validation, "
+        f"{parameters:,} parameters, "
         f"{recipe.epochs} epochs of {steps} steps. If each takes as long as the largest, {seconds:.2f} s, this is "
         f"{hours}:{minutes:02} h, without validation."
     )
@@ -355,10 +358,17 @@ def provenance(recipe: Recipe, videos: Videos) -> dict[str, Any]:
         else "the last epoch; settings were chosen before, by cross-validation",
         "trained_on": [
             *(data.identity(name) for name in split.train),
-            *(other.identity(name) for other in further_data(recipe) for name in names_with_features(other)),
+            *(other.identity(name) for other, name in _further_videos(recipe, videos)),
         ],
         "validated_on": [data.identity(name) for name in split.validation],
     }
+
+
+def _further_videos(recipe: Recipe, videos: Videos) -> Sequence[tuple[AnnotatedFile, str]]:
+    """Return the training videos of other files; a relational network uses all."""
+    if recipe.network.model != "relational":
+        return videos.elsewhere
+    return [(other, name) for other in further_data(recipe) for name in names_with_features(other)]
 
 
 def validation_count(recipe: Recipe, videos: int) -> int:

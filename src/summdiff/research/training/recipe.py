@@ -206,12 +206,18 @@ class AugmentationRecipe(Section):
 
 
 class AlsoRecipe(Section):
-    """Another data set from which a relational network also learns its mean curve."""
+    """Another data set to train on; a relational network learns its mean curve from it."""
 
     kind: DatasetKind = Field(description="the data set")
     data: Path | None = Field(default=None, description="HDF5 file; null: the usual file of its kind in $SUMMDIFF_DATA")
+    name: str | None = Field(
+        default=None,
+        description="name in `trained_on`, for a file with the form of another data set's, such as OVP; null: its kind",
+    )
     weight: float = Field(
-        default=1.0, gt=0, description="of the whole data set, relative to all copies of the recipe's own videos"
+        default=1.0,
+        gt=0,
+        description="for relational networks: of the whole data set, relative to all copies of the recipe's own videos",
     )
 
 
@@ -230,7 +236,12 @@ class Recipe(Section):
         lt=1000,
         description="frames per second of videos whose file states none; null: known for most of TVSum and SumMe",
     )
-    also: tuple[AlsoRecipe, ...] = Field(default=(), description="further data sets for a relational network")
+    also: tuple[AlsoRecipe, ...] = Field(
+        default=(), description='further data sets to train on (the setting "augmented"); see also splits'
+    )
+    own_videos: bool = Field(
+        default=True, description='false: train on `also` only, and test on all videos (the setting "transfer")'
+    )
     splits: Path | None = Field(default=None, description="file of splits; null: random")
     drop_missing: bool = Field(default=False, description="leave out videos of `splits` that the data lacks")
     fold: int = Field(default=1, ge=1, description="number of the split in that file, from 1; not for crossval")
@@ -354,8 +365,12 @@ class Recipe(Section):
             and getattr(self.network, "consistency", False)
         ):
             raise ValueError("iPTNet's teacher learns once a batch: micro_batch needs network.consistency=0.")
-        if self.also and self.network.model != "relational":
-            raise ValueError("Only a relational network learns from further data sets: leave out also.")
+        if self.network.model != "relational" and any(other.weight != 1 for other in self.also):
+            raise ValueError("A weight of further data sets is for relational networks: leave it out.")
+        if not self.own_videos and (not self.also or self.network.model == "relational"):
+            raise ValueError("own_videos=false needs `also`, and a network that is not relational.")
+        if not self.own_videos and (self.select == "best" or self.hold_out > 0):
+            raise ValueError("own_videos=false leaves no videos to validate on: set select=last and hold_out=0.")
         if self.splits is not None and self.hold_out > 0 and self.validation == 0:
             raise ValueError("hold_out needs no splits, or a validation share above 0.")
         if self.select == "best" and self.validation == 0 and self.hold_out == 0 and self.splits is None:
