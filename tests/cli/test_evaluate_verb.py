@@ -10,7 +10,7 @@ import pytest
 
 from annotation_files import write_tvsum_tsv
 from small_data import write_usual
-from summdiff.cli import app
+from summdiff.cli import _progress, app
 from summdiff.data.datasets import open_dataset
 from summdiff.data.splits import Split, write_splits
 from summdiff.evaluation import read_predictions, write_predictions
@@ -241,6 +241,13 @@ def test_a_model_is_judged_on_the_usual_layout_without_a_frame_rate(run, tmp_pat
     assert code == 1
     assert "has no frame rate" in err
     assert run("default", "--data", odd, *words, "--fps", 25)[0] == 0
+
+
+def test_progress_is_printed_where_there_is_no_terminal(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(_progress, "_LINE_SECONDS", 0)
+    path = write_usual(tmp_path / "usual.h5", "summe", {"video_1": 950, "video_2": 1286})
+    code, _, err = run("default", "--data", path, "--samples", 1, "--steps", 1, "--resamples", 100)
+    assert (code, err) == (0, "default predicts: 1 of 2\ndefault predicts: 2 of 2\n")
 
 
 def test_validation_videos_are_refused_by_their_own_sentence(run, data, predictions, tmp_path):

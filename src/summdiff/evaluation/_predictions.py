@@ -79,11 +79,12 @@ class Predictions:
         Raises:
             DataError: none of the videos is in the file, or one is in it under two names.
         """
-        if all(name in data.names for name in self.curves):
+        own = frozenset(data.names)
+        if own.issuperset(self.curves):
             return self
         names = VideoNames(data)
         curves = names.rename(self.curves.items(), f"'{self.name}'")
-        if not curves.keys() & set(data.names):
+        if not curves.keys() & own:
             raise DataError(
                 f"'{self.name}' has no video of '{data.path.name}': it has {_some(self.curves)}, the data "
                 f"{_some(data.names)}."
