@@ -147,6 +147,8 @@ def _fit(
     saved = checkpoints.newest() if recipe.resume == "auto" else None
     examples = Examples(videos, recipe)
     if recipe.network.model == "ridge":
+        if dry_run:
+            callbacks.message(f"{len(examples.videos())} videos to train on, by a solution in closed form.")
         return _fit_ridge(recipe, examples, dry_run)
     state = TrainingState(recipe, examples, fabric, saved)
     batches = Batches(
