@@ -320,6 +320,6 @@ def test_published_splits_can_be_used(data_file, tmp_path):
     found = cross_validate(recipe, callbacks=callbacks)
     assert found.evaluation.names == names[:3]
     assert [len(fold["split"]["validation"]) for fold in found.metrics["folds"]] == [2, 2]
-    assert "1 videos of other files" in callbacks.path.read_text()
+    assert "1 videos of ovp.h5 are left out" in callbacks.path.read_text()
     first = read_predictions(found.path.with_name("fold1") / "predictions.h5").curves["video_2"]
     assert np.array_equal(read_predictions(found.path.with_name("predictions.h5")).curves["video_2"], first)
