@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from summdiff.selection import CutPlaces, avoid_transitions, move_to_transitions
@@ -19,6 +19,7 @@ spans = st.lists(st.floats(0, 30), min_size=2, max_size=12, unique=True).map(
 )
 
 
+@settings(max_examples=25)
 @given(spans, st.lists(st.integers(1, 29), max_size=3, unique=True))
 def test_no_cheap_start_or_end_lies_within_a_transition(transitions, hard):
     before = places(30, sorted(hard))

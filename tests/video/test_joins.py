@@ -5,7 +5,6 @@ from __future__ import annotations
 from fractions import Fraction
 from itertools import pairwise
 
-import av
 import numpy as np
 import pytest
 from test_write import KINDS, cut, expected_frames, frames_of, sound_of, upright
@@ -49,7 +48,9 @@ def loudness(wave, window=0.005):
 def test_joins_neither_click_nor_fall_silent_and_sound_stays_in_step(kind, make_video, tmp_path):
     options = {"path": "a.mov", "gop": 12} if kind == "mov" else dict(KINDS[kind])
     source = noise(6)
-    made = make_video(tmp_path / options.pop("path"), scenes=[(3, "red"), (3, "blue")], sound=source, **options)
+    made = make_video(
+        tmp_path / options.pop("path"), scenes=[(3, "red"), (3, "blue")], sound=source, size=(96, 64), **options
+    )
     target = cut(made, PARTS, tmp_path / "cut.mp4")
 
     expected, duration = expected_frames(made, PARTS)
@@ -103,8 +104,7 @@ def test_parts_shorter_than_a_fade_keep_their_length(make_video, tmp_path):
 
 
 def pictures_of(path):
-    with av.open(str(path)) as container:
-        return [(frame.time, upright(frame)) for frame in container.decode(video=0)]
+    return [(frame.time, image) for frame, image in upright(path)]
 
 
 def dissolved(parts, half):
@@ -127,7 +127,9 @@ def dissolved(parts, half):
 def test_pictures_and_sound_dissolve_where_parts_overlap(kind, make_video, tmp_path):
     options = {"path": "a.mov", "gop": 12} if kind == "mov" else dict(KINDS[kind])
     source = noise(7)
-    made = make_video(tmp_path / options.pop("path"), scenes=[(3, "red"), (3, "blue")], sound=source, **options)
+    made = make_video(
+        tmp_path / options.pop("path"), scenes=[(3, "red"), (3, "blue")], sound=source, size=(96, 64), **options
+    )
     frames = [(10, 40), (60, 88), (92, 140)]
     times = made.frame_times
     parts = [(times[first], times[last]) for first, last in frames]
@@ -180,11 +182,10 @@ def test_still_pictures_dissolve_smoothly(make_video, tmp_path):
     made = make_video(tmp_path / "slides.mkv", times=times, scenes=[(0.08, "red"), (0.08, 5), (9, "blue")], sound=True)
     write_cut(made.path, [Interval(1, 3), Interval(9, 11)], tmp_path / "cut.mp4", transition=1.0)
     found = pictures_of(tmp_path / "cut.mp4")
-    with av.open(str(tmp_path / "cut.mp4")) as container:
-        assert float(container.duration / av.time_base) == pytest.approx(3.0, abs=0.05)
-    changes = [np.abs(b.astype(float) - a).mean() for (_, a), (_, b) in pairwise(found)]
-    assert len(changes) >= 2 or max(changes) < 60
-    assert all(b > a for (a, _), (b, _) in pairwise(found))
+    assert [time for time, _ in found][:: len(found) - 1] == pytest.approx([0.0, 2.0], abs=0.06)
+    assert len(found) > 20
+    changes = [np.abs(after.astype(float) - before).mean() for (_, before), (_, after) in pairwise(found)]
+    assert max(changes) < 0.1 * np.abs(found[-1][1].astype(float) - found[0][1]).mean()
 
 
 def test_subtitles_and_timelines_are_in_step_with_a_summary_that_dissolves(make_video):

@@ -83,8 +83,8 @@ def test_a_long_film_gives_the_same_as_its_pieces(tmp_path):
     """Pictures are compared in blocks: a dissolve at any place in a block is found."""
     a, b = Scene(0, 0), Scene(1, 0)
     film = Film()
-    for _ in range(9):
-        film.show(a, 6.3).change(a, b, 1).show(b, 6.3).change(b, a, 1)
+    for _ in range(5):
+        film.show(a, 5.3).change(a, b, 1).show(b, 5.3).change(b, a, 1)
     assert film.found(tmp_path / "film.mkv") == pytest.approx(np.array(film.gradual), abs=0.2)
 
 

@@ -23,6 +23,7 @@ _NATURAL_DISCOUNT = 0.8  # share of this cost that an entirely natural place sav
 _FLASH_COST = 2.0  # added where a hard cut follows a start, or precedes an end, within `_FLASH_SECONDS`
 _FLASH_SECONDS = 1.0
 _NEVER = 1e3  # a cost that no part is worth
+_REACH_SECONDS = 1.5  # an edge is moved less far than this
 _FRAME_SECONDS = 0.05  # an edge this close to a transition is at its end
 
 
@@ -124,7 +125,8 @@ def move_to_transitions(places: CutPlaces, transitions: ArrayLike, *, fps: float
     for start, end in np.asarray(transitions, dtype=np.float64).reshape(-1, 2):
         before = int(np.searchsorted(edges, (start + end) / 2, side="right")) - 1
         for i, to in ((before, math.floor(start * fps) / fps), (before + 1, math.ceil(end * fps) / fps)):
-            if 0 < i < len(edges) - 1 and not fixed[i] and edges[i - 1] < to < edges[i + 1]:
+            fits = edges[i - 1] < to < edges[i + 1] if 0 < i < len(edges) - 1 else False
+            if fits and not fixed[i] and abs(edges[i] - to) < _REACH_SECONDS:
                 edges[i], natural[i], fixed[i] = to, 1.0, True
     return replace(places, edges=edges, naturalness=natural)
 

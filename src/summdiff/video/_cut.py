@@ -242,11 +242,11 @@ def _dissolved(
     placed: Sequence[tuple[int, int, bool]], index: FrameIndex, edges: NDArray[np.int64], transition: float
 ) -> Iterator[TickPart]:
     """Yield parts (start, end, starts on a still picture) that overlap in dissolves."""
-    frame = 1 / (index.nominal_rate * index.clock.time_base)  # ticks
+    frame = 1 / (index.dissolve_rate * index.clock.time_base)  # ticks
     halves = [0]  # frames on each side of the cut, at every edge
     for before, after in pairwise(placed):
         shorter = min(before[1] - before[0], after[1] - after[0])
-        halves.append(min(round(transition * index.nominal_rate / 2), math.floor(shorter / frame / 4)))
+        halves.append(min(round(transition * index.dissolve_rate / 2), round(shorter / frame) // 4))
     halves.append(0)
 
     def moved(tick: int, frames: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator
 from contextlib import suppress
@@ -18,6 +19,8 @@ from numpy.typing import NDArray
 from summdiff.video._container import Clock, FileVersion, OpenFile, file_version, nominal_rate
 from summdiff.video._decode import FrameDecoder, TimedFrame
 from summdiff.video._h264 import GopScanner, GroupsOfPictures
+
+_SMOOTH_RATE = 20  # frames per second
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,12 @@ class FrameIndex:
     def frame_ticks(self) -> int:
         """Duration of a frame at the nominal rate, in ticks."""
         return max(1, round(1 / (self.nominal_rate * self.clock.time_base)))
+
+    @property
+    def dissolve_rate(self) -> Fraction:
+        """Frames per second of a dissolve: the nominal rate, or a multiple of it where that is too slow."""
+        multiple = min(math.ceil(_SMOOTH_RATE / self.nominal_rate), int(1 / (self.clock.time_base * self.nominal_rate)))
+        return self.nominal_rate * max(1, multiple)
 
     @property
     def average_rate(self) -> Fraction:
@@ -164,11 +173,6 @@ class SeekingDecoder(OpenFile):
     def stream(self) -> VideoStream:
         """The video stream."""
         return self._decoder.stream
-
-    @property
-    def frame_ticks(self) -> int:
-        """Duration of a frame at the nominal rate, in ticks."""
-        return self._index.frame_ticks
 
     def shows_at(self, tick: int) -> bool:
         """Whether a frame appears exactly at a tick."""

@@ -127,7 +127,8 @@ def _write(
         output = av.open(str(temporary), "w", format="mp4", container_options={"movflags": "+faststart"})
         try:
             _copy_metadata(path, output)
-            video = _VideoWriter(output, decoders, plan, groups)
+            frame_ticks = 1 / (index.dissolve_rate * time_base)
+            video = _VideoWriter(output, decoders, plan, groups, dissolve_ticks=float(frame_ticks))
             audio = _AudioWriter(output, track, spans, dissolves)
             subtitles = retimed_subtitles(path, spans)
             add_chapters(output, retime(read_chapters(path), spans))
@@ -162,6 +163,7 @@ class _VideoWriter:
         output: the file.
         decoders: of the source; two if parts dissolve into each other, to which the parts fall in turns.
         plan, groups: what can be copied, and its packets.
+        dissolve_ticks: duration of a frame of a dissolve.
     """
 
     def __init__(
@@ -170,8 +172,11 @@ class _VideoWriter:
         decoders: Sequence[SeekingDecoder],
         plan: CopyPlan | None,
         groups: GroupReader | None,
+        *,
+        dissolve_ticks: float,
     ) -> None:
         self._output = output
+        self._dissolve_ticks = dissolve_ticks
         self._decoders = decoders
         self._plan = plan
         self._groups = groups
@@ -211,19 +216,18 @@ class _VideoWriter:
     def _dissolve(
         self, before: TickPart, after: TickPart, decoder: SeekingDecoder, other: SeekingDecoder
     ) -> Iterator[int]:
-        """Write the frames during which one part dissolves into the next, at the source's nominal rate."""
-        frame_ticks = decoder.frame_ticks
+        """Write the frames during which one part dissolves into the next."""
         first = before.alone_until - before.start + before.offset
         last = after.alone_from - after.start + after.offset
-        count = max(2, round((last - first) / frame_ticks))
+        count = max(2, round((last - first) / self._dissolve_ticks))
         ends = [first + (last - first) * n // count for n in range(count + 1)]
         shift_before, shift_after = before.start - before.offset, after.start - after.offset
         leaving = _Playback(decoder.frames(before.alone_until, last + shift_before, with_current=True))
         entering = _Playback(other.frames(first + shift_after, after.alone_from, with_current=True))
+        rounding = int(self._dissolve_ticks / 4)  # containers round the times of frames
         for n, (pts, until) in enumerate(pairwise(ends)):
-            # Frames may appear a little later than they should: containers round their times.
-            a = leaving.at(pts + shift_before + frame_ticks // 4)
-            b = entering.at(pts + shift_after + frame_ticks // 4)
+            a = leaving.at(pts + shift_before + rounding)
+            b = entering.at(pts + shift_after + rounding)
             mixed = a or b if a is None or b is None else self._encoder.mixture(a, b, (n + 0.5) / count)
             if mixed is not None:
                 self._output.mux(self._encoder.encode(mixed, pts, until - pts, key=n == 0))
