@@ -115,6 +115,16 @@ def test_damaged_packets_become_silence(seed, make_video, tmp_path):
     assert len(sound.speech) * FRAME_SECONDS <= 4.1
 
 
+@pytest.mark.parametrize("seed", [1, 44])  # with 44 the resampler fails
+def test_damage_anywhere_in_a_film_does_not_break_listening(seed, make_video):
+    film = make_video(scenes=[(3.0, "street")], size=(64, 48), sound=True, sound_layout="5.1")
+    content, generator = bytearray(film.path.read_bytes()), np.random.default_rng(seed)
+    for place in generator.integers(600, len(content), 30):
+        content[place] = generator.integers(256)
+    film.path.write_bytes(content)
+    assert len(listen(film.path, 3.0).speech) * FRAME_SECONDS <= 3.1
+
+
 def test_a_truncated_film_is_heard_up_to_its_end(make_video, tmp_path):
     film = make_video(tmp_path / "film.mkv", scenes=[(6.0, "street")], sound=True)
     film.path.write_bytes(film.path.read_bytes()[: film.path.stat().st_size // 2])

@@ -19,13 +19,14 @@ from numpy.typing import NDArray
 
 from summdiff.audio._silero import FRAME_SAMPLES, SAMPLE_RATE, VoiceActivity
 from summdiff.audio.sound import FRAME_SECONDS, LEVELS_PER_FRAME, Sound, levels
-from summdiff.video import Clock, FrameDecoder, SamplePlaces, audio_stream, open_input
+from summdiff.video import Clock, FrameDecoder, SamplePlaces, audio_stream, demux, open_input
 
 _BATCH = 128  # frames per call of the detector, 4 s
 _BLOCK = 8192  # samples at 16 kHz that the resampler gives at a time
 _PACKETS, _AHEAD = 64, 8  # packets per entry of the queue, about 1 s, and entries that may wait
 _MAX_FRAMES = round(69 * 3600 / FRAME_SECONDS)  # as long as the features of a video may be
 _SILENCE = bytes([255])
+_DAMAGE = (av.FFmpegError, ValueError)  # what PyAV raises for damaged packets and frames
 
 
 def listen(path: str | os.PathLike[str], duration: float) -> Sound:
@@ -46,7 +47,7 @@ def listen(path: str | os.PathLike[str], duration: float) -> Sound:
         stream = audio_stream(container)
         if stream is not None:
             with suppress(av.FFmpegError):  # the file is truncated
-                for packet in container.demux(stream):
+                for packet in demux(container, stream):
                     listener.hear(packet)
         return listener.sound(clock, duration)
 
@@ -128,7 +129,7 @@ class SoundListener:
         while (packets := self._queue.get()) is not None:
             try:
                 for packet in packets if self._error is None else ():
-                    with suppress(av.FFmpegError, ValueError):  # a damaged packet
+                    with suppress(*_DAMAGE):
                         for frame in packet.decode():
                             self._track.add(frame)
             except BaseException as error:  # raised again by `sound`
@@ -161,7 +162,7 @@ class _Track:
             self._resampler = AudioResampler(format="fltp", layout="mono", rate=SAMPLE_RATE, frame_size=_BLOCK)
             self._run_start, self._run_length = round(at * SAMPLE_RATE / frame.sample_rate), 0
         self._run_end = at + frame.samples
-        self._take(self._resampler.resample(frame))
+        self._take(frame)
 
     def finish(self, *, before: float, duration: float) -> Sound:
         """Return the `Sound`; see `_Heard.finish`."""
@@ -169,15 +170,18 @@ class _Track:
         return self._heard.finish(before=before, duration=duration)
 
     def _end_run(self) -> None:
-        if self._resampler is not None:
-            self._take(self._resampler.resample(None))  # what it held back
-            self._resampler = None
+        with suppress(*_DAMAGE):
+            self._take(None)  # what the resampler held back
+        self._resampler = None
 
-    def _take(self, blocks: list[AudioFrame]) -> None:
-        for block in blocks:
+    def _take(self, frame: AudioFrame | None) -> None:
+        """Resample a frame; after damage the next one begins anew."""
+        resampler, self._resampler = self._resampler, None
+        for block in [] if resampler is None else resampler.resample(frame):
             samples = np.asarray(block.to_ndarray()[0], dtype=np.float32)
             self._heard.add(self._run_start + self._run_length, samples)
             self._run_length += len(samples)
+        self._resampler = resampler
 
 
 class _Heard:

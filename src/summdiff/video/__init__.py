@@ -1,6 +1,7 @@
 """Reading and writing videos.
 
-- probing: `probe`, `start_in_player`, `open_input`, `video_stream`, `audio_stream`, `pixel_aspect`, `file_version`
+- probing: `probe`, `start_in_player`, `open_input`, `video_stream`, `audio_stream`, `demux`, `pixel_aspect`,
+  `file_version`
 - decoding: `FrameDecoder` in one pass, with a `PacketListener` for the sound; `SeekingDecoder` by ranges with the
   `FrameIndex` of `index_frames`
 - sampling: `VideoReader` at a steady rate, `stills` at given times; `Scaler` makes images of frames
@@ -14,7 +15,7 @@ stream's time base.
 """
 
 from summdiff.video._audio_track import AudioTrack
-from summdiff.video._container import Clock, audio_stream, file_version, open_input, pixel_aspect, video_stream
+from summdiff.video._container import Clock, audio_stream, demux, file_version, open_input, pixel_aspect, video_stream
 from summdiff.video._cut import CutList, CutPart, cut_list
 from summdiff.video._decode import FrameDecoder, PacketListener, TimedFrame
 from summdiff.video._index import FrameIndex, SeekingDecoder, index_frames
@@ -43,6 +44,7 @@ __all__ = [
     "VideoReader",
     "audio_stream",
     "cut_list",
+    "demux",
     "file_version",
     "index_frames",
     "open_input",

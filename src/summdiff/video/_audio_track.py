@@ -14,7 +14,7 @@ from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
 from numpy.typing import NDArray
 
-from summdiff.video._container import Clock, OpenFile, audio_stream, open_input
+from summdiff.video._container import Clock, OpenFile, audio_stream, demux, open_input
 from summdiff.video._sample_places import SamplePlaces
 
 # Long enough not to click, too short to be heard as a fade or to bring in a sound from outside a part.
@@ -213,7 +213,7 @@ class AudioTrack(OpenFile):
         """Yield every frame that can be decoded, from the current position of the container."""
         if self._stream is None:
             return
-        packets = self._container.demux(self._stream)
+        packets = demux(self._container, self._stream)
         while True:
             try:
                 packet = next(packets, None)

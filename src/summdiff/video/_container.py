@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
@@ -16,6 +17,8 @@ import av.container
 import av.stream
 from av.audio.stream import AudioStream
 from av.container.input import InputContainer
+from av.packet import Packet
+from av.stream import Stream
 from av.video.stream import VideoStream
 
 from summdiff._runtime import whole_number
@@ -114,6 +117,17 @@ def open_input(path: str | os.PathLike[str], *, formats: Iterable[str] | None = 
         container.close()
         raise VideoError(f"'{path}' is an image or a text, not a video.")
     return container
+
+
+def demux(container: InputContainer, *streams: Stream) -> Iterator[Packet[Any]]:
+    """Yield the packets of the streams in the order of the file, and an empty one for each stream at the end.
+
+    Raises:
+        av.FFmpegError: the file is truncated or damaged.
+    """
+    # PyAV raises IndexError at the very end if a stream appeared midway (television).
+    with suppress(IndexError):
+        yield from container.demux(streams)
 
 
 def max_pixels() -> int:

@@ -20,7 +20,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-from summdiff.video._container import Clock, OpenFile, open_input, video_stream
+from summdiff.video._container import Clock, OpenFile, demux, open_input, video_stream
 from summdiff.video._h264 import GroupsOfPictures, SequenceParameterSet, length_prefixed
 from summdiff.video._index import FrameIndex, seek_targets
 
@@ -158,7 +158,7 @@ class GroupReader(OpenFile):
         starts = self._plan.groups.start_ticks
         for target in seek_targets(starts, group, self._clock.time_base):
             self._container.seek(self._clock.origin + target, stream=self._stream)
-            self._packets = self._container.demux(self._stream)
+            self._packets = demux(self._container, self._stream)
             for packet in self._packets:
                 tick = None if packet.pts is None else packet.pts - self._clock.origin
                 if tick == starts[group] and packet.is_keyframe:

@@ -10,7 +10,7 @@ import math
 import os
 from collections.abc import Iterator
 from fractions import Fraction
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import av
 from av.audio.stream import AudioStream
@@ -26,6 +26,7 @@ from summdiff.video._container import (
     Clock,
     OpenFile,
     audio_stream,
+    demux,
     limit_pixels,
     max_pixels,
     nominal_rate,
@@ -241,11 +242,10 @@ class FrameDecoder(OpenFile):
         """Yield the packets of the pictures, and hand those of the sound to the listener."""
         sound = None if self._listener is None else audio_stream(self.container)
         if self._listener is None or sound is None:
-            yield from self.container.demux(self.stream)
+            yield from demux(self.container, self.stream)
             return
         self._listener.begin()
-        packets: Iterator[Packet[Any]] = self.container.demux((self.stream, sound))
-        for packet in packets:
+        for packet in demux(self.container, self.stream, sound):
             if packet.stream_index == sound.index:
                 self._listener.hear(packet)
             else:

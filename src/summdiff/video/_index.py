@@ -16,7 +16,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-from summdiff.video._container import Clock, FileVersion, OpenFile, file_version, nominal_rate
+from summdiff.video._container import Clock, FileVersion, OpenFile, demux, file_version, nominal_rate
 from summdiff.video._decode import FrameDecoder, TimedFrame
 from summdiff.video._h264 import GopScanner, GroupsOfPictures
 
@@ -89,7 +89,7 @@ def _from_packets(path: str | os.PathLike[str], clock: Clock) -> FrameIndex | No
         scanner = _gop_scanner(decoder)
         rate = nominal_rate(decoder.stream)
         try:
-            for packet in decoder.container.demux(decoder.stream):
+            for packet in demux(decoder.container, decoder.stream):
                 if not packet.size:
                     continue
                 if packet.pts is None or (packet.dts is not None and last_dts is not None and packet.dts <= last_dts):

@@ -8,7 +8,7 @@ import av
 
 from summdiff.errors import VideoError
 from summdiff.summary import VideoInfo
-from summdiff.video._container import audio_stream, nominal_rate
+from summdiff.video._container import audio_stream, demux, nominal_rate
 from summdiff.video._decode import FrameDecoder
 from summdiff.video._picture import Orientation
 
@@ -68,7 +68,7 @@ def _measured_duration(path: str | os.PathLike[str]) -> float:
         end = 0
         count = 0
         try:
-            for packet in decoder.container.demux(decoder.stream):
+            for packet in demux(decoder.container, decoder.stream):
                 count += bool(packet.size)
                 timestamp = packet.pts if packet.pts is not None else packet.dts
                 if timestamp is None or not packet.size:

@@ -20,7 +20,7 @@ from av.container.output import OutputContainer
 from av.packet import Packet
 from av.subtitles.stream import SubtitleStream
 
-from summdiff.video._container import FileVersion, file_version, open_input
+from summdiff.video._container import FileVersion, demux, file_version, open_input
 from summdiff.video._index import index_frames
 
 _TEXT_CODECS = frozenset({"subrip", "srt", "ass", "ssa", "mov_text", "webvtt", "text"})
@@ -90,7 +90,7 @@ def _read_subtitles(path: str, _version: FileVersion) -> tuple[SubtitleTrack, ..
         cues: dict[int, list[Cue]] = {stream.index: [] for stream in streams}
         open_cues: dict[int, int] = {}  # stream -> position of a cue without a duration: the next packet ends it
         with suppress(av.FFmpegError):  # a truncated file keeps what was read
-            for packet in container.demux(streams) if streams else ():
+            for packet in demux(container, *streams) if streams else ():
                 if packet.pts is None or not packet.size:
                     continue
                 stream = packet.stream
