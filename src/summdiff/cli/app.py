@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -25,26 +26,19 @@ from summdiff.errors import SummdiffError, UsageError
 
 _INTERRUPTED = 130  # exit code of Typer after Ctrl+C
 
-app = typer.Typer(
-    name="summdiff",
-    no_args_is_help=True,
-    rich_markup_mode="markdown",  # joins the lines of a paragraph
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-app.command()(summarize)
-app.command()(extract)
-app.command()(serve)
-app.command()(train)
-app.command()(crossval)
-app.command()(recipes)
-app.command()(evaluate)
-app.command()(reproduce)
-app.command(name="export-graphs")(export_graphs)
-app.command(name="fit-pca")(fit_pca)
-app.command()(doctor)
-app.add_typer(data)
+_VERBS: dict[str, Callable[..., None]] = {
+    "summarize": summarize,
+    "extract": extract,
+    "serve": serve,
+    "train": train,
+    "crossval": crossval,
+    "recipes": recipes,
+    "evaluate": evaluate,
+    "reproduce": reproduce,
+    "export-graphs": export_graphs,
+    "fit-pca": fit_pca,
+    "doctor": doctor,
+}
 
 
 def _print_version(asked: bool) -> None:
@@ -53,7 +47,6 @@ def _print_version(asked: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def _common(
     version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
@@ -62,10 +55,37 @@ def _common(
     """Turn a long video into a short one that keeps what people find important."""
 
 
+def make_app(only: str | None = None) -> typer.Typer:
+    """Make the command line, or as much of it as one verb needs: describing all verbs takes longer than most imports.
+
+    Args:
+        only: a verb; None for all.
+    """
+    made = typer.Typer(
+        name="summdiff",
+        no_args_is_help=True,
+        rich_markup_mode="markdown",  # joins the lines of a paragraph
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    made.callback()(_common)
+    for name, verb in _VERBS.items():
+        if only in (None, name):
+            made.command(name)(verb)
+    if only in (None, "data"):
+        made.add_typer(data)
+    return made
+
+
+app = make_app()
+
+
 def main() -> None:
     """Run the command line. An error is one sentence, with exit code 2 for a wrong option and 1 otherwise."""
+    asked = sys.argv[1] if len(sys.argv) > 1 else None
     try:
-        app()
+        (make_app(asked) if asked in {*_VERBS, "data"} else app)()
     except UsageError as error:
         print(f"summdiff: {one_line(str(error))}", file=sys.stderr)
         sys.exit(2)
