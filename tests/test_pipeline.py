@@ -206,7 +206,7 @@ def test_no_shot_is_shorter_or_longer_than_asked(film, summarizer):
     assert max(lengths) <= 7.0 + 1e-6
 
 
-@pytest.mark.parametrize("rate", [0.5, 2.0, 4.0])
+@pytest.mark.parametrize("rate", [0.5, 4.0])
 def test_other_rates(film, cache, rate):
     summary = Summarizer(rate=rate, cache=cache).summarize(film.path)
     check(summary)
@@ -304,7 +304,7 @@ def test_alternatives_differ_and_lose_no_more_than_allowed(film, summarizer):
 
 def test_curves_at_different_rates_agree(film, cache):
     curves = []
-    for rate in (0.5, 1.0, 2.0, 4.0):
+    for rate in (0.5, 1.0, 4.0):
         made = Summarizer(rate=rate, cache=cache).summarize(film.path)
         curves.append(np.interp(np.arange(1.0, 31.0), made.scores.times, made.scores.mean))
     correlations = np.corrcoef(curves)
