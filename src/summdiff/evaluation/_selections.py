@@ -245,7 +245,8 @@ def evaluate_selections(
         comparisons=tuple(compare(row, baseline, None, resamples, seed) for row in others),
         protocol={
             "judged": "selections",
-            "scores": system.name,
+            "scores": {"name": system.name, "sha256": system.sha256}
+            | {key: system.about[key] for key in ("model", "selection", "sampling") if key in system.about},
             "mean": "over videos",
             "budget": budget,
             "rate": rate,
@@ -253,7 +254,6 @@ def evaluate_selections(
             "seed": seed,
         },
         notes=notes_on_systems(data, [system], chosen),
-        about={system.name: dict(system.about) | {"sha256": system.sha256}},
     )
 
 
