@@ -13,7 +13,7 @@ from small_data import write_usual
 from summdiff.cli import _progress, app
 from summdiff.data.datasets import open_dataset
 from summdiff.data.splits import Split, write_splits
-from summdiff.evaluation import read_predictions, write_predictions
+from summdiff.evaluation import _selections, read_predictions, write_predictions
 from summdiff.research.networks.storage import load_in_torch, write_model
 from summdiff.scoring import model_folder
 
@@ -172,6 +172,10 @@ def test_overlapping_splits_are_reported(run, data, predictions, tmp_path):
         (["good.json", "--save-predictions", "kept.h5"], "takes one model"),
         (["default", "--save-predictions", "kept.txt"], "must end in"),
         (["good.json", "--budget", "2"], "(0, 1]"),
+        (["good.json", "poor.h5", "--selections"], "the scores of one system, got 2"),
+        (["good.json", "--selections", "--knapsack-aware"], "leave them out with --selections"),
+        (["good.json", "--selections"], "video_6: 'features' is missing"),
+        (["good.json", "--rate", "2"], "give it with --selections"),
     ],
 )
 def test_mistakes_give_one_sentence(run, data, predictions, monkeypatch, tmp_path, words, said):
@@ -183,6 +187,20 @@ def test_mistakes_give_one_sentence(run, data, predictions, monkeypatch, tmp_pat
     assert said in err
     assert err.count("\n") == 1
     assert "Traceback" not in err
+
+
+def test_selections_are_judged_on_the_videos_with_features(run, data, predictions, tmp_path, monkeypatch):
+    monkeypatch.setattr(_selections, "_GRID", _selections._GRID[:2])
+    words = (predictions[0], "--data", data, "--selections", "--partial", "--resamples", 100)
+    code, out, _ = run(*words, "--json", tmp_path / "result.json")
+    assert code == 0
+    assert "5 of the 6 videos" in out
+    for row in ("shots + knapsack", "top steps", "random pieces", "people among themselves"):
+        assert row in out
+    document = json.loads((tmp_path / "result.json").read_text())
+    assert document["protocol"]["judged"] == "selections"
+    assert document["protocol"]["scores"]["name"] == "good.json"
+    assert set(document["systems"]["top steps"]["means"]) == {"z", "used", "pieces", "seconds", "repeated"}
 
 
 def test_inputs_are_not_overwritten(run, data, predictions, monkeypatch, tmp_path):
