@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -243,4 +244,7 @@ def _disconnect(fabric: Fabric) -> None:
     """Close the connections once all processes have finished; exiting while gloo's threads run aborts the process."""
     if fabric.world_size > 1 and torch.distributed.is_initialized():
         fabric.barrier()
+        # Gloo's threads drop the barrier's tensors after it, for which they need the GIL; a destructor that holds it
+        # and waits for them would hang.
+        time.sleep(0.1)
         torch.distributed.destroy_process_group()
