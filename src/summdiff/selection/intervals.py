@@ -163,7 +163,7 @@ class IntervalSelection:
         steps = np.flatnonzero(z > solver.price - _OPEN)
         repeats = _Repeats(self._edges, looks, self._allowed.edges, steps, self._step)
         lead = self._settings.discount * np.maximum(z - np.quantile(z, _LOWEST), 0)
-        exact = False
+        exact, seen = False, {parts.tobytes()}
         for _ in range(_ROUNDS):
             discount = np.zeros(len(steps))  # of each step: how much it repeats what is accepted
             accepted = np.zeros(len(steps), dtype=np.bool_)
@@ -185,8 +185,9 @@ class IntervalSelection:
             discounted = z.copy()
             discounted[steps] -= lead[steps] * discount
             again = parts if exact else solver.roughly(discounted)
-            if exact or np.array_equal(again, parts):
+            if exact or again.tobytes() in seen:
                 again, exact = solver.exact(discounted), True
+            seen.add(again.tobytes())
             parts = again
         return parts if exact else solver.exact(discounted)
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _ROUNDING = 1e-6  # of seconds and values
-_FIRST_STEP = 0.25  # of the price, in the search for both sides of the budget, doubled until they are found
+_FIRST_STEP = 0.12  # of the price, in the search for both sides of the budget, doubled until they are found
 _NEXT_STEP = 0.04  # the same near a price that is known roughly
 _FAR = 0.04  # share of the budget, between the lengths at two prices
 _ROUGHLY = 0.05  # share of the budget
