@@ -66,7 +66,8 @@ def test_the_check_says_what_is_not_possible(usual):
     assert report.problems == ()
     assert report.rates == {"known": 2, "": 1}
     says = " ".join(report.impossible)
-    assert "training, judging a model, and MAP: 1 of 3 videos have no frame rate; add --fps" in says
+    what = "training, judging a model" + (", and MAP" if kind == "tvsum" else "")
+    assert f"{what}: 1 of 3 videos have no frame rate; add --fps" in says
     assert ("tau and rho: 3 of 3 videos have no 'user_scores'" in says) == (kind == "tvsum")
     assert "frame rate" not in " ".join(check(path, fps=30).impossible)
     with h5py.File(path, "a") as file:

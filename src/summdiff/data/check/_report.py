@@ -118,8 +118,9 @@ def impossible(kind: DatasetKind, checks: Sequence[VideoCheck]) -> tuple[str, ..
     if featureless:
         says.append(f"training, and judging a model: {featureless} of {every} videos have no features")
     if rateless:
+        shots = "" if kind == "summe" else ", and MAP"
         says.append(
-            f"training, judging a model, and MAP: {rateless} of {every} videos have no frame rate; add --fps (recipes: "
+            f"training, judging a model{shots}: {rateless} of {every} videos have no frame rate; add --fps (recipes: "
             "fps=) or an attribute 'fps'"
         )
     if kind == "tvsum" and (count := lacking("user_scores")):

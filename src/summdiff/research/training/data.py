@@ -85,7 +85,7 @@ def further_data(recipe: Recipe) -> list[AnnotatedFile]:
     """
     files = []
     for path, also in zip(recipe.also_paths(), recipe.also, strict=True):
-        files.append(open_dataset(path, also.kind))
+        files.append(open_dataset(path, also.kind, fps=None if also.kind == "mr_hisum" else recipe.fps))
         files[-1].dataset = also.name
     return files
 

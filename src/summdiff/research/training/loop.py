@@ -14,6 +14,7 @@ import time
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -226,12 +227,11 @@ def _what_would_run(recipe: Recipe, videos: Videos, state: TrainingState, steps:
     """Describe a run by its videos, parameters and steps, and the time of its largest step."""
     split = videos.split
     parameters = sum(weight.numel() for weight in state.network.parameters() if weight.requires_grad)
-    hours, minutes = divmod(round(seconds * steps * recipe.epochs / 60), 60)
+    total = timedelta(seconds=round(seconds * steps * recipe.epochs))
     return (
         f"{len(split.train) + len(videos.elsewhere)} videos to train on and {len(split.validation)} for validation, "
-        f"{parameters:,} parameters, "
-        f"{recipe.epochs} epochs of {steps} steps. If each takes as long as the largest, {seconds:.2f} s, this is "
-        f"{hours}:{minutes:02} h, without validation."
+        f"{parameters:,} parameters, {recipe.epochs} epochs of {steps} steps. If each takes as long as the largest, "
+        f"{seconds:.2f} s, this is {total} (h:mm:ss), without validation."
     )
 
 
