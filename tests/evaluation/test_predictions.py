@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from small_data import write_data
+from summdiff._untrusted import BYTES_VARIABLE
 from summdiff.data.datasets import open_dataset
-from summdiff.data.h5_guard import BYTES_VARIABLE
 from summdiff.data.video import AnnotatedVideo
 from summdiff.errors import DataError, OutputError, UsageError
 from summdiff.evaluation import Predictions, is_predictions, read_predictions, write_predictions
