@@ -130,9 +130,9 @@ def test_ten_hostile_uploads_at_once_take_at_most_1200_megabytes(tmp_path, side)
     content = (tmp_path / "large.gif").read_bytes()
     assert len(content) < 60_000
     command = [sys.executable, "-m", "summdiff", "serve", "--no-open", "--port", "0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
         try:
-            line = next(line for line in server.stdout if "token=" in line)
+            line = next(line for line in server.stderr if "token=" in line)
             url = re.search(r"http://\S+", line)[0]
             client = Client(int(re.search(r":(\d+)/", url)[1]))
             client.get("/?" + url.partition("?")[2])
