@@ -26,6 +26,7 @@ RESULTS, PAGE = HERE / "results.json", HERE.parent / "docs" / "speed.md"
 SCRIPTS: dict[str, list[str]] = {
     "summarize": ["{video}", "--profile", str(PAGE)],
     "fast": ["{video}"],
+    "listening": ["{video}"],
     "backbone": [],
     "segmentation": [],
     "knapsack": [],

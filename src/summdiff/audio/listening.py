@@ -12,8 +12,8 @@ from threading import Thread
 import av
 import numpy as np
 from av.audio.frame import AudioFrame
-from av.audio.resampler import AudioResampler
 from av.audio.stream import AudioStream
+from av.filter import Graph
 from av.packet import Packet
 from numpy.typing import NDArray
 
@@ -144,7 +144,8 @@ class _Track:
     def __init__(self) -> None:
         self._heard = _Heard()
         self._format: tuple[str, str, int] | None = None
-        self._resampler: AudioResampler | None = None  # of the current run of frames without a gap
+        self._graph: Graph | None = None  # resamples the current run of frames without a gap
+        self._n_frames = 0  # that it took
         self._run_start = self._run_length = 0  # samples at 16 kHz that it gave
         self._run_end = 0  # index of the next sample of the source, if there is no gap
 
@@ -157,9 +158,9 @@ class _Track:
             # The file's clock is unknown until the first picture: count from the container's zero.
             self._places = SamplePlaces(Clock(Fraction(1), 0), frame.sample_rate)
         at = self._places(frame, frame.samples)
-        if self._resampler is None or changed or at != self._run_end:
+        if self._graph is None or changed or at != self._run_end:
             self._end_run()
-            self._resampler = AudioResampler(format="fltp", layout="mono", rate=SAMPLE_RATE, frame_size=_BLOCK)
+            self._graph, self._n_frames = _resampling(frame), 0
             self._run_start, self._run_length = round(at * SAMPLE_RATE / frame.sample_rate), 0
         self._run_end = at + frame.samples
         self._take(frame)
@@ -171,17 +172,44 @@ class _Track:
 
     def _end_run(self) -> None:
         with suppress(*_DAMAGE):
-            self._take(None)  # what the resampler held back
-        self._resampler = None
+            self._take(None)  # what the graph held back
+        self._graph = None
 
     def _take(self, frame: AudioFrame | None) -> None:
         """Resample a frame; after damage the next one begins anew."""
-        resampler, self._resampler = self._resampler, None
-        for block in [] if resampler is None else resampler.resample(frame):
-            samples = np.asarray(block.to_ndarray()[0], dtype=np.float32)
-            self._heard.add(self._run_start + self._run_length, samples)
-            self._run_length += len(samples)
-        self._resampler = resampler
+        graph, self._graph = self._graph, None
+        if graph is None:
+            return
+        graph.push(frame)
+        self._n_frames += 1
+        if frame is None or self._n_frames % _PACKETS == 0:
+            with suppress(av.BlockingIOError, av.EOFError):  # it has no more
+                while True:
+                    samples = np.asarray(graph.pull().to_ndarray()[0], dtype=np.float32)
+                    self._heard.add(self._run_start + self._run_length, samples)
+                    self._run_length += len(samples)
+        self._graph = graph
+
+
+def _resampling(frame: AudioFrame) -> Graph:
+    """Return a filter graph from the format of a frame to mono at 16 kHz.
+
+    `av.AudioResampler` takes twice as long: it looks for a result after each frame.
+    """
+    graph = Graph()
+    source = graph.add_abuffer(
+        format=frame.format.name,
+        sample_rate=frame.sample_rate,
+        layout=frame.layout.name,
+        time_base=Fraction(1, frame.sample_rate),
+    )
+    target = graph.add("aformat", f"sample_rates={SAMPLE_RATE}:sample_fmts=fltp:channel_layouts=mono")
+    sink = graph.add("abuffersink")
+    source.link_to(target)
+    target.link_to(sink)
+    graph.configure()
+    graph.set_audio_frame_size(_BLOCK)
+    return graph
 
 
 class _Heard:
