@@ -2,6 +2,7 @@
 
 import threading
 
+import av
 import numpy as np
 import pytest
 
@@ -9,6 +10,7 @@ from summdiff.audio import Sound, listen
 from summdiff.audio import listening as module
 from summdiff.audio.sound import FRAME_SECONDS
 from summdiff.features.extraction import extract
+from summdiff.video import FrameDecoder
 
 LOUD = -30.0  # decibels; between the beeps' level and that of codecs' noise
 
@@ -50,6 +52,34 @@ def nearly(*seconds):
 def test_sound_is_heard_on_the_clock_of_the_pictures(name, options, make_video, tmp_path):
     film = make_video(tmp_path / name, scenes=[(4.0, "street")], sound=True, **options)
     assert beeps(looked_at(film.path).sound) == nearly(0, 1, 2, 3)
+
+
+def test_the_sound_may_be_the_first_stream_of_the_file(make_video, tmp_path):
+    film = make_video(scenes=[(4.0, "street")], sound=True)
+    with av.open(str(film.path)) as source, av.open(str(tmp_path / "film.mkv"), "w") as output:
+        streams = {stream.index: output.add_stream_from_template(stream) for stream in reversed(source.streams)}
+        for packet in source.demux():
+            if packet.dts is not None:
+                packet.stream = streams[packet.stream.index]
+                output.mux(packet)
+    kinds = set()
+
+    class Listener:
+        def begin(self):
+            kinds.clear()
+
+        def hear(self, packet):
+            kinds.add(packet.stream.type)
+
+        def rest(self):
+            pass
+
+    with FrameDecoder(tmp_path / "film.mkv", listener=Listener()) as decoder:
+        assert len(list(decoder)) == len(film.frame_times)
+    assert kinds == {"audio"}
+    swapped, plain = looked_at(tmp_path / "film.mkv"), looked_at(film.path)
+    assert beeps(swapped.sound) == nearly(0, 1, 2, 3)
+    assert swapped.video.duration == pytest.approx(plain.video.duration, abs=0.002)
 
 
 def test_sound_may_begin_late_and_end_early(make_video):

@@ -246,7 +246,7 @@ class FrameDecoder(OpenFile):
             return
         self._listener.begin()
         for packet in demux(self.container, self.stream, sound):
-            if packet.stream_index == sound.index:
+            if packet.stream.index == sound.index:  # `stream_index` of the empty ones is 0
                 self._listener.hear(packet)
             else:
                 yield packet
