@@ -296,16 +296,21 @@ class _Repeats:
         self._known: dict[tuple[int, int], NDArray[np.float32]] = {}
 
     def of(self, a: int, b: int) -> NDArray[np.float32]:
-        """Return for each of the steps that is 10 s or more from an interval how much it repeats it: (S,) in [0, 1]."""
+        """Return how much each of the steps repeats a step of an interval 10 s or more away: (S,) in [0, 1]."""
         if (a, b) not in self._known:
             start, end = self._places[a], self._places[b]
             first, last = np.searchsorted(self._edges, (start + _FRAME, end - _FRAME))
-            share = (self._unit[first - 1 : last] @ self._compared).max(axis=0)
+            cosine = self._unit[first - 1 : last] @ self._compared
+            near = slice(
+                np.searchsorted(self._ends, start - _ELSEWHERE, side="right"),
+                np.searchsorted(self._starts, end + _ELSEWHERE),
+            )
+            apart = np.abs(self._edges[first - 1 : last, None] - self._starts[near])
+            cosine[:, near] = np.where(apart < _ELSEWHERE, 0, cosine[:, near])
+            share = cosine.max(axis=0)
             share -= _ALIKE
             share /= _SAME - _ALIKE
             np.clip(share, 0, 1, out=share)
-            near = np.searchsorted(self._ends, start - _ELSEWHERE, side="right")
-            share[near : np.searchsorted(self._starts, end + _ELSEWHERE)] = 0
             self._known[a, b] = share
         return self._known[a, b]
 
