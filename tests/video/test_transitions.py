@@ -6,6 +6,7 @@ import av
 import numpy as np
 import pytest
 
+import summdiff
 from summdiff.video import VideoReader
 
 RATE, SIZE = 25, (96, 64)
@@ -47,6 +48,13 @@ class Film:
         return self
 
     def found(self, path, pix_fmt="yuv420p"):
+        self.write(path, pix_fmt)
+        with VideoReader(path) as reader:
+            for _ in reader.steps(short_side=16):
+                pass
+            return reader.transitions
+
+    def write(self, path, pix_fmt="yuv420p"):
         with av.open(str(path), "w") as output:
             stream = output.add_stream("libx264", rate=RATE, options={"preset": "ultrafast", "crf": "18"})
             stream.width, stream.height, stream.pix_fmt = *SIZE, pix_fmt
@@ -54,10 +62,6 @@ class Film:
                 frame = av.VideoFrame.from_ndarray(np.round(picture).astype(np.uint8), format="gray")
                 output.mux(stream.encode(frame))
             output.mux(stream.encode(None))
-        with VideoReader(path) as reader:
-            for _ in reader.steps(short_side=16):
-                pass
-            return reader.transitions
 
 
 @pytest.mark.parametrize("pix_fmt", ["yuv420p", "yuv420p10le"])
@@ -86,6 +90,19 @@ def test_a_long_film_gives_the_same_as_its_pieces(tmp_path):
     for _ in range(5):
         film.show(a, 5.3).change(a, b, 1).show(b, 5.3).change(b, a, 1)
     assert film.found(tmp_path / "film.mkv") == pytest.approx(np.array(film.gradual), abs=0.2)
+
+
+def test_no_part_of_a_summary_starts_or_ends_within_a_transition(tmp_path):
+    film = Film().show(Scene(0), 3)
+    for seed in range(7):
+        film.change(Scene(seed), Scene(seed + 1), 0.6 + 0.2 * seed).show(Scene(seed + 1), 2.3 + 0.35 * seed)
+    film.write(tmp_path / "film.mkv")
+    summary = summdiff.summarize(tmp_path / "film.mkv", cache=False, samples=1)
+    for budget in (0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7):
+        chosen = summdiff.reselect(summary, budget=budget).selection
+        for time in {part.start for part in chosen} | {part.end for part in chosen}:
+            # To the accuracy of the detector.
+            assert not any(start + 0.2 < time < end - 0.2 for start, end in film.gradual), budget
 
 
 def test_a_still_that_stays_for_minutes_is_no_transition():
