@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+from summdiff.features.store import open_store
 from summdiff.summary import Summary
 
 SCENES = [(4.0, "forest"), (5.0, "street"), (4.0, "beach")]
@@ -52,6 +53,16 @@ def test_results_are_written_beside_the_video_and_not_overwritten(films, summdif
     assert summdiff("summarize", films / "b.mp4", "--overwrite")[0] == 0
     assert summdiff("summarize", films, "--overwrite")[0] == 1
     assert not list(films.glob("*.summary.summary.*"))
+
+
+def test_no_sound_means_that_nobody_listens(films, summdiff):
+    film = films / "b.mp4"
+    assert summdiff("summarize", film, "--formats", "json", "--no-sound")[0] == 0
+    assert Summary.from_json(films / "b.summary.json").settings["sound"] is False
+    for options, heard in ((["--no-sound"], False), ([], True)):
+        store = films / f"store {heard}"
+        assert summdiff("extract", film, "-o", store, "--workers", "1", *options)[0] == 0
+        assert (open_store(store)[film].sound is not None) is heard
 
 
 def test_machine_progress_is_one_json_object_per_line(films, summdiff):
