@@ -1,6 +1,6 @@
 """A small summary with a value in every field, for tests that need no video."""
 
-from summdiff.summary import Alternative, Interval, Scores, Shot, Summary, VideoInfo
+from summdiff.summary import Alternative, Interval, Places, Scores, Shot, Summary, VideoInfo
 
 
 def small_summary() -> Summary:
@@ -13,6 +13,7 @@ def small_summary() -> Summary:
             "fast": False,
             "samples": 2,
             "steps": 10,
+            "select": "shots",
             "value": "sum",
             "min_shot": 2.0,
             "max_shot": 30.0,
@@ -28,4 +29,5 @@ def small_summary() -> Summary:
         alternatives=(Alternative((Interval(0.0, 4.0),), (0,), 0.93, 0.0),),
         warnings=("2 damaged frames of the video were skipped.",),
         timings={"look": 1.5},
+        places=Places((0.0, 0.96, 12.5), (0.0, 0.15, 0.03), (2.15, 0.15, 0.0), bytes(range(250, 256))),
     )

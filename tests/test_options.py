@@ -37,6 +37,7 @@ def test_a_value_out_of_range_is_refused(values, message):
 
 def test_a_duration_takes_the_place_of_the_budget_and_is_never_more_than_the_video():
     assert Options(budget=0.5).seconds(30.0) == 15.0
+    assert Options(budget=0.15).seconds(10.0) == 1.5
     assert Options(budget=0.5, duration=60.0).seconds(300.0) == 60.0
     assert Options(duration=60.0).seconds(30.0) == 30.0
 
@@ -48,3 +49,8 @@ def test_constraints_may_be_pairs_of_numbers():
     for wrong in ([80], [(80,)], ["1:20"], [("a", "b")]):
         with pytest.raises(UsageError, match="A part to keep is a pair of seconds such as"):
             Options(keep=wrong)
+
+
+@pytest.mark.parametrize(("video", "summary"), [(3.0, 3.0), (20.0, 5.0), (600.0, 90.0), (7200.0, 180.0)])
+def test_the_default_is_15_percent_but_at_least_5_seconds_and_at_most_3_minutes(video, summary):
+    assert Options().seconds(video) == summary

@@ -24,6 +24,12 @@ def test_json_follows_its_schema_and_reads_back(tmp_path):
     assert from_json(text) == summary
 
 
+def test_a_summary_without_places_reads_back():
+    document = json.loads(to_json(small_summary()))
+    del document["places"]
+    assert from_json(json.dumps(document)) == replace(small_summary(), places=None)
+
+
 def test_the_methods_of_a_summary_are_short_cuts():
     summary = small_summary()
     assert summary.to_json(indent=None) == to_json(summary, indent=None)
@@ -48,6 +54,11 @@ def test_times_are_kept_to_the_microsecond():
         (lambda d: d.update(selection=7), "selection must be a list, got 7"),
         (lambda d: d.update(selection=[]), "selection is empty"),
         (lambda d: d.update(budget=0), "budget is 0, out of range"),
+        (lambda d: d["places"].update(edges=[0.0, 12.5]), "places do not belong to 2 steps"),
+        (lambda d: d["places"].update(edges=[0.0, 2.0, 1.0]), "edges of places do not ascend"),
+        (lambda d: d["places"].update(end_cost=[0.0, -1.0, 0.0]), "a cost of places is negative"),
+        (lambda d: d["places"].update(looks="not base64!"), "not a valid summary"),
+        (lambda d: d["places"].update(looks="AAAA"), "places do not belong to 2 steps"),
         (lambda d: d["settings"].update(transition=11), "transition is 11, not 0 to 10 s"),
         (lambda d: d["settings"].update(transition="slow"), "transition must be a number, got 'slow'"),
     ],

@@ -36,7 +36,7 @@ _ROUNDS = 6
 _OPEN = 1.5  # below the price; lower scores are not discounted, since hardly any is chosen
 _FRAME = 1e-3  # seconds; less than a frame
 _USED = 0.95  # share of the budget that is used in any case, if need be by cutting inside a step
-_CHEAP = 1.0  # largest cost of such a cut
+_CHEAP, _SPOKEN = 1.0, 5.0  # costs are below these where no hard cut is near, and no speech or dissolve
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +111,7 @@ class IntervalSelection:
             )
         share = self._budget / float(places[-1] - places[0])
         longest = settings.longest * max(1.0, share / _USUAL_SHARE) if share < _UNLIMITED_SHARE else np.inf
+        self._longest = longest
         runs = np.flatnonzero(self._kept)
         self._allowed = AllowedIntervals.within(
             places,
@@ -216,7 +217,8 @@ class IntervalSelection:
     def _stretched(self, parts: NDArray[np.intp], score: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the intervals in seconds, one of them longer by a piece of a step if the budget is far from used.
 
-        Cuts at the edges around must be cheap too: two pauses beside each other say nothing of the words between them.
+        No edge around may lie within speech or a dissolve: two pauses beside each other say nothing of the words
+        between them. Nor may there be a hard cut in the step.
         """
         edges = self._allowed.edges
         found = edges[parts]
@@ -227,13 +229,16 @@ class IntervalSelection:
         for k, (a, b) in enumerate(parts.tolist()):
             room_before = found[k, 0] - (found[k - 1, 1] + _GAP if k else 0.0)
             room_after = (found[k + 1, 0] - _GAP if k + 1 < len(parts) else edges[-1]) - found[k, 1]
-            for side, room, step, place, costs in (
-                (0, room_before, a - 1, edges[a] - left, self._allowed.start_cost[max(a - 2, 0) : a + 2]),
-                (1, room_after, b, edges[b] + left, self._allowed.end_cost[max(b - 1, 0) : b + 3]),
+            for side, room, step, place, outer, costs in (
+                (0, room_before, a - 1, edges[a] - left, a - 1, self._allowed.start_cost),
+                (1, room_after, b, edges[b] + left, b + 1, self._allowed.end_cost),
             ):
-                inside = 0 <= step < len(self._seconds) and left <= min(room, self._seconds[step])
-                if inside and not self._dropped[step] and costs.max() < _CHEAP:
-                    ways.append((float(score[self._step[step]] - costs.max()), k, side, float(place)))
+                if not 0 <= step < len(self._seconds) or self._dropped[step]:
+                    continue
+                fits = left <= min(room, self._seconds[step], self._longest - np.diff(found[k])[0])
+                around = costs[max(step - 1, 0) : step + 3]
+                if fits and costs[outer] < _CHEAP and around.max() < _SPOKEN:
+                    ways.append((float(score[self._step[step]] - costs[outer]), k, side, float(place)))
         if ways:
             _, k, side, place = max(ways)
             found[k, side] = place
