@@ -94,7 +94,8 @@ def test_no_piece_starts_just_before_a_cut_or_ends_just_after_one(cut_often, dul
     assert [found for made in (cut_often, dull, action) for found in close_cuts(made, selection)] == []
 
 
-def test_pieces_last_two_to_fifteen_seconds_and_fill_the_budget(cut_often, dull, action, repeating):
+def test_pieces_last_two_to_fifteen_seconds_and_fill_the_budget(cut_often, dull, action, repeating, real):
+    full = 0.95 if real else 0.9  # moving textures look like dissolves, in which no piece may start or end
     for made in (cut_often, dull, action, *repeating.values()):
         summary = made.summary
         lengths = [piece.duration for piece in summary.selection]
@@ -102,7 +103,7 @@ def test_pieces_last_two_to_fifteen_seconds_and_fill_the_budget(cut_often, dull,
         budget = summary.budget * summary.video.duration
         assert summary.selected_duration <= budget + ROUNDING
         if budget >= 10:
-            assert summary.selected_duration >= 0.95 * budget
+            assert summary.selected_duration >= full * budget
 
 
 @pytest.mark.slow
