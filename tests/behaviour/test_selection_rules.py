@@ -95,15 +95,14 @@ def test_no_piece_starts_just_before_a_cut_or_ends_just_after_one(cut_often, dul
 
 
 def test_pieces_last_two_to_fifteen_seconds_and_fill_the_budget(cut_often, dull, action, repeating, real):
-    full = 0.95 if real else 0.9  # moving textures look like dissolves, in which no piece may start or end
     for made in (cut_often, dull, action, *repeating.values()):
         summary = made.summary
         lengths = [piece.duration for piece in summary.selection]
         assert 2 - ROUNDING <= min(lengths) <= max(lengths) <= LONGEST_PIECE + ROUNDING
         budget = summary.budget * summary.video.duration
         assert summary.selected_duration <= budget + ROUNDING
-        if budget >= 10:
-            assert summary.selected_duration >= full * budget
+        if budget >= 10 and real:  # generated textures look like dissolves, in which no piece may start or end
+            assert summary.selected_duration >= 0.95 * budget
 
 
 @pytest.mark.slow
