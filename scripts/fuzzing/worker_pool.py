@@ -210,7 +210,7 @@ def main() -> None:
             kind, said = "done", str(target(case, folder))
         except SummdiffError as error:
             kind, said = "sentence", str(error)
-            if "\n" in said or len(said) > LONGEST_SENTENCE or not said.endswith("."):
+            if "\n" in said or len(said) > LONGEST_SENTENCE or not said.endswith((".", "?")):
                 kind = "long sentence"
         except BaseException:
             kind, said = "traceback", traceback.format_exc()[-1500:]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import secrets
 import threading
@@ -141,5 +142,6 @@ class JobQueue:
                     return
                 self._running = self._waiting.popleft()
             self._running.run()
+            gc.collect()  # as after opening an upload, see `summdiff.web._uploads.describe`
             with self._changed:
                 self._running = None

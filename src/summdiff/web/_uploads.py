@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import re
 import shutil
@@ -92,6 +93,8 @@ def describe(path: Path, title: str) -> VideoFile:
         raise VideoError(f"'{title}' cannot be read as a video.") from error
     except VideoError as error:
         raise VideoError(str(error).replace(str(path), title)) from error  # paths of this computer stay private
+    finally:
+        gc.collect()  # PyAV's frames and their side data refer to each other: a large picture would stay for long
     sideways = info.rotation % 180 == 90
     media_type = _MEDIA_TYPES.get(name, "application/octet-stream")
     if name == "matroska,webm" and codec in _WEBM_VIDEO_CODECS and audio_codecs <= _WEBM_AUDIO_CODECS:
