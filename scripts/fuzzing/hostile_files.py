@@ -185,6 +185,7 @@ HOSTILE_YAML: dict[str, Callable[[], str]] = {
     ),
     "deep brackets": lambda: "[" * 600,
     "many values": lambda: "[" + "x," * 200_000 + "]",
+    "a zero byte": lambda: "a: x\0",
     "a long text": lambda: "a: " + "x" * 5_000_000,
 }
 

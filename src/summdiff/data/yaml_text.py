@@ -28,16 +28,13 @@ def parse_yaml(text: str) -> Any:
         raise DataError("Reading YAML needs PyYAML: install it with `pip install 'summdiff[data]'`.") from error
     if len(text) > _MAX_LENGTH:
         raise ValueError(f"it has more than {_MAX_LENGTH:,} characters")
-    loader = _loader()(text)
     try:
-        document = loader.get_single_data()
+        document = _loader()(text).get_single_data()
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
     except Exception as error:  # invalid dates, numbers and flags raise many kinds of errors
         reason = " ".join(str(error).split()) if isinstance(error, yaml.YAMLError | ValueError) else ""
         raise ValueError(reason or "a value does not have its stated type") from error
-    finally:
-        loader.dispose()
     waiting, count = [document], 0
     while waiting:
         value = waiting.pop()
