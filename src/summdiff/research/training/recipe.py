@@ -85,7 +85,7 @@ class NetworkRecipe(BaseModel):
         allowed = [field.name for field in fields(config_type) if field.name != "inputs"]  # known from the videos
         unknown = [key for key in options if key not in allowed]
         if unknown:
-            raise ValueError(f"{name} has no field {reprlib.repr(unknown[0])}: it has {', '.join(allowed)}.")
+            raise ValueError(f"{name} has no field {reprlib.repr(unknown[0])}: it has {', '.join(allowed)}")
         try:
             config = TypeAdapter(config_type).validate_python({"inputs": 1, **options})
             check_fields(config)

@@ -218,5 +218,5 @@ def _first_problem(error: ValidationError) -> str:
         hint = f"did you mean `{near[0]}`?" if near else f"there are {', '.join(known)}."
         return f"there is no field `{field}`: {hint}"
     if first["type"] == "value_error":  # raised by one of our own validators
-        return f"{field}: {first['ctx']['error']}"
+        return f"{field}: {str(first['ctx']['error']).rstrip('.')}."
     return f"{field}: {first['msg'].lower()}, got {reprlib.repr(first['input'])}."
