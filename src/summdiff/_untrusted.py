@@ -164,6 +164,8 @@ def read_arrays(path: str | os.PathLike[str], budget: Budget | None = None) -> d
     content, budget = read_bytes(path), budget or Budget()
     budget.take(2 * len(content))
     try:
+        if not content.startswith((b"PK", b"\x93NUMPY")):
+            raise ValueError("it is not in NumPy's format")
         if not content.startswith(b"PK"):
             return {"": np.load(io.BytesIO(content), allow_pickle=False)}
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
