@@ -162,8 +162,8 @@ def test_mistakes_end_in_a_sentence(files, tmp_path, monkeypatch, capsys):
         table_data(ReproduceRequest(("table1",), data=[tmp_path / "planted.h5"], split=tmp_path / "none.json"))
 
 
-def rows_on_tvsum(name, data):
-    (plan,) = plan_tables([name], data, Scale(quick=True), print)
+def rows_on_tvsum(name, data, *changes):
+    (plan,) = plan_tables([name], data, Scale(quick=True, changes=changes), print)
     return plan.rows[0][1]
 
 
@@ -223,7 +223,8 @@ def test_a_constant_changes_f1_at_most(made, data):
 
 def test_samples_are_studied_beside_simpler_ways(made, data):
     runs = RunFolder(made.request.runs)
-    rows = rows_on_tvsum("default_samples", data)
+    small = ("network.width=16", "network.heads=2", "network.feed_forward=16", "network.denoiser_layers=1")
+    rows = rows_on_tvsum("default_samples", data, *small)
     values = {row.readout: runs.get(row.measurement, 0).rows[row.readout] for row in rows}
     assert set(values["samples"]) == {"spread_rho", "brier", "group_tau", "group_f1", "single_tau", "known_tau"}
     assert set(values["mean curve"]) == {"spread_rho", "known_tau"}
