@@ -36,19 +36,23 @@ HEADINGS = {
 DECIMALS = {"z": 3, "used": 2}  # of other measures 1; F1 in percent
 
 
-def read(path: Path) -> dict[str, Any]:
-    """Read an evaluation of selections.
+def evaluations(folder: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """Yield the evaluations of selections in a folder; other results are left alone.
 
     Raises:
-        DataError: the file is no such evaluation.
+        DataError: a file is no JSON, or there is no evaluation.
     """
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-        if document["protocol"]["judged"] == "selections":
-            return dict(document)
-    except (OSError, ValueError, KeyError, TypeError):
-        pass
-    raise DataError(f"'{path}' is no evaluation of selections: make it with `summdiff evaluate --selections --json`.")
+    found = False
+    for path in sorted(folder.glob("*.json")):
+        try:
+            document = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise DataError(f"'{path}' cannot be read as JSON: {error}.") from error
+        if isinstance(document, dict) and document.get("protocol", {}).get("judged") == "selections":
+            found = True
+            yield path, document
+    if not found:
+        raise DataError(f"'{folder}' has no evaluation: make one with `summdiff evaluate --selections --json`.")
 
 
 def csv_lines(document: dict[str, Any]) -> str:
@@ -92,10 +96,7 @@ def table(document: dict[str, Any]) -> str:
 
 def write_pages(results: Path, page: Path) -> Iterator[Path]:
     """Write the tables of all evaluations in a folder, and yield the paths written."""
-    for path in sorted(results.glob("*.json")):
-        if path.stem == "stability":
-            continue
-        document = read(path)
+    for path, document in evaluations(results):
         for suffix, content in ((".csv", csv_lines(document)), (".md", table(document) + "\n")):
             with written_whole(path.with_suffix(suffix)) as partial:
                 partial.write_text(content, encoding="utf-8")

@@ -50,10 +50,18 @@ def test_every_number_of_the_page_comes_from_the_evaluation(results):
     assert "b,f1,0.2500,0.1500,0.3500,0.0500,-0.0500,0.1500,0.5000,2,0" in (results / "summe.csv").read_text()
 
 
-@pytest.mark.parametrize("content", ["{}", "[]", '{"protocol": {"judged": "scores"}}', "nothing"])
-def test_another_file_is_refused(results, content):
+@pytest.mark.parametrize("content", ["{}", "[]", '{"protocol": {"judged": "scores"}}'])
+def test_other_results_in_the_folder_are_left_alone(results, content):
     (results / "other.json").write_text(content)
-    with pytest.raises(DataError, match=r"other\.json' is no evaluation of selections"):
+    assert len(list(write_pages(results, results / "page.md"))) == 3
+    (results / "summe.json").unlink()
+    with pytest.raises(DataError, match="has no evaluation: make one with"):
+        list(write_pages(results, results / "page.md"))
+
+
+def test_a_damaged_file_is_named(results):
+    (results / "other.json").write_text("nothing")
+    with pytest.raises(DataError, match=r"other\.json' cannot be read as JSON"):
         list(write_pages(results, results / "page.md"))
 
 
