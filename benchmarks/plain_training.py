@@ -35,7 +35,9 @@ class PlainAttention(_attention.Attention):
         rope: Tensor | None = None,
         memory: Memory | None = None,
     ) -> Tensor:
-        """See `summdiff.research.networks._attention.Attention.forward`; x (B, S, N, C)."""
+        """See `summdiff.research.networks._attention.Attention.forward`; x (B, N, C) or (B, S, N, C)."""
+        if x.ndim == 3:
+            return self.forward(x[:, None], mask, energies, shift=shift, rope=rope, memory=memory)[:, 0]
         placed = x if shift is None else x + shift
         q = rotate(self._split(self.query(placed)), rope).transpose(2, 3)  # (B, S, H, N, d)
         if memory is None:
@@ -43,7 +45,7 @@ class PlainAttention(_attention.Attention):
             v = self._split(self.value(x)).transpose(2, 3)
         else:
             k, v = (part[:, None] for part in memory)
-        products = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])
+        products = q @ k.transpose(-2, -1) * self.scale
         if mask is not None:
             products = products.masked_fill(~mask[:, None, None, None], -math.inf)
         gathered = torch.softmax(products, dim=-1) @ v

@@ -108,7 +108,7 @@ def test_workers_report_machine_progress(films, summdiff, tmp_path, monkeypatch)
     # Other settings would make another set of summaries.
     code, _, err = summdiff("summarize", films, "-o", out_folder, "--workers", "1", "--budget", "0.3")
     assert code == 2
-    assert "has other settings (budget: 0.15, now 0.3)" in err
+    assert "has other settings (budget: the default, now 0.3)" in err
 
 
 @pytest.mark.parametrize(

@@ -222,8 +222,9 @@ class Manifest(RunState):
         settings = head["settings"]
         for key in sorted(settings.keys() | self.settings.keys()):
             if settings.get(key) != self.settings.get(key):
+                before, now = ("the default" if x.get(key) is None else x[key] for x in (settings, self.settings))
                 raise UsageError(
-                    f"'{self.path}' has other settings ({key}: {settings.get(key)}, now {self.settings.get(key)}): "
+                    f"'{self.path}' has other settings ({key}: {before}, now {now}): "
                     "give the same settings, or name another folder or manifest."
                 )
 
