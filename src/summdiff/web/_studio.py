@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import shutil
 import threading
-import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
@@ -32,7 +31,6 @@ _PROBES = 1  # at a time: a small file may hold a picture that takes 400 MB
 _CLEANUP_SECONDS = 60.0
 _PICTURE_SUFFIXES = {".mp4", ".png", ".jpg", ".gif", ".webp"}  # exports that do not name the video file
 _CLOSE_SECONDS = 3.0  # for running jobs, when the studio closes
-_REMOVALS = 20  # tries within these seconds
 
 
 @dataclass(frozen=True)
@@ -88,15 +86,7 @@ class Studio:
         for queue in (self._analyses, self._other_jobs):
             queue.close(seconds=_CLOSE_SECONDS)
         self.sessions.close()
-        self._remove_folder()
-
-    def _remove_folder(self) -> None:
-        """Delete the studio's folder, again while a job that has not noticed its end yet still writes into it."""
-        for _ in range(_REMOVALS):
-            shutil.rmtree(self.settings.folder, ignore_errors=True)
-            if not self.settings.folder.exists():
-                return
-            time.sleep(_CLOSE_SECONDS / _REMOVALS)
+        shutil.rmtree(self.settings.folder, ignore_errors=True)
 
     def check_capacity(self, session: Session) -> None:
         """Raise a UsageError if a session has as many videos as it may, including those being added."""
