@@ -172,7 +172,8 @@ def best_window(
     edges, area = _area(np.asarray(times, dtype=np.float64), np.asarray(scores, dtype=np.float64), start, end)
     # The integral over the window is piecewise linear in its place, so the best window starts or ends at a step.
     places = np.concatenate((edges, edges - length))
-    places = np.unique(places[(places >= start) & (places <= end - length)])
+    latest = max(start, end - length)  # rounding may put the difference before the start
+    places = np.unique(places[(places >= start) & (places <= latest)])
     sums = np.interp(places + length, edges, area) - np.interp(places, edges, area)
     best = int(np.flatnonzero(sums >= sums.max() - 1e-9)[0])
     return float(places[best]), float(places[best] + length), float(sums[best] / length)
