@@ -31,7 +31,7 @@ def _giant(path: Path) -> None:
         file.truncate(GIANT_BYTES)
 
 
-# What takes the place of a file; each gets the path, where nothing is yet.
+# Functions that put something else in the place of a file, at a path where nothing is yet.
 IN_PLACE_OF_A_FILE: dict[str, Callable[[Path], None]] = {
     "a link to a device": _device,
     "a link to the terminal": _terminal,

@@ -1,4 +1,4 @@
-"""What is kept of the sound: levels, segments of speech, and their places on the film's clock."""
+"""Levels and segments of speech, and their times in the film."""
 
 import hashlib
 

@@ -1,4 +1,4 @@
-"""What the product shows of films whose content is known: by default, and where it is asked for whole shots."""
+"""Rules for summaries of films with known content, by default and with `select="shots"`."""
 
 import pytest
 from composites import color_bars, credits_scene, flat_scene, repeated_seconds

@@ -44,7 +44,7 @@ def test_a_log_gets_few_lines(capsys):
 
 
 def everything_from(descriptor):
-    """What is read until the other end is closed."""
+    """Return all that is read until the other end is closed."""
     shown = b""
     while True:
         try:

@@ -50,7 +50,7 @@ OWN_FILES = {
 
 
 def test_files_of_strangers_are_read_in_one_place():
-    """What `Path` and NumPy would read themselves may be a device, a FIFO, or a terabyte of zeros."""
+    """Files are read by `_untrusted` alone: a path may lead to a device, a FIFO or a terabyte of zeros."""
     reading = {"read_text", "read_bytes", "load"}
     found = set()
     for path in PACKAGE.rglob("*.py"):

@@ -121,7 +121,7 @@ def test_impossible_paths_are_refused_in_a_sentence(owner, path):
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read from /proc")
 @pytest.mark.parametrize("side", [6000, 6700, 8190])
 def test_ten_hostile_uploads_at_once_take_at_most_1200_megabytes(tmp_path, side):
-    """Of 6000 x 6000 pixels, the most that is accepted; the most that is decoded; and more."""
+    """Pictures of the largest size that is accepted, of the largest that is decoded, and larger ones."""
     picture = Image.new("P", (side, side))
     others = [picture.copy() for _ in range(2)]
     for number, other in enumerate(others):

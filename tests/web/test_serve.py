@@ -139,7 +139,7 @@ MISTAKES = {
 
 @pytest.fixture(scope="module")
 def answers(tmp_path_factory):
-    """What the command says to each mistake."""
+    """Return the command's message for each mistake."""
     folder = tmp_path_factory.mktemp("mistakes")
     (folder / "empty.mp4").touch()
     results = run_in_one_process([serve(*words.split())[1:] for words in MISTAKES], cwd=folder)

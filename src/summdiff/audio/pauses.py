@@ -65,7 +65,7 @@ def move_to_pauses(places: CutPlaces, sound: Sound, *, fps: float) -> CutPlaces:
 
 
 class _Talk:
-    """Where somebody speaks, and where it is quiet.
+    """Segments of speech, and quiet moments.
 
     Args:
         sound: the sound of a video.

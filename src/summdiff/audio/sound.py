@@ -1,4 +1,4 @@
-"""What is kept of the sound of a video: its level and the probability of speech, at a steady rate."""
+"""Loudness and probability of speech of a video's sound, at a steady rate."""
 
 from __future__ import annotations
 

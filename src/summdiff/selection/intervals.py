@@ -276,7 +276,7 @@ class _Solver:
 
 
 class _Repeats:
-    """How much each of some steps repeats an interval elsewhere.
+    """Similarity of steps to intervals elsewhere, by which repeats are discounted.
 
     Args:
         edges: (N + 1,) seconds, of the steps that have descriptors.

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 _RATE = 8  # pictures per second
 _WINDOWS = (4, 6, 8, 12, 16, 24)  # lengths in pictures: 0.5 to 3 s
 _BLOCK = 256  # pictures that are compared at once
-# What the numbers below find and miss: scripts/measure_transitions.py.
+# scripts/measure_transitions.py measures how many transitions these thresholds find and miss.
 _OFF_LINE = 0.22  # largest distance from the line, in its length
 _OFF_PACE = 0.15  # largest difference from a steady pace, as a share of the line
 _LEAST_CHANGE = 12.0  # of 255 gray levels, root mean square
