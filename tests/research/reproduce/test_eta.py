@@ -6,7 +6,7 @@ from summdiff.research.reproduce.table_plans import Scale
 
 
 def test_time_grows_with_epochs_and_falls_with_processes(data, tmp_path):
-    runs = RunFolder(tmp_path)
+    runs = RunFolder(tmp_path, tmp_path)
     speeds = Speeds(runs, lambda sentence: None)
     small = ("network.width=16", "network.heads=2")
 

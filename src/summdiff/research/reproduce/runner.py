@@ -68,6 +68,11 @@ class ReproduceRequest:
         """The folder of the runs."""
         return self.runs or Path("runs") / ("reproduce-quick" if self.quick else "reproduce")
 
+    @property
+    def values_folder(self) -> Path:
+        """The folder of the runs' measured values."""
+        return self.results_folder / "measured"
+
 
 def reproduce(request: ReproduceRequest, *, dry_run: bool = False, progress: ProgressLines | None = None) -> list[Path]:
     """Train and measure missing results and write the tables; a dry run only prints the plan.
@@ -85,7 +90,8 @@ def reproduce(request: ReproduceRequest, *, dry_run: bool = False, progress: Pro
     if not dry_run:  # before hours of training
         make_folder(request.results_folder)
         make_folder(request.runs_folder)
-    runs = RunFolder(request.runs_folder, place=request.place, processes=request.processes, callbacks=progress)
+    folders = request.runs_folder, request.values_folder
+    runs = RunFolder(*folders, place=request.place, processes=request.processes, callbacks=progress)
     missing = [task for task in tasks_of(plans, request.seeds) if not runs.has(task.measurement, task.seed)]
     speeds = None if request.quick and not dry_run else Speeds(runs, progress.message)
     seconds = {task.key: speeds.seconds(task) for task in missing} if speeds else {}

@@ -1,7 +1,9 @@
 """Trained and measured systems, each in its own folder, so that tables share them and nothing is trained twice.
 
 A run is a recipe with changes, cross-validated on a data set, or trained on a whole data set and judged on another. Its
-folder is named by a digest of the recipe and the data. An interrupted run continues from its last checkpoint.
+folders are named by a digest of the recipe and the data: one for training, which is large, and a small one for measured
+values, which goes with the tables, so that tables can be made in several sittings and on several machines. An
+interrupted run continues from its last checkpoint.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ import csv
 import hashlib
 import json
 import os
+import platform
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from summdiff._untrusted import read_bytes, read_json
+from summdiff._version import __version__
 from summdiff.atomic import written_whole
 from summdiff.data.datasets import open_dataset
 from summdiff.data.h5 import AnnotatedFile
@@ -39,6 +43,7 @@ from summdiff.scoring import load_model
 from summdiff.scoring.model_files import WEIGHTS
 
 _CROSS_VALIDATION = "run.json"
+_DIGITS = 6  # of a stored value
 
 
 @dataclass(frozen=True)
@@ -147,7 +152,7 @@ class Measurement:
 
     @property
     def file(self) -> str:
-        """Name of the file with the results, in the run's folder of a seed."""
+        """Name of the file with the values, in the run's folder of a seed."""
         how = self.run.recipe.diffusion
         if self.target is not None:
             return f"on_{self.target.kind}_{self.target.sha256[:12]}.json"
@@ -181,10 +186,11 @@ class MeasuredValues:
 
 
 class RunFolder:
-    """The folder in which runs are trained and kept.
+    """The folders in which runs are trained, and their values kept.
 
     Attributes:
-        folder: its path.
+        folder: of training: weights, logs, predictions.
+        values: of measured values.
         place: fields of all recipes that say where training runs (`accelerator`, `threads`, …).
         processes: folds trained at the same time.
     """
@@ -192,39 +198,52 @@ class RunFolder:
     def __init__(
         self,
         folder: Path,
+        values: Path,
         *,
         place: Mapping[str, Any] | None = None,
         processes: int = 1,
         callbacks: Callbacks | None = None,
     ) -> None:
         """Remember the settings; folders are made when something is written."""
-        self.folder, self.place, self.processes = folder, dict(place or {}), processes
+        self.folder, self.values, self.place, self.processes = folder, values, dict(place or {}), processes
         self.callbacks = callbacks or Callbacks()
 
     def has(self, measurement: Measurement, seed: int) -> bool:
-        """Return whether the results exist."""
-        return (self._folder(measurement.run, seed) / measurement.file).exists()
+        """Return whether the values exist."""
+        return self.path(measurement, seed).exists()
+
+    def path(self, measurement: Measurement, seed: int) -> Path:
+        """Return the file of the values."""
+        return self.values / _name(measurement.run) / f"seed{seed}" / measurement.file
 
     def get(self, measurement: Measurement, seed: int) -> MeasuredValues:
-        """Return the results; train and judge first if they are missing.
+        """Return the values; train and judge first if they are missing.
 
         Raises:
             DataError, UsageError, OutputError: as `cross_validate`.
             Interrupted: SIGINT or SIGTERM; the same call continues the run.
         """
-        path = self._folder(measurement.run, seed) / measurement.file
+        path = self.path(measurement, seed)
         if not path.exists():
             if measurement.target is not None:
                 result = self._transfer(measurement.run, measurement.target, seed)
             elif measurement.trains:
                 result = self._cross_validate(measurement.run, seed)
             else:
-                self.get(Measurement(measurement.run), seed)
+                self._train(measurement.run, seed)
                 result = self._measure(measurement, seed)
+            result["about"]["versions"] = versions()
             make_folder(path.parent)
             with written_whole(path) as partial:
-                partial.write_text(json.dumps(result) + "\n", encoding="utf-8")
+                partial.write_text(json.dumps(_rounded(result)) + "\n", encoding="utf-8")
         return _read(path)
+
+    def _train(self, run: SystemRun, seed: int) -> None:
+        """Cross-validate a run if its values are missing, or its weights, which are not kept with the values."""
+        trained = (self._folder(run, seed) / "crossval" / predictions_file("scores")).exists()
+        if not trained:
+            self.path(Measurement(run), seed).unlink(missing_ok=True)
+        self.get(Measurement(run), seed)
 
     def recipe(self, run: SystemRun, seed: int, output: Path | None = None) -> Recipe:
         """Return the run's recipe with its output folder, device and seed."""
@@ -232,7 +251,7 @@ class RunFolder:
         return run.recipe.model_copy(update=self.place | here)
 
     def _folder(self, run: SystemRun, seed: int) -> Path:
-        return self.folder / f"{run.recipe.name}_{run.digest}" / f"seed{seed}"
+        return self.folder / _name(run) / f"seed{seed}"
 
     def _cross_validate(self, run: SystemRun, seed: int) -> dict[str, Any]:
         recipe = self.recipe(run, seed)
@@ -325,6 +344,33 @@ class RunFolder:
         about = {"selection": model.provenance["selection"], "epochs": recipe.epochs, "device": _device(recipe)}
         about |= {"source": run.data.describe()}
         return _by_readout(judged, {recipe.name: "scores"}) | {"about": about}
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of the package and of the libraries that numbers depend on."""
+    import h5py
+    import torch
+
+    return {
+        "summdiff": __version__,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "h5py": h5py.__version__,
+    }
+
+
+def _name(run: SystemRun) -> str:
+    return f"{run.recipe.name}_{run.digest}"
+
+
+def _rounded(values: Any) -> Any:
+    """Return values as they are stored."""
+    if isinstance(values, dict):
+        return {key: _rounded(value) for key, value in values.items()}
+    if isinstance(values, list):
+        return [_rounded(value) for value in values]
+    return float(f"{values:.{_DIGITS}g}") if isinstance(values, float) else values
 
 
 def _with_offset(data: AnnotatedFile, name: str, predictions: Predictions, offset: float, seed: int) -> dict[str, Any]:

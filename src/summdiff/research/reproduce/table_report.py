@@ -14,9 +14,8 @@ from typing import Any
 import numpy as np
 
 from summdiff._untrusted import read_json
-from summdiff._version import __version__
 from summdiff.errors import DataError
-from summdiff.research.reproduce.runs import Measurement
+from summdiff.research.reproduce.runs import Measurement, versions
 from summdiff.research.reproduce.sampling_study import LOWER_IS_BETTER
 from summdiff.research.reproduce.table_plans import TablePlan, paper
 from summdiff.research.reproduce.table_values import TableValues, check_claim, worst
@@ -40,7 +39,7 @@ def make_report(
         "quick": quick,
         "command": command,
         "seeds": list(seeds),
-        "versions": _versions(),
+        "versions": versions(),
         "machine": _machine(),
         "axis": plan.spec.axis,
         "about": list(plan.notes),
@@ -171,19 +170,6 @@ def _schedule(measurement: Measurement) -> str:
         scale = how.guidance_scale if measurement.guidance_scale is None else measurement.guidance_scale
         words += f"; then sampled in {steps} steps with w = {scale:g}"
     return words
-
-
-def _versions() -> dict[str, str]:
-    import h5py
-    import torch
-
-    return {
-        "summdiff": __version__,
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "numpy": np.__version__,
-        "h5py": h5py.__version__,
-    }
 
 
 def _machine() -> dict[str, Any]:
