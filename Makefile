@@ -86,7 +86,7 @@ train-default: $(VENV)/.installed-dev ## train the shipped model again from TVSu
 	$(BIN)/summdiff train default
 
 table: $(VENV)/.installed-dev ## train and compare all systems on TVSum (some four hours; continues where it stopped)
-	$(BIN)/summdiff reproduce systems f1_offset --seeds 0,1,2 --processes 2
+	$(BIN)/summdiff reproduce tvsum_systems f1_offset --seeds 0,1,2 --processes 2
 
 reproduce-quick: $(VENV)/.installed-dev ## a tiny version of every table and figure of the paper, in minutes
 	$(BIN)/summdiff reproduce all --quick

@@ -52,7 +52,7 @@ def test_all_makes_every_table_of_the_paper(made):
 
 @pytest.mark.slow
 def test_studies_are_made_like_tables(made, files):
-    names = ("forms", "ddim_steps", "default_parts", "default_samples")
+    names = ("tvsum_systems", "ddim_steps", "default_parts", "default_samples")
     request = replace(made.request, names=names, seeds=(0,), output=made.request.output.with_name("studies"))
     assert [page.parent.name for page in reproduce(request)] == list(names)
     assert (request.output / "ddim_steps" / "ddim_steps.png").stat().st_size > 5000
