@@ -1,6 +1,7 @@
 import csv
 import io
 import json
+import multiprocessing
 import os
 import re
 import signal
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from forked import FORKED
 from scipy import stats
 
 from summdiff.cli import _training_display
@@ -86,6 +88,7 @@ def interruption(data_file, tmp_path_factory):
     try:
         with pytest.MonkeyPatch.context() as patch, redirect_stderr(io.StringIO()) as errors:
             patch.setattr(_training_display, "training_display", lambda *_, **options: waiting)
+            patch.setattr(multiprocessing, "get_context", lambda method: FORKED)
             patch.setattr(sys, "argv", ["summdiff", "crossval", str(recipe), "--processes", "2"])
             thread.start()
             with pytest.raises(SystemExit) as left:
