@@ -26,10 +26,12 @@ from summdiff.data.splits import Split
 from summdiff.data.synthetic import make_synthetic
 from summdiff.research.networks.inference import in_torch
 from summdiff.research.networks.summdiff import SummDiff, SummDiffConfig
-from summdiff.research.training.data import Batches, Examples, Videos
+from summdiff.research.training.examples import Examples
+from summdiff.research.training.loading import Batches
 from summdiff.research.training.processes import launch
 from summdiff.research.training.recipe_files import read_recipe
 from summdiff.research.training.state import TrainingState
+from summdiff.research.training.videos import Videos
 from summdiff.scoring.sampling import SamplingConfig, SamplingModel
 
 SAMPLING, TRAINING = "on an accelerator: sampling, 8 samples", "on an accelerator: training, mr_hisum"

@@ -24,11 +24,13 @@ from summdiff.data.splits import Split
 from summdiff.data.synthetic import make_synthetic
 from summdiff.research.reproduce._progress_lines import duration_text
 from summdiff.research.reproduce.eta import measure_speed
-from summdiff.research.training.data import Batches, Examples, Videos
+from summdiff.research.training.examples import Examples
+from summdiff.research.training.loading import Batches
 from summdiff.research.training.processes import launch
 from summdiff.research.training.recipe import Recipe
 from summdiff.research.training.recipe_files import read_recipe
 from summdiff.research.training.state import TrainingState
+from summdiff.research.training.videos import Videos
 
 VIDEOS, EPOCHS, VALIDATED = 27_892, 200, 200  # of the paper's training; videos that validate each epoch
 RECIPES = ("summdiff_paper_mr_hisum", "summdiff_release_mr_hisum")

@@ -18,7 +18,8 @@ from summdiff.research.networks import _attention
 from summdiff.research.networks._attention import Memory, rotate
 from summdiff.research.training.batches import Batch
 from summdiff.research.training.build import new_network, objective
-from summdiff.research.training.data import Batches, Examples
+from summdiff.research.training.examples import Examples
+from summdiff.research.training.loading import Batches
 from summdiff.research.training.recipe import Recipe
 
 

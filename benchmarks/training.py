@@ -42,11 +42,13 @@ from summdiff.data.datasets import open_dataset
 from summdiff.data.splits import Split
 from summdiff.data.synthetic import make_synthetic
 from summdiff.research.training.checkpoint import read
-from summdiff.research.training.data import Batches, Examples, Videos
+from summdiff.research.training.examples import Examples
+from summdiff.research.training.loading import Batches
 from summdiff.research.training.processes import launch
 from summdiff.research.training.recipe import Recipe
 from summdiff.research.training.recipe_files import read_recipe
 from summdiff.research.training.state import TrainingState
+from summdiff.research.training.videos import Videos
 
 SETS = ("tvsum", "mr_hisum")
 WAYS = ("usual", "padded", "ours")

@@ -11,7 +11,7 @@ import yaml
 from summdiff.data.splits import Split
 from summdiff.data.synthetic import make_synthetic
 from summdiff.data.tvsum import TVSum
-from summdiff.research.training.data import Videos
+from summdiff.research.training.videos import Videos
 
 
 @pytest.fixture(scope="session")

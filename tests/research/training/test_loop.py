@@ -10,12 +10,12 @@ from summdiff.data.tvsum import TVSum
 from summdiff.errors import OutputError, UsageError
 from summdiff.research.networks.storage import write_model
 from summdiff.research.training import loop
-from summdiff.research.training.data import Videos
 from summdiff.research.training.logs import Callbacks
 from summdiff.research.training.loop import fit
 from summdiff.research.training.recipe_files import read_recipe
 from summdiff.research.training.state import MovingAverage, learning_rate
 from summdiff.research.training.validation import Quality, validate
+from summdiff.research.training.videos import Videos
 
 
 def weights(trained):

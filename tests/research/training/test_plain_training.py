@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from summdiff.research.training.data import Batches, Examples
+from summdiff.research.training.examples import Examples
+from summdiff.research.training.loading import Batches
 from summdiff.research.training.processes import launch
 from summdiff.research.training.recipe_files import read_recipe
 from summdiff.research.training.state import TrainingState

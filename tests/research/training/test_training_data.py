@@ -10,7 +10,8 @@ from summdiff.data.mr_hisum import MrHiSum
 from summdiff.data.splits import Split, write_splits
 from summdiff.data.synthetic import make_synthetic
 from summdiff.errors import DataError, UsageError
-from summdiff.research.training.data import Batches, Examples, Videos, to_cross_validate, to_train
+from summdiff.research.training.examples import Examples
+from summdiff.research.training.loading import Batches
 from summdiff.research.training.logs import Callbacks
 from summdiff.research.training.loop import fit, provenance, train
 from summdiff.research.training.processes import launch
@@ -18,6 +19,7 @@ from summdiff.research.training.recipe import Recipe
 from summdiff.research.training.recipe_files import read_recipe
 from summdiff.research.training.state import TrainingState
 from summdiff.research.training.targets import count_noised
+from summdiff.research.training.videos import Videos, to_cross_validate, to_train
 from summdiff.scoring.model_files import read_config
 
 

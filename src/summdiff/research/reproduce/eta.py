@@ -14,9 +14,9 @@ from summdiff.atomic import written_whole
 from summdiff.data.splits import Split
 from summdiff.evaluation import predict
 from summdiff.research.reproduce.runs import MeasuredValues, Measurement, RunFolder, SystemRun
-from summdiff.research.training.data import Videos, to_cross_validate
 from summdiff.research.training.loop import fit, make_folder
 from summdiff.research.training.recipe import Recipe
+from summdiff.research.training.videos import Videos, to_cross_validate
 
 _FILE = "speeds.json"
 _OVERHEAD_S = 5.0  # of a task besides training and sampling: reading, judging, writing

@@ -34,11 +34,11 @@ from summdiff.research.networks.storage import load_in_torch
 from summdiff.research.reproduce.sampling_study import study_samples
 from summdiff.research.training.crossval import FOLD_FILE, cross_validate
 from summdiff.research.training.crossval_report import predictions_file, system_name
-from summdiff.research.training.data import to_cross_validate
 from summdiff.research.training.logs import LOG, Callbacks
 from summdiff.research.training.loop import make_folder, train, validation_count
 from summdiff.research.training.recipe import Recipe, content_digest
 from summdiff.research.training.recipe_files import read_recipe
+from summdiff.research.training.videos import to_cross_validate
 from summdiff.scoring import load_model
 from summdiff.scoring.model_files import WEIGHTS
 

@@ -16,7 +16,7 @@ from summdiff.research.networks.registry import architectures, build_network
 from summdiff.research.networks.relational import Relational
 from summdiff.research.networks.relational_fit import cross_fitted_means, fit_relational
 from summdiff.research.networks.storage import load_network
-from summdiff.research.training.data import Examples
+from summdiff.research.training.examples import Examples
 from summdiff.research.training.recipe import Recipe
 from summdiff.research.training.targets import count_noised
 from summdiff.scoring import model_folder

@@ -28,12 +28,12 @@ from summdiff.research.training.crossval_report import (
     summarize_folds,
     write_json,
 )
-from summdiff.research.training.data import Videos, to_cross_validate
 from summdiff.research.training.logs import Callbacks
 from summdiff.research.training.loop import fit, identity, make_folder, provenance
 from summdiff.research.training.processes import Interrupted, Signals
 from summdiff.research.training.recipe import Recipe
 from summdiff.research.training.validation import quality, validate
+from summdiff.research.training.videos import Videos, to_cross_validate
 from summdiff.scoring.model import Model
 
 FOLD_FILE = "fold.json"

@@ -19,10 +19,10 @@ from summdiff.data.splits import Split, describe_splits, write_splits
 from summdiff.evaluation import Evaluation, Predictions, at_judged_steps, evaluate, write_predictions
 from summdiff.metrics.variety import spread_and_coherence
 from summdiff.research.training.closed_form import ridge_curves
-from summdiff.research.training.data import Videos
 from summdiff.research.training.logs import Callbacks
 from summdiff.research.training.recipe import Recipe
 from summdiff.research.training.targets import SINGLE_CURVE_KINDS, panels, target_curves
+from summdiff.research.training.videos import Videos
 
 _RIDGE_BYTES = 4 * 2**30  # ridge regression needs all features in memory; above this size it is left out
 

@@ -28,7 +28,8 @@ from summdiff.research.networks.storage import load_network, write_model
 from summdiff.research.training.build import as_model
 from summdiff.research.training.checkpoint import Checkpoints, random_states, read, set_random_states, write
 from summdiff.research.training.closed_form import fit_ridge
-from summdiff.research.training.data import Batches, Examples, Videos, further_data, names_with_features, to_train
+from summdiff.research.training.examples import Examples
+from summdiff.research.training.loading import Batches
 from summdiff.research.training.logs import Callbacks, Logs
 from summdiff.research.training.processes import (
     Interrupted,
@@ -42,6 +43,7 @@ from summdiff.research.training.processes import (
 from summdiff.research.training.recipe import Recipe
 from summdiff.research.training.state import TrainingState
 from summdiff.research.training.validation import Quality, validate
+from summdiff.research.training.videos import Videos, further_data, names_with_features, to_train
 from summdiff.scoring.model import Model
 
 _SCRATCH_PREFIX = ".sanity-check-"

@@ -15,7 +15,8 @@ from torch import Tensor, nn
 from summdiff.errors import UsageError
 from summdiff.research.networks.base import Denoiser, Network
 from summdiff.research.training.build import as_model, look_again, new_network, objective
-from summdiff.research.training.data import Examples, Step
+from summdiff.research.training.examples import Examples
+from summdiff.research.training.loading import Step
 from summdiff.research.training.logs import LogRow
 from summdiff.research.training.recipe import Recipe
 from summdiff.research.training.validation import Quality
