@@ -11,29 +11,17 @@ and makes predictions, and gives means over videos with confidence intervals.
 """
 
 from summdiff.evaluation._evaluate import VARIETY, Comparison, Evaluation, evaluate
-from summdiff.evaluation._judging import (
-    KNAPSACK_AWARE,
-    MAIN_MEASURE,
-    F1Over,
-    Measure,
-    PreparedVideo,
-    judge,
-    judge_steps_of,
-    measures_of,
-    prepare,
-)
-from summdiff.evaluation._predictions import (
+from summdiff.evaluation._judging import judge, judge_steps_of
+from summdiff.evaluation._measures import KNAPSACK_AWARE, MAIN_MEASURE, F1Over, Measure, measures_of
+from summdiff.evaluation._prediction_files import (
     SUFFIXES,
-    Form,
-    Predictions,
-    at_judged_steps,
     is_predictions,
     is_written,
-    predict,
     read_predictions,
-    seen_in_training,
     write_predictions,
 )
+from summdiff.evaluation._predictions import Form, Predictions, at_judged_steps, predict, seen_in_training
+from summdiff.evaluation._prepared import PreparedVideo, prepare
 from summdiff.evaluation._references import SystemResult, reference_results
 from summdiff.evaluation._resampling import Estimate, PairedDifference, differences, intervals, mean_over
 from summdiff.evaluation._selections import evaluate_selections

@@ -1,216 +1,25 @@
-"""The measures of each data set, computed for many curves of many videos at once."""
+"""Values of every measure for many curves of many videos at once."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
-from typing import Any, Literal, TypeVar
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from summdiff.data.video import AnnotatedVideo, DatasetKind
+from summdiff.data.video import AnnotatedVideo
 from summdiff.errors import DataError
+from summdiff.evaluation._prepared import PreparedVideo, ValuesByMeasure
 from summdiff.metrics.fscore import f1_of_choices, f1_scores
 from summdiff.metrics.highlight_map import average_precision, average_precision_rows, highlight_map_rows
 from summdiff.metrics.knapsack_aware import knapsack_aware_errors
 from summdiff.metrics.rank import kendall_tau, rank_correlation_rows, rank_correlation_table, spearman_rho
-from summdiff.metrics.segments import ConventionName, Segments
-from summdiff.metrics.summary_correlation import RankedReference, phi
+from summdiff.metrics.summary_correlation import phi
 from summdiff.selection.knapsack import choose_many
 
-ValuesByMeasure = dict[str, NDArray[np.float64]]
 FrameScores = Sequence[NDArray[np.floating] | None] | None
-_T = TypeVar("_T")
 
 _CELLS = 2_000_000  # of padded arrays at a time; bounds memory
-
-
-@dataclass(frozen=True, slots=True)
-class Measure:
-    """A column of a result.
-
-    Attributes:
-        name: key in results.
-        label: heading in tables.
-        percent: whether tables show it times 100, as the literature does; results hold values from 0 to 1.
-        about: definition in one line.
-    """
-
-    name: str
-    label: str
-    percent: bool
-    about: str
-
-
-_F1 = "F1 of the knapsack summary with each annotator's"
-_MAP = "mean average precision of 5-second shots, positives the top {} by gtscore"
-_MEASURES: Mapping[DatasetKind, tuple[Measure, ...]] = {
-    "tvsum": (
-        Measure("f1", "F1", True, f"{_F1}, mean over annotators"),
-        Measure("tau", "tau", False, "Kendall's tau-b of the scores with each annotator's, mean over annotators"),
-        Measure("rho", "rho", False, "Spearman's rho of the scores with each annotator's, mean over annotators"),
-        Measure("map50", "MAP50", True, _MAP.format("50%")),
-        Measure("map15", "MAP15", True, _MAP.format("15%")),
-    ),
-    "summe": (
-        Measure("f1", "F1", True, f"{_F1}, largest over annotators"),
-        Measure("f1_mean", "F1 mean", True, f"{_F1}, mean over annotators"),
-        Measure("tau_a", "tau A", False, "protocol A: tau-b of the binary summary with each annotator's, mean"),
-        Measure("rho_a", "rho A", False, "protocol A with Spearman's rho, the same for binary summaries"),
-        Measure("tau_b", "tau B", False, "protocol B: tau-b of the binary summary with the mean of the annotators'"),
-        Measure("rho_b", "rho B", False, "protocol B with Spearman's rho"),
-    ),
-    "mr_hisum": (
-        Measure("f1", "F1", True, "F1 of the knapsack summary with gt_summary"),
-        Measure("map50", "MAP50", True, _MAP.format("50%")),
-        Measure("map15", "MAP15", True, _MAP.format("15%")),
-        Measure("tau", "tau", False, "Kendall's tau-b of the scores with gtscore"),
-        Measure("rho", "rho", False, "Spearman's rho of the scores with gtscore"),
-    ),
-    "youtube_highlights": (
-        Measure("map", "mAP", True, "average precision of the clips with match = 1, mean over a domain, then domains"),
-        Measure("map_trapezoid", "mAP trap.", True, "the same by the trapezoidal rule of highlight-detection code"),
-    ),
-}
-KNAPSACK_AWARE = (
-    Measure("wse", "WSE", False, "frames times harmful error of the segments' values, summed"),
-    Measure("cis", "CIS", False, "harmful errors minus the loss of the most costly decision that they could reverse"),
-    Measure("wir", "WIR", True, "share of frames in segments whose error cannot change the best selection"),
-    Measure("ir", "IR", True, "share of segments whose error cannot change the best selection"),
-)
-
-
-F1Over = Literal["mean", "max"]
-F1_OVER: Mapping[DatasetKind, F1Over] = {"tvsum": "mean", "summe": "max"}
-"""Whether F1 is the mean or the largest over annotators, for data sets with several."""
-
-
-def measures_of(kind: DatasetKind, f1_over: F1Over | None = None) -> tuple[Measure, ...]:
-    """Return the measures of a data set, in the order of its columns; `f1_over` if F1 is not by its usual protocol."""
-    if f1_over is None:
-        return _MEASURES[kind]
-    f1 = Measure("f1", "F1", True, f"{_F1}, {'largest' if f1_over == 'max' else 'mean'} over annotators")
-    return (f1, *(measure for measure in _MEASURES[kind] if measure.name != "f1"))
-
-
-@dataclass(frozen=True)
-class PreparedVideo:
-    """A video prepared for judging many curves: what does not depend on a curve is computed once.
-
-    Attributes:
-        video: its annotations; features are not needed.
-        segments: its segments; None if the file has none.
-        f1_over: whether F1 is the mean or the largest over annotators.
-    """
-
-    video: AnnotatedVideo
-    segments: Segments | None
-    f1_over: F1Over = "mean"
-
-    def f1_measures(self, f1: NDArray[np.float64]) -> ValuesByMeasure:
-        """Return the F1 measures (K,) for F1 with each annotator (K, U); SumMe's have the mean beside the largest."""
-        if f1.shape[1] == 1:
-            return {"f1": f1[:, 0]}
-        means: NDArray[np.float64] = f1.mean(axis=1)
-        if self.f1_over == "mean":
-            return {"f1": means}
-        return {"f1": f1.max(axis=1)} | ({"f1_mean": means} if self.video.kind == "summe" else {})
-
-    def need_segments(self) -> Segments:
-        """Return the segments; raises DataError if there are none."""
-        return self._need(self.segments, "change_points")
-
-    @cached_property
-    def user_summary(self) -> NDArray[np.uint8]:
-        """(U, n_frames) 0/1."""
-        return self._need(self.video.user_summary, "user_summary")
-
-    @cached_property
-    def counts(self) -> NDArray[np.int64]:
-        """(U, S) frames that each annotator chose in each segment."""
-        return np.asarray(self.need_segments().counts(self.user_summary))
-
-    @cached_property
-    def totals(self) -> NDArray[np.int64]:
-        """(U,) frames that each annotator chose."""
-        return np.array([np.count_nonzero(summary) for summary in self.user_summary])
-
-    @cached_property
-    def lengths(self) -> NDArray[np.int64]:
-        """(S,) frames of each segment in a summary."""
-        segments = self.need_segments()
-        return np.asarray(segments.ends - segments.starts)
-
-    @cached_property
-    def crowd(self) -> RankedReference:
-        """The mean of the annotators' summaries, ranked."""
-        return RankedReference.of(self.user_summary.sum(axis=0, dtype=np.int32))
-
-    @cached_property
-    def crowd_sums(self) -> NDArray[np.float64]:
-        """(S,) sum of the ranks of `crowd` over each segment."""
-        area, segments = np.concatenate(([0.0], np.cumsum(self.crowd.ranks))), self.need_segments()
-        return area[segments.ends] - area[segments.starts]
-
-    @cached_property
-    def user_scores(self) -> NDArray[Any]:
-        """(U, N), as uint8 if they are small integers, which can be ranked without sorting."""
-        scores = self._need(self.video.user_scores, "user_scores")
-        integers = scores.astype(np.uint8)
-        return integers if (integers == scores).all() else scores
-
-    def values(self, curves: NDArray[np.floating], frames: NDArray[np.floating] | None = None) -> NDArray[np.float64]:
-        """Return the segments' values (K, S) for scores (K, N) of steps, or of `frames` (K, n_frames) if given."""
-        segments = self.need_segments()
-        return segments.values(curves) if frames is None else segments.of_frames().values(frames)
-
-    @property
-    def has_segments(self) -> bool:
-        """Whether summaries can be made and judged."""
-        return self.segments is not None and self.video.user_summary is not None
-
-    @property
-    def has_ranks(self) -> bool:
-        """Whether rank correlation can be measured: the usual file of TVSum lacks the annotators' scores."""
-        return self.video.kind != "tvsum" or self.video.user_scores is not None
-
-    @property
-    def has_rate(self) -> bool:
-        """Whether MAP can be measured: its shots last five seconds, so the frame rate must be known."""
-        return self.video.fps is not None
-
-    def _need(self, value: _T | None, key: str) -> _T:
-        if value is None:
-            raise DataError(f"{self.video.name} has no '{key}', which {self.video.kind} is judged by.")
-        return value
-
-
-def prepare(
-    videos: Sequence[AnnotatedVideo],
-    budget: float = 0.15,
-    convention: ConventionName = "eccv16",
-    f1_over: F1Over | None = None,
-) -> list[PreparedVideo]:
-    """Prepare videos of one data set.
-
-    Args:
-        videos: the videos; features are not needed.
-        budget: share of the frames that a summary may have.
-        convention: how segments become a summary.
-        f1_over: whether F1 is the mean or the largest over annotators; None for the data set's own.
-
-    Raises:
-        DataError: segments do not fit a video.
-    """
-    described = [(v.picks, v.n_frames, v.change_points) for v in videos if v.change_points is not None]
-    segments = iter(Segments.of_many(described, budget, convention))
-    over = [f1_over or F1_OVER.get(video.kind, "mean") for video in videos]
-    return [
-        PreparedVideo(video, None if video.change_points is None else next(segments), each)
-        for video, each in zip(videos, over, strict=True)
-    ]
 
 
 def judge(
@@ -248,15 +57,6 @@ def judge(
     if kind != "summe":
         values |= judge_steps(videos, curves, [v.video.gtscore for v in videos], ranks=kind == "mr_hisum")
     return values
-
-
-MAIN_MEASURE: Mapping[DatasetKind, str] = {
-    "tvsum": "tau",
-    "summe": "tau",
-    "mr_hisum": "tau",
-    "youtube_highlights": "map",
-}
-"""The measure of `judge_steps_of` that training validates by."""
 
 
 def judge_steps_of(video: AnnotatedVideo, scores: ArrayLike) -> dict[str, float]:

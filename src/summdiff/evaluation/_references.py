@@ -10,8 +10,6 @@ from numpy.typing import NDArray
 
 from summdiff.evaluation._judging import (
     FrameScores,
-    PreparedVideo,
-    ValuesByMeasure,
     choices,
     joined,
     judge,
@@ -19,6 +17,7 @@ from summdiff.evaluation._judging import (
     judge_summaries,
     summe_correlation,
 )
+from summdiff.evaluation._prepared import PreparedVideo, ValuesByMeasure
 from summdiff.metrics.fscore import f1_of_choices
 from summdiff.metrics.rank import rank_correlation_table
 from summdiff.metrics.summary_correlation import RankedReference, phi

@@ -15,9 +15,12 @@ from numpy.typing import NDArray
 from summdiff.data.h5 import AnnotatedFile
 from summdiff.data.video import AnnotatedVideo
 from summdiff.errors import UsageError
-from summdiff.evaluation._evaluate import Evaluation, compare, means_of, notes_on_systems
-from summdiff.evaluation._judging import Measure, ValuesByMeasure, joined
+from summdiff.evaluation._evaluate import Evaluation, compare, means_of
+from summdiff.evaluation._judging import joined
+from summdiff.evaluation._measures import Measure
+from summdiff.evaluation._notes import notes_on_systems
 from summdiff.evaluation._predictions import Predictions
+from summdiff.evaluation._prepared import ValuesByMeasure
 from summdiff.evaluation._references import SystemResult
 from summdiff.metrics.fscore import f1_scores
 from summdiff.segmentation import centered, kts
