@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 
-from summdiff.data.h5 import AnnotatedFile, VideoGroup
+from summdiff.data.h5 import AnnotatedFile
 from summdiff.data.mr_hisum import MrHiSum
 from summdiff.data.summe import TITLES, SumMe
 from summdiff.data.tvsum import TVSum
 from summdiff.data.video import AnnotatedVideo, DatasetKind
+from summdiff.data.video_group import VideoGroup
 from summdiff.data.youtube_highlights import YouTubeHighlights
 from summdiff.errors import DataError, UsageError
 

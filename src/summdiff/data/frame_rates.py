@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from summdiff.data.h5 import VideoGroup
     from summdiff.data.video import AnnotatedVideo, DatasetKind
+    from summdiff.data.video_group import VideoGroup
 
 _USUAL_STEP = 15  # frames from one step to the next in the usual files
 

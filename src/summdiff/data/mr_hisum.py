@@ -11,9 +11,10 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from summdiff.data.h5 import AnnotatedFile, VideoGroup
+from summdiff.data.h5 import AnnotatedFile
 from summdiff.data.splits import Split, read_splits
 from summdiff.data.video import AnnotatedVideo, DatasetKind
+from summdiff.data.video_group import VideoGroup
 from summdiff.errors import DataError
 
 

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from summdiff.data.h5 import AnnotatedFile, VideoGroup
+from summdiff.data.h5 import AnnotatedFile
 from summdiff.data.video import AnnotatedVideo, DatasetKind
+from summdiff.data.video_group import VideoGroup
 from summdiff.errors import DataError
 
 if TYPE_CHECKING:

@@ -25,8 +25,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from summdiff._untrusted import Budget, open_regular, parse_json, read_json
 from summdiff.atomic import written_whole
-from summdiff.data.h5 import COPY_BYTES, natural
+from summdiff.data.h5 import natural
 from summdiff.data.h5_guard import attribute, member, open_h5, unpacking_bytes
+from summdiff.data.video_group import COPY_BYTES
 from summdiff.errors import DataError, UsageError
 from summdiff.evaluation._prediction_tables import read_csv, read_npy, read_npz
 from summdiff.evaluation._predictions import Form, Predictions

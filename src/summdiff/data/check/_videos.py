@@ -11,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from summdiff.data.frame_rates import frame_rate
-from summdiff.data.h5 import AnnotatedFile, VideoGroup
+from summdiff.data.h5 import AnnotatedFile
 from summdiff.data.mr_hisum import read_segments, segment_ends
 from summdiff.data.summe import read_chosen_frames
 from summdiff.data.tvsum import read_user_scores
 from summdiff.data.video import DatasetKind
+from summdiff.data.video_group import VideoGroup
 from summdiff.data.youtube_highlights import read_clips, read_match
 from summdiff.errors import DataError
 from summdiff.metrics.segments import ConventionName, Segments

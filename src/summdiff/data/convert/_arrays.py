@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from summdiff.data.annotations import VideoAnnotations
 from summdiff.data.convert._matching import TVSUM_SCALE
 from summdiff.data.convert._segments import compute_segments, published_segments
-from summdiff.data.h5 import VideoGroup
+from summdiff.data.video_group import VideoGroup
 from summdiff.errors import DataError
 from summdiff.features.extraction import frame_count
 from summdiff.features.files import VideoFeatures

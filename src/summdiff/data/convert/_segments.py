@@ -8,7 +8,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from summdiff.data.h5 import VideoGroup
+from summdiff.data.video_group import VideoGroup
 from summdiff.segmentation.cost import within_segment_scatter
 
 _LONGEST = 12  # times the average; bounds time by 12 n² and memory by 12 n² / count instead of n² · count and n²

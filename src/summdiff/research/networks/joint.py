@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from summdiff.errors import ModelError
 from summdiff.research.networks._layers import to_signal
+from summdiff.research.networks._residual_denoiser import ResidualConfig, ResidualDenoiser
 from summdiff.research.networks._statistics import Statistics, relation_weights
 from summdiff.research.networks.base import Architecture, EncodedVideo, Prepared, check_positive, full_precision
 from summdiff.research.networks.denoising import (
@@ -29,7 +30,6 @@ from summdiff.research.networks.denoising import (
     correlation_loss,
     squared_error,
 )
-from summdiff.research.networks.relational import ResidualConfig, ResidualDenoiser
 from summdiff.scoring.inputs import Condition
 from summdiff.scoring.networks import DenoiserFacts, MeanCurve
 
