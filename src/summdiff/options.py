@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Any, Literal, TypedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Literal, Self, TypedDict
 
 from summdiff.errors import UsageError
 from summdiff.summary import MAX_TRANSITION, Interval, merge
@@ -21,6 +22,9 @@ _FRAME_SECONDS = 0.05  # tolerance for constraints, since the frame rate is not 
 
 
 Select = Literal["intervals", "shots"]
+Quality = Literal["small", "normal", "high"]
+_QUALITIES = ("small", "normal", "high")
+_SMALLEST_FILE = 10_000  # bytes
 
 
 class OptionValues(TypedDict, total=False):
@@ -41,11 +45,56 @@ class OptionValues(TypedDict, total=False):
     loss: float
     sound: bool
     transition: float
+    quality: Quality | int
+    max_size: int | None
+    keep_interlaced: bool
+    keep_location: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class MovieOptions:
+    """How the short video is written.
+
+    Attributes:
+        quality: "normal" looks like the source and takes at most its bytes per second; "small" looks a little worse and
+            takes fewer; "high" is not limited. Or a constant rate factor of H.264, 0 (best) to 51.
+        max_size: largest size of the file in bytes; None for no limit.
+        keep_interlaced: write interlaced pictures as they are, for editors, instead of deinterlacing them.
+        keep_location: keep where the video was filmed, which is left out otherwise.
+
+    Raises:
+        UsageError: a value is out of range.
+    """
+
+    quality: Quality | int = "normal"
+    max_size: int | None = None
+    keep_interlaced: bool = False
+    keep_location: bool = False
+
+    def __post_init__(self) -> None:
+        number = isinstance(self.quality, int) and not isinstance(self.quality, bool) and 0 <= self.quality <= 51
+        if self.quality not in _QUALITIES and not number:
+            raise UsageError(f"The quality is small, normal, high, or a number from 0 to 51, not '{self.quality}'.")
+        if self.max_size is not None and self.max_size < _SMALLEST_FILE:
+            raise UsageError(f"The largest size of the file must be at least 10 kB, not {self.max_size} bytes.")
+
+    @classmethod
+    def of(cls, settings: Mapping[str, Any]) -> Self:
+        """Return the options in the settings of a summary, see `Summary.settings`.
+
+        Raises:
+            UsageError: a value is out of range.
+        """
+        return cls(**{field.name: settings[field.name] for field in fields(MovieOptions) if field.name in settings})
+
+    def movie_settings(self) -> dict[str, Any]:
+        """Return the options as they stand in `Summary.settings`."""
+        return {field.name: getattr(self, field.name) for field in fields(MovieOptions)}
 
 
 @dataclass(frozen=True)
-class Options:
-    """Options of one summary.
+class Options(MovieOptions):
+    """Options of one summary, and how it is written, see `MovieOptions`.
 
     Attributes:
         budget: largest share of the video's duration that the summary may last, in (0, 1]. None, with no `duration`
@@ -90,6 +139,7 @@ class Options:
     transition: float = 0.0
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.budget is not None and not 0 < self.budget <= 1:
             raise UsageError(f"The budget is a share of the video, above 0 and at most 1, not {self.budget:g}.")
         if self.duration is not None and not 0 < self.duration < math.inf:

@@ -67,7 +67,7 @@ def summarize(
         on_progress: called from this thread while work goes on.
         **options: fields of `summdiff.options.Options`: `budget`, `duration`, `select`, `samples`, `steps`,
             `seed`, `value`, `min_shot`, `max_shot`, `keep`, `drop`, `alternatives`, `loss`, `sound`,
-            `transition`.
+            `transition`, `quality`, `max_size`, `keep_interlaced`, `keep_location`.
     """
     return Summarizer(model=model, backbone=backbone, cache=cache, fast=fast).summarize(
         path, on_progress=on_progress, **options
@@ -205,6 +205,7 @@ class Summarizer:
                 **constraint_settings(options, video.duration),
                 "loss": options.loss,
                 "transition": options.transition,
+                **options.movie_settings(),
             },
             budget=options.seconds(video.duration) / video.duration,
             seed=options.seed,
@@ -212,7 +213,8 @@ class Summarizer:
             shots=chosen.shots,
             selection=chosen.selection,
             alternatives=chosen.alternatives,
-            warnings=_warnings(
+            warnings=extracted.notes
+            + _warnings(
                 options,
                 corrupt_frames=extracted.corrupt_frames,
                 alternatives=len(chosen.alternatives),

@@ -10,6 +10,7 @@ import av
 import numpy as np
 import pytest
 
+from summdiff.options import MovieOptions
 from summdiff.summary import Interval
 from summdiff.video import VideoReader, write_cut
 from summdiff.video._h264 import SequenceParameterSet, parameter_sets
@@ -108,7 +109,8 @@ def cut(make_video, tmp_path_factory):
             scenes = [(3 * second, "red"), (2 * second, 7), (second, "blue")]
             made = make_video(folder / options.pop("path"), scenes=scenes, **options)
             times = [*made.frame_times, made.duration]
-            write_cut(made.path, [Interval(times[a], times[b]) for a, b in PARTS], folder / "cut.mp4")
+            kept = MovieOptions(keep_interlaced=True)
+            write_cut(made.path, [Interval(times[a], times[b]) for a, b in PARTS], folder / "cut.mp4", options=kept)
             done[kind] = made, decoded(made.path), folder / "cut.mp4"
         return done[kind]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from summdiff.export._formats import Format, OnProgress
+from summdiff.options import MovieOptions
 from summdiff.summary import Summary
 
 
@@ -12,7 +13,14 @@ def write_mp4(summary: Summary, path: Path, on_progress: OnProgress) -> None:
     """Cut the chosen parts out of the video, with sound, subtitles and chapters."""
     from summdiff.video import write_cut
 
-    write_cut(Path(summary.video.path), summary.selection, path, transition=summary.transition, on_progress=on_progress)
+    write_cut(
+        Path(summary.video.path),
+        summary.selection,
+        path,
+        transition=summary.transition,
+        options=MovieOptions.of(summary.settings),
+        on_progress=on_progress,
+    )
 
 
 FORMATS = (

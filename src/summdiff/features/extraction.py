@@ -162,7 +162,7 @@ def _extract(
                     run()
         if waiting:
             run()
-        info, corrupt, transitions = reader.info, reader.corrupt_frames, reader.transitions
+        info, corrupt, transitions, notes = reader.info, reader.corrupt_frames, reader.transitions, reader.notes
         heard = None if listener is None else listener.sound(reader.clock, info.duration)
     on_progress(info.duration, info.duration)
     return VideoFeatures(
@@ -173,6 +173,7 @@ def _extract(
         corrupt_frames=corrupt,
         sound=heard,
         transitions=transitions,
+        notes=notes,
     )
 
 

@@ -73,6 +73,7 @@ class VideoFeatures:
         video: the video, with its exact duration and frame rate.
         corrupt_frames: number of damaged packets or frames that were skipped.
         sound: what was heard; None if nobody listened.
+        notes: sentences for the user about the file.
 
     Raises:
         ValueError: an array has another shape or type, or a time is not finite.
@@ -85,6 +86,7 @@ class VideoFeatures:
     corrupt_frames: int
     sound: Sound | None = None
     transitions: NDArray[np.float64] = field(default_factory=lambda: np.empty((0, 2)))
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.features.dtype != np.float16 or self.features.ndim != 2:
@@ -120,6 +122,7 @@ class StoredVideo:
         corrupt_frames: number of damaged packets or frames that were skipped.
         sha256: checksum of arrays and entry, without the sound; empty if unknown.
         sound: entry of the sound; None if nobody listened.
+        notes: sentences for the user about the file.
     """
 
     id: str
@@ -129,6 +132,7 @@ class StoredVideo:
     corrupt_frames: int
     sha256: str = ""
     sound: StoredSound | None = None
+    notes: tuple[str, ...] = ()
 
     @classmethod
     def from_json(cls, facts: Mapping[str, Any]) -> StoredVideo:
@@ -143,6 +147,7 @@ class StoredVideo:
             corrupt_frames=int(facts["corrupt_frames"]),
             sha256=str(facts.get("sha256", "")),
             sound=None if sound is None else StoredSound(float(sound["start"]), str(sound["sha256"])),
+            notes=tuple(str(note) for note in facts.get("notes", ())),
         )
 
 
@@ -159,6 +164,7 @@ def write_video(file: Path, features: VideoFeatures, *, id: str, identity: FileI
         "steps": len(features.times),
         "video": asdict(features.video),
         "corrupt_frames": features.corrupt_frames,
+        **({"notes": features.notes} if features.notes else {}),
     }
     checksum = _checksum(facts, arrays)
     sound = None
@@ -222,6 +228,8 @@ def read_video(file: Path, stored: StoredVideo) -> VideoFeatures:
         arrays, heard = ({name: tensors[name] for name in part if name in tensors} for part in (looked, _SOUND_ARRAYS))
         facts = asdict(stored)
         del facts["sound"]
+        if not stored.notes:  # of no part in the checksum, so that files without them stay valid
+            del facts["notes"]
         if facts.pop("sha256") not in {"", _checksum(facts, arrays)}:
             raise ValueError("wrong checksum")  # noqa: TRY301
         sound = None
@@ -229,7 +237,9 @@ def read_video(file: Path, stored: StoredVideo) -> VideoFeatures:
             if stored.sound.sha256 != _checksum({"id": stored.id, "start": stored.sound.start}, heard):
                 raise ValueError("wrong checksum of the sound")  # noqa: TRY301
             sound = Sound(start=stored.sound.start, **heard)
-        return VideoFeatures(**arrays, video=stored.video, corrupt_frames=stored.corrupt_frames, sound=sound)
+        return VideoFeatures(
+            **arrays, video=stored.video, corrupt_frames=stored.corrupt_frames, sound=sound, notes=stored.notes
+        )
     except FileNotFoundError:
         raise
     except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:

@@ -115,6 +115,8 @@ def open_input(path: str | os.PathLike[str], *, formats: Iterable[str] | None = 
     container.flags &= ~generate.value
     if container.format.name.endswith(_IMAGE_AND_TEXT_FORMATS):
         container.close()
+        if container.format.name == "webp_pipe":
+            raise VideoError(f"'{path}' is a WebP picture or animation: convert it to mp4 or GIF first.")
         raise VideoError(f"'{path}' is an image or a text, not a video.")
     return container
 

@@ -75,6 +75,8 @@ class CopyPlan:
         has_reordering = bool((np.diff(groups.ticks) < 0).any())
         if not all(_can_copy(sequence, first, has_reordering=has_reordering) for sequence in sequences):
             return None
+        if len({sequence.pixel_aspect for sequence in sequences}) > 1:
+            return None
         starts = groups.start_ticks
         ends = np.append(starts[1:], index.end)
         short = (ends - starts) * float(index.clock.time_base) < _MAX_GROUP_SECONDS

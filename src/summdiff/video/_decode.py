@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import math
 import os
+from collections import deque
 from collections.abc import Iterator
 from fractions import Fraction
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, cast
 
 import av
 from av.audio.stream import AudioStream
 from av.packet import Packet
+from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
@@ -31,14 +33,23 @@ from summdiff.video._container import (
     max_pixels,
     nominal_rate,
     open_input,
+    pixel_aspect,
     video_stream,
 )
+from summdiff.video._filters import deinterlaced, has_alpha
+from summdiff.video._shape import DisplayShape
 
 # A larger step back is a break in the clock (joined recordings), a smaller one is a wrong timestamp.
 _CLOCK_BREAK_SECONDS = 1.0
 # Decoders that must not use frame threads: on damaged streams HEVC's occasionally hangs, and FFV1's crashed twice in
 # 20,000 altered films (docs/trust.md).
 _NO_FRAME_THREADS = frozenset({"ffv1", "hevc"})
+# FFmpeg's own decoders of these leave out the transparency that WebM stores beside the pictures.
+_DECODERS_WITH_ALPHA = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
+
+_SHAPE_CHANGES = (
+    "The shape of the picture changes midway: later pictures are fitted into the first one's, with black bars."
+)
 
 
 class TimedFrame(NamedTuple):
@@ -71,7 +82,8 @@ class FrameDecoder(OpenFile):
     - a repeated or slightly earlier one is half a frame after it,
     - after a break in the clock (a step back by over a second, or forward by over an hour) time goes on by one frame.
 
-    Damaged packets and frames are skipped and counted.
+    Damaged packets and frames are skipped and counted. Frames of another shape than the first are letterboxed into its
+    shape, see `DisplayShape`.
 
     Args:
         path: a local video file.
@@ -81,6 +93,7 @@ class FrameDecoder(OpenFile):
             conceals damaged pictures differently from run to run; with one it does not. If several threads decode
             no frame at all, one thread is tried.
         listener: takes the packets of the sound.
+        deinterlace: deinterlace the frames that are marked as interlaced.
 
     Attributes:
         container, stream: the open file and its video stream.
@@ -89,6 +102,7 @@ class FrameDecoder(OpenFile):
         longest_ticks: longest plausible duration of a frame, in ticks.
         regular: whether all timestamps so far were present and increasing, so that `clock` holds for the whole file.
         corrupt: number of damaged packets and frames skipped so far.
+        interlaced: whether the first frame is marked as interlaced.
 
     Raises:
         VideoError: the file cannot be opened, has no usable video stream or too large frames; when iterating: no frame
@@ -102,8 +116,9 @@ class FrameDecoder(OpenFile):
         sparse: float = 0.0,
         threads: int | None = None,
         listener: PacketListener | None = None,
+        deinterlace: bool = False,
     ) -> None:
-        self._path, self._sparse_seconds, self._listener = path, sparse, listener
+        self._path, self._sparse_seconds, self._listener, self._deinterlace = path, sparse, listener, deinterlace
         self._open(threads or threads_asked() or 0)
 
     def _open(self, threads: int) -> None:
@@ -114,13 +129,15 @@ class FrameDecoder(OpenFile):
         except BaseException:
             self.container.close()
             raise
-        self.stream.thread_type = "SLICE" if self.stream.codec_context.name in _NO_FRAME_THREADS else "AUTO"
-        self.stream.codec_context.thread_count = self._threads = threads  # 0: FFmpeg's choice
+        self._codec = self._decoder_of_stream()
+        self._codec.thread_type = "SLICE" if self._codec.name in _NO_FRAME_THREADS else "AUTO"
+        self._codec.thread_count = self._threads = threads  # 0: FFmpeg's choice
         self.time_base = self.stream.time_base or Fraction(1, 1_000_000)
         self.frame_ticks = max(1, round(1 / (nominal_rate(self.stream) * self.time_base)))
         self.longest_ticks = max(self.frame_ticks, math.floor(LONGEST_STILL_SECONDS / self.time_base))
         self.regular = True
         self.corrupt = 0
+        self.interlaced = False
         self._origin: int | None = None
         self._shift = 0  # ticks to add to the container's timestamps
         self._last: int | None = None  # ticks of the previous frame; None at the start and after a seek
@@ -128,6 +145,15 @@ class FrameDecoder(OpenFile):
         self._first_dts: int | None = None
         self._sparse_ticks = round(self._sparse_seconds / self.time_base)
         self._filter: _KeyFrameFilter | None = None
+        self._shape: DisplayShape | None = None
+
+    def _decoder_of_stream(self) -> VideoCodecContext:
+        context = self.stream.codec_context
+        if context.name not in _DECODERS_WITH_ALPHA or self.stream.metadata.get("alpha_mode") != "1":
+            return context
+        other = cast("VideoCodecContext", VideoCodecContext.create(_DECODERS_WITH_ALPHA[context.name], "r"))
+        other.extradata, other.options = context.extradata, context.options
+        return other
 
     def close(self) -> None:
         if self._listener is not None:
@@ -165,14 +191,22 @@ class FrameDecoder(OpenFile):
         The container may land elsewhere: check the ticks of the next frame.
         """
         self.container.seek(self.clock.origin + ticks, stream=self.stream)
+        if self._codec.is_open:
+            self._codec.flush_buffers()
         self._last = None
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences for the user about the frames so far."""
+        return () if self._shape is None or self._shape.kept else (_SHAPE_CHANGES,)
+
     def __iter__(self) -> Iterator[TimedFrame]:
-        for frame in self._decoded():
-            ticks = self._start(frame) if self._origin is None else self._next_ticks(frame)
-            self._last = ticks
-            plausible = 0 < frame.duration <= self.longest_ticks
-            yield TimedFrame(frame, ticks, frame.duration if plausible else self.frame_ticks)
+        frames = self._timed()
+        for frame, ticks, duration in self._deinterlaced(frames) if self._deinterlace else frames:
+            if self._shape is None:
+                aspect = self._codec.sample_aspect_ratio
+                self._shape = DisplayShape(frame, pixel_aspect=pixel_aspect(self.stream), own_aspect=aspect)
+            yield TimedFrame(self._shape(frame, self._codec.sample_aspect_ratio), ticks, duration)
         if self._origin is not None:
             return
         if self._threads != 1:
@@ -187,8 +221,30 @@ class FrameDecoder(OpenFile):
             f"{'' if self.stream.codec_context.width else large}."
         )
 
+    def _timed(self) -> Iterator[TimedFrame]:
+        # The decoder of GIF lays pictures on white itself; the fourth byte of a raw pixel in AVI has no meaning.
+        opaque = self._codec.name == "gif" or (self._codec.name, self.container.format.name) == ("rawvideo", "avi")
+        for decoded in self._decoded():
+            frame = decoded.reformat(format="rgb24") if opaque and has_alpha(decoded.format.name) else decoded
+            ticks = self._start(frame) if self._origin is None else self._next_ticks(frame)
+            self._last = ticks
+            plausible = 0 < frame.duration <= self.longest_ticks
+            yield TimedFrame(frame, ticks, frame.duration if plausible else self.frame_ticks)
+
+    def _deinterlaced(self, frames: Iterator[TimedFrame]) -> Iterator[TimedFrame]:
+        waiting: deque[TimedFrame] = deque()
+
+        def pictures() -> Iterator[VideoFrame]:
+            for timed in frames:
+                waiting.append(timed)
+                yield timed.frame
+
+        for frame in deinterlaced(pictures(), threads=self._threads):
+            yield waiting.popleft()._replace(frame=frame)
+
     def _start(self, frame: VideoFrame) -> int:
         """Set the clock by the first displayed frame; return its ticks, 0."""
+        self.interlaced = frame.interlaced_frame
         self._use_dts = frame.pts is None  # AVI and raw streams have at most decode timestamps
         timestamp = frame.dts if self._use_dts else frame.pts
         self.regular = not self._use_dts
@@ -229,7 +285,7 @@ class FrameDecoder(OpenFile):
             if self._first_dts is None and packet is not None:
                 self._first_dts = packet.dts
             if self._filter is not None and self._filter.first_group_done:  # the first displayed frame sets the clock
-                self.stream.codec_context.skip_frame = "NONREF"
+                self._codec.skip_frame = "NONREF"
             for frame in self._decode_isolated(packet) if isolated else self._decode(packet):
                 if frame.is_corrupt:
                     self.corrupt += 1
@@ -254,14 +310,14 @@ class FrameDecoder(OpenFile):
     def _decode_isolated(self, packet: Packet[VideoStream] | None) -> list[VideoFrame]:
         """Decode a key frame between two flushes, so that its skipped neighbors do not disturb the display order."""
         frames = self._decode(None)
-        self.stream.codec_context.flush_buffers()
+        self._codec.flush_buffers()
         frames += self._decode(packet) + self._decode(None)
-        self.stream.codec_context.flush_buffers()
+        self._codec.flush_buffers()
         return frames
 
     def _decode(self, packet: Packet[VideoStream] | None) -> list[VideoFrame]:
         try:
-            return self.stream.decode(packet)
+            return self._codec.decode(packet)
         except av.EOFError:  # already flushed by the empty packet that ends demuxing
             return []
         except av.FFmpegError:

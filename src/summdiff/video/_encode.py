@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from summdiff._runtime import threads_asked
 from summdiff.video._container import nominal_rate
+from summdiff.video._filters import OnBlack, without_mixing_fields
 from summdiff.video._h264 import ParameterSets, SequenceParameterSet, length_prefixed, parameter_sets
 from summdiff.video._picture import display_matrix
 
@@ -41,6 +42,7 @@ class H264Encoder:
         output: the file.
         first: the first frame of the source, for size, colors and orientation.
         source: the source's stream, for rate and pixel aspect ratio.
+        interlaced: write interlaced frames as such, instead of as progressive ones.
         copied_sets: parameter sets of frames that will be copied into the same stream. Packets then have lengths
             instead of start codes, see `summdiff.video._h264.length_prefixed`.
         decode_delay: ticks by which decoding precedes display in copied frames.
@@ -55,17 +57,21 @@ class H264Encoder:
         first: VideoFrame,
         source: VideoStream,
         *,
+        interlaced: bool,
         copied_sets: ParameterSets | None,
         decode_delay: int,
     ) -> None:
         self._first = first
         self._source = source
+        self._interlaced = interlaced
+        rows = 4 if interlaced else 2  # 4:2:0 needs an even number of lines in each field
+        self._width, self._height = first.width + first.width % 2, -(-first.height // rows) * rows
         self._copied_sets = copied_sets
         self._decode_delay = decode_delay
         self._time_base = source.time_base or _FALLBACK_TIME_BASE
         self._rate = nominal_rate(source)
         self._rgb = first.format.is_rgb
-        self._reformatter = VideoReformatter()
+        self._on_black, self._reformatter = OnBlack(), VideoReformatter()
         self.stream = output.add_stream("libx264", rate=self._rate)
         self._context: VideoCodecContext | None = self.stream.codec_context
         self._configure(self._context)
@@ -76,7 +82,6 @@ class H264Encoder:
             self._context.open()
             own_sets = parameter_sets(self._context.extradata or b"")
             self.stream.codec_context.extradata = copied_sets.joined_with(own_sets).configuration()
-        self._width, self._height = self._context.width, self._context.height
 
     def encode(self, frame: VideoFrame, pts: int, duration: int, *, key: bool) -> list[Packet[VideoStream]]:
         """Encode a frame displayed at tick `pts` of the output; return the packets to write.
@@ -99,7 +104,7 @@ class H264Encoder:
     def mixture(self, before: VideoFrame, after: VideoFrame, share: float) -> VideoFrame:
         """Mix two frames of the source, with a share of the second in [0, 1]."""
         frames = self._convert(before), self._convert(after)
-        mixed = VideoFrame(frames[0].width, frames[0].height, "yuv420p")
+        mixed = VideoFrame(self._width, self._height, "yuv420p")
         weight = round(256 * share)
         for first, second, target in zip(frames[0].planes, frames[1].planes, mixed.planes, strict=True):
             rows = _rows(first).astype(np.uint16) * (256 - weight) + _rows(second).astype(np.uint16) * weight
@@ -141,11 +146,13 @@ class H264Encoder:
             options["profile"] = _PROFILES[profile]
         context.options = options
         context.thread_count = threads_asked() or 0  # 0: x264's choice
-        context.width, context.height = first.width + first.width % 2, first.height + first.height % 2
+        context.width, context.height = self._width, self._height
         context.pix_fmt = "yuv420p"
         context.time_base = self._time_base
         context.framerate = self._rate
         context.flags |= Flags.frame_duration | Flags.global_header
+        if self._interlaced:
+            context.flags |= Flags.interlaced_dct | Flags.interlaced_me
         context.gop_size = max(1, round(_KEY_FRAME_SECONDS * self._rate))
         if self._source.sample_aspect_ratio:
             context.sample_aspect_ratio = self._source.sample_aspect_ratio
@@ -170,18 +177,18 @@ class H264Encoder:
         ]
 
     def _convert(self, frame: VideoFrame) -> VideoFrame:
-        """Convert a frame to the output's pixel format; one of another size is scaled to the output's size."""
-        width, height = frame.width, frame.height
-        same_size = (width + width % 2, height + height % 2) == (self._width, self._height)
+        """Convert a frame to the output's pixel format and even size."""
+        frame = self._on_black(frame)
+        if frame.interlaced_frame and frame.format.name != "yuv420p":
+            frame = without_mixing_fields(frame)
         converted = self._reformatter.reformat(
             frame,
-            width=width if same_size else self._width,
-            height=height if same_size else self._height,
             format="yuv420p",
             dst_colorspace=Colorspace.ITU709 if self._rgb else None,
             dst_color_range=ColorRange.MPEG,
         )
-        return _pad_to_even(converted) if converted.width % 2 or converted.height % 2 else converted
+        fits = (converted.width, converted.height) == (self._width, self._height)
+        return converted if fits else _grown(converted, self._width, self._height)
 
 
 def _rows(plane: VideoPlane) -> NDArray[np.uint8]:
@@ -190,10 +197,9 @@ def _rows(plane: VideoPlane) -> NDArray[np.uint8]:
     return stored.reshape(-1, plane.line_size)[: plane.height, : plane.width]
 
 
-def _pad_to_even(frame: VideoFrame) -> VideoFrame:
-    """Repeat the last column and row of a yuv420p frame of odd size, because 4:2:0 needs an even size."""
-    width, height = frame.width, frame.height
-    padded = VideoFrame(width + width % 2, height + height % 2, "yuv420p")
+def _grown(frame: VideoFrame, width: int, height: int) -> VideoFrame:
+    """Repeat the last column and row of a yuv420p frame, up to a size."""
+    padded = VideoFrame(width, height, "yuv420p")
     for plane, target in zip(frame.planes, padded.planes, strict=True):
         rows = _rows(plane)
         grown = np.pad(rows, ((0, target.height - rows.shape[0]), (0, target.line_size - plane.width)), mode="edge")

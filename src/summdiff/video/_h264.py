@@ -17,6 +17,7 @@ _PARTITION_A, _PARTITION_C, _IDR, _SPS, _PPS, _DELIMITER, _FILLER = 2, 4, 5, 7, 
 _SCALABLE_OR_MULTIVIEW = (14, 15, 20, 21)
 _HIGH_PROFILES = (100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135)
 _MAX_SPS_ID = 31
+_EXTENDED_SAR = 255  # aspect_ratio_idc
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +114,7 @@ class SequenceParameterSet:
         profile: profile_idc.
         plain: 8 bit, 4:2:0, progressive frames.
         width, height: after cropping.
+        pixel_aspect: aspect_ratio_idc, sar_width and sar_height (E.1.1); zeros where not stated.
         limits_reordering: whether it limits how many frames are reordered (bitstream_restriction_flag, E.1.1).
     """
 
@@ -121,6 +123,7 @@ class SequenceParameterSet:
     plain: bool
     width: int
     height: int
+    pixel_aspect: tuple[int, int, int]
     limits_reordering: bool
 
     @classmethod
@@ -161,8 +164,8 @@ class SequenceParameterSet:
         if bits.flag():  # frame_cropping_flag
             left, right, top, bottom = (bits.unsigned() for _ in range(4))
             width, height = width - crop_x * (left + right), height - crop_y * (top + bottom)
-        limits_reordering = bits.flag() and bits.bitstream_restriction()
-        return cls(id_, profile, plain, width, height, limits_reordering)
+        aspect, limits_reordering = bits.usability() if bits.flag() else ((0, 0, 0), False)
+        return cls(id_, profile, plain, width, height, aspect, limits_reordering)
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,10 +293,11 @@ class _Bits:
                 following = (last + (code + 1) // 2 * (1 if code % 2 else -1)) % 256
             last = following or last
 
-    def bitstream_restriction(self) -> bool:
-        """Read the video usability information (E.1.1) up to bitstream_restriction_flag, and return that flag."""
-        if self.flag() and self.read(8) == 255:  # aspect_ratio_idc: Extended_SAR
-            self.read(32)
+    def usability(self) -> tuple[tuple[int, int, int], bool]:
+        """Read the video usability information (E.1.1): the pixel aspect and bitstream_restriction_flag."""
+        aspect = self.read(8) if self.flag() else 0, 0, 0
+        if aspect[0] == _EXTENDED_SAR:
+            aspect = aspect[0], self.read(16), self.read(16)
         if self.flag():  # overscan_info_present_flag
             self.flag()
         if self.flag():  # video_signal_type_present_flag
@@ -312,7 +316,7 @@ class _Bits:
         if has_hrd:
             self.flag()  # low_delay_hrd_flag
         self.flag()  # pic_struct_present_flag
-        return self.flag()
+        return aspect, self.flag()
 
     def _skip_hrd(self) -> None:
         count = self.unsigned() + 1

@@ -156,14 +156,14 @@ class SeekingDecoder(OpenFile):
     Args:
         path: a local video file.
         index: its frames.
+        deinterlace: see `FrameDecoder`.
 
     Attributes:
         first: the first displayed frame.
     """
 
-    def __init__(self, path: str | os.PathLike[str], index: FrameIndex) -> None:
-        self._path = path
-        self._index = index
+    def __init__(self, path: str | os.PathLike[str], index: FrameIndex, *, deinterlace: bool = False) -> None:
+        self._path, self._index, self._deinterlace = path, index, deinterlace
         self.first = self._restart()
 
     def close(self) -> None:
@@ -173,6 +173,11 @@ class SeekingDecoder(OpenFile):
     def stream(self) -> VideoStream:
         """The video stream."""
         return self._decoder.stream
+
+    @property
+    def interlaced(self) -> bool:
+        """Whether the first frame is marked as interlaced."""
+        return self._decoder.interlaced
 
     def shows_at(self, tick: int) -> bool:
         """Whether a frame appears exactly at a tick."""
@@ -215,7 +220,7 @@ class SeekingDecoder(OpenFile):
         return True
 
     def _restart(self) -> VideoFrame:
-        self._decoder = FrameDecoder(self._path)
+        self._decoder = FrameDecoder(self._path, deinterlace=self._deinterlace)
         self._frames = iter(self._decoder)
         first = next(self._frames)  # FrameDecoder raises if there is none
         self._next: TimedFrame | None = first

@@ -13,6 +13,8 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 from numpy.typing import NDArray
 
+from summdiff.video._filters import OnBlack, deinterlaced_alone
+
 _UNSPECIFIED = 2  # AVCOL_SPC_UNSPECIFIED
 # Longer side divided by the shorter one; without it, 16,384 x 2 pixels would become two million pixels wide.
 _MAX_ELONGATION = 8
@@ -71,6 +73,8 @@ def display_matrix(frame: VideoFrame) -> tuple[int, ...] | None:
 class Scaler:
     """Convert frames to small upright RGB images with square pixels, in one step of FFmpeg's scaler.
 
+    Interlaced frames are deinterlaced and transparent ones laid on black.
+
     The first frame sets the size of all images. Images are at most eight times as long as wide; longer frames are
     squeezed.
 
@@ -82,7 +86,7 @@ class Scaler:
     def __init__(self, *, short_side: int, pixel_aspect: Fraction) -> None:
         self._short_side = short_side
         self._pixel_aspect = pixel_aspect
-        self._reformatter = VideoReformatter()
+        self._reformatter, self._on_black = VideoReformatter(), OnBlack()
         self._orientation: Orientation | None = None
         self._width = self._height = 0
 
@@ -94,6 +98,9 @@ class Scaler:
             scale = self._short_side / min(width, height)
             longest = _MAX_ELONGATION * self._short_side
             self._width, self._height = (max(1, min(round(side * scale), longest)) for side in (width, height))
+        if frame.interlaced_frame:
+            frame = deinterlaced_alone(frame)
+        frame = self._on_black(frame)
         # By convention, untagged video is BT.709 from HD upwards; FFmpeg's scaler assumes BT.601 at all sizes.
         untagged_hd = frame.colorspace == _UNSPECIFIED and min(frame.width, frame.height) >= 720
         small = self._reformatter.reformat(

@@ -59,6 +59,7 @@ class VideoReader(OpenFile):
             complete pass.
         position: seconds of video that the current pass has reached. Can be read from another thread.
         corrupt_frames: number of damaged packets and frames that the current or last pass skipped.
+        notes: sentences for the user about the file, known after a complete pass.
         transitions: (K, 2) seconds, start and end of the dissolves and fades of at least half a second that a complete
             pass found; none where only key frames are decoded.
 
@@ -73,6 +74,7 @@ class VideoReader(OpenFile):
         self._threads, self._listener = threads, listener
         self.position = 0.0
         self.transitions: NDArray[np.float64] = np.empty((0, 2))
+        self.notes: tuple[str, ...] = ()
         self._decoder: FrameDecoder | None = None
 
     def close(self) -> None:
@@ -131,7 +133,7 @@ class VideoReader(OpenFile):
             if decoder.packet_totals is not None:
                 n_frames, end = decoder.packet_totals[0], decoder.seconds(decoder.packet_totals[1])
             yield from sampler.finish(end)
-            self.transitions = sampler.transitions
+            self.transitions, self.notes = sampler.transitions, decoder.notes
             self.position = end
             self.info = replace(self.info, duration=end, fps=n_frames / end)
 

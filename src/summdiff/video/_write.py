@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from summdiff.atomic import sweep_now_and_then, temporary_path, to_disk
 from summdiff.errors import OutputError
+from summdiff.options import MovieOptions
 from summdiff.summary import Interval
 from summdiff.video._audio_track import AudioTrack
 from summdiff.video._container import open_input
@@ -42,16 +43,17 @@ def write_cut(
     target: str | os.PathLike[str],
     *,
     transition: float = 0.0,
+    options: MovieOptions = MovieOptions(),  # noqa: B008  (frozen)
     on_progress: Callable[[float], None] | None = None,
     method: Literal["auto", "encode"] = "auto",
 ) -> None:
     """Write parts of a video, one after the other, as an mp4 (H.264 and AAC) that can be streamed.
 
     The file contains exactly the frames whose presentation times lie in a part, with their own durations (also at
-    variable frame rates), in the source's size, pixel aspect ratio, rotation and colors. Audio is cut to the same
-    intervals, to the sample, and crossfades at each join. If a picture stands still at the start of a part (slides), it
-    is shown from that start. Text subtitles and chapters move to their new times; those outside of the parts are
-    dropped.
+    variable frame rates), in the source's size, pixel aspect ratio, rotation and colors; interlaced frames are
+    deinterlaced, one frame for each. Audio is cut to the same intervals, to the sample, and crossfades at each join. If
+    a picture stands still at the start of a part (slides), it is shown from that start. Text subtitles and chapters
+    move to their new times; those outside of the parts are dropped.
 
     The file appears under its name when it is complete; after an error, nothing is left behind.
 
@@ -62,6 +64,7 @@ def write_cut(
         transition: seconds for which pictures and sound of two successive parts dissolve into each other, so that the
             file is shorter by as much at each join; rounded to an even number of frames, and at most half of the
             shorter part. 0 cuts.
+        options: quality and size of the file, and what it keeps of the source.
         target: file to write; replaced if it exists.
         on_progress: called with the seconds of the new video written so far.
         method: "auto" copies whole groups of pictures of an H.264 source and encodes the rest; "encode" encodes
@@ -79,7 +82,7 @@ def write_cut(
     temporary = temporary_path(target.parent)
     try:
         ticks = tick_parts(parts, index, transition)
-        _write(source, ticks, index, temporary, on_progress or (lambda seconds: None), method)
+        _write(source, ticks, index, temporary, options, on_progress or (lambda seconds: None), method)
         to_disk(temporary)
         temporary.replace(target)
     except BaseException as error:
@@ -108,18 +111,20 @@ def _write(
     parts: Sequence[TickPart],
     index: FrameIndex,
     temporary: Path,
+    options: MovieOptions,
     on_progress: Callable[[float], None],
     method: Literal["auto", "encode"],
 ) -> None:
     time_base = index.clock.time_base
     with ExitStack() as opened:
-        decoder = opened.enter_context(SeekingDecoder(path, index))
+        deinterlace = not options.keep_interlaced
+        decoder = opened.enter_context(SeekingDecoder(path, index, deinterlace=deinterlace))
         decoders = [decoder]
         dissolves = [2 * (part.alone_from - part.start) * time_base for part in parts[1:]]
         if any(dissolves):  # the part before and the part after are decoded at the same time
-            decoders.append(opened.enter_context(SeekingDecoder(path, index)))
+            decoders.append(opened.enter_context(SeekingDecoder(path, index, deinterlace=deinterlace)))
         spans = [(part.start * time_base, part.end * time_base) for part in parts]
-        plan = CopyPlan.of(index, decoder.first) if method == "auto" else None
+        plan = CopyPlan.of(index, decoder.first) if method == "auto" and not decoder.interlaced else None
         groups = opened.enter_context(GroupReader(path, plan, index.clock)) if plan is not None else None
         track = AudioTrack.open(path, clock=index.clock, seekable=bool(len(index.key_ticks)))
         if track is not None:
@@ -184,6 +189,7 @@ class _VideoWriter:
             output,
             decoders[0].first,
             decoders[0].stream,
+            interlaced=decoders[0].first.interlaced_frame,
             copied_sets=plan.groups.sets if plan is not None else None,
             decode_delay=plan.decode_delay() if plan is not None else 0,
         )
