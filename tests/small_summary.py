@@ -1,6 +1,7 @@
 """A small summary with a value in every field, for tests that need no video."""
 
 from summdiff.summary import Alternative, Interval, Places, Scores, Shot, Summary, VideoInfo
+from summdiff.transcript import Sentence, Transcript, Word
 
 
 def small_summary() -> Summary:
@@ -30,4 +31,12 @@ def small_summary() -> Summary:
         warnings=("2 damaged frames of the video were skipped.",),
         timings={"look": 1.5},
         places=Places((0.0, 0.96, 12.5), (0.0, 0.15, 0.03), (2.15, 0.15, 0.0), bytes(range(250, 256))),
+        transcript=Transcript(
+            source="subtitles",
+            language="en",
+            sentences=(
+                Sentence((Word(0.5, 1.0, "Good"), Word(1.0, 1.5, "evening.")), score=-0.5),
+                Sentence((Word(5.0, 7.5, "Goals!"),), score=1.25, match=0.75),
+            ),
+        ),
     )

@@ -24,10 +24,11 @@ LAYERS = [
         "atomic",
         "summary",
         "summary_json",
+        "transcript",
         "options",
     },
     {"segmentation", "selection", "metrics"},
-    {"video", "audio", "features", "scoring", "data", "reselection"},
+    {"video", "audio", "features", "scoring", "words", "data", "reselection"},
     {"evaluation"},
     {"pipeline", "export"},
     {"archive", "research"},
@@ -49,12 +50,16 @@ SAME_LEVEL = {
     ("summary_json", "_untrusted"),
     ("summary_json", "errors"),
     ("summary_json", "summary"),
+    ("summary", "transcript"),
+    ("summary_json", "transcript"),
     ("options", "errors"),
     ("options", "summary"),  # constraints are intervals
     ("atomic", "errors"),
     ("audio", "video"),  # the sound is decoded with the pictures
     ("features", "audio"),  # and what was heard is kept with the features
     ("features", "video"),  # features are computed while a video is decoded
+    ("words", "audio"),  # speech is recognized in the samples of the sound
+    ("words", "video"),  # subtitles are read from the file
     ("data", "video"),  # data sets are made from videos, with features
     ("data", "features"),
     ("scoring", "features"),  # relational descriptors are the model's condition

@@ -24,10 +24,10 @@ def test_json_follows_its_schema_and_reads_back(tmp_path):
     assert from_json(text) == summary
 
 
-def test_a_summary_without_places_reads_back():
+def test_a_summary_without_places_and_transcript_reads_back():
     document = json.loads(to_json(small_summary()))
-    del document["places"]
-    assert from_json(json.dumps(document)) == replace(small_summary(), places=None)
+    del document["places"], document["transcript"]
+    assert from_json(json.dumps(document)) == replace(small_summary(), places=None, transcript=None)
 
 
 def test_the_methods_of_a_summary_are_short_cuts():
@@ -59,6 +59,11 @@ def test_times_are_kept_to_the_microsecond():
         (lambda d: d["places"].update(end_cost=[0.0, -1.0, 0.0]), "a cost of places is negative"),
         (lambda d: d["places"].update(looks="not base64!"), "not a valid summary"),
         (lambda d: d["places"].update(looks="AAAA"), "places do not belong to 2 steps"),
+        (lambda d: d["transcript"].update(sentences=[7]), "a sentence must be an object, got 7"),
+        (lambda d: d["transcript"]["sentences"][0].update(times=[1.0]), "times of a sentence do not belong"),
+        (lambda d: d["transcript"]["sentences"][0]["times"].reverse(), "times of a sentence do not belong"),
+        (lambda d: d["transcript"]["sentences"][0].update(score="high"), "score must be a number"),
+        (lambda d: d["transcript"].pop("language"), "'language' is missing"),
         (lambda d: d["settings"].update(transition=11), "transition is 11, not 0 to 10 s"),
         (lambda d: d["settings"].update(transition="slow"), "transition must be a number, got 'slow'"),
     ],

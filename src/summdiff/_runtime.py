@@ -6,6 +6,7 @@ import hashlib
 import os
 import re
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,8 +52,8 @@ def whole_number(variable: str, default: int, unit: str, *, error: type[Summdiff
     return int(text or default)
 
 
-def verified(file: Path, sha256: str, *, error: type[SummdiffError]) -> Path:
-    """Return the path of a file that is part of summdiff, if its content is intact.
+def verified(file: Path, sha256: str, *, error: type[SummdiffError], remedy: str = "install summdiff again") -> Path:
+    """Return the path of a file that is part of summdiff, or of a package that it uses, if its content is intact.
 
     Raises:
         SummdiffError: of the given class; the file is missing or damaged.
@@ -61,10 +62,34 @@ def verified(file: Path, sha256: str, *, error: type[SummdiffError]) -> Path:
         with file.open("rb") as opened:
             digest = hashlib.file_digest(opened, "sha256").hexdigest()
     except OSError as cause:
-        raise error(f"'{file}' cannot be read ({cause.strerror or cause}): install summdiff again.") from cause
+        raise error(f"'{file}' cannot be read ({cause.strerror or cause}): {remedy}.") from cause
     if digest != sha256:
-        raise error(f"'{file}' is damaged: install summdiff again.")
+        raise error(f"'{file}' is damaged: {remedy}.")
     return file
+
+
+def installed_file(package: str, inside: str, sha256: str, *, error: type[SummdiffError], install: str) -> Path:
+    """Return the path of a file in another installed package, without importing the package.
+
+    Args:
+        package: name of the package to import.
+        inside: path in its folder.
+        sha256: of the content.
+        error: raised with a sentence that asks for `install`.
+        install: command that installs the package.
+
+    Raises:
+        SummdiffError: of the given class; the package or the file is missing or of another version.
+    """
+    spec = find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        raise error(f"The package '{package}' is not installed: run `{install}`.")
+    return verified(
+        Path(spec.submodule_search_locations[0]) / inside,
+        sha256,
+        error=error,
+        remedy=f"run `{install}`",
+    )
 
 
 def peak_memory() -> float | None:

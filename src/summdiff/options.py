@@ -45,6 +45,8 @@ class OptionValues(TypedDict, total=False):
     loss: float
     sound: bool
     transition: float
+    speech: str
+    transcript: str | None
     quality: Quality | int
     max_size: int | None
     keep_interlaced: bool
@@ -117,6 +119,9 @@ class Options(MovieOptions):
         loss: share of the best summary's expected score that each alternative may lose, in [0, 1).
         sound: listen to the video, and cut in pauses of speech.
         transition: seconds for which successive parts of the written video dissolve into each other, 0 to 10; 0 cuts.
+        speech: where the words come from: "auto", the video's subtitles, a text file beside it, or recognition where
+            an engine is installed; "off", nowhere; or the name of an engine such as "moonshine".
+        transcript: path of a file of subtitles with the words; takes the place of `speech`.
 
     Raises:
         UsageError: a value is out of range.
@@ -137,6 +142,8 @@ class Options(MovieOptions):
     loss: float = 0.1
     sound: bool = True
     transition: float = 0.0
+    speech: str = "auto"
+    transcript: str | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -178,6 +185,8 @@ class Options(MovieOptions):
             raise UsageError(f"The loss of an alternative must be at least 0 and below 1, not {self.loss:g}.")
         if not 0 <= self.transition <= MAX_TRANSITION:
             raise UsageError(f"A transition lasts 0 to {MAX_TRANSITION:g} s, not {self.transition:g} s.")
+        if self.transcript is not None and self.speech == "off":
+            raise UsageError("Give either a transcript or speech 'off', not both.")
 
     def seconds(self, duration: float) -> float:
         """Return how many seconds the summary of a video of `duration` seconds may last."""

@@ -29,6 +29,7 @@ from summdiff.segmentation import kts
 from summdiff.selection import CutPlaces, avoid_transitions, cut_places, move_to_transitions
 from summdiff.summary import Scores, Summary
 from summdiff.video import file_version
+from summdiff.words import FoundWords, find_words
 
 if TYPE_CHECKING:
     from summdiff.scoring.model import Model
@@ -39,9 +40,9 @@ _KEPT_SCORE, _DROPPED_SCORE = 0.95, 0.05  # near the highest and lowest scores o
 
 @dataclass(frozen=True, slots=True)
 class StageProgress:
-    """Progress of a stage: `done` of `total`, in seconds of video for "look", in [0, 1] for "score"."""
+    """Progress of a stage: `done` of `total`, in seconds of video for "look" and "listen", in [0, 1] for "score"."""
 
-    stage: Literal["look", "score"]
+    stage: Literal["look", "listen", "score"]
     done: float
     total: float
 
@@ -67,7 +68,7 @@ def summarize(
         on_progress: called from this thread while work goes on.
         **options: fields of `summdiff.options.Options`: `budget`, `duration`, `select`, `samples`, `steps`,
             `seed`, `value`, `min_shot`, `max_shot`, `keep`, `drop`, `alternatives`, `loss`, `sound`,
-            `transition`, `quality`, `max_size`, `keep_interlaced`, `keep_location`.
+            `transition`, `speech`, `transcript`, `quality`, `max_size`, `keep_interlaced`, `keep_location`.
     """
     return Summarizer(model=model, backbone=backbone, cache=cache, fast=fast).summarize(
         path, on_progress=on_progress, **options
@@ -164,6 +165,8 @@ class Summarizer:
         with _timed(timings, "look"):
             extracted = self._extract(Path(path), report, sound=options.sound)
         video = extracted.video
+        with _timed(timings, "listen"):
+            words = self._words(Path(path), extracted, options, report)
         options.check_constraints(video.duration)
         with _timed(timings, "score"), _one_thread():
             known = known_scores(extracted.times, options)
@@ -206,6 +209,7 @@ class Summarizer:
                 "loss": options.loss,
                 "transition": options.transition,
                 **options.movie_settings(),
+                "speech": options.speech,
             },
             budget=options.seconds(video.duration) / video.duration,
             seed=options.seed,
@@ -219,9 +223,11 @@ class Summarizer:
                 corrupt_frames=extracted.corrupt_frames,
                 alternatives=len(chosen.alternatives),
                 conditioned=known is None or model.conditions_on_known,
+                words=words.warning,
             ),
             timings=timings,
             places=places,
+            transcript=words.transcript,
         )
 
     def _extract(self, path: Path, report: OnProgress, *, sound: bool) -> VideoFeatures:
@@ -248,6 +254,22 @@ class Summarizer:
         if self._cache is not None and extracted is not found:
             self._cache.put(path, self.backbone.id, self.rate, extracted, sparse=sparse)
         return extracted if sound else replace(extracted, sound=None)
+
+    def _words(self, path: Path, extracted: VideoFeatures, options: Options, report: OnProgress) -> FoundWords:
+        """Return the words of the video; what was recognized is kept with its features."""
+        words = find_words(
+            path,
+            extracted.sound,
+            speech=options.speech,
+            file=options.transcript,
+            heard=extracted.transcript,
+            on_progress=lambda done: report(StageProgress("listen", done, extracted.video.duration)),
+        )
+        if self._cache is not None and words.heard is not None and words.heard is not extracted.transcript:
+            sparse = _MAX_KEY_FRAME_GAP if self.fast else 0.0
+            with_words = replace(extracted, transcript=words.heard)
+            self._cache.put(path, self.backbone.id, self.rate, with_words, sparse=sparse)
+        return words
 
 
 def known_scores(times: NDArray[np.float64], options: Options) -> NDArray[np.float32] | None:
@@ -283,7 +305,9 @@ def _shot_edges(extracted: VideoFeatures, options: Options) -> NDArray[np.float6
     return edges[np.concatenate(([0], change_points, [len(extracted.times)]))]
 
 
-def _warnings(options: Options, *, corrupt_frames: int, alternatives: int, conditioned: bool) -> tuple[str, ...]:
+def _warnings(
+    options: Options, *, corrupt_frames: int, alternatives: int, conditioned: bool, words: str
+) -> tuple[str, ...]:
     """Return the sentences of `Summary.warnings`.
 
     Args:
@@ -291,8 +315,9 @@ def _warnings(options: Options, *, corrupt_frames: int, alternatives: int, condi
         corrupt_frames: damaged frames that were skipped.
         alternatives: alternatives that were found.
         conditioned: whether the model's scores took the constraints into account.
+        words: a sentence about the words of the video, or "".
     """
-    warnings = []
+    warnings = [words] if words else []
     if corrupt_frames:
         warnings.append(f"{corrupt_frames} damaged frames of the video were skipped.")
     if alternatives < options.alternatives:

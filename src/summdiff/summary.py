@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from summdiff.errors import UsageError
+from summdiff.transcript import Transcript
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -148,6 +149,7 @@ class Summary:
         warnings: sentences for the user, such as the number of damaged frames that were skipped.
         timings: seconds spent in each stage; the only field that differs between two runs on the same input.
         places: where parts may start and end; None for a selection of whole shots.
+        transcript: what is said in the video; None where that is unknown.
     """
 
     video: VideoInfo
@@ -162,6 +164,7 @@ class Summary:
     warnings: tuple[str, ...] = ()
     timings: dict[str, float] = field(default_factory=dict)
     places: Places | None = None
+    transcript: Transcript | None = None
 
     @property
     def selected_duration(self) -> float:

@@ -15,6 +15,7 @@ from typing import Any
 from summdiff._untrusted import parse_json, read_text
 from summdiff.errors import DataError
 from summdiff.summary import MAX_TRANSITION, Alternative, Interval, Places, Scores, Shot, Summary, VideoInfo
+from summdiff.transcript import Sentence, Transcript, Word
 
 SCHEMA = "summdiff.summary/1"
 _SURROGATES = re.compile("[\ud800-\udfff]")
@@ -40,6 +41,7 @@ def to_json(summary: Summary, *, indent: int | None = 1) -> str:
         "warnings": list(summary.warnings),
         "timings": summary.timings,
         "places": None if summary.places is None else _places_document(summary.places),
+        "transcript": None if summary.transcript is None else transcript_document(summary.transcript),
     }
     document = _rounded(document) | {"budget": summary.budget}  # rounded, it could lose a millisecond of a long film
     text = json.dumps(document, indent=indent, ensure_ascii=False, allow_nan=False) + "\n"
@@ -131,6 +133,8 @@ def _from_document(document: dict[str, Any]) -> Summary:
     )
     if document.get("places") is not None:
         summary = replace(summary, places=_places(_object(document["places"], "places"), len(curves["times"])))
+    if document.get("transcript") is not None:
+        summary = replace(summary, transcript=transcript_of(document["transcript"]))
     _check_finite({"model": summary.model, "settings": summary.settings})
     if not 0 <= _number(summary.settings.get("transition", 0.0), "transition") <= MAX_TRANSITION:
         raise ValueError(f"transition is {summary.transition:g}, not 0 to {MAX_TRANSITION:g} s")
@@ -155,6 +159,56 @@ def _places(document: dict[str, Any], n: int) -> Places:
     if min(rows["start_cost"] + rows["end_cost"]) < 0:
         raise ValueError("a cost of places is negative")
     return Places(**rows, looks=looks)
+
+
+def transcript_document(transcript: Transcript) -> dict[str, Any]:
+    """Return a transcript as it stands in JSON: each sentence with the start and end of each of its words."""
+    return {
+        "source": transcript.source,
+        "language": transcript.language,
+        "confidence": transcript.confidence,
+        "sentences": [
+            {
+                "start": sentence.start,
+                "end": sentence.end,
+                "text": sentence.text,
+                "times": [time for word in sentence.words for time in (word.start, word.end)],
+                "score": sentence.score,
+                "match": sentence.match,
+            }
+            for sentence in transcript.sentences
+        ],
+    }
+
+
+def transcript_of(value: Any) -> Transcript:
+    """Build a transcript from parsed JSON.
+
+    Raises:
+        KeyError, TypeError, ValueError: a value is missing, has another type, or is out of range.
+    """
+    document = _object(value, "transcript")
+    sentences = []
+    for item in _list(document["sentences"], "sentences"):
+        sentence = _object(item, "a sentence")
+        times = [_number(time, "times") for time in _list(sentence["times"], "times")]
+        texts = _string(sentence["text"], "text").split(" ")
+        if len(times) != 2 * len(texts) or min(times) < 0 or any(b < a for a, b in pairwise(times)):
+            raise ValueError("the times of a sentence do not belong to its words")
+        words = (Word(times[2 * i], times[2 * i + 1], text) for i, text in enumerate(texts))
+        sentences.append(
+            Sentence(tuple(words), _optional(sentence.get("score"), "score"), _optional(sentence.get("match"), "match"))
+        )
+    return Transcript(
+        source=_string(document["source"], "source"),
+        sentences=tuple(sentences),
+        language=_string(document["language"], "language"),
+        confidence=_optional(document["confidence"], "confidence"),
+    )
+
+
+def _optional(value: Any, name: str) -> float | None:
+    return None if value is None else _number(value, name)
 
 
 def _short(value: Any) -> str:

@@ -1,13 +1,23 @@
 """The sound of a video: how loud it is, and where somebody speaks.
 
 - `SoundListener` listens while the pictures are decoded, `listen` without them; both give a `Sound`
+- `speech_samples` gives the samples of stretches of it
 - `move_to_pauses` makes places to cut of the pauses in speech
 - `voice_activity_graph` checks the weights of the detector, Silero VAD
 """
 
+from summdiff.audio._samples import speech_samples
 from summdiff.audio._silero import voice_activity_graph
 from summdiff.audio.listening import SoundListener, listen
 from summdiff.audio.pauses import move_to_pauses
-from summdiff.audio.sound import Sound
+from summdiff.audio.sound import LEVEL_SECONDS, Sound
 
-__all__ = ["Sound", "SoundListener", "listen", "move_to_pauses", "voice_activity_graph"]
+__all__ = [
+    "LEVEL_SECONDS",
+    "Sound",
+    "SoundListener",
+    "listen",
+    "move_to_pauses",
+    "speech_samples",
+    "voice_activity_graph",
+]

@@ -5,28 +5,24 @@ from __future__ import annotations
 import math
 import os
 from contextlib import suppress
-from fractions import Fraction
 from queue import Queue
 from threading import Thread
 
 import av
 import numpy as np
-from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
-from av.filter import Graph
 from av.packet import Packet
 from numpy.typing import NDArray
 
+from summdiff.audio._samples import DAMAGE, SampleTrack, first_picture
 from summdiff.audio._silero import FRAME_SAMPLES, SAMPLE_RATE, VoiceActivity
 from summdiff.audio.sound import FRAME_SECONDS, LEVELS_PER_FRAME, Sound, levels
-from summdiff.video import Clock, FrameDecoder, SamplePlaces, audio_stream, demux, open_input
+from summdiff.video import Clock, audio_stream, demux, open_input
 
 _BATCH = 128  # frames per call of the detector, 4 s
-_BLOCK = 8192  # samples at 16 kHz that the resampler gives at a time
 _PACKETS, _AHEAD = 64, 8  # packets per entry of the queue, about 1 s, and entries that may wait
 _MAX_FRAMES = round(69 * 3600 / FRAME_SECONDS)  # as long as the features of a video may be
 _SILENCE = bytes([255])
-_DAMAGE = (av.FFmpegError, ValueError)  # what PyAV raises for damaged packets and frames
 
 
 def listen(path: str | os.PathLike[str], duration: float) -> Sound:
@@ -40,9 +36,7 @@ def listen(path: str | os.PathLike[str], duration: float) -> Sound:
         VideoError: the video cannot be read.
         ModelError: the voice activity detector is missing or damaged.
     """
-    with FrameDecoder(path) as decoder:
-        next(iter(decoder))
-        clock = decoder.clock
+    clock = first_picture(path)
     with open_input(path) as container, SoundListener() as listener:
         stream = audio_stream(container)
         if stream is not None:
@@ -67,7 +61,8 @@ class SoundListener:
     """
 
     def __init__(self) -> None:
-        self._track = _Track()
+        self._heard = _Heard()
+        self._track = SampleTrack(self._heard.add)
         self._packets: list[Packet[AudioStream]] = []
         self._queue: Queue[list[Packet[AudioStream]] | None] = Queue(maxsize=_AHEAD)
         self._error: BaseException | None = None
@@ -91,7 +86,8 @@ class SoundListener:
     def begin(self) -> None:
         """Forget what was heard: the file is read from its start."""
         self.rest()
-        self._track = _Track()
+        self._heard = _Heard()
+        self._track = SampleTrack(self._heard.add)
 
     def hear(self, packet: Packet[AudioStream]) -> None:
         """Take the next packet; an empty one ends the sound."""
@@ -117,7 +113,8 @@ class SoundListener:
         self.rest()
         if self._error is not None:
             raise self._error
-        return self._track.finish(before=float(clock.origin * clock.time_base), duration=duration)
+        self._track.end()
+        return self._heard.finish(before=float(clock.origin * clock.time_base), duration=duration)
 
     def _pass_on(self) -> None:
         """Wake the thread; not for each packet, as this takes longer than decoding one."""
@@ -129,87 +126,13 @@ class SoundListener:
         while (packets := self._queue.get()) is not None:
             try:
                 for packet in packets if self._error is None else ():
-                    with suppress(*_DAMAGE):
+                    with suppress(*DAMAGE):
                         for frame in packet.decode():
                             self._track.add(frame)
             except BaseException as error:  # raised again by `sound`
                 self._error = error
             finally:
                 self._queue.task_done()
-
-
-class _Track:
-    """The frames of a sound track as samples at 16 kHz, analysed."""
-
-    def __init__(self) -> None:
-        self._heard = _Heard()
-        self._format: tuple[str, str, int] | None = None
-        self._graph: Graph | None = None  # resamples the current run of frames without a gap
-        self._n_frames = 0  # that it took
-        self._run_start = self._run_length = 0  # samples at 16 kHz that it gave
-        self._run_end = 0  # index of the next sample of the source, if there is no gap
-
-    def add(self, frame: AudioFrame) -> None:
-        """Add the next frame of the track."""
-        source_format = (frame.format.name, frame.layout.name, frame.sample_rate)
-        changed = source_format != self._format
-        if changed:
-            self._format = source_format
-            # The file's clock is unknown until the first picture: count from the container's zero.
-            self._places = SamplePlaces(Clock(Fraction(1), 0), frame.sample_rate)
-        at = self._places(frame, frame.samples)
-        if self._graph is None or changed or at != self._run_end:
-            self._end_run()
-            self._graph, self._n_frames = _resampling(frame), 0
-            self._run_start, self._run_length = round(at * SAMPLE_RATE / frame.sample_rate), 0
-        self._run_end = at + frame.samples
-        self._take(frame)
-
-    def finish(self, *, before: float, duration: float) -> Sound:
-        """Return the `Sound`; see `_Heard.finish`."""
-        self._end_run()
-        return self._heard.finish(before=before, duration=duration)
-
-    def _end_run(self) -> None:
-        with suppress(*_DAMAGE):
-            self._take(None)  # what the graph held back
-        self._graph = None
-
-    def _take(self, frame: AudioFrame | None) -> None:
-        """Resample a frame; after damage the next one begins anew."""
-        graph, self._graph = self._graph, None
-        if graph is None:
-            return
-        graph.push(frame)
-        self._n_frames += 1
-        if frame is None or self._n_frames % _PACKETS == 0:
-            with suppress(av.BlockingIOError, av.EOFError):  # it has no more
-                while True:
-                    samples = np.asarray(graph.pull().to_ndarray()[0], dtype=np.float32)
-                    self._heard.add(self._run_start + self._run_length, samples)
-                    self._run_length += len(samples)
-        self._graph = graph
-
-
-def _resampling(frame: AudioFrame) -> Graph:
-    """Return a filter graph from the format of a frame to mono at 16 kHz.
-
-    `av.AudioResampler` takes twice as long: it looks for a result after each frame.
-    """
-    graph = Graph()
-    source = graph.add_abuffer(
-        format=frame.format.name,
-        sample_rate=frame.sample_rate,
-        layout=frame.layout.name,
-        time_base=Fraction(1, frame.sample_rate),
-    )
-    target = graph.add("aformat", f"sample_rates={SAMPLE_RATE}:sample_fmts=fltp:channel_layouts=mono")
-    sink = graph.add("abuffersink")
-    source.link_to(target)
-    target.link_to(sink)
-    graph.configure()
-    graph.set_audio_frame_size(_BLOCK)
-    return graph
 
 
 class _Heard:

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from summdiff.audio.sound import FRAME_SECONDS, LEVELS_PER_FRAME, Sound
+from summdiff.audio.sound import LEVEL_SECONDS, Sound
 from summdiff.selection import CutPlaces
 
 _REACH_SECONDS = 1.5  # an edge is moved at most this far
@@ -74,7 +74,7 @@ class _Talk:
 
     def __init__(self, sound: Sound, speech: NDArray[np.float64]) -> None:
         self._start, self._speech = sound.start, speech
-        self._seconds = FRAME_SECONDS / LEVELS_PER_FRAME  # of a level
+        self._seconds = LEVEL_SECONDS
         reach = math.ceil(_MARGIN_SECONDS / self._seconds)
         decibels = sound.decibels()
         limit = float(np.quantile(decibels, _LOUD_QUANTILE)) - _QUIET_DECIBELS

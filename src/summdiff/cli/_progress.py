@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _FILE_WIDTH = 200  # columns where the output is no terminal
 _LINE_SECONDS = 10.0  # between two lines of a count where the output is no terminal
 _JSON_SECONDS = 2.0  # between two progress lines of a run with workers
-_STAGES = {"look": "looking", "score": "scoring", "cut": "cutting"}
+_STAGES = {"look": "looking", "listen": "listening", "score": "scoring", "cut": "cutting"}
 # Control characters (escape sequences begin with one), line ends, and marks that turn the direction of writing.
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 

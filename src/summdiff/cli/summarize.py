@@ -117,6 +117,19 @@ def summarize(
             "video gets shorter by as much at each join. 0 cuts.",
         ),
     ] = Options.transition,
+    speech: Annotated[
+        str,
+        typer.Option(
+            metavar="auto|off|ENGINE",
+            help="Where the words come from: the video's subtitles, a .srt or .vtt file beside it, or recognition if "
+            "summdiff[speech] is installed; off, nowhere; or an engine for recognition alone: moonshine, "
+            "faster-whisper:DIR. With words, parts begin and end with sentences.",
+        ),
+    ] = Options.speech,
+    transcript: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Subtitles with the words, such as talk.srt.", show_default=False),
+    ] = Options.transcript,
     formats: Annotated[
         str,
         typer.Option(
@@ -189,12 +202,20 @@ def summarize(
         loss=loss,
         sound=not no_sound,
         transition=transition,
+        speech=speech,
+        transcript=transcript,
     )
+    if speech not in ("auto", "off"):
+        from summdiff.words import load_engine
+
+        load_engine(speech)  # a missing engine or model is reported before any work
     format_names = check_formats([name.strip() for name in formats.split(",") if name.strip()])
     sources = [*(videos or ()), *listed(from_file)]
     if not sources:
         raise UsageError("Name videos or folders, or a list of them with --from-file.")
     work = jobs(sources, output=output, recursive=recursive, alternatives=alternatives)
+    if transcript is not None and len(work) > 1:
+        raise UsageError(f"--transcript is for one video, but there are {len(work)}: give one at a time.")
     if (keep or drop) and len(work) > 1:
         raise UsageError(f"--keep and --drop are for one video, but there are {len(work)}: give one at a time.")
     check_no_input_replaced(work, options, format_names)

@@ -4,8 +4,9 @@ The arrays of a video are named `ID/features`, `ID/times` and so on, as in `Vide
 videos as JSON. A checksum per video covers its arrays and its entry in the list. Files by earlier versions have no
 checksums, or lack arrays that were added later, which are then empty.
 
-What was heard is in two more arrays, `ID/speech` and `ID/loudness`, with an entry and a checksum of their own. Files by
-earlier versions, and videos that were only looked at, lack them.
+What was heard is in two more arrays, `ID/speech` and `ID/loudness`, with an entry and a checksum of their own, and what
+was understood of it in `ID/transcript`, as JSON. Files by earlier versions, and videos that were only looked at, lack
+them.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ from summdiff.atomic import written_whole
 from summdiff.audio import Sound
 from summdiff.errors import DataError
 from summdiff.summary import VideoInfo
+from summdiff.summary_json import transcript_document, transcript_of
+from summdiff.transcript import Transcript
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -74,6 +77,7 @@ class VideoFeatures:
         corrupt_frames: number of damaged packets or frames that were skipped.
         sound: what was heard; None if nobody listened.
         notes: sentences for the user about the file.
+        transcript: what was understood of it by an engine; None if none was asked.
 
     Raises:
         ValueError: an array has another shape or type, or a time is not finite.
@@ -87,6 +91,7 @@ class VideoFeatures:
     sound: Sound | None = None
     transitions: NDArray[np.float64] = field(default_factory=lambda: np.empty((0, 2)))
     notes: tuple[str, ...] = ()
+    transcript: Transcript | None = None
 
     def __post_init__(self) -> None:
         if self.features.dtype != np.float16 or self.features.ndim != 2:
@@ -123,6 +128,7 @@ class StoredVideo:
         sha256: checksum of arrays and entry, without the sound; empty if unknown.
         sound: entry of the sound; None if nobody listened.
         notes: sentences for the user about the file.
+        transcript: checksum of the transcript; empty if there is none.
     """
 
     id: str
@@ -133,10 +139,13 @@ class StoredVideo:
     sha256: str = ""
     sound: StoredSound | None = None
     notes: tuple[str, ...] = ()
+    transcript: str = ""
 
     @classmethod
     def from_json(cls, facts: Mapping[str, Any]) -> StoredVideo:
         """Read the result of `dataclasses.asdict`; raises ValueError, KeyError or TypeError for anything else."""
+        if unknown := set(facts) - set(cls.__dataclass_fields__):
+            raise ValueError(f"unknown: {', '.join(sorted(unknown))}")
         size, changed_ns, first, last = facts["identity"]
         sound = facts.get("sound")
         return cls(
@@ -148,6 +157,7 @@ class StoredVideo:
             sha256=str(facts.get("sha256", "")),
             sound=None if sound is None else StoredSound(float(sound["start"]), str(sound["sha256"])),
             notes=tuple(str(note) for note in facts.get("notes", ())),
+            transcript=str(facts.get("transcript", "")),
         )
 
 
@@ -173,7 +183,12 @@ def write_video(file: Path, features: VideoFeatures, *, id: str, identity: FileI
         start = float(features.sound.start)
         sound = {"start": start, "sha256": _checksum({"id": id, "start": start}, heard)}
         arrays |= heard
-    stored = StoredVideo.from_json({**facts, "sha256": checksum, "sound": sound})
+    understood = ""
+    if features.transcript is not None:
+        text = json.dumps(transcript_document(features.transcript)).encode()
+        arrays["transcript"] = np.frombuffer(text, dtype=np.uint8)
+        understood = hashlib.sha256(text).hexdigest()
+    stored = StoredVideo.from_json({**facts, "sha256": checksum, "sound": sound, "transcript": understood})
     _write(file, [stored], {f"{id}/{name}": array for name, array in arrays.items()})
     return stored
 
@@ -222,12 +237,17 @@ def read_video(file: Path, stored: StoredVideo) -> VideoFeatures:
         DataError: it is damaged.
     """
     try:
-        names = (*_ARRAYS, *_ADDED_ARRAYS, *(_SOUND_ARRAYS if stored.sound else ()))
+        names = (
+            *_ARRAYS,
+            *_ADDED_ARRAYS,
+            *(_SOUND_ARRAYS if stored.sound else ()),
+            *(("transcript",) if stored.transcript else ()),
+        )
         tensors = read_tensors(file, {name: f"{stored.id}/{name}" for name in names}, optional=_ADDED_ARRAYS)
         looked = (*_ARRAYS, *_ADDED_ARRAYS)
         arrays, heard = ({name: tensors[name] for name in part if name in tensors} for part in (looked, _SOUND_ARRAYS))
         facts = asdict(stored)
-        del facts["sound"]
+        del facts["sound"], facts["transcript"]
         if not stored.notes:  # of no part in the checksum, so that files without them stay valid
             del facts["notes"]
         if facts.pop("sha256") not in {"", _checksum(facts, arrays)}:
@@ -237,8 +257,19 @@ def read_video(file: Path, stored: StoredVideo) -> VideoFeatures:
             if stored.sound.sha256 != _checksum({"id": stored.id, "start": stored.sound.start}, heard):
                 raise ValueError("wrong checksum of the sound")  # noqa: TRY301
             sound = Sound(start=stored.sound.start, **heard)
+        transcript = None
+        if stored.transcript:
+            text = tensors["transcript"].tobytes()
+            if stored.transcript != hashlib.sha256(text).hexdigest():
+                raise ValueError("wrong checksum of the transcript")  # noqa: TRY301
+            transcript = transcript_of(parse_json(text))
         return VideoFeatures(
-            **arrays, video=stored.video, corrupt_frames=stored.corrupt_frames, sound=sound, notes=stored.notes
+            **arrays,
+            video=stored.video,
+            corrupt_frames=stored.corrupt_frames,
+            sound=sound,
+            notes=stored.notes,
+            transcript=transcript,
         )
     except FileNotFoundError:
         raise

@@ -8,7 +8,7 @@
 - cutting: `cut_list` gives the frames of a summary as a `CutList` of `CutPart`s
 - writing: `write_cut`
 - sound: `AudioTrack` part by part; `SamplePlaces` for the frames of a decoder
-- text: `read_subtitles`, `read_chapters`, `retime` and `retimed_subtitles` with their `Cue`s
+- text: `read_subtitles`, `read_subtitle_file`, `read_chapters`, `retime` and `retimed_subtitles` with their `Cue`s
 
 All times of a file are on one `Clock` that starts with its first displayed frame. A *tick* is the unit of the video
 stream's time base.
@@ -23,7 +23,15 @@ from summdiff.video._picture import Scaler
 from summdiff.video._probe import probe, start_in_player
 from summdiff.video._sample import Step, VideoReader, stills
 from summdiff.video._sample_places import SamplePlaces
-from summdiff.video._subtitles import Cue, SubtitleTrack, read_chapters, read_subtitles, retime, retimed_subtitles
+from summdiff.video._subtitles import (
+    Cue,
+    SubtitleTrack,
+    read_chapters,
+    read_subtitle_file,
+    read_subtitles,
+    retime,
+    retimed_subtitles,
+)
 from summdiff.video._write import write_cut
 
 __all__ = [
@@ -51,6 +59,7 @@ __all__ = [
     "pixel_aspect",
     "probe",
     "read_chapters",
+    "read_subtitle_file",
     "read_subtitles",
     "retime",
     "retimed_subtitles",

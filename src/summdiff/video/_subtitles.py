@@ -6,7 +6,7 @@ import os
 import re
 import struct
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -16,6 +16,7 @@ from typing import Any, cast
 
 import av
 import av.stream
+from av.container import InputContainer
 from av.container.output import OutputContainer
 from av.packet import Packet
 from av.subtitles.stream import SubtitleStream
@@ -86,34 +87,49 @@ def read_subtitles(path: str | os.PathLike[str]) -> tuple[SubtitleTrack, ...]:
 def _read_subtitles(path: str, _version: FileVersion) -> tuple[SubtitleTrack, ...]:
     clock = index_frames(path).clock
     with open_input(path) as container:
-        streams = [stream for stream in container.streams.subtitles if _is_text(stream)]
-        cues: dict[int, list[Cue]] = {stream.index: [] for stream in streams}
-        open_cues: dict[int, int] = {}  # stream -> position of a cue without a duration: the next packet ends it
-        with suppress(av.FFmpegError):  # a truncated file keeps what was read
-            for packet in demux(container, *streams) if streams else ():
-                if packet.pts is None or not packet.size:
-                    continue
-                stream = packet.stream
-                start = clock.seconds(packet.pts, packet.time_base)
-                read = cues[stream.index]
-                previous = open_cues.pop(stream.index, None)
-                if previous is not None:
-                    read[previous] = replace(read[previous], end=max(start, read[previous].start))
-                text = _decode_text(cast("SubtitleStream", stream), packet)
-                if text:
-                    duration = (packet.duration or 0) * packet.time_base
-                    if not duration:
-                        open_cues[stream.index] = len(read)
-                    read.append(Cue(start, start + (duration or _OPEN_CUE_SECONDS), text))
-        return tuple(
-            SubtitleTrack(
-                cues=tuple(sorted(cues[stream.index], key=lambda cue: (cue.start, cue.end))),
-                language=stream.metadata.get("language", ""),
-                title=_clean(stream.metadata.get("title", stream.metadata.get("name", ""))),
-                default=bool(stream.disposition & av.stream.Disposition.default),
-            )
-            for stream in streams
+        return _read_tracks(container, clock.seconds)
+
+
+def read_subtitle_file(path: str | os.PathLike[str]) -> tuple[Cue, ...]:
+    """Read the first text track of a file of subtitles (SubRip, WebVTT, ASS), in the seconds that it states.
+
+    Raises:
+        VideoError: the file cannot be read.
+    """
+    with open_input(path) as container:
+        return next((track.cues for track in _read_tracks(container, lambda pts, base: pts * base)), ())
+
+
+def _read_tracks(container: InputContainer, seconds: Callable[[int, Fraction], Fraction]) -> tuple[SubtitleTrack, ...]:
+    """Read the text subtitles of an open file, with a function that turns ticks of a time base into seconds."""
+    streams = [stream for stream in container.streams.subtitles if _is_text(stream)]
+    cues: dict[int, list[Cue]] = {stream.index: [] for stream in streams}
+    open_cues: dict[int, int] = {}  # stream -> position of a cue without a duration: the next packet ends it
+    with suppress(av.FFmpegError):  # a truncated file keeps what was read
+        for packet in demux(container, *streams) if streams else ():
+            if packet.pts is None or not packet.size:
+                continue
+            stream = packet.stream
+            start = seconds(packet.pts, packet.time_base)
+            read = cues[stream.index]
+            previous = open_cues.pop(stream.index, None)
+            if previous is not None:
+                read[previous] = replace(read[previous], end=max(start, read[previous].start))
+            text = _decode_text(cast("SubtitleStream", stream), packet)
+            if text:
+                duration = (packet.duration or 0) * packet.time_base
+                if not duration:
+                    open_cues[stream.index] = len(read)
+                read.append(Cue(start, start + (duration or _OPEN_CUE_SECONDS), text))
+    return tuple(
+        SubtitleTrack(
+            cues=tuple(sorted(cues[stream.index], key=lambda cue: (cue.start, cue.end))),
+            language=stream.metadata.get("language", ""),
+            title=_clean(stream.metadata.get("title", stream.metadata.get("name", ""))),
+            default=bool(stream.disposition & av.stream.Disposition.default),
         )
+        for stream in streams
+    )
 
 
 def read_chapters(path: str | os.PathLike[str]) -> tuple[Cue, ...]:
