@@ -130,6 +130,14 @@ def summarize(
         str | None,
         typer.Option(metavar="FILE", help="Subtitles with the words, such as talk.srt.", show_default=False),
     ] = Options.transcript,
+    keep_interlaced: Annotated[
+        bool,
+        typer.Option("--keep-interlaced", help="Write interlaced pictures as they are, for editors."),
+    ] = False,
+    keep_location: Annotated[
+        bool,
+        typer.Option("--keep-location", help="Keep where the video was filmed in the written video."),
+    ] = False,
     formats: Annotated[
         str,
         typer.Option(
@@ -204,6 +212,8 @@ def summarize(
         transition=transition,
         speech=speech,
         transcript=transcript,
+        keep_interlaced=keep_interlaced,
+        keep_location=keep_location,
     )
     if speech not in ("auto", "off"):
         from summdiff.words import load_engine

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from summdiff.export._strings import clock
+from summdiff.options import MovieOptions
 from summdiff.summary import Summary
 
 if TYPE_CHECKING:
@@ -39,12 +40,13 @@ def chapters_of(summary: Summary) -> tuple[Cue, ...]:
 
 
 def subtitles_of(summary: Summary) -> tuple[Cue, ...]:
-    """Return the cues of the source's default subtitle track, else of its first, in the time of the summary."""
+    """Return the cues of the source's default subtitle track, else of its first complete one, in the summary's time."""
     from summdiff.video import retimed_subtitles
 
     cut = cut_of(summary)
-    tracks = retimed_subtitles(cut.path, [(part.start, part.end) for part in cut.parts])
-    return next((track.cues for track in sorted(tracks, key=lambda track: not track.default)), ())
+    keep_location = MovieOptions.of(summary.settings).keep_location
+    tracks = retimed_subtitles(cut.path, [(part.start, part.end) for part in cut.parts], keep_location=keep_location)
+    return next((track.cues for track in sorted(tracks, key=lambda track: (not track.default, track.forced))), ())
 
 
 @dataclass(frozen=True, slots=True)

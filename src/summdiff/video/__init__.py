@@ -8,7 +8,8 @@
 - cutting: `cut_list` gives the frames of a summary as a `CutList` of `CutPart`s
 - writing: `write_cut`
 - sound: `AudioTrack` part by part; `SamplePlaces` for the frames of a decoder
-- text: `read_subtitles`, `read_subtitle_file`, `read_chapters`, `retime` and `retimed_subtitles` with their `Cue`s
+- text: `read_subtitles`, `read_subtitle_file`, `read_chapters`, `retime` and `retimed_subtitles` with their `Cue`s;
+  `names_a_place` finds coordinates
 
 All times of a file are on one `Clock` that starts with its first displayed frame. A *tick* is the unit of the video
 stream's time base.
@@ -19,6 +20,7 @@ from summdiff.video._container import Clock, audio_stream, demux, file_version, 
 from summdiff.video._cut import CutList, CutPart, cut_list
 from summdiff.video._decode import FrameDecoder, PacketListener, TimedFrame
 from summdiff.video._index import FrameIndex, SeekingDecoder, index_frames
+from summdiff.video._metadata import names_a_place
 from summdiff.video._picture import Scaler
 from summdiff.video._probe import probe, start_in_player
 from summdiff.video._sample import Step, VideoReader, stills
@@ -55,6 +57,7 @@ __all__ = [
     "demux",
     "file_version",
     "index_frames",
+    "names_a_place",
     "open_input",
     "pixel_aspect",
     "probe",

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from summdiff.video._sei import states_orientation, unescaped, without_user_data
+
 # NAL unit types (7.4.1).
 _PARTITION_A, _PARTITION_C, _IDR, _SPS, _PPS, _DELIMITER, _FILLER = 2, 4, 5, 7, 8, 9, 12
 _SCALABLE_OR_MULTIVIEW = (14, 15, 20, 21)
@@ -97,12 +99,16 @@ def split_units(data: bytes, size: int) -> Iterator[bytes]:
 
 
 def length_prefixed(data: bytes, size: int) -> bytes:
-    """Rewrite a packet for mp4: lengths of four bytes, and no parameter sets, delimiters or filler."""
-    return b"".join(
-        struct.pack(">I", len(unit)) + unit
+    """Rewrite a packet for mp4: lengths of four bytes, and no parameter sets, delimiters, filler or user data.
+
+    Cameras write where they are into user data.
+    """
+    units = (
+        without_user_data(unit)
         for unit in split_units(data, size)
         if unit and unit[0] & 31 not in (_SPS, _PPS, _DELIMITER, _FILLER)
     )
+    return b"".join(struct.pack(">I", len(unit)) + unit for unit in units if unit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,8 +226,8 @@ class GopScanner:
         for unit in split_units(data, self._length_size):
             unit_type = unit[0] & 31 if unit else _FILLER
             types.add(unit_type)
-            if unit_type in (_SPS, _PPS) and unit not in self._known_sets:
-                self._usable = False  # parameters that change midway
+            if (unit_type in (_SPS, _PPS) and unit not in self._known_sets) or states_orientation(unit):
+                self._usable = False  # parameters that change midway, or a rotation that may
         if any(unit_type in _SCALABLE_OR_MULTIVIEW or _PARTITION_A <= unit_type <= _PARTITION_C for unit_type in types):
             self._usable = False
         if _IDR in types:
@@ -263,8 +269,7 @@ class _Bits:
     """Read a parameter set bit by bit (7.2, 9.1)."""
 
     def __init__(self, payload: bytes) -> None:
-        unescaped = payload.replace(b"\0\0\3", b"\0\0")  # emulation prevention, 7.4.1
-        self._bits = "".join(f"{byte:08b}" for byte in unescaped)
+        self._bits = "".join(f"{byte:08b}" for byte in unescaped(payload))
         self._at = 0
 
     def read(self, count: int) -> int:

@@ -15,14 +15,15 @@ from itertools import accumulate, pairwise
 from typing import Any, cast
 
 import av
-import av.stream
 from av.container import InputContainer
 from av.container.output import OutputContainer
 from av.packet import Packet
+from av.stream import Disposition
 from av.subtitles.stream import SubtitleStream
 
 from summdiff.video._container import FileVersion, demux, file_version, open_input
 from summdiff.video._index import index_frames
+from summdiff.video._metadata import names_a_place
 
 _TEXT_CODECS = frozenset({"subrip", "srt", "ass", "ssa", "mov_text", "webvtt", "text"})
 # FFmpeg decodes every text to ASS, with override codes such as {\i1}; literal braces are escaped by a backslash. In
@@ -63,12 +64,33 @@ class Cue:
 
 @dataclass(frozen=True, slots=True)
 class SubtitleTrack:
-    """Cues sorted by start, possibly overlapping, and the tags of their track ("" if it has none)."""
+    """Cues of a track.
+
+    Attributes:
+        cues: sorted by start, possibly overlapping.
+        language, title: "" if it has none.
+        disposition: whether it is on by default, forced, for the hard of hearing, and the like.
+    """
 
     cues: tuple[Cue, ...]
     language: str = ""
     title: str = ""
-    default: bool = False
+    disposition: Disposition = Disposition(0)  # noqa: RUF009  (a number)
+
+    @property
+    def default(self) -> bool:
+        """Whether players show it unless told otherwise."""
+        return bool(self.disposition & Disposition.default)
+
+    @property
+    def forced(self) -> bool:
+        """Whether it has only what everybody needs, such as words in a foreign language."""
+        return bool(self.disposition & Disposition.forced)
+
+    @property
+    def names_places(self) -> bool:
+        """Whether it has coordinates, as drones write them."""
+        return any(names_a_place(cue.text) for cue in self.cues)
 
 
 def read_subtitles(path: str | os.PathLike[str]) -> tuple[SubtitleTrack, ...]:
@@ -126,7 +148,7 @@ def _read_tracks(container: InputContainer, seconds: Callable[[int, Fraction], F
             cues=tuple(sorted(cues[stream.index], key=lambda cue: (cue.start, cue.end))),
             language=stream.metadata.get("language", ""),
             title=_clean(stream.metadata.get("title", stream.metadata.get("name", ""))),
-            default=bool(stream.disposition & av.stream.Disposition.default),
+            disposition=stream.disposition,
         )
         for stream in streams
     )
@@ -186,18 +208,23 @@ def retime(cues: Iterable[Cue], parts: Sequence[tuple[Fraction, Fraction]]) -> t
 
 
 def retimed_subtitles(
-    path: str | os.PathLike[str], parts: Sequence[tuple[Fraction, Fraction]]
+    path: str | os.PathLike[str], parts: Sequence[tuple[Fraction, Fraction]], *, keep_location: bool = False
 ) -> tuple[SubtitleTrack, ...]:
-    """Read a video's subtitle tracks and move them to the time of a summary; a track may end up without cues."""
-    return tuple(replace(track, cues=retime(track.cues, parts)) for track in read_subtitles(path))
+    """Read a video's subtitle tracks and move them to the time of a summary, without those that have no cues then.
+
+    Tracks with coordinates (drones) are left out unless the location is to be kept.
+    """
+    tracks = (track for track in read_subtitles(path) if keep_location or not track.names_places)
+    retimed = (replace(track, cues=retime(track.cues, parts)) for track in tracks)
+    return tuple(track for track in retimed if track.cues)
 
 
 def write_subtitles(output: OutputContainer, tracks: Sequence[SubtitleTrack]) -> None:
     """Add subtitle tracks to an mp4 to which nothing has been written yet, and write all their cues.
 
-    The muxer interleaves them with pictures and sound. Tracks without cues get no stream.
+    The muxer interleaves them with pictures and sound.
     """
-    streams = [(_add_stream(output, track), track) for track in tracks if track.cues]
+    streams = [(_add_stream(output, track), track) for track in tracks]
     for stream, track in streams:
         for cue in without_overlaps(track.cues):
             text = cue.text.encode("utf-8", errors="replace")[:_MAX_TEXT_BYTES]
@@ -256,7 +283,7 @@ def _add_stream(output: OutputContainer, track: SubtitleTrack) -> SubtitleStream
     stream.metadata.update(
         {key: value for key, value in (("language", track.language), ("title", track.title)) if value}
     )
-    stream.disposition = av.stream.Disposition.default if track.default else av.stream.Disposition(0)
+    stream.disposition = track.disposition
     return stream
 
 

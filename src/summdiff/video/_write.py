@@ -24,17 +24,16 @@ from summdiff.errors import OutputError
 from summdiff.options import MovieOptions
 from summdiff.summary import Interval
 from summdiff.video._audio_track import AudioTrack
-from summdiff.video._container import open_input
 from summdiff.video._copy import CopiedPacket, CopyPlan, GroupReader, Stretch
 from summdiff.video._cut import TickPart, tick_parts
 from summdiff.video._decode import TimedFrame
 from summdiff.video._encode import H264Encoder
 from summdiff.video._index import FrameIndex, SeekingDecoder, index_frames
+from summdiff.video._metadata import read_tags
+from summdiff.video._mp4 import turn_off_subtitles
 from summdiff.video._subtitles import add_chapters, read_chapters, retime, retimed_subtitles, write_subtitles
 
 _AAC_RATES = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000)
-# About the container and the file, or about the source's first frame, which is not the summary's.
-_DROPPED_METADATA = {"major_brand", "minor_version", "compatible_brands", "encoder", "duration", "timecode"}
 
 
 def write_cut(
@@ -131,11 +130,11 @@ def _write(
             opened.enter_context(track)
         output = av.open(str(temporary), "w", format="mp4", container_options={"movflags": "+faststart"})
         try:
-            _copy_metadata(path, output)
+            output.metadata.update(read_tags(path, keep_location=options.keep_location))
             frame_ticks = 1 / (index.dissolve_rate * time_base)
             video = _VideoWriter(output, decoders, plan, groups, dissolve_ticks=float(frame_ticks))
             audio = _AudioWriter(output, track, spans, dissolves)
-            subtitles = retimed_subtitles(path, spans)
+            subtitles = retimed_subtitles(path, spans, keep_location=options.keep_location)
             add_chapters(output, retime(read_chapters(path), spans))
             write_subtitles(output, subtitles)
             for tick in video.write(parts):
@@ -145,6 +144,7 @@ def _write(
             video.finish()
             audio.write_until(None)
             output.close()  # moves the index to the front, which may fill the disk
+            turn_off_subtitles(temporary, [track.default for track in subtitles])
             on_progress(float((parts[-1].offset + parts[-1].end - parts[-1].start) * time_base))
         except BaseException:
             with suppress(OSError):  # first, so that closing does not complete an unwanted file
@@ -152,13 +152,6 @@ def _write(
             with suppress(av.FFmpegError):
                 output.close()
             raise
-
-
-def _copy_metadata(path: str | os.PathLike[str], output: OutputContainer) -> None:
-    with open_input(path) as container:
-        output.metadata.update(
-            {key: value for key, value in container.metadata.items() if key.lower() not in _DROPPED_METADATA}
-        )
 
 
 class _VideoWriter:

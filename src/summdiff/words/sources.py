@@ -9,7 +9,7 @@ from pathlib import Path
 
 from summdiff.errors import DataError, VideoError
 from summdiff.transcript import Transcript, Word, sentences_of, spread
-from summdiff.video import Cue, SubtitleTrack, read_subtitle_file, read_subtitles
+from summdiff.video import Cue, SubtitleTrack, names_a_place, read_subtitle_file, read_subtitles
 
 _ENDINGS = (".srt", ".vtt")
 _MOST_BYTES = 32 * 2**20
@@ -27,16 +27,18 @@ def find_transcript(path: str | os.PathLike[str]) -> Transcript | None:
     Raises:
         VideoError: the video cannot be read.
     """
-    track = _spoken(read_subtitles(path))
+    track = _spoken([track for track in read_subtitles(path) if not track.names_places])
     if track is not None:
         transcript = _of_cues(track.cues, "subtitles", track.language)
         if transcript.sentences:
             return transcript
     for file in _beside(Path(path)):
         try:
-            return read_transcript(file)
+            transcript = read_transcript(file)
         except DataError:
             continue
+        if not any(names_a_place(sentence.text) for sentence in transcript.sentences):  # as drones write it
+            return transcript
     return None
 
 
