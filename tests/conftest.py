@@ -66,8 +66,9 @@ class MadeVideo:
         return bool(image[height // 32 : height // 12, width * 7 // 16 : width * 9 // 16].mean() > 127)
 
 
-def pytest_collection_finish() -> None:
-    """Leave what the collection has loaded out of garbage collections, which would take half a second each."""
+@pytest.fixture(autouse=True, scope="module")
+def _short_garbage_collections() -> None:
+    """Leave what is loaded out of later garbage collections, which would take half a second each."""
     gc.collect()
     gc.freeze()
 

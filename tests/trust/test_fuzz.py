@@ -5,7 +5,7 @@ import pytest
 from fuzzing.mutations import mutated
 from fuzzing.worker_pool import GOOD, run
 
-CASES = {"Video": 8, "H5": 20, "Json": 60, "Recipe": 5, "Model": 6, "Cache": 20}
+CASES = {"Video": 4, "H5": 10, "Json": 60, "Recipe": 2, "Model": 6, "Cache": 20}
 
 
 def test_changed_files_end_well():

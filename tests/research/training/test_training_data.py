@@ -3,6 +3,7 @@ import json
 import numpy as np
 import pytest
 import torch
+from forked import FORKED
 
 from small_data import write_usual
 from summdiff.data.datasets import open_dataset
@@ -220,8 +221,9 @@ def synthetic(tmp_path):
     return Videos(data, Split(train=data.names[:10], validation=data.names[10:], test=())), recipe
 
 
-def test_large_files_are_read_on_demand(synthetic, tmp_path):
+def test_large_files_are_read_on_demand(synthetic, tmp_path, monkeypatch):
     """By this process or by others: the same batches as from memory, and no video is kept."""
+    monkeypatch.setattr(torch.multiprocessing, "get_context", lambda method: FORKED)
     videos, recipe = synthetic
     lazy = recipe.model_copy(update={"in_memory": False, "workers": 2})
     examples = Examples(videos, lazy)
