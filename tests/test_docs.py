@@ -23,10 +23,11 @@ ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 PAGES = sorted(DOCS.glob("*.md"))
 
-FOLLOWED = ["quick-start", "for-a-video", "for-research", "recipes", "faq", "how-it-works", "index", "exports"]
+FOLLOWED = ["quick-start", "for-a-video", "recipes", "faq", "how-it-works", "index", "exports"]
 CHANGE_THE_PACKAGE = ["add-a-backbone", "add-a-model", "add-an-export"]
 FOLLOWED_WITH_FILES = ["add-a-data-set", "archives", "data"]
 FOLLOWED_WITH_DATA_SETS = ["data-convert", "evaluation"]
+FOLLOWED_SLOWLY = ["for-research"]
 # Pages whose blocks are run elsewhere, or are parts of what README's are.
 OTHERWISE = {"studio": "tests/web/test_serve.py runs its commands"}
 
@@ -45,7 +46,9 @@ def place(make_video, tmp_path, monkeypatch):
     return tmp_path
 
 
-@pytest.mark.parametrize("name", FOLLOWED + FOLLOWED_WITH_FILES)
+@pytest.mark.parametrize(
+    "name", FOLLOWED + FOLLOWED_WITH_FILES + [pytest.param(name, marks=pytest.mark.slow) for name in FOLLOWED_SLOWLY]
+)
 def test_what_a_page_says_works(name, place):
     assert follow(DOCS / f"{name}.md")
 
@@ -87,6 +90,7 @@ def test_what_a_page_says_of_data_sets_works(name, made_data_sets, tmp_path, mon
     assert follow(DOCS / f"{name}.md")
 
 
+@pytest.mark.slow
 def test_what_pages_add_works_in_a_copy_of_the_package(place):
     shutil.copytree(ROOT / "src" / "summdiff", place / "copy" / "summdiff")
     for name in CHANGE_THE_PACKAGE:
@@ -99,6 +103,7 @@ def test_what_pages_add_works_in_a_copy_of_the_package(place):
     assert result.returncode == 0, result.stdout + result.stderr
 
 
+@pytest.mark.slow
 def test_the_notebook_runs_and_shows_its_output(tmp_path, monkeypatch):
     """`python scripts/notebook.py docs/notebook.ipynb` stores the output."""
     monkeypatch.chdir(tmp_path)
@@ -122,7 +127,14 @@ def test_the_notebook_runs_and_shows_its_output(tmp_path, monkeypatch):
 
 def test_every_page_with_commands_or_python_is_run():
     have = {page.stem for page in PAGES if any(block[0] in ("bash", "python") for block in blocks(page))}
-    assert have == {*FOLLOWED, *CHANGE_THE_PACKAGE, *FOLLOWED_WITH_FILES, *FOLLOWED_WITH_DATA_SETS, *OTHERWISE}
+    assert have == {
+        *FOLLOWED,
+        *FOLLOWED_SLOWLY,
+        *CHANGE_THE_PACKAGE,
+        *FOLLOWED_WITH_FILES,
+        *FOLLOWED_WITH_DATA_SETS,
+        *OTHERWISE,
+    }
     changing = {page.stem for page in PAGES if any(title.startswith("src/") for _, title, _ in blocks(page))}
     assert changing == set(CHANGE_THE_PACKAGE)
 

@@ -67,7 +67,6 @@ def check(summary, budget=None):
     assert (mean <= 1).all()
     assert (std >= 0).all()
     assert summdiff.Summary.from_json(summary.to_json()).selection
-    jsonschema.validate(json.loads(summary.to_json()), SCHEMA)
 
 
 def pan_over_photographs(path, seconds):
@@ -182,6 +181,20 @@ def test_very_short_videos(make_video, summarizer, frames, select):
     video = make_video(scenes=[(frames / 25, "only")])
     check(summarizer.summarize(video.path, select=select))
     check(summarizer.summarize(video.path, select=select, budget=0.15), 0.15)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"select": "shots"},
+        {"alternatives": 2, "loss": 0.3},
+        {"keep": (Interval(1, 2),), "drop": (Interval(9, 12),)},
+    ],
+    ids=lambda options: next(iter(options), "default"),
+)
+def test_summaries_have_the_form_of_the_schema(film, summarizer, options):
+    jsonschema.validate(json.loads(summarizer.summarize(film.path, **options).to_json()), SCHEMA)
 
 
 def test_whole_shots_are_selected_where_asked(film, summarizer):

@@ -15,15 +15,16 @@ from summdiff.video import VideoReader, probe
 
 CODE = """
 import json, os, sys
-if sys.argv[2] != "all":
-    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: int(sys.argv[2])])
-os.environ["SUMMDIFF_THREADS"] = sys.argv[3]
+if sys.argv[1] != "all":
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: int(sys.argv[1])])
+os.environ["SUMMDIFF_THREADS"] = sys.argv[2]
 from summdiff import Summarizer
-summarizer = Summarizer(cache=False, rate=float(sys.argv[4]))
-summary = summarizer.summarize(sys.argv[1], samples=4, steps=4, seed=7, alternatives=1, loss=0.5)
-document = json.loads(summary.to_json())
-del document["timings"]
-sys.stdout.write(json.dumps(document))
+for film, rate in zip(sys.argv[3::2], sys.argv[4::2]):
+    summarizer = Summarizer(cache=False, rate=float(rate))
+    summary = summarizer.summarize(film, samples=4, steps=4, seed=7, alternatives=1, loss=0.5)
+    document = json.loads(summary.to_json())
+    del document["timings"]
+    print(json.dumps(document))
 """
 
 
@@ -43,24 +44,20 @@ def damaged(tmp_path_factory):
     return film
 
 
-def summarised(film, cores, threads, blas, rate=1):
+def summarised(films, cores, threads, blas):
     environment = os.environ | {"OMP_NUM_THREADS": blas, "OPENBLAS_NUM_THREADS": blas, "PYTHONHASHSEED": str(threads)}
-    command = [sys.executable, "-c", CODE, str(film), cores, str(threads), str(rate)]
+    command = [sys.executable, "-c", CODE, cores, str(threads), *films]
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="cores cannot be chosen on this system")
-def test_the_same_json_on_one_and_on_all_cores(film):
-    first = summarised(film, "1", 1, "1")
-    assert json.loads(first)["selection"]
-    assert summarised(film, "all", 2, "2") == first
-
-
-@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="cores cannot be chosen on this system")
-def test_the_same_json_of_a_damaged_film(damaged):
-    first = summarised(damaged, "1", 1, "1", rate=4)
-    assert "damaged frames" in json.loads(first)["warnings"][0]
-    assert summarised(damaged, "all", 2, "2", rate=4) == first
+def test_the_same_json_on_one_and_on_all_cores(film, damaged):
+    films = [str(film), "1", str(damaged), "4"]
+    first = summarised(films, "1", 1, "1")
+    whole, broken = map(json.loads, first.splitlines())
+    assert whole["selection"]
+    assert "damaged frames" in broken["warnings"][0]
+    assert summarised(films, "all", 2, "2") == first
 
 
 def test_the_same_files_twice(film, tmp_path):

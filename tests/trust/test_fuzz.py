@@ -5,12 +5,14 @@ import pytest
 from fuzzing.mutations import mutated
 from fuzzing.worker_pool import GOOD, run
 
-CASES = {"Video": 4, "H5": 10, "Json": 60, "Recipe": 2, "Model": 6, "Cache": 20}
+QUICK = {"Video": 4, "H5": 10, "Json": 60, "Cache": 20}
+ALL = {"Video": 8, "H5": 20, "Json": 60, "Recipe": 5, "Model": 6, "Cache": 20}
 
 
-def test_changed_files_end_well():
+@pytest.mark.parametrize("counts", [QUICK, pytest.param(ALL, marks=pytest.mark.slow)], ids=["quick", "all"])
+def test_changed_files_end_well(counts):
     """With another seed than `make fuzz`, so with other cases."""
-    cases = [f"{target} {number}" for target, count in CASES.items() for number in range(count)]
+    cases = [f"{target} {number}" for target, count in counts.items() for number in range(count)]
     outcomes = list(run("fuzzing.fuzz_targets", "Several", seed=1, cases=cases, seconds=60))
     assert [outcome for outcome in outcomes if outcome.kind not in GOOD] == []
 

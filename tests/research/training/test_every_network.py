@@ -61,7 +61,7 @@ def recipe(name, data, output, **changes):
         "network": {"model": name} | SMALL[name],
         "targets": people,
         "augmentation": {"views": 1},
-        "epochs": 2,
+        "epochs": 1,
         "folds": 2,
     }
     return Recipe.model_validate(fields | changes)

@@ -109,15 +109,6 @@ def test_a_resumed_relational_run_trains_on_the_same_curves(recipe_file, tmp_pat
     assert result(broken) == result(whole)
 
 
-def test_a_run_killed_at_a_random_moment_resumes(whole, recipe_file, tmp_path):
-    known, seconds = whole
-    folder = tmp_path / "killed"
-    folder.mkdir()
-    assert kill_often(recipe_file, folder, 3, seconds) > 0
-    assert not killed(run, recipe_file, [*OFTEN, f"output={folder}"])
-    assert result(folder) == known
-
-
 @pytest.mark.slow
 def test_a_run_killed_at_many_random_moments_resumes(whole, recipe_file, tmp_path):
     known, seconds = whole

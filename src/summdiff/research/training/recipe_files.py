@@ -13,10 +13,12 @@ to `runs/<name>`.
 
 from __future__ import annotations
 
+import copy
 import os
 import reprlib
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, get_args
 
@@ -112,7 +114,7 @@ def _load(file: Path, name: str | None = None) -> dict[str, Any]:
     """Read a recipe file, merged over the file that it extends."""
     name = name or os.fspath(file)
     try:
-        document = parse_yaml(read_text(file))
+        document = copy.deepcopy(_parsed_file(file, file.stat().st_mtime_ns))
     except (OSError, ValueError) as error:
         raise DataError(f"Recipe '{name}' cannot be read: {error}.") from error
     if not isinstance(document, dict):
@@ -126,6 +128,12 @@ def _load(file: Path, name: str | None = None) -> dict[str, Any]:
     if files[base].resolve() == file.resolve():
         raise DataError(f"Recipe '{name}' extends itself.")
     return _merged(_load(files[base]), document)
+
+
+@lru_cache(maxsize=64)
+def _parsed_file(file: Path, _changed: int) -> Any:
+    """Parse a YAML file; cached until it changes, as every recipe of a table is read from a few files."""
+    return parse_yaml(read_text(file))
 
 
 def _data_sets(document: Mapping[str, Any]) -> dict[str, Any]:
