@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from summdiff._version import __version__
-from summdiff.audio import listen, move_to_pauses
+from summdiff.audio import Sound, listen, move_to_pauses
 from summdiff.errors import UsageError, VideoError
 from summdiff.features import Backbone, load_backbone
 from summdiff.features.cache import FeatureCache
@@ -28,6 +28,7 @@ from summdiff.scoring import load_model
 from summdiff.segmentation import kts
 from summdiff.selection import CutPlaces, avoid_transitions, cut_places, move_to_transitions
 from summdiff.summary import Scores, Summary
+from summdiff.transcript import Transcript
 from summdiff.video import file_version
 from summdiff.words import FoundWords, find_words
 
@@ -183,7 +184,9 @@ class Summarizer:
         scores = Scores(*(rounded(values) for values in (extracted.times, curves.mean, curves.spread)))
         with _timed(timings, "select"), _one_thread():
             edges = _shot_edges(extracted, options)
-            places = places_of(_cut_places(extracted), extracted.features) if options.select == "intervals" else None
+            places = None
+            if options.select == "intervals":
+                places = places_of(_cut_places(extracted, words.transcript), extracted.features)
             chosen = choose_parts(edges, scores, video, options, places=places, samples=curves.samples)
         if file_version(path) != version:
             raise VideoError(f"'{path}' changed while it was being summarized: try again when nothing writes to it.")
@@ -287,12 +290,13 @@ def known_scores(times: NDArray[np.float64], options: Options) -> NDArray[np.flo
     return None if np.isnan(known).all() else known
 
 
-def _cut_places(extracted: VideoFeatures) -> CutPlaces:
+def _cut_places(extracted: VideoFeatures, transcript: Transcript | None) -> CutPlaces:
     """Return where parts may start and end: the one place that knows of all that speaks for or against a cut."""
     places = cut_places(extracted.features, np.append(extracted.boundaries, extracted.video.duration))
     places = move_to_transitions(places, extracted.transitions, fps=extracted.video.fps)
-    if extracted.sound is not None:
-        places = move_to_pauses(places, extracted.sound, fps=extracted.video.fps)
+    spans = [(sentence.start, sentence.end) for sentence in transcript.sentences] if transcript else []
+    sound = extracted.sound or Sound.none()
+    places = move_to_pauses(places, sound, fps=extracted.video.fps, sentences=np.array(spans).reshape(-1, 2))
     return avoid_transitions(places, extracted.transitions)
 
 

@@ -16,10 +16,11 @@ from summdiff.selection.constraints import apply_constraints
 from summdiff.selection.intervals import IntervalSelection, IntervalSettings, descriptors
 from summdiff.selection.knapsack import knapsack
 from summdiff.selection.method import SelectionMethod
-from summdiff.selection.places import CutPlaces, avoid_transitions, cut_places, move_to_transitions
+from summdiff.selection.places import INSIDE_SENTENCE, CutPlaces, avoid_transitions, cut_places, move_to_transitions
 from summdiff.selection.shot_knapsack import ShotKnapsack, ShotValue, best_window, mean_scores
 
 __all__ = [
+    "INSIDE_SENTENCE",
     "AlternativeChoice",
     "CutPlaces",
     "IntervalSelection",

@@ -130,9 +130,9 @@ class IntervalSelection:
             parts = _runs(~self._dropped)
         else:
             z = self._standardized(score)[self._step]
-            free = z[~(self._kept | self._dropped)]
-            solver = _Solver(self._allowed, self._seconds, self._kept, self._dropped, free, self._budget)
-            parts = solver.exact(z) if self._looks is None else self._without_repeats(self._looks, z, solver)
+            parts = self._solved(z, self._allowed)
+            if not len(parts):
+                parts = self._solved(z, self._allowed.with_pauses_inside_sentences())
         return self._stretched(parts, score) if len(parts) else self._best_window(score)
 
     def worth(self, parts: NDArray[np.float64], scores: ArrayLike) -> float:
@@ -143,6 +143,12 @@ class IntervalSelection:
     def coarse(self) -> IntervalSelection:
         """Return this method, which is fast enough."""
         return self
+
+    def _solved(self, z: NDArray[np.float64], allowed: AllowedIntervals) -> NDArray[np.intp]:
+        """Return the steps of the intervals of greatest value (P, 2) that are allowed."""
+        free = z[~(self._kept | self._dropped)]
+        solver = _Solver(allowed, self._seconds, self._kept, self._dropped, free, self._budget)
+        return solver.exact(z) if self._looks is None else self._without_repeats(self._looks, z, solver)
 
     def _standardized(self, score: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return scores, smoothed over time, with mean 0 and deviation 1."""
@@ -162,20 +168,20 @@ class IntervalSelection:
         parts = solver.roughly(z)
         # Hardly anything below the price is chosen, so only the steps above, and little below it, are compared.
         steps = np.flatnonzero(z > solver.price - _OPEN)
-        repeats = _Repeats(self._edges, looks, self._allowed.edges, steps, self._step)
+        repeats = _Repeats(self._edges, looks, solver.allowed.edges, steps, self._step)
         lead = self._settings.discount * np.maximum(z - np.quantile(z, _LOWEST), 0)
         exact, seen = False, {parts.tobytes()}
         for _ in range(_ROUNDS):
             discount = np.zeros(len(steps))  # of each step: how much it repeats what is accepted
             accepted = np.zeros(len(steps), dtype=np.bool_)
             refused = False
-            for a, b in self._in_order(parts, z):
+            for a, b in self._in_order(parts, z, solver.allowed):
                 inside = slice(*np.searchsorted(steps, (a, b)))
                 repeated = discount[inside]
                 if repeated.any() and not self._kept[a:b].any():
                     left = float((z[a:b] - solver.price) @ self._seconds[a:b])
                     left -= float((lead[steps[inside]] * repeated) @ self._seconds[steps[inside]])
-                    if left < self._allowed.start_cost[a] + self._allowed.end_cost[b]:
+                    if left < solver.allowed.start_cost[a] + solver.allowed.end_cost[b]:
                         refused = True
                         continue
                 before = repeated.copy()
@@ -192,9 +198,11 @@ class IntervalSelection:
             parts = again
         return parts if exact else solver.exact(discounted)
 
-    def _in_order(self, parts: NDArray[np.intp], z: NDArray[np.float64]) -> list[tuple[int, int]]:
+    def _in_order(
+        self, parts: NDArray[np.intp], z: NDArray[np.float64], allowed: AllowedIntervals
+    ) -> list[tuple[int, int]]:
         """Return intervals (P, 2) by their value per second, those with something kept first."""
-        edges, start_cost, end_cost = self._allowed.edges, self._allowed.start_cost, self._allowed.end_cost
+        edges, start_cost, end_cost = allowed.edges, allowed.start_cost, allowed.end_cost
 
         def rank(part: tuple[int, int]) -> tuple[bool, float, int]:
             a, b = part
@@ -257,16 +265,16 @@ class _Solver:
         free: NDArray[np.float64],
         budget: float,
     ) -> None:
-        self._allowed, self._seconds, self._kept, self._dropped, self._budget = allowed, seconds, kept, dropped, budget
+        self.allowed, self._seconds, self._kept, self._dropped, self._budget = allowed, seconds, kept, dropped, budget
         self._least, self._greatest = (float(free.min()), float(free.max())) if len(free) else (0.0, 0.0)
         share = min(budget / float(seconds.sum()), 1.0)
         self.price = float(np.quantile(free, 1 - share)) if len(free) else 0.0
 
     def exact(self, z: NDArray[np.float64]) -> NDArray[np.intp]:
-        return self._solved(self._allowed.choose, z)
+        return self._solved(self.allowed.choose, z)
 
     def roughly(self, z: NDArray[np.float64]) -> NDArray[np.intp]:
-        return self._solved(self._allowed.roughly, z)
+        return self._solved(self.allowed.roughly, z)
 
     def _solved(self, solve: Callable[..., tuple[PricedChoice, float]], z: NDArray[np.float64]) -> NDArray[np.intp]:
         value = np.where(self._kept, _KEPT, np.where(self._dropped, _DROPPED, z)) * self._seconds

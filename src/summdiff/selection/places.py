@@ -22,6 +22,7 @@ _CUT_COST = 0.15  # of a part's start or end at the least natural place, in the 
 _NATURAL_DISCOUNT = 0.8  # share of this cost that an entirely natural place saves
 _FLASH_COST = 2.0  # added where a hard cut follows a start, or precedes an end, within `_FLASH_SECONDS`
 _FLASH_SECONDS = 1.0
+INSIDE_SENTENCE = 200.0  # the cost of a cut in a pause inside a sentence: only where no sentence fits the budget
 _NEVER = 1e3  # a cost that no part is worth
 _REACH_SECONDS = 1.5  # an edge is moved less far than this
 _FRAME_SECONDS = 0.05  # an edge this close to a transition is at its end

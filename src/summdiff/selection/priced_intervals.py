@@ -5,11 +5,13 @@ Intervals go from one edge to a later one. Indices of edges are 0 … N, those o
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
+
+from summdiff.selection.places import INSIDE_SENTENCE
 
 _ROUNDING = 1e-6  # of seconds and values
 _FIRST_STEP = 0.12  # of the price, in the search for both sides of the budget, doubled until they are found
@@ -57,7 +59,7 @@ class AllowedIntervals:
 
         Args:
             edges, start_cost, end_cost: see above.
-            shortest, longest, gap: seconds. A single step longer than `longest` may be chosen.
+            shortest, longest, gap: seconds. A single step or sentence longer than `longest` may be chosen.
             kept: (R, 2) edges of disjoint runs, in order, that are chosen in any case; each is one step long. They do
                 not count in lengths, an interval with such a run may be shorter, and two runs may be closer than `gap`.
         """
@@ -78,7 +80,20 @@ class AllowedIntervals:
         place = np.append(0.0, np.cumsum(lengths))
         earliest = np.searchsorted(place, place - longest - _ROUNDING, side="left")
         earliest = np.maximum(np.minimum(earliest, index - 1), 0)
+        if max(start_cost.max(), end_cost.max()) >= INSIDE_SENTENCE:
+            # A sentence longer than `longest` may be chosen: from the last edge where an interval can start.
+            possible = np.maximum.accumulate(np.where(start_cost < INSIDE_SENTENCE, index, -1))
+            last = np.where(latest >= 0, possible[np.maximum(latest, 0)], -1)
+            earliest = np.where(last >= 0, np.minimum(earliest, last), earliest)
         return cls(edges, start_cost, end_cost, latest, earliest, latest_end)
+
+    def with_pauses_inside_sentences(self) -> AllowedIntervals:
+        """Return the same, with cuts in pauses inside sentences as well."""
+
+        def relaxed(cost: Values) -> Values:
+            return np.where((cost >= INSIDE_SENTENCE) & (cost < 2 * INSIDE_SENTENCE), cost - INSIDE_SENTENCE, cost)
+
+        return replace(self, start_cost=relaxed(self.start_cost), end_cost=relaxed(self.end_cost))
 
     def allows(self, start: Indices, end: Indices) -> NDArray[np.bool_]:
         """Return which intervals from these edges to those may be chosen."""
