@@ -55,10 +55,10 @@ def main() -> None:
         with running_studio(Path(folder) / "files") as studio, browser() as shown:
             page = shown.new_page(viewport={"width": 1440, "height": 900})
             page.goto(studio.url)
-            page.wait_for_selector(".start")
+            page.wait_for_selector(".library")
             (session,) = studio.studio.sessions._sessions.values()
             add_two_hours(studio.studio, session, path)
-            page.click(".film-name")
+            page.click(".film-open")
             page.wait_for_selector("[data-shots] li", state="attached")
             page.wait_for_timeout(1500)
             box = page.locator("[data-budget]").bounding_box()

@@ -9,6 +9,7 @@ FILE is the film in the pictures; without it a film is generated. Needs the extr
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
 import tempfile
 import time
@@ -23,7 +24,7 @@ from studio_rig import add_two_hours, browser, chromium, running_studio, write_t
 from summdiff.pipeline import Summarizer
 
 TALL = 2100  # pixels of a phone's page that are shown
-DESKTOP, PHONE = {"width": 1440, "height": 1000}, {"width": 390, "height": 844}
+DESKTOP, SMALL, PHONE = {"width": 1440, "height": 900}, {"width": 1280, "height": 720}, {"width": 390, "height": 844}
 
 
 def main() -> None:
@@ -63,13 +64,18 @@ def photograph(
     with running_studio(folder / "studio", summarizer=summarizer) as studio:
         phone = viewport is PHONE
         context = shown.new_context(
-            viewport=viewport, color_scheme=scheme, device_scale_factor=2 if phone else 1, has_touch=phone
+            viewport=viewport,
+            color_scheme="dark" if scheme == "dark" else "light",
+            forced_colors="active" if scheme == "forced" else "none",
+            device_scale_factor=2 if phone else 1,
+            has_touch=phone,
         )
+        context.add_init_script("localStorage.setItem('summdiff:hints', '3')")
         page = context.new_page()
         page.on("pageerror", lambda error: sys.exit(f"The page failed: {error}"))
         page.on("console", lambda message: message.type == "error" and print(f"console: {message.text}", flush=True))
         page.goto(studio.url)
-        page.wait_for_selector(".start")
+        page.wait_for_selector(".library")
         getattr(States, state)(page, studio, film, folder)
         page.wait_for_timeout(600)
         if phone:  # pictures of shots are drawn when they come into view
@@ -88,12 +94,12 @@ class States:
 
     @staticmethod
     def empty(page: Any, studio: Any, film: Path, folder: Path) -> None:
-        page.wait_for_timeout(6500)
+        page.wait_for_timeout(500)
 
     @staticmethod
     def working(page: Any, studio: Any, film: Path, folder: Path) -> None:
         page.set_input_files("#picker", film)
-        page.wait_for_selector(".working .current:nth-child(3)", timeout=60_000)
+        page.wait_for_selector(".working .current:nth-child(2)", timeout=60_000)
 
     @staticmethod
     def error(page: Any, studio: Any, film: Path, folder: Path) -> None:
@@ -109,7 +115,12 @@ class States:
         page.wait_for_timeout(1500)
 
     @staticmethod
-    def wishes(page: Any, studio: Any, film: Path, folder: Path) -> None:
+    def first(page: Any, studio: Any, film: Path, folder: Path) -> None:
+        page.evaluate("localStorage.setItem('summdiff:hints', '0')")
+        States.ready(page, studio, film, folder)
+
+    @staticmethod
+    def picks(page: Any, studio: Any, film: Path, folder: Path) -> None:
         States.ready(page, studio, film, folder)
         page.keyboard.press("]")
         page.keyboard.press("p")
@@ -125,18 +136,57 @@ class States:
         write_two_hours(path)
         session = next(iter(studio.studio.sessions._sessions.values()))
         add_two_hours(studio.studio, session, path)
-        page.click(".film-name")
+        page.click(".film-open")
         page.wait_for_selector("[data-budget]")
         page.wait_for_timeout(1500)
 
     @staticmethod
     def export(page: Any, studio: Any, film: Path, folder: Path) -> None:
         States.ready(page, studio, film, folder)
-        page.click("#export")
-        for name in ("html", "otio", "csv"):
+        with page.expect_download():
+            page.click("[data-save]")
+        page.click("[data-formats]")
+        for name in ("json", "csv"):
             page.check(f"input[name={name}]")
-        page.click("[data-write]")
-        page.wait_for_selector(".written .done", timeout=60_000)
+        with page.expect_download():
+            page.click("[data-write]")
+
+    @staticmethod
+    def editor(page: Any, studio: Any, film: Path, folder: Path) -> None:
+        States.ready(page, studio, film, folder)
+        page.click("[data-editor]")
+
+    @staticmethod
+    def cutting(page: Any, studio: Any, film: Path, folder: Path) -> None:
+        States.ready(page, studio, film, folder)
+        page.fill("[data-allowed]", "30%")
+        page.keyboard.press("Enter")
+        page.wait_for_timeout(600)
+        page.click(".part >> nth=0")
+        for _ in range(20):
+            page.keyboard.press(".")
+        page.wait_for_timeout(300)
+        page.click("[data-split]")
+        page.check("[data-details]")
+        page.wait_for_timeout(300)
+
+    @staticmethod
+    def library(page: Any, studio: Any, film: Path, folder: Path) -> None:
+        paths = [folder / f"{name}.mp4" for name in ("Holiday, first day", "Interview with the harbour master, uncut")]
+        for path in paths:
+            shutil.copy(film, path)
+        broken = folder / "notes.mp4"
+        broken.write_bytes(film.read_bytes()[: film.stat().st_size // 2])
+        page.set_input_files("#picker", [*paths, broken])
+        page.wait_for_selector(".film.ready:nth-child(2)", timeout=120_000)
+        page.wait_for_timeout(2500)
+
+    @staticmethod
+    def gone(page: Any, studio: Any, film: Path, folder: Path) -> None:
+        States.ready(page, studio, film, folder)
+        page.context.set_offline(True)
+        page.evaluate("document.querySelector('[data-save]').click()")
+        page.wait_for_timeout(4000)
 
     @staticmethod
     def keys(page: Any, studio: Any, film: Path, folder: Path) -> None:
@@ -160,8 +210,18 @@ STATES = {
     "ready-dark": (DESKTOP, "dark", "ready"),
     "ready-phone": (PHONE, "light", "ready"),
     "ready-phone-dark": (PHONE, "dark", "ready"),
-    "wishes-light": (DESKTOP, "light", "wishes"),
-    "wishes-dark": (DESKTOP, "dark", "wishes"),
+    "first-light": (SMALL, "light", "first"),
+    "picks-light": (DESKTOP, "light", "picks"),
+    "picks-dark": (SMALL, "dark", "picks"),
+    "picks-forced": (DESKTOP, "forced", "picks"),
+    "cutting-light": (SMALL, "light", "cutting"),
+    "cutting-dark": (DESKTOP, "dark", "cutting"),
+    "cutting-phone": (PHONE, "light", "cutting"),
+    "library-light": (DESKTOP, "light", "library"),
+    "library-phone": (PHONE, "dark", "library"),
+    "library-forced": (DESKTOP, "forced", "library"),
+    "editor-light": (SMALL, "light", "editor"),
+    "gone-light": (DESKTOP, "light", "gone"),
     "long-light": (DESKTOP, "light", "long"),
     "long-dark": (DESKTOP, "dark", "long"),
     "long-phone": (PHONE, "dark", "long"),

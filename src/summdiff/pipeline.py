@@ -27,15 +27,16 @@ from summdiff.reselection import choose_parts, constraint_settings, places_of, r
 from summdiff.scoring import load_model
 from summdiff.segmentation import kts
 from summdiff.selection import CutPlaces, avoid_transitions, cut_places, move_to_transitions
-from summdiff.summary import Scores, Summary
+from summdiff.summary import Scores, Summary, clock
 from summdiff.transcript import Transcript
-from summdiff.video import file_version
+from summdiff.video import file_version, stated_duration
 from summdiff.words import FoundWords, find_words
 
 if TYPE_CHECKING:
     from summdiff.scoring.model import Model
 
 _MAX_KEY_FRAME_GAP = 6.0  # seconds; the fast mode decodes all frames where key frames are farther apart
+_MISSING_SECONDS, _MISSING_SHARE = 1.0, 0.02  # by which a file may end before the end that it states
 _KEPT_SCORE, _DROPPED_SCORE = 0.95, 0.05  # near the highest and lowest scores of a video
 
 
@@ -157,6 +158,17 @@ class Summarizer:
             VideoError: the file cannot be read as a video, or changed during the work.
             ModelError, BackboneError: the model or the backbone cannot be loaded, or they do not fit each other.
         """
+        return self.summarize_with_samples(path, options, on_progress=on_progress, **changes)[0]
+
+    def summarize_with_samples(
+        self,
+        path: str | os.PathLike[str],
+        options: Options | None = None,
+        *,
+        on_progress: OnProgress | None = None,
+        **changes: Unpack[OptionValues],
+    ) -> tuple[Summary, NDArray[np.float32]]:
+        """Return the summary, as `summarize` does, and the (M, N) importance curves that were sampled for it."""
         options = replace(options or Options(), **changes)
         report = on_progress or (lambda progress: None)
         timings: dict[str, float] = {}
@@ -190,7 +202,7 @@ class Summarizer:
             chosen = choose_parts(edges, scores, video, options, places=places, samples=curves.samples)
         if file_version(path) != version:
             raise VideoError(f"'{path}' changed while it was being summarized: try again when nothing writes to it.")
-        return Summary(
+        summary = Summary(
             video=video,
             model={
                 "id": model.id,
@@ -227,11 +239,26 @@ class Summarizer:
                 alternatives=len(chosen.alternatives),
                 conditioned=known is None or model.conditions_on_known,
                 words=words.warning,
+                missing=_missing_end(path, video.duration),
             ),
             timings=timings,
             places=places,
             transcript=words.transcript,
         )
+        return summary, curves.samples
+
+    def sound(self, path: str | os.PathLike[str], duration: float) -> Sound | None:
+        """Return the sound of a video of `duration` seconds, from the cache if it is there; None if it has none.
+
+        Raises:
+            VideoError: the video cannot be read.
+        """
+        sparse = _MAX_KEY_FRAME_GAP if self.fast else 0.0
+        found = None
+        if self._cache is not None:
+            found = self._cache.get(Path(path), self.backbone.id, self.rate, sparse=sparse)
+        sound = found.sound if found is not None and found.sound is not None else listen(path, duration)
+        return sound if len(sound.speech) else None
 
     def _extract(self, path: Path, report: OnProgress, *, sound: bool) -> VideoFeatures:
         """Return the features of the video, from the cache or from one pass over the file."""
@@ -309,8 +336,19 @@ def _shot_edges(extracted: VideoFeatures, options: Options) -> NDArray[np.float6
     return edges[np.concatenate(([0], change_points, [len(extracted.times)]))]
 
 
+def _missing_end(path: str | os.PathLike[str], duration: float) -> str:
+    """Return a sentence if a file states to last longer than the `duration` that could be read; else ''."""
+    stated = stated_duration(path)
+    if stated - duration <= max(_MISSING_SECONDS, _MISSING_SHARE * stated):
+        return ""
+    return (
+        f"The file is cut short: it should last {clock(stated)} and ends at {clock(duration)}. "
+        "Copy or download it again to get the rest."
+    )
+
+
 def _warnings(
-    options: Options, *, corrupt_frames: int, alternatives: int, conditioned: bool, words: str
+    options: Options, *, corrupt_frames: int, alternatives: int, conditioned: bool, missing: str, words: str
 ) -> tuple[str, ...]:
     """Return the sentences of `Summary.warnings`.
 
@@ -319,9 +357,10 @@ def _warnings(
         corrupt_frames: damaged frames that were skipped.
         alternatives: alternatives that were found.
         conditioned: whether the model's scores took the constraints into account.
+        missing: see `_missing_end`.
         words: a sentence about the words of the video, or "".
     """
-    warnings = [words] if words else []
+    warnings = [sentence for sentence in (missing, words) if sentence]
     if corrupt_frames:
         warnings.append(f"{corrupt_frames} damaged frames of the video were skipped.")
     if alternatives < options.alternatives:

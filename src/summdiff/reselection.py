@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from summdiff.errors import DataError
+from summdiff.errors import DataError, UsageError
 from summdiff.options import Options
 from summdiff.selection import (
     CutPlaces,
@@ -138,6 +138,8 @@ def reselect(
     duration: float | None = None,
     keep: Sequence[Interval] | None = None,
     drop: Sequence[Interval] | None = None,
+    samples: ArrayLike | None = None,
+    alternatives: int = 0,
 ) -> Summary:
     """Choose again from the scores and places or shots of a summary, in milliseconds and without model or video.
 
@@ -149,8 +151,11 @@ def reselect(
         duration: the same in seconds; takes the place of `budget`.
         keep, drop: parts, in seconds, that must be in the summary, and that must not; None for those of the summary.
 
+        samples: (M, N) curves that the model sampled for this summary; alternatives need them.
+        alternatives: largest number of alternatives.
+
     Returns:
-        The summary without alternatives, since these need the samples. Shots are divided where constraints begin and
+        The summary. Shots are divided where constraints begin and
         end; the pieces keep the probability of their shot.
 
     Raises:
@@ -164,10 +169,13 @@ def reselect(
         duration=duration,
         keep=stored.keep if keep is None else tuple(keep),
         drop=stored.drop if drop is None else tuple(drop),
+        alternatives=alternatives,
     )
     options.check_constraints(video.duration)
     edges = np.array([shot.start for shot in summary.shots] + [summary.shots[-1].end])
-    chosen = choose_parts(edges, summary.scores, video, options, places=summary.places)
+    chosen = choose_parts(
+        edges, summary.scores, video, options, places=summary.places, samples=samples if alternatives else None
+    )
     middles = [(shot.start + shot.end) / 2 for shot in chosen.shots]
     whole_shots = [summary.shots[place] for place in np.searchsorted(edges, middles, side="right") - 1]
     return replace(
@@ -178,6 +186,34 @@ def reselect(
             replace(piece, probability=shot.probability) for piece, shot in zip(chosen.shots, whole_shots, strict=True)
         ),
         selection=chosen.selection,
+        alternatives=chosen.alternatives,
+    )
+
+
+def with_parts(summary: Summary, parts: Sequence[Interval]) -> Summary:
+    """Return the summary with parts that a person cut by hand as its selection; the scores stay.
+
+    Raises:
+        UsageError: there is no part, or one lies outside the video.
+    """
+    duration = summary.video.duration
+    for part in parts:
+        if not 0 <= part.start < part.end <= duration + _ROUNDING_SECONDS:
+            raise UsageError(
+                f"A part needs 0 <= start < end <= {duration:g} s, not {part.start:g} s to {part.end:g} s."
+            )
+    if not parts:
+        raise UsageError("A summary needs at least one part.")
+    selection = merge(parts)
+    edges = np.array([shot.start for shot in summary.shots] + [summary.shots[-1].end])
+    return replace(
+        summary,
+        budget=min(1.0, sum(part.duration for part in selection) / duration),
+        shots=tuple(
+            replace(shot, selected=bool(chosen))
+            for shot, chosen in zip(summary.shots, chosen_shots(edges, selection), strict=True)
+        ),
+        selection=selection,
         alternatives=(),
     )
 

@@ -10,6 +10,7 @@ import math
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -225,6 +226,13 @@ class Summary:
         from summdiff.export import plot
 
         return plot(self)
+
+
+def clock(seconds: float | Fraction) -> str:
+    """Return seconds as m:ss, or h:mm:ss from an hour on."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
 def merge(parts: Iterable[Interval], *, tolerance: float = 1e-6) -> tuple[Interval, ...]:

@@ -8,10 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from summdiff.cli._progress import clock
 from summdiff.cli._training_display import Lines, describe_row, training_display
 from summdiff.cli.crossval import describe_seeds, read_seeds
 from summdiff.errors import UsageError
+from summdiff.summary import clock
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,8 @@ pytest.importorskip("fastapi", reason="the studio needs the extra `web`")
 pytest.importorskip("uvicorn", reason="the studio needs the extra `web`")
 
 from studio_client import Client
-from studio_rig import RunningStudio, running_studio
+from studio_page import add_film
+from studio_rig import RunningStudio, browser, chromium, running_studio
 
 from summdiff.pipeline import Summarizer
 
@@ -51,3 +53,51 @@ def guest(studio) -> Client:
     client = Client(studio.port)
     assert client.get("/").status == 200
     return client
+
+
+@pytest.fixture(scope="session")
+def shown() -> Iterator[Any]:
+    """A real Chromium."""
+    if chromium() is None:
+        pytest.skip("no Chromium was found: `make test-browser` tries to install one")
+    pytest.importorskip("playwright", reason="the browser tests need Playwright: `make test-browser` installs it")
+    with browser() as running:
+        yield running
+
+
+@pytest.fixture
+def open_page(shown) -> Iterator[Callable[..., Any]]:
+    """A function that opens a studio's page in a window of its own; what its console calls an error fails the test."""
+    pages = []
+
+    def opening(studio: RunningStudio, *, hints: bool = False, **context: Any) -> Any:
+        size = {"viewport": {"width": 1280, "height": 720}, "accept_downloads": True}
+        window = shown.new_context(**{**size, **context})
+        page = window.new_page()
+        page.faults = []
+        page.on("pageerror", lambda error: page.faults.append(str(error)))
+        page.on("console", lambda message: message.type == "error" and page.faults.append(message.text))
+        page.on("request", lambda request: request.url.startswith(studio.plain) or page.faults.append(request.url))
+        if not hints:
+            page.add_init_script("try { localStorage.setItem('summdiff:hints', '3'); } catch {}")
+        page.goto(studio.url)
+        page.wait_for_selector("body[data-view]")
+        pages.append(page)
+        return page
+
+    yield opening
+    for page in pages:
+        page.context.close()
+    assert [page.faults for page in pages] == [[] for _ in pages]
+
+
+@pytest.fixture
+def page(open_page, studio) -> Any:
+    """The page of the shared studio, without videos."""
+    return open_page(studio)
+
+
+@pytest.fixture
+def ready(page, film) -> Any:
+    """The page with a film that was uploaded and watched."""
+    return add_film(page, film.path)

@@ -16,6 +16,10 @@ import pytest
 from studio_client import Client
 
 from command import run_in_one_process
+from summdiff.options import Options
+from summdiff.web._projects import project_text
+from summdiff.web._sessions import StudioVideo, Version
+from summdiff.web._uploads import describe
 
 ROOT = Path(__file__).parents[2]
 COMMANDS = sorted({
@@ -71,11 +75,15 @@ def test_the_docs_have_commands():
     assert COMMANDS
 
 
-def test_every_command_in_the_docs_opens_and_closes_a_studio(film, tmp_path):
+def test_every_command_in_the_docs_opens_and_closes_a_studio(film, summarizer, tmp_path):
     """In one process: each studio has gone without a trace before the next one opens."""
     names = ["talk.mp4", "lecture.mp4", *ODD_NAMES]
     for name in names:
         shutil.copy(film.path, tmp_path / name)
+    names.append("talk.summdiff.json")
+    video = StudioVideo("", describe(tmp_path / "talk.mp4", "talk.mp4"), tmp_path)
+    video.versions = [Version(Options(), summarizer.summarize(film.path))]
+    (tmp_path / names[-1]).write_text(project_text(video, film="talk.mp4"), encoding="utf-8")
     (tmp_path / "tmp").mkdir()
     documented = [[word for word in shlex.split(command)[2:] if word != "--open"] for command in COMMANDS]
     commands = [serve(*words) for words in [*documented, list(ODD_NAMES)]]
@@ -86,7 +94,8 @@ def test_every_command_in_the_docs_opens_and_closes_a_studio(film, tmp_path):
             client = Client(int(port))
             assert client.get(f"/?token={token}").status == 303
             assert client.get("/").status == 200
-            titles = [ODD_NAMES.get(word, word) for word in words if word.endswith(".mp4")]
+            films = [word.replace(".summdiff.json", ".mp4") for word in words]
+            titles = [ODD_NAMES.get(word, word) for word in films if word.endswith(".mp4")]
             assert [video["title"] for video in client.get("/api/session").json["videos"]] == titles
             assert list((tmp_path / "tmp").glob(".summdiff*"))
             process.send_signal(signal.SIGINT)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from summdiff.archive.jobs import Record, VideoJob
+from summdiff.summary import clock
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -33,13 +34,6 @@ _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069
 def one_line(text: str) -> str:
     """Return text as one printable line: control characters of a file name are written out, as in `\\x1b[31m`."""
     return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
-
-
-def clock(seconds: float) -> str:
-    """Return seconds as 1:02:03 or 2:03."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
 def clock_tenths(seconds: float) -> str:

@@ -6,8 +6,9 @@ import sys
 import time
 from typing import Any, Self
 
-from summdiff.cli._progress import clock, error_console
+from summdiff.cli._progress import error_console
 from summdiff.research.training.logs import Callbacks, LogRow
+from summdiff.summary import clock
 
 _MEASURES = ("map", "tau", "rho", "spread")
 

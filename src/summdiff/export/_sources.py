@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from summdiff.export._strings import clock
 from summdiff.options import MovieOptions
-from summdiff.summary import Summary
+from summdiff.summary import Summary, clock
 
 if TYPE_CHECKING:
     import numpy as np

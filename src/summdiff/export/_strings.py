@@ -21,13 +21,6 @@ def file_url(path: str | os.PathLike[str]) -> str:
     return Path(os.path.abspath(path)).as_uri()  # noqa: PTH100  (Path.resolve would follow links)
 
 
-def clock(seconds: float | Fraction) -> str:
-    """Return seconds as m:ss, or h:mm:ss from an hour on."""
-    whole = round(seconds)
-    hours, minutes, rest = whole // 3600, whole // 60 % 60, whole % 60
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
-
-
 def timestamp(seconds: float | Fraction, *, point: str = ".") -> str:
     """Return seconds as hh:mm:ss.mmm, rounded to the millisecond."""
     whole = round(seconds * 1000)

@@ -25,8 +25,8 @@ from summdiff.atomic import write_file
 from summdiff.errors import OutputError
 from summdiff.export._formats import Format, OnProgress
 from summdiff.export._sources import cut_of, evenly_spread, key_moments, pictures_at, subtitles_of
-from summdiff.export._strings import clock, printable
-from summdiff.summary import Interval, Shot, Summary
+from summdiff.export._strings import printable
+from summdiff.summary import Interval, Shot, Summary, clock
 
 if TYPE_CHECKING:
     import numpy as np

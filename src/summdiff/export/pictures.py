@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from summdiff.atomic import write_file
 from summdiff.export._formats import Format, OnProgress
 from summdiff.export._sources import evenly_spread, key_moments, pictures_at
-from summdiff.export._strings import clock, printable
-from summdiff.summary import Summary
+from summdiff.export._strings import printable
+from summdiff.summary import Summary, clock
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -1,15 +1,15 @@
 """Reading and writing videos.
 
-- probing: `probe`, `start_in_player`, `open_input`, `video_stream`, `audio_stream`, `demux`, `pixel_aspect`,
-  `file_version`
+- probing: `probe`, `stated_duration`, `start_in_player`, `open_input`, `video_stream`, `audio_stream`, `demux`,
+  `pixel_aspect`, `file_version`
 - decoding: `FrameDecoder` in one pass, with a `PacketListener` for the sound; `SeekingDecoder` by ranges with the
   `FrameIndex` of `index_frames`
 - sampling: `VideoReader` at a steady rate, `stills` at given times; `Scaler` makes images of frames
 - cutting: `cut_list` gives the frames of a summary as a `CutList` of `CutPart`s
 - writing: `write_cut`
 - sound: `AudioTrack` part by part; `SamplePlaces` for the frames of a decoder
-- text: `read_subtitles`, `read_subtitle_file`, `read_chapters`, `retime` and `retimed_subtitles` with their `Cue`s;
-  `names_a_place` finds coordinates
+- text: `has_subtitles`, `read_subtitles`, `read_subtitle_file`, `read_chapters`, `retime` and `retimed_subtitles` with
+  their `Cue`s; `names_a_place` finds coordinates
 
 All times of a file are on one `Clock` that starts with its first displayed frame. A *tick* is the unit of the video
 stream's time base.
@@ -22,12 +22,13 @@ from summdiff.video._decode import FrameDecoder, PacketListener, TimedFrame
 from summdiff.video._index import FrameIndex, SeekingDecoder, index_frames
 from summdiff.video._metadata import names_a_place
 from summdiff.video._picture import Scaler
-from summdiff.video._probe import probe, start_in_player
+from summdiff.video._probe import probe, start_in_player, stated_duration
 from summdiff.video._sample import Step, VideoReader, stills
 from summdiff.video._sample_places import SamplePlaces
 from summdiff.video._subtitles import (
     Cue,
     SubtitleTrack,
+    has_subtitles,
     read_chapters,
     read_subtitle_file,
     read_subtitles,
@@ -56,6 +57,7 @@ __all__ = [
     "cut_list",
     "demux",
     "file_version",
+    "has_subtitles",
     "index_frames",
     "names_a_place",
     "open_input",
@@ -67,6 +69,7 @@ __all__ = [
     "retime",
     "retimed_subtitles",
     "start_in_player",
+    "stated_duration",
     "stills",
     "video_stream",
     "write_cut",

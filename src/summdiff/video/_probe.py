@@ -37,6 +37,17 @@ def probe(path: str | os.PathLike[str]) -> VideoInfo:
         )
 
 
+def stated_duration(path: str | os.PathLike[str]) -> float:
+    """Return the duration of the video that its container states, in seconds; 0 if it states none.
+
+    Raises:
+        VideoError: see `probe`.
+    """
+    with FrameDecoder(path) as decoder:
+        next(iter(decoder))
+        return _stated_duration(decoder)
+
+
 def start_in_player(path: str | os.PathLike[str]) -> float:
     """Return the seconds on a player's clock at which the first frame is displayed; above 0 if sound starts earlier.
 

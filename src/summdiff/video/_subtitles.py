@@ -93,6 +93,11 @@ class SubtitleTrack:
         return any(names_a_place(cue.text) for cue in self.cues)
 
 
+def has_subtitles(container: InputContainer) -> bool:
+    """Whether an open file has subtitles that `read_subtitles` reads."""
+    return any(_is_text(stream) for stream in container.streams.subtitles)
+
+
 def read_subtitles(path: str | os.PathLike[str]) -> tuple[SubtitleTrack, ...]:
     """Read all text subtitles of a video (SubRip, ASS, MP4 timed text, WebVTT), in seconds from its first frame.
 

@@ -35,7 +35,7 @@ class StudioJob:
         state: waiting, running, done, failed or cancelled.
         stage, done, total: the current stage and its progress.
         error: one sentence, if the job failed.
-        files: names of the files that it wrote.
+        files, sizes: names and bytes of the files that it wrote.
     """
 
     def __init__(self, kind: JobKind, work: Callable[[StudioJob], None], on_change: Callable[[], None]) -> None:
@@ -46,6 +46,7 @@ class StudioJob:
         self.done, self.total = 0.0, 1.0
         self.error = ""
         self.files: list[str] = []
+        self.sizes: list[int] = []
         self._work, self._on_change = work, on_change
         self._stop = threading.Event()
 

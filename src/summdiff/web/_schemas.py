@@ -3,58 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Annotated
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from summdiff.export import printable
 from summdiff.reselection import chosen_shots
 from summdiff.summary import MAX_TRANSITION, Interval, Shot, Summary
+from summdiff.web._edits import Constraints, Decisions, EditHistory, Request, Span
 from summdiff.web._jobs import JobKind, JobState, StudioJob
 from summdiff.web._sessions import StudioVideo, Version
 
-Span = Annotated[tuple[float, float], Field(description="[start, end) in seconds")]
-_MAX_CONSTRAINTS = 2000
 
-
-class _Request(BaseModel):
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
-
-
-class LocalVideoRequest(_Request):
+class LocalVideoRequest(Request):
     """Add a file of the computer on which the studio runs."""
 
     path: str = Field(min_length=1, max_length=4096)
 
 
-class ConstraintsRequest(_Request):
-    """A budget, and the parts that must be in the summary or must not be."""
-
-    budget: float = Field(gt=0, le=1, description="largest share of the duration")
-    keep: list[Span] = Field(default=[], max_length=_MAX_CONSTRAINTS)
-    drop: list[Span] = Field(default=[], max_length=_MAX_CONSTRAINTS)
-
-    def intervals(self) -> tuple[tuple[Interval, ...], tuple[Interval, ...]]:
-        """Return the parts to keep and the parts to drop."""
-        return tuple(Interval(*span) for span in self.keep), tuple(Interval(*span) for span in self.drop)
-
-
-class SelectionRequest(ConstraintsRequest):
-    """Select shots under these constraints, with the scores of a version."""
-
-    version: int = Field(ge=0)
-
-
-class ExportRequest(SelectionRequest):
-    """Write this selection as files; or, with `alternative`, that alternative of the version instead."""
+class ExportRequest(Decisions):
+    """Write the summary under these decisions as files."""
 
     formats: list[str] = Field(min_length=1, max_length=50)
-    alternative: int | None = Field(default=None, ge=0)
     transition: float = Field(default=0.0, ge=0, le=MAX_TRANSITION, description="seconds of each dissolve; 0 cuts")
 
 
-class VersionRequest(ConstraintsRequest):
+class VersionRequest(Constraints):
     """Compute a new version: the model samples curves under these constraints."""
 
     seed: int = Field(default=0, ge=0, lt=2**53)
@@ -78,16 +52,7 @@ class JobView(BaseModel):
     ahead: int = Field(description="number of jobs before this one")
     error: str
     files: list[str]
-
-
-class FilmstripView(BaseModel):
-    """The filmstrip: an image of `count` thumbnails, row by row, each for an equal stretch of the video."""
-
-    count: int
-    columns: int
-    width: int
-    height: int
-    seconds: float
+    sizes: list[int] = Field(description="bytes of each file")
 
 
 class VideoView(BaseModel):
@@ -102,10 +67,11 @@ class VideoView(BaseModel):
     container: str
     media_type: str
     has_audio: bool
+    has_subtitles: bool
+    size: int = Field(description="bytes of the file")
     start_in_player: float = Field(
         description="seconds on a player's clock at which the first frame is displayed, which is time 0 of the API"
     )
-    filmstrip: FilmstripView | None
     versions: int = Field(description="number of versions")
     analysis: JobView | None
     new_version: JobView | None = Field(description="the latest job that computes another version")
@@ -132,6 +98,28 @@ class AlternativeView(BaseModel):
     overlap: float = Field(description="seconds shared with the main summary, relative to those in either")
 
 
+class ProjectView(BaseModel):
+    """A project that was opened."""
+
+    title: str = Field(description="name of its film")
+    video: VideoView | None = Field(description="the film; None while the project waits for it")
+
+
+class AlternativesView(BaseModel):
+    """Good selections under the same budget and constraints."""
+
+    best: list[Span]
+    others: list[AlternativeView]
+
+
+class EditsView(BaseModel):
+    """What the person decided about a video."""
+
+    present: Decisions | None = Field(description="None before the first decision")
+    can_undo: bool
+    can_redo: bool
+
+
 class SelectionView(BaseModel):
     """The selected parts."""
 
@@ -155,6 +143,7 @@ class VersionView(BaseModel):
 
     version: int
     duration: float
+    fps: float = Field(description="average frame rate of the video")
     rate: float = Field(description="steps per second; step k is at k / rate")
     budget: float
     keep: list[Span]
@@ -164,7 +153,6 @@ class VersionView(BaseModel):
     std: list[float]
     shots: list[ShotView]
     selection: SelectionView
-    alternatives: list[AlternativeView]
     warnings: list[str]
     model: str
 
@@ -181,12 +169,13 @@ def view_job(job: StudioJob, ahead: Callable[[StudioJob], int]) -> JobView:
         ahead=ahead(job) if job.state == "waiting" else 0,
         error=printable(job.error),
         files=job.files,
+        sizes=job.sizes,
     )
 
 
 def view_video(video: StudioVideo, ahead: Callable[[StudioJob], int]) -> VideoView:
     """Convert a video to JSON."""
-    file, filmstrip = video.file, video.filmstrip
+    file = video.file
     return VideoView(
         id=video.id,
         title=file.title,
@@ -197,16 +186,9 @@ def view_video(video: StudioVideo, ahead: Callable[[StudioJob], int]) -> VideoVi
         container=file.container,
         media_type=file.media_type,
         has_audio=file.has_audio,
+        has_subtitles=file.has_subtitles,
+        size=file.size,
         start_in_player=file.start_in_player,
-        filmstrip=FilmstripView(
-            count=filmstrip.count,
-            columns=filmstrip.columns,
-            width=filmstrip.width,
-            height=filmstrip.height,
-            seconds=filmstrip.seconds,
-        )
-        if filmstrip
-        else None,
         versions=len(video.versions),
         analysis=view_job(video.analysis, ahead) if video.analysis else None,
         new_version=view_job(video.new_version, ahead) if video.new_version else None,
@@ -232,6 +214,7 @@ def view_version(number: int, version: Version) -> VersionView:
     return VersionView(
         version=number,
         duration=summary.video.duration,
+        fps=summary.video.fps,
         rate=summary.settings["rate"],
         budget=summary.budget,
         keep=_spans(options.keep),
@@ -244,19 +227,29 @@ def view_version(number: int, version: Version) -> VersionView:
             for shot in summary.shots
         ],
         selection=view_selection(summary, summary.shots),
-        alternatives=[
-            AlternativeView(
-                selection=_spans(other.selection),
-                seconds=sum(part.duration for part in other.selection),
-                expected=other.expected,
-                overlap=other.overlap,
-            )
-            for other in summary.alternatives
-        ],
-        # The page shows the number of alternatives itself.
+        # The page shows how many alternatives there are.
         warnings=[warning for warning in summary.warnings if "alternatives" not in warning],
         model=str(summary.model.get("id", "")),
     )
+
+
+def view_alternatives(summary: Summary) -> AlternativesView:
+    """Convert the selection and the alternatives of a summary to JSON."""
+    others = [
+        AlternativeView(
+            selection=_spans(other.selection),
+            seconds=sum(part.duration for part in other.selection),
+            expected=other.expected,
+            overlap=other.overlap,
+        )
+        for other in summary.alternatives
+    ]
+    return AlternativesView(best=_spans(summary.selection), others=others)
+
+
+def view_edits(edits: EditHistory) -> EditsView:
+    """Convert decisions to JSON."""
+    return EditsView(present=edits.present, can_undo=bool(edits.past), can_redo=bool(edits.future))
 
 
 def _spans(parts: tuple[Interval, ...]) -> list[Span]:

@@ -29,8 +29,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from summdiff.web._sessions import Session, Sessions
 
-_MAX_BODY_BYTES = 1_000_000  # of all requests except uploads, which have their own limit
-_UPLOAD_PATH = "/api/videos"
+_MAX_BODY_BYTES = 1_000_000  # of all requests except uploads, which have their own limits
+_UPLOAD_PATHS = ("/api/videos", "/api/projects")
 _CONTINUED = "here"  # query parameter set by the interstitial page
 CHANGE_HEADER = "x-summdiff"  # the page sends it with every request that changes something
 
@@ -135,7 +135,7 @@ class Guard:
         origin = headers.get("origin")
         if origin is not None and origin not in (f"http://{host}", f"https://{host}"):
             return _refused(403, "Requests that change something must come from the studio's own page.")
-        if scope["path"] != _UPLOAD_PATH:
+        if scope["path"] not in _UPLOAD_PATHS:
             length = headers.get("content-length", "0")
             if "transfer-encoding" in headers or not length.isdigit() or int(length) > _MAX_BODY_BYTES:
                 return _refused(413, f"This request must state its size, at most {_MAX_BODY_BYTES} bytes.")

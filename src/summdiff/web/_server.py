@@ -22,6 +22,7 @@ from summdiff.features.cache import FeatureCache
 from summdiff.options import DEFAULT_BACKBONE, DEFAULT_MODEL
 from summdiff.pipeline import Summarizer
 from summdiff.web._app import create_app
+from summdiff.web._projects import film_at
 from summdiff.web._security import Access
 from summdiff.web._studio import Settings, Studio
 from summdiff.web._uploads import describe
@@ -53,7 +54,7 @@ def serve(
     """Run a studio until it is interrupted, then delete all its files.
 
     Args:
-        videos: files of this computer to start with.
+        videos: files of this computer to start with, and projects.
         host: address to listen on.
         port: port to listen on; 0 takes any free port.
         max_upload: largest upload in bytes.
@@ -63,11 +64,11 @@ def serve(
 
     Raises:
         UsageError: the server cannot listen on this host or port.
-        VideoError: one of the videos cannot be read.
+        VideoError, DataError: one of the videos or projects cannot be read.
         ModelError, BackboneError: the model or the backbone cannot be loaded.
     """
     for video in videos:
-        describe(video, str(video))
+        describe(film_at(video), str(video))
     local = Summarizer(model=model, backbone=backbone, fast=fast, device=device)
     local.load()  # report missing parts now instead of after an upload
     with listen(host, port) as listener:

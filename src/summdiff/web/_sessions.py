@@ -10,22 +10,36 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
+
+from summdiff.audio import Sound
 from summdiff.options import Options
 from summdiff.summary import Summary
-from summdiff.web._filmstrip import Filmstrip
+from summdiff.web._edits import Decisions, EditHistory
 from summdiff.web._jobs import StudioJob
+from summdiff.web._pictures import Pictures
 from summdiff.web._uploads import VideoFile
+
+if TYPE_CHECKING:
+    from summdiff.web._projects import Project
 
 _MAX_SESSIONS = 64  # of each kind, with and without the token; beyond that, its least recently used one is closed
 
 
 @dataclass(frozen=True)
 class Version:
-    """A summary computed by the model, and the options that it was computed with."""
+    """A summary computed by the model, the options that it was computed with, and the (M, N) sampled curves."""
 
     options: Options
     summary: Summary
+    samples: NDArray[np.float32] | None = None
+
+    def under(self, decisions: Decisions) -> Summary:
+        """Return the summary under other decisions; see `Decisions.apply`."""
+        return decisions.apply(self.summary, self.samples)
 
 
 @dataclass(eq=False)
@@ -35,22 +49,27 @@ class StudioVideo:
     Attributes:
         id: random; requests use it.
         file: the video file.
-        folder: holds this video's own files: the upload, the filmstrip, exports.
-        filmstrip: thumbnails, once they are made.
+        folder: holds this video's own files: the upload, pictures, exports.
         versions: summaries, the latest last; requests use their positions.
         analysis: the job of the first analysis, or of the latest attempt.
         new_version: the latest job that computes another version.
         exports: jobs that write files, the latest last.
+        edits: what the person decided, with undo.
+        sound: what is heard, once the video is analyzed; None if it has no sound.
     """
 
     id: str
     file: VideoFile
     folder: Path
-    filmstrip: Filmstrip | None = None
     versions: list[Version] = field(default_factory=list)
     analysis: StudioJob | None = None
     new_version: StudioJob | None = None
     exports: list[StudioJob] = field(default_factory=list)
+    edits: EditHistory = field(default_factory=EditHistory)
+    sound: Sound | None = None
+
+    def __post_init__(self) -> None:
+        self.pictures = Pictures(self.file.path, self.folder / "pictures")
 
     @property
     def jobs(self) -> list[StudioJob]:
@@ -70,6 +89,7 @@ class Session:
         last_used: time of the last request or the end of the last stream or upload, from `time.monotonic()`.
         listeners: number of open pages.
         arriving: number of videos being added.
+        projects: projects that wait for their film, by its size in bytes.
     """
 
     key: str
@@ -80,6 +100,7 @@ class Session:
     last_used: float = field(default_factory=time.monotonic)
     listeners: int = 0
     arriving: int = 0
+    projects: dict[int, Project] = field(default_factory=dict)
 
     @property
     def busy(self) -> bool:

@@ -18,14 +18,15 @@ from summdiff.errors import SummdiffError, UsageError
 from summdiff.export import check_formats, format_names, save
 from summdiff.options import Options
 from summdiff.summary import Summary
-from summdiff.web._filmstrip import make_filmstrip
 from summdiff.web._jobs import JobKind, JobQueue, StudioJob
+from summdiff.web._projects import Project, film_of, is_film_of, read_project_file
 from summdiff.web._sessions import Session, Sessions, StudioVideo, Version
 from summdiff.web._uploads import VideoFile, clean_title, describe, file_name
 
 if TYPE_CHECKING:
     from summdiff.pipeline import StageProgress, Summarizer
 
+_MAX_WAITING_PROJECTS = 5  # of a session
 _MAX_VIDEOS, _MAX_VERSIONS, _MAX_EXPORTS = 30, 100, 30  # videos of a session; versions and exports of a video
 _PROBES = 1  # at a time: a small file may hold a picture that takes 400 MB
 _CLEANUP_SECONDS = 60.0
@@ -51,7 +52,7 @@ class Settings:
     typed_paths: bool = True
     max_upload: int = 4_000_000_000
     idle_seconds: float = 12 * 3600.0
-    options: Options = field(default_factory=lambda: Options(alternatives=3))
+    options: Options = field(default_factory=Options)
 
 
 class Studio:
@@ -75,6 +76,7 @@ class Studio:
         )
         self._analyses, self._other_jobs = JobQueue("analyses"), JobQueue("other-jobs")
         self._probes = ThreadPoolExecutor(_PROBES, "summdiff-probes")
+        self._pictures = ThreadPoolExecutor(_PROBES, "summdiff-pictures")
         self.closing = threading.Event()
         self._cleaner = threading.Thread(target=self._clean_up, name="summdiff-cleaner", daemon=True)
         self._cleaner.start()
@@ -82,7 +84,8 @@ class Studio:
     def close(self) -> None:
         """Cancel all jobs and delete all files."""
         self.closing.set()
-        self._probes.shutdown(wait=False, cancel_futures=True)
+        for pool in (self._probes, self._pictures):
+            pool.shutdown(wait=False, cancel_futures=True)
         for queue in (self._analyses, self._other_jobs):
             queue.close(seconds=_CLOSE_SECONDS)
         self.sessions.close()
@@ -97,21 +100,56 @@ class Studio:
         """Describe a file as soon as no other file is being opened; see `summdiff.web._uploads.describe`."""
         return self._probes.submit(describe, path, title)
 
+    def picture(self, video: StudioVideo, start: float, end: float) -> Future[Path]:
+        """Make a picture as soon as no other is being made; see `Pictures.between`."""
+        return self._pictures.submit(video.pictures.between, start, end)
+
     def without_paths(self, sentence: str) -> str:
         """Return a sentence in which files in the studio's folder have names without their folders."""
         return re.sub(re.escape(str(self.settings.folder)) + r"/(?:[^'\n]*/)?", "", sentence)
 
     def add_local(self, session: Session, path: Path) -> StudioVideo:
-        """Add a file of this computer to a session and queue its analysis.
+        """Add a file of this computer to a session and queue its analysis; of a project, its film.
 
         Raises:
             VideoError: it cannot be read as a video.
         """
+        if path.suffix == ".json":
+            project = read_project_file(path)
+            session.projects[project.size] = project
+            path = film_of(project, path)
         with session.new_folder() as (id_, folder):
             file = self.describe(path, clean_title(path.name)).result()
-            video = session.add(StudioVideo(id_, file, folder))
+            video = StudioVideo(id_, file, folder)
+        return self.begin(session, video)
+
+    def begin(self, session: Session, video: StudioVideo) -> StudioVideo:
+        """Add a video to a session, with its project if one waits for it, and queue its analysis."""
+        if (project := session.projects.pop(video.file.size, None)) is not None:
+            project.restore(video)
+        session.add(video)
         self.analyze(session, video)
         return video
+
+    def open_project(self, session: Session, project: Project) -> StudioVideo | None:
+        """Restore a project if its film is in the session, or on this computer where the session may see it.
+
+        Otherwise the project waits for its film.
+
+        Raises:
+            UsageError: the session has as many videos as it may.
+            VideoError: the film cannot be read as a video.
+        """
+        for video in list(session.videos.values()):
+            if video.file.size == project.size:
+                project.restore(video)
+                session.touch()
+                return video
+        session.projects = dict([*session.projects.items(), (project.size, project)][-_MAX_WAITING_PROJECTS:])
+        if session.owner and self.settings.typed_paths and is_film_of(project, project.path):
+            self.check_capacity(session)
+            return self.add_local(session, project.path)
+        return None
 
     def analyze(self, session: Session, video: StudioVideo) -> StudioJob:
         """Queue the analysis of a video, unless it is queued already."""
@@ -122,14 +160,10 @@ class Studio:
             summarizer = self._summarizer(video)
             job.report("load", 0, 1)
             summarizer.load()
-            if video.filmstrip is None:
-                job.report("filmstrip", 0, 1)
-                video.filmstrip = make_filmstrip(
-                    video.file.path,
-                    video.folder / "filmstrip.jpg",
-                    on_progress=lambda done, total: job.report("filmstrip", done, total),
-                )
-            video.versions = [self._summarize(video, self.settings.options, job)]
+            versions = video.versions or [self._summarize(video, self.settings.options, job)]
+            if video.file.has_audio:
+                video.sound = summarizer.sound(video.file.path, versions[0].summary.video.duration)
+            video.versions = versions
 
         video.analysis = self._job("analysis", work, session, video)
         return self._queue(self._analyses, session, video.analysis)
@@ -176,13 +210,14 @@ class Studio:
                     on_progress=lambda done: job.report("write", min(done, length), length),
                 )
                 job.report("write", length, length)
-                if self._is_upload(video):
+                if self.is_upload(video):
                     for path in paths:
                         _make_references_relative(path, video.file.path.parent)
             except BaseException:
                 shutil.rmtree(folder, ignore_errors=True)
                 raise
             job.files = [path.relative_to(folder).as_posix() for path in paths]
+            job.sizes = [path.stat().st_size for path in paths]
 
         job = self._job("export", work, session, video)
         for old in video.exports[: max(0, len(video.exports) + 1 - _MAX_EXPORTS)]:
@@ -224,18 +259,20 @@ class Studio:
         return job
 
     def _summarizer(self, video: StudioVideo) -> Summarizer:
-        return self._uploads if self._is_upload(video) else self._local
+        return self._uploads if self.is_upload(video) else self._local
 
-    def _is_upload(self, video: StudioVideo) -> bool:
+    def is_upload(self, video: StudioVideo) -> bool:
+        """Whether the video was uploaded, so that its file is deleted with the session."""
         return video.file.path.is_relative_to(self.settings.folder)
 
     def _summarize(self, video: StudioVideo, options: Options, job: StudioJob) -> Version:
         def report(progress: StageProgress) -> None:
             job.report(progress.stage, progress.done, progress.total)
 
-        summary = self._summarizer(video).summarize(video.file.path, options, on_progress=report)
+        summarizer = self._summarizer(video)
+        summary, samples = summarizer.summarize_with_samples(video.file.path, options, on_progress=report)
         # A budget in seconds has become a share.
-        return Version(replace(options, budget=summary.budget, duration=None), summary)
+        return Version(replace(options, budget=summary.budget, duration=None), summary, samples)
 
     def _add_listed_videos(self, session: Session) -> None:
         if session.owner:

@@ -16,7 +16,7 @@ from starlette.concurrency import run_in_threadpool
 
 from summdiff._untrusted import check_regular
 from summdiff.errors import UsageError, VideoError
-from summdiff.video import open_input, probe, start_in_player, video_stream
+from summdiff.video import has_subtitles, open_input, probe, start_in_player, video_stream
 
 _RESERVED_BYTES = 500_000_000  # free space that an upload leaves on the disk
 _CHECK_EVERY_BYTES = 16_000_000  # of an upload, between checks of the disk
@@ -60,6 +60,8 @@ class VideoFile:
         container: FFmpeg's name of the container.
         media_type: for the Content-Type header.
         has_audio: whether the file has sound.
+        has_subtitles: whether it has subtitles as text.
+        size: bytes.
         start_in_player: seconds on a player's clock at which the first frame is displayed, which is time 0 here.
     """
 
@@ -72,6 +74,8 @@ class VideoFile:
     container: str
     media_type: str
     has_audio: bool
+    has_subtitles: bool
+    size: int
     start_in_player: float
 
 
@@ -86,9 +90,11 @@ def describe(path: Path, title: str) -> VideoFile:
             name = container.format.name
             codec = video_stream(container).codec_context.codec.canonical_name
             audio_contexts = [stream.codec_context for stream in container.streams.audio]
+            subtitles = has_subtitles(container)
             audio_codecs = {context.codec.canonical_name for context in audio_contexts if context is not None}
         info = probe(path)
         start = start_in_player(path)
+        size = path.stat().st_size
     except (av.FFmpegError, OSError, ValueError) as error:
         raise VideoError(f"'{title}' cannot be read as a video.") from error
     except VideoError as error:
@@ -109,6 +115,8 @@ def describe(path: Path, title: str) -> VideoFile:
         container=name,
         media_type=media_type,
         has_audio=info.has_audio,
+        has_subtitles=subtitles,
+        size=size,
         start_in_player=start,
     )
 

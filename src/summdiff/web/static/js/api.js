@@ -1,6 +1,7 @@
 // Requests to the server; docs/studio.md describes the HTTP API.
 
 const ENDED = 'This session is over. Open the address that `summdiff serve` has printed, or reload the page.';
+const LOST = 'Lost connection. Is summdiff still running?';
 
 const CHANGE = { 'X-Summdiff': '1' };
 
@@ -23,27 +24,38 @@ async function ask(method, path, body) {
     response = await fetch(`/api${path}`, {
       method,
       headers: method === 'GET' ? {} : { ...CHANGE, ...(body ? { 'Content-Type': 'application/json' } : {}) },
-      body: body ? JSON.stringify(body) : undefined,
+      body: body instanceof Blob || !body ? body : JSON.stringify(body),
     });
   } catch {
-    throw new ApiError('The studio does not answer: is `summdiff serve` still running?', 0);
+    throw new ApiError(LOST, 0);
   }
   return answerOf(response);
 }
 
+const times = (start, end) => `start=${start.toFixed(4)}&end=${end.toFixed(4)}`;
+
 export const api = {
   version: (video, number) => ask('GET', `/videos/${video}/versions/${number}`),
   addLocal: (path) => ask('POST', '/videos/local', { path }),
+  openProject: (file) => ask('POST', `/projects?name=${encodeURIComponent(file.name)}`, file),
   remove: (video) => ask('DELETE', `/videos/${video}`),
   analyze: (video) => ask('POST', `/videos/${video}/analysis`),
-  select: (video, request) => ask('POST', `/videos/${video}/selection`, request),
+  select: (video, decisions) => ask('POST', `/videos/${video}/selection`, decisions),
+  alternatives: (video, decisions) => ask('POST', `/videos/${video}/alternatives`, decisions),
+  edits: (video) => ask('GET', `/videos/${video}/edits`),
+  edit: (video, decisions) => ask('POST', `/videos/${video}/edits`, decisions),
+  undo: (video) => ask('POST', `/videos/${video}/edits/undo`),
+  redo: (video) => ask('POST', `/videos/${video}/edits/redo`),
   addVersion: (video, request) => ask('POST', `/videos/${video}/versions`, request),
   exportFiles: (video, request) => ask('POST', `/videos/${video}/exports`, request),
+  sound: (video, start, end, count) => ask('GET', `/videos/${video}/sound?${times(start, end)}&count=${count}`),
   cancel: (job) => ask('POST', `/jobs/${job}/cancel`),
 };
 
 export const mediaAddress = (video) => `/api/videos/${video}/media`;
-export const filmstripAddress = (video) => `/api/videos/${video}/filmstrip`;
+export const captionsAddress = (video) => `/api/videos/${video}/captions`;
+export const pictureAddress = (video, start, end) => `/api/videos/${video}/picture?${times(start, end)}`;
+export const projectAddress = (video) => `/api/videos/${video}/project`;
 export const archiveAddress = (video, job) => `/api/videos/${video}/exports/${job}`;
 export const fileAddress = (video, job, number) => `/api/videos/${video}/exports/${job}/${number}`;
 
@@ -60,7 +72,7 @@ export function upload(file, onProgress) {
       if (request.status === 201) resolve(request.response);
       else reject(new ApiError(request.response?.detail || `The server answered ${request.status}.`, request.status));
     };
-    request.onerror = () => reject(new ApiError(`The upload of '${file.name}' broke off.`, 0));
+    request.onerror = () => reject(new ApiError(`The upload of “${file.name}” broke off.`, 0));
     request.onabort = () => reject(new ApiError('', -1));
     request.send(file);
   });

@@ -68,19 +68,46 @@ export function forgetColours() {
   colours.clear();
 }
 
-/** Show a message for some seconds; errors stay longer. */
-export function toast(text, kind = 'info') {
+/** Show a message for some seconds, once; errors stay longer. `action` is [word, function] of a button. */
+export function toast(text, kind = 'info', action = null) {
   const box = document.getElementById('toasts');
-  const close = make('button', { className: 'icon', title: 'Close' }, icon('close'));
-  const item = make('div', { className: `toast ${kind}` }, make('p', { textContent: text }), close);
+  const close = make('button', { className: 'icon', title: 'Close' }, icon('close'), make('span', { className: 'sr', textContent: 'Close' }));
+  const item = make('div', { className: `toast ${kind}` }, make('p', { textContent: text }));
+  if (action) {
+    const button = make('button', { className: 'toast-action', textContent: action[0] });
+    button.addEventListener('click', () => {
+      item.remove();
+      action[1]();
+    });
+    item.append(button);
+  }
+  item.append(close);
   if (kind === 'error') item.setAttribute('role', 'alert');
   close.addEventListener('click', () => item.remove());
+  for (const other of [...box.children]) if (other.firstElementChild.textContent === text) other.remove();
   box.append(item);
-  while (box.children.length > 4) box.firstElementChild.remove();
-  setTimeout(() => item.remove(), kind === 'error' ? 12000 : 5000);
+  while (box.children.length > 2) box.firstElementChild.remove();
+  setTimeout(() => item.remove(), kind === 'error' ? 12000 : 6000);
 }
 
 /** Announce a text to screen readers. */
 export function speak(text) {
   document.getElementById('spoken').textContent = text;
+}
+
+/** A value that stays in this browser, or `otherwise`. */
+export function remembered(name, otherwise) {
+  try {
+    return localStorage.getItem(`summdiff:${name}`) ?? otherwise;
+  } catch {
+    return otherwise; // storage is forbidden
+  }
+}
+
+export function remember(name, value) {
+  try {
+    localStorage.setItem(`summdiff:${name}`, value);
+  } catch {
+    // Storage is forbidden: the value lasts until the page is closed.
+  }
 }

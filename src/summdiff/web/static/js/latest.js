@@ -31,3 +31,12 @@ export class Latest {
     this.waiting = null;
   }
 }
+
+/** A function that runs `action` with the latest arguments once it was not called for `milliseconds`. */
+export function later(action, milliseconds) {
+  let timer = 0;
+  return (...given) => {
+    clearTimeout(timer);
+    timer = setTimeout(() => action(...given), milliseconds);
+  };
+}

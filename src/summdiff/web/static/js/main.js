@@ -1,156 +1,50 @@
-// The page: follows the session, shows the open video, uploads files.
+// The page: follows the session, and shows the library, the progress of a video or the studio.
 
-import { api, follow, upload } from './api.js';
-import { forgetColours, icon, make, toast } from './dom.js';
-import { Exporting } from './exporting.js';
+import { Adding } from './adding.js';
+import { api, follow, projectAddress } from './api.js';
+import { make, toast } from './dom.js';
+import { Files } from './files.js';
 import { fillHelp, listen } from './keys.js';
-import { limitDrop, setUpDrop, startPage } from './start.js';
+import { Library } from './library.js';
 import { Studio } from './studio.js';
-import { bytes, clock, percent } from './words.js';
+import { setUpTheme } from './theme.js';
+import { plural } from './words.js';
 import { workingPage } from './working.js';
 
-const main = document.getElementById('main');
 const byId = (id) => document.getElementById(id);
-const exporting = new Exporting();
-const uploads = new Map(); // key -> {title, share, cancel}, in the order of sending
-let uploading = null; // key of the current upload: one at a time, because browsers have few connections per server
+const main = byId('main');
+const files = new Files();
 let session = null;
 let shown = { kind: '', id: '', view: null };
 let open = decodeURIComponent(location.hash.slice(1)); // id of the open video
-let lost = false;
+let first = true;
 
-// Theme ----------------------------------------------------------------------------------------------------------------
-
-function setTheme(theme) {
-  if (theme) document.documentElement.dataset.theme = theme;
-  else delete document.documentElement.dataset.theme;
-  repaint();
-}
-function repaint() {
-  forgetColours();
-  shown.view?.redraw?.();
-}
-try {
-  setTheme(localStorage.getItem('summdiff:theme'));
-} catch {
-  // Storage is forbidden: use the system's theme.
-}
-byId('theme').addEventListener('click', () => {
-  const dark = matchMedia('(prefers-color-scheme: dark)').matches;
-  const now = document.documentElement.dataset.theme || (dark ? 'dark' : 'light');
-  const next = now === 'dark' ? 'light' : 'dark';
-  setTheme(next);
-  try {
-    localStorage.setItem('summdiff:theme', next);
-  } catch {
-    // Storage is forbidden: the choice lasts until the page is closed.
-  }
-});
-matchMedia('(prefers-color-scheme: dark)').addEventListener('change', repaint);
-
-// Adding videos ---------------------------------------------------------------------------------------------------------
-
-function addFiles(files) {
-  for (const file of files) {
-    if (session && file.size > session.max_upload) {
-      toast(`“${file.name}” has ${bytes(file.size)}; this studio takes up to ${bytes(session.max_upload)}.`, 'error');
-      continue;
-    }
-    const key = crypto.randomUUID?.() ?? String(Math.random());
-    const cancel = () => {
-      uploads.delete(key);
-      tabs();
-    };
-    uploads.set(key, { title: file.name, file, share: 0, cancel });
-  }
-  byId('add-dialog').close();
-  send();
-}
-
-/** Upload the next waiting file. */
-function send() {
-  tabs();
-  if (uploading !== null || !uploads.size) return;
-  const [key, entry] = uploads.entries().next().value;
-  uploading = key;
-  const { done, cancel } = upload(entry.file, (share) => {
-    entry.share = share;
-    tabs();
-  });
-  entry.cancel = cancel;
-  done
-    .then((video) => (open ? toast(`“${entry.title}” is here.`) : go(video.id))) // never leave the open video
-    .catch((error) => error.message && toast(error.message, 'error'))
-    .finally(() => {
-      uploads.delete(key);
-      uploading = null;
-      send();
-    });
-}
-
-const picker = byId('picker');
-picker.addEventListener('change', () => {
-  addFiles(picker.files);
-  picker.value = '';
-});
-const ways = {
-  pick: () => picker.click(),
-  path: async (text) => {
-    try {
-      const video = await api.addLocal(text);
-      byId('add-dialog').close();
-      go(video.id);
-      return true;
-    } catch (error) {
-      toast(error.message, 'error');
-      return false;
-    }
+const adding = new Adding({
+  session: () => session,
+  changed: () => show(),
+  added: (video, alone) => {
+    if (!open && alone) go(video.id);
+    else toast(`Added “${video.title}”.`, 'info', open === video.id ? null : ['Open', () => go(video.id)]);
   },
-};
-setUpDrop(byId('add-dialog').querySelector('[data-drop]'), ways);
+});
 
-let over = 0; // nested elements under the dragged file
-const veil = byId('drop-veil');
-const dragsFile = (event) => [...(event.dataTransfer?.types || [])].includes('Files');
-addEventListener('dragenter', (event) => {
-  if (!dragsFile(event)) return;
-  over += 1;
-  veil.hidden = false;
-});
-addEventListener('dragleave', (event) => {
-  if (!dragsFile(event)) return;
-  over = Math.max(0, over - 1);
-  veil.hidden = over === 0;
-});
-addEventListener('dragover', (event) => dragsFile(event) && event.preventDefault());
-addEventListener('drop', (event) => {
-  if (!dragsFile(event)) return;
-  event.preventDefault();
-  over = 0;
-  veil.hidden = true;
-  addFiles(event.dataTransfer.files);
-});
-addEventListener('beforeunload', (event) => uploads.size && event.preventDefault());
-
-// Videos ----------------------------------------------------------------------------------------------------------------
+setUpTheme(byId('theme'), () => shown.view?.redraw?.());
 
 function go(id) {
   open = id;
-  history.replaceState(null, '', id ? `/#${encodeURIComponent(id)}` : '/');
+  history.pushState(null, '', id ? `/#${encodeURIComponent(id)}` : '/');
   show();
 }
-addEventListener('hashchange', () => {
-  open = decodeURIComponent(location.hash.slice(1));
-  show();
-});
-document.querySelector('.brand').addEventListener('click', (event) => {
-  event.preventDefault();
-  go('');
-});
+for (const event of ['hashchange', 'popstate']) {
+  addEventListener(event, () => {
+    open = decodeURIComponent(location.hash.slice(1));
+    show();
+  });
+}
 
 async function remove(id) {
   const video = session?.videos.find((each) => each.id === id);
-  if (video?.versions && !confirm(`Remove “${video.title}” from the studio, with its versions and exports?`)) return;
+  if (video?.versions && !confirm(`Remove “${video.title}” from the studio, with its versions and saved files?`)) return;
   try {
     await api.remove(id);
     if (open === id) go('');
@@ -159,86 +53,45 @@ async function remove(id) {
   }
 }
 
-/** Draw the row of videos at the top. */
-function tabs() {
-  const row = byId('films');
-  const videos = session?.videos || [];
-  const tab = (video) => {
-    const job = video.analysis;
-    const busy = job && (job.state === 'waiting' || job.state === 'running');
-    const state = busy ? (job.state === 'waiting' ? 'waiting' : 'working') : video.versions ? 'ready' : job?.state || '';
-    const select = make(
-      'button',
-      { className: 'film-name', 'aria-current': video.id === open ? 'page' : undefined },
-      make('span', { className: 'dot' }),
-      make('span', { textContent: video.title }),
-    );
-    select.title = `${video.title} · ${clock(video.duration)}${busy ? ` · ${state}` : ''}`;
-    select.addEventListener('click', () => go(video.id));
-    const away = make(
-      'button',
-      { className: 'icon', title: 'Remove from the studio', 'aria-label': `Remove ${video.title}` },
-      icon('close'),
-    );
-    away.addEventListener('click', () => remove(video.id));
-    return make('div', { className: `film is-${state}` }, select, away);
-  };
-  const sending = ([key, { title, share }]) => {
-    const away = make(
-      'button',
-      { className: 'icon', title: 'Stop the upload', 'aria-label': `Stop the upload of ${title}` },
-      icon('close'),
-    );
-    away.addEventListener('click', () => uploads.get(key)?.cancel());
-    const state = key === uploading ? percent(share) : 'waiting';
-    const bar = make('progress', { max: 1, value: share, 'aria-label': `Upload of ${title}` });
-    return make(
-      'div',
-      { className: 'film is-sending' },
-      make('span', { className: 'film-name' }, make('span', { textContent: `${title} · ${state}` })),
-      bar,
-      away,
-    );
-  };
-  const key = JSON.stringify([
-    open,
-    videos.map((v) => [v.id, v.analysis?.state, v.versions]),
-    [...uploads].map(([k, u]) => [k, k === uploading, percent(u.share)]),
-  ]);
-  if (row.dataset.key === key) return;
-  row.dataset.key = key;
-  byId('add').hidden = !videos.length && !uploads.size;
-  const focused = row.contains(document.activeElement)
-    ? [...row.querySelectorAll('button')].indexOf(document.activeElement)
-    : -1;
-  row.replaceChildren(...videos.map(tab), ...[...uploads].map(sending));
-  if (focused >= 0) [...row.querySelectorAll('button')][focused]?.focus();
-  row.querySelector('[aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
-}
-
-/** Show the start page, the progress of an analysis, or the studio. */
 function show() {
-  tabs();
   if (!session) return;
   const video = session.videos.find((each) => each.id === open);
-  const kind = !video ? 'start' : video.versions ? 'studio' : 'working';
+  const kind = !video ? 'library' : video.versions ? 'studio' : 'working';
   if (shown.kind !== kind || shown.id !== (video?.id || '')) {
+    const moved = shown.kind !== '';
     shown.view?.close();
-    byId('export').disabled = kind !== 'studio';
     byId('undo').disabled = byId('redo').disabled = true;
     const view = {
-      start: () => startPage(ways),
+      library: () =>
+        new Library({
+          pick: adding.pick,
+          path: (text) => adding.path(text),
+          open: go,
+          remove,
+          cancelUpload: (key) => adding.cancel(key),
+        }),
       working: () => workingPage(video, { remove }),
-      studio: () => new Studio(video, { onHistory, openExport, openHelp }),
+      studio: () => new Studio(video, { onHistory, openFiles, openHelp }),
     }[kind]();
     shown = { kind, id: video?.id || '', view };
+    document.body.dataset.view = kind;
     main.replaceChildren(view.page);
+    if (moved) {
+      scrollTo(0, 0);
+      main.focus({ preventScroll: true });
+    }
     document.title = video ? `${video.title} – summdiff studio` : 'summdiff studio';
+    byId('title').textContent = byId('title').title = video?.title ?? '';
+    byId('project').hidden = kind !== 'studio';
     if (kind === 'studio') view.start().catch((error) => toast(error.message, 'error'));
   }
-  if (kind === 'start') shown.view.update(session);
+  byId('all').hidden = kind === 'library';
+  const sending = adding.list;
+  byId('sending').hidden = kind === 'library' || !sending.length;
+  byId('sending').textContent = `Uploading ${plural(sending.length, 'video')}`;
+  if (kind === 'library') shown.view.update(session, sending);
   else shown.view.update(video);
-  if (kind === 'studio') exporting.update(video);
+  if (kind === 'studio') files.update(video);
 }
 
 function onHistory(canUndo, canRedo) {
@@ -246,48 +99,59 @@ function onHistory(canUndo, canRedo) {
   byId('redo').disabled = !canRedo;
 }
 
-function openExport() {
+function openFiles(section) {
   const { view, kind } = shown;
   if (kind !== 'studio' || !view.choice) return;
-  exporting.open({
+  files.open(section, {
     video: view.video,
     formats: session.formats,
-    unavailableFormats: session.unavailable_formats,
+    unavailable: session.unavailable_formats,
     choice: view.choice,
-    selection: () => view.exportSelection(),
+    decisions: () => view.edits.present,
   });
 }
 
 function openHelp() {
-  byId('help-dialog').showModal();
+  byId('menu-dialog').showModal();
 }
 
-byId('undo').addEventListener('click', () => shown.view?.history?.undo());
-byId('redo').addEventListener('click', () => shown.view?.history?.redo());
-byId('add').addEventListener('click', () => byId('add-dialog').showModal());
-byId('export').addEventListener('click', openExport);
-byId('help').addEventListener('click', openHelp);
-fillHelp(byId('help-dialog'));
-listen(() => (shown.kind === 'studio' ? shown.view.actions : null));
+byId('undo').addEventListener('click', () => shown.view?.edits?.undo());
+byId('redo').addEventListener('click', () => shown.view?.edits?.redo());
+byId('all').addEventListener('click', () => go(''));
+byId('project').addEventListener('click', () => {
+  make('a', { href: projectAddress(open), download: '' }).click();
+});
+byId('menu').addEventListener('click', openHelp);
+document.querySelector('.brand').addEventListener('click', (event) => {
+  event.preventDefault();
+  go('');
+});
+const single = byId('single-keys');
+fillHelp(byId('menu-dialog'), single);
+listen(
+  () => (shown.kind === 'studio' ? shown.view.actions : null),
+  () => single.checked,
+);
 
 // A click outside a dialog closes it.
 for (const dialog of document.querySelectorAll('dialog')) {
   dialog.addEventListener('click', (event) => event.target === dialog && dialog.close());
 }
 
-let first = true;
+/** Say that the server cannot be reached, and keep what needs it from being used. */
+function setLost(sentence) {
+  byId('lost').hidden = !sentence;
+  if (byId('lost').textContent !== sentence) byId('lost').textContent = sentence;
+  document.body.classList.toggle('is-lost', Boolean(sentence));
+}
+
 follow(
   (now) => {
     session = now;
-    limitDrop(byId('add-dialog').querySelector('[data-drop]'), now);
-    if (lost) toast('The studio answers again.');
-    lost = false;
-    if (first && !now.videos.some((video) => video.id === open)) open = now.videos[0]?.id || '';
+    setLost('');
+    if (first && !now.videos.some((video) => video.id === open)) open = now.videos.length === 1 ? now.videos[0].id : '';
     first = false;
     show();
   },
-  (sentence) => {
-    if (!lost) toast(sentence, 'error');
-    lost = true;
-  },
+  (sentence) => setLost(sentence),
 );

@@ -1,19 +1,22 @@
-// The shots as cards. The list is one tab stop; arrow keys go from shot to shot, P pins, X bans.
+// The shots as cards. The list is one tab stop, with the buttons of one card; arrow keys go from card to card.
 
-import { icon, make, sharp } from './dom.js';
-import { clock, percent, plural, secondsOfShot, shareOfShot } from './words.js';
+import { pictureAddress } from './api.js';
+import { icon, make } from './dom.js';
+import { holdMost, secondsIn } from './spans.js';
+import { clock, percent, plural } from './words.js';
 
 const MANY = 80; // shots; longer lists show only those in the summary at first
 const FILTERS = [
   ['all', 'All'],
   ['chosen', 'In the summary'],
-  ['constrained', 'Pinned or banned'],
+  ['picked', 'Your picks'],
 ];
 
 export class ShotList {
-  /** `on` has seek(seconds), pin(shot), ban(shot). */
-  constructor(root, on) {
+  /** `on` has seek(seconds), keep(shot), leaveOut(shot). */
+  constructor(root, video, on) {
     this.list = root.querySelector('[data-shots]');
+    this.video = video;
     this.on = on;
     this.filter = 'all';
     this.cards = [];
@@ -28,88 +31,47 @@ export class ShotList {
       const card = event.target.closest('li');
       if (!card) return;
       const place = Number(card.dataset.place);
-      if (event.target.closest('.card-pin')) this.on.pin(place);
-      else if (event.target.closest('.card-ban')) this.on.ban(place);
+      if (event.target.closest('.card-keep')) this.on.keep(place);
+      else if (event.target.closest('.card-drop')) this.on.leaveOut(place);
       else this.on.seek(this.#beginning(place));
     });
     this.list.addEventListener('keydown', (event) => this.#key(event));
-    // Thumbnails are drawn when a card becomes visible, because a long video has hundreds.
-    this.seen = new IntersectionObserver(
-      (entries) => entries.filter((entry) => entry.isIntersecting).forEach((entry) => this.#paint(entry.target)),
-      { rootMargin: '200px' },
-    );
-  }
-
-  close() {
-    this.seen.disconnect();
   }
 
   setVersion(version) {
-    const fresh = !this.version || this.version.shots.length !== version.shots.length;
+    const shots = JSON.stringify(version.shots.map(({ start }) => start));
+    const fresh = this.shotsKey !== shots;
     this.version = version;
     if (!fresh) return;
-    this.seen.disconnect();
-    this.cards = version.shots.map((shot, place) => {
-      const pin = make('span', { className: 'card-pin', title: 'Pin (P)', 'aria-hidden': 'true' }, icon('pin'));
-      const ban = make('span', { className: 'card-ban', title: 'Ban (X)', 'aria-hidden': 'true' }, icon('ban'));
-      const text = make('span', { className: 'card-text', 'aria-hidden': 'true' });
-      const bar = make('span', { className: 'card-score', 'aria-hidden': 'true' }, make('i'));
-      const card = make(
-        'li',
-        { role: 'option', tabIndex: -1 },
-        make('canvas', { 'aria-hidden': 'true' }),
-        pin,
-        ban,
-        text,
-        bar,
-      );
-      card.dataset.place = place;
-      text.textContent = `${place + 1} · ${clock(shot.start)}`;
-      this.seen.observe(card);
-      return card;
-    });
+    this.shotsKey = shots;
+    this.entry = null;
+    this.cards = version.shots.map((shot, place) => this.#card(shot, place));
     this.list.replaceChildren(...this.cards);
-    if (this.cards.length > MANY) this.setFilter('chosen');
+    if (this.cards.length > MANY && this.filter === 'all') this.setFilter('chosen');
   }
 
-  setFilmstrip(filmstrip) {
-    this.filmstrip = filmstrip;
-    for (const card of this.cards) delete card.dataset.painted;
-    this.seen.disconnect();
-    for (const card of this.cards) this.seen.observe(card);
-  }
-
-  setChoice({ chosen, parts, pins, bans }) {
+  /** Show what is chosen: parts, and the spans of the person's picks. */
+  setChoice(parts, keep, drop, details) {
     this.parts = parts;
-    const [lit, pinned, banned] = [new Set(chosen), new Set(pins), new Set(bans)];
-    const most = Math.max(...this.version.shots.map((shot) => shot.score), 1e-6);
+    let [chosen, picked] = [0, 0];
+    const scores = this.version.shots.map((shot) => shot.score);
+    const [low, high] = [Math.min(...scores), Math.max(...scores)];
     this.cards.forEach((card, place) => {
       const shot = this.version.shots[place];
-      const [length, seconds] = [shot.end - shot.start, secondsOfShot(shot, parts)];
-      const state = `${seconds}${lit.has(place)}${pinned.has(place)}${banned.has(place)}${shot.score}${shot.probability}`;
+      const seconds = secondsIn(parts, shot.start, shot.end);
+      const kept = holdMost(keep, shot.start, shot.end);
+      const left = holdMost(drop, shot.start, shot.end);
+      chosen += seconds > 0.01;
+      picked += kept || left;
+      const state = `${seconds}${kept}${left}${shot.score}${details}`;
       if (card.dataset.state === state) return;
       card.dataset.state = state;
-      card.setAttribute('aria-selected', String(lit.has(place)));
-      const partly = seconds > 0.01 && length - seconds > 0.05;
-      card.querySelector('.card-text').dataset.length =
-        `${partly ? `${seconds.toFixed(1)} of ` : ''}${length.toFixed(1)} s`;
-      card.classList.toggle('pinned', pinned.has(place));
-      card.classList.toggle('banned', banned.has(place));
-      const bar = card.querySelector('.card-score');
-      bar.firstElementChild.style.width = `${(100 * shot.score) / most}%`;
-      bar.title = `importance ${shot.score.toFixed(2)}, chosen in ${percent(shot.probability)} of samples`;
-      const constraint = pinned.has(place) ? ', pinned' : banned.has(place) ? ', banned' : '';
-      card.setAttribute(
-        'aria-label',
-        `Shot ${place + 1} · ${clock(shot.start)}, ${length.toFixed(1)} seconds, ` +
-          `importance ${shot.score.toFixed(2)}, ${shareOfShot(shot, parts, 'not in the summary')}${constraint}`,
-      );
+      this.#fill(card, shot, place, { seconds, kept, left, bar: (shot.score - low) / Math.max(high - low, 1e-6) });
     });
     this.#enter();
-    const counts = { all: this.cards.length, chosen: lit.size, constrained: pinned.size + banned.size };
+    const counts = { all: this.cards.length, chosen, picked };
     FILTERS.forEach(([name, text], place) => {
       this.filters[place].textContent = `${text} ${counts[name]}`;
-      this.filters[place].setAttribute('aria-label', `${text}: ${plural(counts[name], 'shot')}`);
     });
   }
 
@@ -129,37 +91,62 @@ export class ShotList {
     this.#enter();
   }
 
-  /** Make the shot at the playhead the tab stop, or the nearest one that the filter shows. */
+  #card(shot, place) {
+    const picture = make('img', { alt: '', loading: 'lazy', src: pictureAddress(this.video, shot.start, shot.end) });
+    const text = make('span', { className: 'card-text' });
+    const bar = make('span', { className: 'card-score', 'aria-hidden': 'true' }, make('i'));
+    const card = make(
+      'li',
+      {},
+      make('button', { className: 'card-go', tabIndex: -1 }, picture, text, bar),
+      make('button', { className: 'card-keep', title: 'Keep (P)', tabIndex: -1 }, icon('keep')),
+      make('button', { className: 'card-drop', title: 'Leave out (X)', tabIndex: -1 }, icon('drop')),
+    );
+    card.dataset.place = place;
+    return card;
+  }
+
+  #fill(card, shot, place, { seconds, kept, left, bar }) {
+    const [go, keep, drop] = card.children;
+    const length = shot.end - shot.start;
+    const partly = seconds > 0.01 && length - seconds > 0.05;
+    card.classList.toggle('chosen', seconds > 0.01);
+    card.classList.toggle('kept', kept);
+    card.classList.toggle('left-out', left);
+    const lengths = `${partly ? `${seconds.toFixed(1)} of ` : ''}${length.toFixed(1)} s`;
+    go.children[2].firstElementChild.style.width = `${100 * bar}%`;
+    go.children[2].title = `importance ${shot.score.toFixed(2)}, in ${percent(shot.probability)} of samples`;
+    const inside = seconds < 0.01 ? 'not included' : partly ? `${seconds.toFixed(1)} s in the summary` : 'in the summary';
+    const name = `Shot ${place + 1}`;
+    const spoken = make('i', { className: 'sr', textContent: `, ${name}, ${inside}` });
+    go.children[1].replaceChildren(`${clock(shot.start)} `, make('span', { textContent: lengths }), spoken);
+    keep.setAttribute('aria-label', `Keep ${name.toLowerCase()}`);
+    drop.setAttribute('aria-label', `Leave out ${name.toLowerCase()}`);
+    keep.setAttribute('aria-pressed', String(kept));
+    drop.setAttribute('aria-pressed', String(left));
+  }
+
+  /** Make the buttons of the shot at the playhead the tab stops, or those of the nearest that the filter shows. */
   #enter() {
     const away = (card) => Math.abs(Number(card.dataset.place) - this.current);
-    const passing = this.cards.filter((card) => this.#passes(card));
-    const near = passing.reduce((a, b) => (a && away(a) <= away(b) ? a : b), null);
+    const near = this.cards.filter((card) => this.#passes(card)).reduce((a, b) => (a && away(a) <= away(b) ? a : b), null);
     if (this.entry === near) return;
-    if (this.entry) this.entry.tabIndex = -1;
-    if (near) near.tabIndex = 0;
+    for (const button of this.entry?.children ?? []) button.tabIndex = -1;
+    for (const button of near?.children ?? []) button.tabIndex = 0;
     this.entry = near;
   }
 
   /** Where to look at a shot: where its first chosen part starts, else where the shot does. */
   #beginning(place) {
     const { start, end } = this.version.shots[place];
-    const chosen = (this.parts ?? []).find((each) => each[0] < end - 0.01 && each[1] > start + 0.01);
-    return chosen ? Math.max(chosen[0], start) : start;
+    const chosen = (this.parts ?? []).filter((each) => each[0] < end - 0.01 && each[1] > start + 0.01);
+    return chosen.length ? Math.max(Math.min(...chosen.map(([from]) => from)), start) : start;
   }
 
-  /** Whether the filter shows a card; studio.css hides the others. */
+  /** Whether the filter shows a card; the style sheet hides the others. */
   #passes(card) {
-    if (this.filter === 'chosen') return card.getAttribute('aria-selected') === 'true';
-    return this.filter === 'all' || card.classList.contains('pinned') || card.classList.contains('banned');
-  }
-
-  #paint(card) {
-    if (!this.filmstrip?.ready || card.dataset.painted) return;
-    card.dataset.painted = 'yes';
-    const shot = this.version.shots[Number(card.dataset.place)];
-    const canvas = card.firstElementChild;
-    const { clientWidth: width, clientHeight: height } = canvas;
-    this.filmstrip.draw(sharp(canvas, width, height), (shot.start + shot.end) / 2, 0, 0, width, height);
+    if (this.filter === 'chosen') return card.classList.contains('chosen');
+    return this.filter === 'all' || card.classList.contains('kept') || card.classList.contains('left-out');
   }
 
   #key(event) {
@@ -175,15 +162,10 @@ export class ShotList {
       Home: 0,
       End: shown.length - 1,
     }[event.key];
-    const place = Number(shown[at].dataset.place);
-    if (to !== undefined) {
-      const card = shown[Math.min(Math.max(to, 0), shown.length - 1)];
-      this.on.seek(this.version.shots[Number(card.dataset.place)].start);
-      card.focus();
-    } else if (event.key === 'Enter') this.on.seek(this.#beginning(place));
-    else if (event.key.toLowerCase() === 'p') this.on.pin(place);
-    else if (event.key.toLowerCase() === 'x') this.on.ban(place);
-    else return;
+    if (to === undefined) return;
+    const card = shown[Math.min(Math.max(to, 0), shown.length - 1)];
+    this.on.seek(this.version.shots[Number(card.dataset.place)].start);
+    card.firstElementChild.focus();
     event.preventDefault();
     event.stopPropagation();
   }

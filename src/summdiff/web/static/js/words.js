@@ -1,5 +1,7 @@
 // Formatting of numbers and names.
 
+import { holdMost, secondsIn } from './spans.js';
+
 /** Seconds as m:ss or h:mm:ss, with tenths if `tenths`. */
 export function clock(seconds, tenths = false) {
   const whole = tenths ? Math.floor(seconds + 1e-6) : Math.round(seconds);
@@ -21,11 +23,20 @@ export function spokenTime(seconds) {
   return parts.map(([count, word]) => `${count} ${word}${count === 1 ? '' : 's'}`).join(' ');
 }
 
-/** Parse "90", "1:30" or "1:02:03" to seconds; NaN for other texts. */
-export function secondsOf(text) {
-  const fields = text.trim().split(':');
-  if (fields.length > 3 || fields.some((field) => !/^\d+(\.\d+)?$/.test(field.trim()))) return NaN;
-  return fields.reduce((sum, field) => sum * 60 + Number(field), 0);
+const UNITS = { s: 1, sec: 1, second: 1, m: 60, min: 60, minute: 60, h: 3600, hour: 3600 };
+
+/** Parse "90", "1:30", "1:02:03", "20 s", "1.5 min", "1m30s" or "25%" of `whole` to seconds; NaN for other texts. */
+export function secondsOf(text, whole) {
+  const plain = text.trim().toLowerCase().replace(',', '.');
+  const share = /^(\d+(?:\.\d+)?) ?%$/.exec(plain);
+  if (share) return (Number(share[1]) / 100) * whole;
+  if (/^\d+(:\d+){0,2}(\.\d+)?$/.test(plain)) {
+    return plain.split(':').reduce((sum, field) => sum * 60 + Number(field), 0);
+  }
+  const pieces = [...plain.matchAll(/(\d+(?:\.\d+)?) ?([a-z]+?)s?(?=[\d ]|$)/g)];
+  const known = pieces.every(([, , unit]) => unit in UNITS || (unit === '' && pieces.length === 1));
+  if (!pieces.length || !known || pieces.map(([all]) => all).join('') !== plain.replace(/(?<=[a-z]) +/g, '')) return NaN;
+  return pieces.reduce((sum, [, count, unit]) => sum + Number(count) * (UNITS[unit] ?? 1), 0);
 }
 
 /** A share as a percentage. */
@@ -34,13 +45,21 @@ export function percent(share) {
   return `${value < 10 ? value.toFixed(1).replace(/\.0$/, '') : Math.round(value)}%`;
 }
 
-/** A number of bytes in MB or GB. */
+/** A number of bytes in kB, MB or GB. */
 export function bytes(size) {
-  return size >= 1e9 ? `${+(size / 1e9).toPrecision(3)} GB` : `${+(size / 1e6).toPrecision(3)} MB`;
+  if (size >= 1e9) return `${+(size / 1e9).toPrecision(3)} GB`;
+  return size >= 1e6 ? `${+(size / 1e6).toPrecision(2)} MB` : `${Math.max(1, Math.round(size / 1e3))} kB`;
 }
 
 export function plural(count, word) {
   return `${count} ${word}${count === 1 ? '' : 's'}`;
+}
+
+/** Time left of work that is `share` done after `seconds`; '' while that cannot be known. */
+export function timeLeft(share, seconds) {
+  if (share < 0.05 || seconds < 1.5) return '';
+  const left = (seconds * (1 - share)) / share;
+  return left < 5 ? 'a few seconds left' : `about ${left < 90 ? `${Math.round(left / 5) * 5} s` : `${Math.round(left / 60)} min`} left`;
 }
 
 const CODECS = {
@@ -80,40 +99,28 @@ export function coding(video) {
 /** Names of the stages of a job. */
 export const STAGES = {
   load: 'Getting ready',
-  filmstrip: 'Cutting the film strip',
-  look: 'Looking at every second',
-  score: 'Sampling what matters',
-  write: 'Writing',
+  look: 'Watching the video',
+  score: 'Picking highlights',
+  write: 'Saving',
 };
 
-/** Use and description of each export format. Other formats are listed by name. */
-export const FORMATS = {
-  mp4: ['Watch', 'Video with sound'],
-  html: ['Watch', 'Report to open in a browser'],
-  gif: ['Watch', 'Small moving preview'],
-  webp: ['Watch', 'Small moving preview, finer'],
-  sheet: ['Watch', 'Contact sheet of the shots'],
-  png: ['Watch', 'Picture of the curve'],
-  svg: ['Watch', 'Picture of the curve, scalable'],
-  vtt: ['Watch', 'Chapters and subtitles for the web'],
-  srt: ['Watch', 'Subtitles for players'],
-  otio: ['Edit', 'OpenTimelineIO'],
-  edl: ['Edit', 'EDL (CMX 3600)'],
-  fcpxml: ['Edit', 'Final Cut Pro, DaVinci Resolve'],
-  fcp7xml: ['Edit', 'Premiere, Resolve, Kdenlive'],
-  ffmetadata: ['Edit', 'Chapters for FFmpeg'],
-  txt: ['Edit', 'Lists for FFmpeg and yt-dlp'],
-  json: ['Data', 'Scores, shots and settings'],
-  csv: ['Data', 'Scores and shots as tables'],
-};
+/** How good another choice is, compared with the first one. */
+export function goodness(expected) {
+  return expected > 0.96 ? 'About as good' : expected > 0.92 ? 'Nearly as good' : 'A little less good';
+}
 
-/** Seconds of a shot that are in these parts. */
-export const secondsOfShot = (shot, parts) =>
-  parts.reduce((sum, [start, end]) => sum + Math.max(0, Math.min(end, shot.end) - Math.max(start, shot.start)), 0);
+/** How much another choice shares with the first one. */
+export function sharing(overlap) {
+  if (overlap < 0.02) return 'all different moments';
+  if (overlap < 0.35) return 'mostly different moments';
+  return overlap < 0.65 ? 'about half the same moments' : 'mostly the same moments';
+}
 
-/** Whether a shot is in the summary: "in the summary", "3.2 s of it in the summary", or `none`. */
-export function shareOfShot(shot, parts, none) {
-  const seconds = secondsOfShot(shot, parts);
-  if (seconds < 0.01) return none;
-  return shot.end - shot.start - seconds < 0.05 ? 'in the summary' : `${seconds.toFixed(1)} s of it in the summary`;
+/** A shot by its number and whether it is in the summary. */
+export function shotWords(shot, place, { parts, keep, drop }) {
+  const pick = holdMost(keep, shot.start, shot.end) ? ', kept' : holdMost(drop, shot.start, shot.end) ? ', left out' : '';
+  const seconds = secondsIn(parts, shot.start, shot.end);
+  if (seconds < 0.01) return `shot ${place + 1}, ${pick ? pick.slice(2) : 'not included'}`;
+  const whole = shot.end - shot.start - seconds < 0.05;
+  return `shot ${place + 1}, ${whole ? '' : `${seconds.toFixed(1)} s `}in the summary${pick}`;
 }
