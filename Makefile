@@ -29,12 +29,13 @@ test-slow: $(VENV)/.installed-dev ## run the slow tests as well
 test-backbones: $(VENV)-backbones/.installed ## run the tests of the optional backbones (torchvision, timm)
 	$(VENV)-backbones/bin/python -m pytest -n 2 tests/research/backbones
 
-test-browser: $(VENV)/.installed-dev ## run the tests of the page in a real Chromium, installing one where apt can
+test-browser: $(VENV)/.installed-dev ## run the tests of studio and report in a real Chromium, installing one where apt can
 	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || \
 	  { apt-get update && apt-get install --yes --no-install-recommends chromium; } || \
 	  echo "No Chromium could be installed: the tests will skip. Install one by hand."
 	$(PIP) install --constraint constraints.txt --editable ".[dev,browser]"
-	$(BIN)/python -m pytest -n 1 tests/web -m browser
+	npm install --no-save --silent axe-core || echo "axe-core could not be installed: its tests will skip."
+	$(BIN)/python -m pytest -n 1 tests/web tests/export -m browser
 
 test-ray: $(VENV)/.installed-dev ## run the tests of archives on a Ray cluster of two nodes, which it starts on this machine
 	$(PIP) install --constraint constraints.txt --editable ".[dev,ray]"

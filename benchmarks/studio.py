@@ -19,8 +19,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "web"))
 
-from studio_rig import add_two_hours, browser, chromium, running_studio, two_hour_summary, write_two_hours
+from studio_rig import add_two_hours, running_studio, two_hour_summary, write_two_hours
 
+from chromium import browser, chromium
 from summdiff.reselection import reselect
 
 FRAMES = """() => { window.frames_seen = []; let last = performance.now();

@@ -19,8 +19,9 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "web")]
 
-from studio_rig import add_two_hours, browser, chromium, running_studio, write_two_hours
+from studio_rig import add_two_hours, running_studio, write_two_hours
 
+from chromium import browser, chromium
 from summdiff.pipeline import Summarizer
 
 TALL = 2100  # pixels of a phone's page that are shown

@@ -312,7 +312,9 @@ def test_alternatives_differ_and_lose_no_more_than_allowed(film, summarizer):
         summary.alternatives
     )
     missing = 2 - len(summary.alternatives)
-    assert any("alternatives differ within a loss of 30%" in warning for warning in summary.warnings) == bool(missing)
+    assert any("alternatives that are good and different enough" in warning for warning in summary.warnings) == bool(
+        missing
+    )
 
 
 def test_curves_at_different_rates_agree(film, cache):

@@ -1,6 +1,7 @@
 import subprocess
 import sys
 from dataclasses import replace
+from fractions import Fraction
 from itertools import pairwise
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from small_summary import small_summary
 from summdiff.errors import UsageError
-from summdiff.summary import Interval, merge
+from summdiff.summary import Interval, clock, merge
 
 
 def test_an_alternative_becomes_the_selection_and_the_rest_stays():
@@ -45,3 +46,19 @@ def test_the_values_import_no_writer():
     code = "import sys, summdiff.summary; print(*(name for name in sys.modules if name.startswith('summdiff')))"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert set(result.stdout.split()) == {"summdiff", "summdiff._version", "summdiff.errors", "summdiff.summary"}
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown", "with_tenths"),
+    [
+        (0, "0:00", "0:00.0"),
+        (59.97, "0:59", "0:59.9"),
+        (59.9999, "1:00", "1:00.0"),
+        (75, "1:15", "1:15.0"),
+        (Fraction(3599), "59:59", "59:59.0"),
+        (36061.25, "10:01:01", "10:01:01.2"),
+    ],
+)
+def test_times_are_cut_off_as_players_do(seconds, shown, with_tenths):
+    assert clock(seconds) == shown
+    assert clock(seconds, tenths=True) == with_tenths

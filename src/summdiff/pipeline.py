@@ -365,7 +365,7 @@ def _warnings(
         warnings.append(f"{corrupt_frames} damaged frames of the video were skipped.")
     if alternatives < options.alternatives:
         warnings.append(
-            f"Only {alternatives} of {options.alternatives} alternatives differ within a loss of {options.loss:.0%}: "
+            f"Found {alternatives} of {options.alternatives} alternatives that are good and different enough: "
             "allow more loss, or draw more samples."
         )
     if not conditioned:

@@ -228,11 +228,15 @@ class Summary:
         return plot(self)
 
 
-def clock(seconds: float | Fraction) -> str:
-    """Return seconds as m:ss, or h:mm:ss from an hour on."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+def clock(seconds: float | Fraction, *, tenths: bool = False) -> str:
+    """Return seconds as m:ss, or h:mm:ss from an hour on, with tenths of a second if asked for.
+
+    What is left of the last digit is cut off, as video players do, after rounding to the millisecond.
+    """
+    whole, milliseconds = divmod(round(seconds * 1000), 1000)
+    hours, minutes, rest = whole // 3600, whole // 60 % 60, whole % 60
+    tail = f".{milliseconds // 100}" if tenths else ""
+    return f"{hours}:{minutes:02d}:{rest:02d}{tail}" if hours else f"{minutes}:{rest:02d}{tail}"
 
 
 def merge(parts: Iterable[Interval], *, tolerance: float = 1e-6) -> tuple[Interval, ...]:

@@ -11,15 +11,6 @@ import pytest
 from summdiff.cli._training_display import Lines, describe_row, training_display
 from summdiff.cli.crossval import describe_seeds, read_seeds
 from summdiff.errors import UsageError
-from summdiff.summary import clock
-
-
-@pytest.mark.parametrize(
-    ("seconds", "shown"),
-    [(0, "0:00"), (59.6, "1:00"), (75, "1:15"), (3599, "59:59"), (3600, "1:00:00"), (36061, "10:01:01")],
-)
-def test_durations_are_formatted_as_clock_times(seconds, shown):
-    assert clock(seconds) == shown
 
 
 def test_rows_are_described_in_one_line():

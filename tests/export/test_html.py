@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from dataclasses import replace
 from html.parser import HTMLParser
+from importlib.resources import files
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -14,8 +15,8 @@ import pytest
 
 from caption_files import add_captions
 from summdiff.errors import OutputError
-from summdiff.export import save
-from summdiff.export.html import check_index, write_index
+from summdiff.export import check_index, save, write_index
+from summdiff.export._strings import percent
 from summdiff.summary import Alternative, Interval
 
 EVIL = "<img src=x onerror=\"document.title='owned'\">'&{{7*7}}.mp4"
@@ -102,23 +103,75 @@ def test_the_report_shows_scores_settings_alternatives_and_warnings(nasty, summa
     (report,) = save(summary, tmp_path / "out", formats=["html"])
     text = report.read_text(encoding="utf-8")
     page = Page(text)
-    assert "0:02 of 0:04 kept (45%), from 2 of 5 shots." in text
-    assert [attrs["data-at"] for attrs in page.all("button")] == ["0.0", "0.8"]
+    assert "0:01 of 0:04 (45%) · 2 of 5 shots" in text
+    assert [attrs["data-at"] for attrs in page.all("button")] == ["0.0", "0.801"]
     assert len(page.all("img")) == 5
-    assert len(list(page.all("rect"))) == 2
-    assert {attrs["class"] for attrs in page.all("path")} == {"band", "mean"}
+    assert len(page.all("rect")) == 4  # two parts in two curves
+    assert [attrs["class"] for attrs in page.all("path")] == ["mean", "band", "mean"]
     for text_shown in (
         "2 damaged frames were skipped.",
         "efficientnet_lite0",
-        "samples",
+        "Sampled curves",
         "relational",
         "SummDiff",
-        "likely 25%",
+        "in 25% of samples",
         "0:00 – 0:01, 0:03 – 0:04",
+        "Nearly as good · about half the same moments",
         "expected score 93%",
-        "0:00 – 0:02",
+        "You kept</th><td>0:00 – 0:02",
+        "up to 0:02 (50% of the video)",
     ):
         assert text_shown in text
+
+
+def test_a_report_of_many_shots_shows_the_chosen_ones_alone(nasty, summary_of, tmp_path):
+    path, _ = nasty(scenes=[(6.4, "forest")], fps=10)
+    edges = [round(0.1 * n, 1) for n in range(65)]
+    (report,) = save(summary_of(path, [(1.0, 1.5), (3.0, 3.1)], shots=edges), tmp_path, formats=["html"])
+    page = Page(report.read_text(encoding="utf-8"))
+    assert len(page.all("img")) == len(page.all("button")) == 6
+    assert "Chosen shots" in page.text["h2"]
+    assert any("The 58 other shots are not shown" in text for text in page.text["p"])
+    assert not [attrs for attrs in page.all("input") if attrs["id"] == "only"]
+
+
+def test_bars_and_curve_use_the_range_of_the_film(nasty, summary_of, tmp_path):
+    path, _ = nasty()
+    summary = summary_of(path, [(0.0, 1.0)], shots=[0.0, 1.0, 2.0, 4.0])
+    shots = [replace(shot, score=score) for shot, score in zip(summary.shots, (0.55, 0.5, 0.6), strict=True)]
+    (report,) = save(replace(summary, shots=tuple(shots)), tmp_path, formats=["html"])
+    page = Page(report.read_text(encoding="utf-8"))
+    bars = [attrs["style"] for attrs in page.all("i") if not attrs["style"].startswith("left")]
+    assert bars == ["width: 50%", "width: 0%", "width: 100%"]
+    line = next(attrs["d"] for attrs in page.all("path"))
+    heights = [float(height) for height in re.findall(r"V([\d.]+)", line)]
+    assert min(heights) < 20
+    assert max(heights) > 140
+
+
+def test_settings_of_other_programs_are_shown_as_they_are(nasty, summary_of, tmp_path):
+    path, _ = nasty()
+    settings = {"rate": "fast", "keep": 3, "select": ["x"], "min_shot": 10**400, "my_option": {"a": 1}}
+    (report,) = save(summary_of(path, [(0.0, 1.0)], settings=settings), tmp_path, formats=["html"])
+    rows = Page(report.read_text(encoding="utf-8")).text["td"]
+    assert {"fast", "3", '["x"]', '{"a": 1}', "1" + 400 * "0"} <= set(rows)
+
+
+@pytest.mark.parametrize(("share", "shown"), [(0.0625, "6.3%"), (0.02, "2%"), (0.145, "15%"), (1.0, "100%"), (0, "0%")])
+def test_shares_are_rounded_as_in_the_studio(share, shown):
+    assert percent(share) == shown
+
+
+@pytest.mark.parametrize("theme", [":root {", "prefers-color-scheme: dark"])
+def test_report_and_studio_have_the_same_colors(theme):
+    """The report contains its style, so it has a copy of the studio's colors."""
+    styles = [files("summdiff") / path for path in ("export/pages/pages.css", "web/static/css/base.css")]
+    ours, theirs = (
+        dict(re.findall(r"--([\w-]+):\s*([^;]+);", style.read_text().partition(theme)[2].partition("}")[0]))
+        for style in styles
+    )
+    assert len(ours) >= 12
+    assert {name: theirs.get(name) for name in ours} == ours
 
 
 @pytest.mark.skipif(not shutil.which("chromium"), reason="Chromium is not installed")

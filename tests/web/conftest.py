@@ -12,8 +12,9 @@ pytest.importorskip("uvicorn", reason="the studio needs the extra `web`")
 
 from studio_client import Client
 from studio_page import add_film
-from studio_rig import RunningStudio, browser, chromium, running_studio
+from studio_rig import RunningStudio, running_studio
 
+from chromium import browser, chromium
 from summdiff.pipeline import Summarizer
 
 SCENES = [(4.0, "forest"), (5.0, "street"), (4.0, "beach"), (3.0, "night"), (4.0, "dusk")]

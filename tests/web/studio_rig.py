@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -71,29 +70,6 @@ def running_studio(
             studio.closing.set()
             server.should_exit = True
             thread.join(10)
-
-
-def chromium() -> str | None:
-    """Return the path of an installed Chromium, or None."""
-    for name in ("chromium", "chromium-browser", "google-chrome", "chrome"):
-        found = shutil.which(name)
-        if found:
-            return found
-    return None
-
-
-@contextmanager
-def browser() -> Iterator[Any]:
-    """A headless Chromium, through Playwright."""
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        # Chromium's sandbox does not work as root, as in many containers; it opens only our page.
-        shown = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox", "--mute-audio"])
-        try:
-            yield shown
-        finally:
-            shown.close()
 
 
 def write_two_hours(path: Path) -> None:

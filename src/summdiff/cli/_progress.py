@@ -36,13 +36,6 @@ def one_line(text: str) -> str:
     return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
 
 
-def clock_tenths(seconds: float) -> str:
-    """Return seconds as 1:02:03.4 or 2:03.4."""
-    minutes, rest = divmod(seconds, 60)
-    hours, minutes = divmod(int(minutes), 60)
-    return f"{hours}:{minutes:02d}:{rest:04.1f}" if hours else f"{minutes}:{rest:04.1f}"
-
-
 def error_console() -> Console:
     """Return a console on the error stream, wide where that is no terminal."""
     from rich.console import Console
@@ -267,7 +260,7 @@ class _StageBars(_Bars):
         self._made.append((job, record))
         kept, duration = record["selected_duration"], record["duration"]
         self._print(
-            f"  {clock_tenths(kept)} of {clock_tenths(duration)} kept ({kept / duration:.1%}), "
+            f"  {clock(kept, tenths=True)} of {clock(duration, tenths=True)} kept ({kept / duration:.1%}), "
             f"{record['parts']} {'part' if record['parts'] == 1 else 'parts'}, made in {seconds:.1f} s"
         )
         for warning in record["warnings"]:
@@ -293,8 +286,8 @@ class _StageBars(_Bars):
         for job, record in self._made:
             table.add_row(
                 Text(one_line(str(job.video))),
-                clock_tenths(record["duration"]),
-                clock_tenths(record["selected_duration"]),
+                clock(record["duration"], tenths=True),
+                clock(record["selected_duration"], tenths=True),
                 Text(one_line(record["outputs"][0])),
             )
         for job, error in self._not_made:

@@ -26,7 +26,7 @@ from summdiff.cli._options import (
 )
 from summdiff.cli._progress import run_display
 from summdiff.errors import UsageError
-from summdiff.export import DEFAULT_FORMATS, built_in_formats, check_formats
+from summdiff.export import DEFAULT_FORMATS, built_in_formats, check_formats, check_index, write_index
 from summdiff.options import DEFAULT_BACKBONE, DEFAULT_MODEL, Options
 
 if TYPE_CHECKING:
@@ -237,8 +237,6 @@ def summarize(
         raise UsageError("Name a folder for the results with -o, or a file for the manifest with --manifest.")
     index_folders = _index_folders(sources, output, work) if "html" in format_names else []
     if index_folders:
-        from summdiff.export.html import check_index
-
         for folder in index_folders:
             check_index(folder, overwrite=overwrite)
 
@@ -266,8 +264,6 @@ def summarize(
         crew = make_workers(task, engine, workers) if many else ThisProcess(task, display.stage)
         counts = run_jobs(work, crew, results, state, display, check=check, time_limit=limit, retry_failed=retry_failed)
         if index_folders and counts.done + counts.before:
-            from summdiff.export.html import write_index
-
             for folder in index_folders:
                 display.index(write_index(folder))
         display.end(counts, workers=crew.count, manifest=path)

@@ -4,7 +4,7 @@ Each public module declares its formats in `FORMATS` and imports heavy libraries
 A module that is added here, or a plug-in in the entry-point group `summdiff.exports`, needs no other change.
 
 - `mp4`, `json`: the short video, and everything that was decided
-- `html`: a report, and the index page of several reports
+- `html`: a report; `write_index` writes the page that links several
 - `pictures`, `animation`: curve, contact sheet, moving preview
 - `text`: subtitles, chapters, lists for FFmpeg and yt-dlp
 - `tables`: shots and scores as CSV
@@ -27,6 +27,7 @@ from summdiff.export._formats import (
     save,
     targets,
 )
+from summdiff.export._index import check_index, write_index
 from summdiff.export._strings import printable
 
 if TYPE_CHECKING:
@@ -41,12 +42,14 @@ __all__ = [
     "Writer",
     "built_in_formats",
     "check_formats",
+    "check_index",
     "check_targets",
     "format_names",
     "plot",
     "printable",
     "save",
     "targets",
+    "write_index",
 ]
 
 

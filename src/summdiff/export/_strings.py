@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from fractions import Fraction
@@ -19,6 +20,12 @@ def printable(name: str) -> str:
 def file_url(path: str | os.PathLike[str]) -> str:
     """Return the URL of a file, percent-encoded byte by byte except for ASCII letters and digits."""
     return Path(os.path.abspath(path)).as_uri()  # noqa: PTH100  (Path.resolve would follow links)
+
+
+def percent(share: float) -> str:
+    """Return a share as a percentage, with one decimal below 10%; halves are rounded up, as on the studio's page."""
+    digits = 1 if share < 0.1 else 0
+    return f"{math.floor(100 * share * 10**digits + 0.5) / 10**digits:g}%"
 
 
 def timestamp(seconds: float | Fraction, *, point: str = ".") -> str:

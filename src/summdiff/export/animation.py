@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 from io import BytesIO
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,6 +16,8 @@ from summdiff.summary import Summary
 _MAX_BYTES = 5_000_000
 _SHORT_SIDE, _MIN_SIDE = 180, 16  # pixels
 _RATE = 8  # pictures per second
+_SCENE_CHANGE = 18.0  # mean difference of two pictures' channels, of 255, from which they need palettes of their own
+_SAMPLE_STEP = 3  # every third picture of a scene is enough for its palette
 _EXCERPTS, _EXCERPT_SECONDS = 10, Fraction(6, 5)
 _OPTIONS: dict[str, dict[str, Any]] = {
     "gif": {"optimize": False, "disposal": 1},
@@ -40,7 +43,7 @@ def _animation(summary: Summary, form: Literal["gif", "webp"]) -> bytes:
     width, height = pictures[0].size
     while True:
         resized = [picture.resize((width, height)) for picture in pictures]
-        frames = _with_one_palette(resized) if form == "gif" else resized
+        frames = _with_palettes(resized) if form == "gif" else resized
         buffer = BytesIO()
         frames[0].save(
             buffer,
@@ -78,20 +81,30 @@ def _preview_times(summary: Summary) -> list[float]:
     return [float(cut.source_time(time)) for time in times]
 
 
-def _with_one_palette(pictures: list[Any]) -> list[Any]:
-    """Reduce pictures to one palette of 256 colors, taken from every sixth picture.
-
-    Without dithering, pixels that do not change cost no bytes.
-    """
+def _with_palettes(pictures: list[Any]) -> list[Any]:
+    """Reduce pictures to 256 colors per scene, and spread the rounding errors over neighbors, against visible bands."""
     from PIL import Image
 
-    sample = pictures[::6]
-    width, height = (max(1, side // 2) for side in sample[0].size)
-    column = Image.new("RGB", (width, height * len(sample)))
-    for place, picture in enumerate(sample):
-        column.paste(picture.resize((width, height)), (0, height * place))
-    palette = column.quantize(256, method=Image.Quantize.MEDIANCUT)
-    return [picture.quantize(palette=palette, dither=Image.Dither.NONE) for picture in pictures]
+    reduced = []
+    for scene in _scenes(pictures):
+        sample = scene[::_SAMPLE_STEP]
+        width, height = (max(1, side // 2) for side in sample[0].size)
+        column = Image.new("RGB", (width, height * len(sample)))
+        for place, picture in enumerate(sample):
+            column.paste(picture.resize((width, height)), (0, height * place))
+        palette = column.quantize(256, method=Image.Quantize.MEDIANCUT, kmeans=1)
+        reduced += [picture.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG) for picture in scene]
+    return reduced
+
+
+def _scenes(pictures: list[Any]) -> list[list[Any]]:
+    """Divide pictures where two successive ones differ much."""
+    import numpy as np
+
+    small = np.array([picture.resize((32, 18)) for picture in pictures], dtype=np.int16)
+    changes = np.abs(np.diff(small, axis=0)).mean(axis=(1, 2, 3))
+    edges = [0, *(int(place) + 1 for place in np.flatnonzero(changes > _SCENE_CHANGE)), len(pictures)]
+    return [pictures[start:end] for start, end in pairwise(edges)]
 
 
 FORMATS = (

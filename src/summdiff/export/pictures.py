@@ -12,15 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 from summdiff.atomic import write_file
 from summdiff.export._formats import Format, OnProgress
-from summdiff.export._sources import evenly_spread, key_moments, pictures_at
+from summdiff.export._sources import cut_of, evenly_spread, key_moments, pictures_at
 from summdiff.export._strings import printable
 from summdiff.summary import Summary, clock
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_CURVE, _CHOSEN, _LIKELY, _EDGE = "#1f4e8c", "#f2a93b", "#a35c00", "#6b7580"
+_CURVE, _CHOSEN, _LIKELY, _EDGE = "#2b5c9e", "#f0a828", "#8a5800", "#5a6274"
 _MAX_OUTLINED_SHOTS = 400  # with more, the outlines would cover the colors
+_MAX_TITLE = 90  # characters
 _TICKS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200)  # seconds between labels
 
 _FONT = Path(__file__).parent / "fonts" / "DejaVuSans.ttf"
@@ -64,11 +65,12 @@ def plot_scores(summary: Summary) -> Figure:
     import numpy as np
     from matplotlib.colors import to_rgba
     from matplotlib.figure import Figure
+    from matplotlib.patches import Patch
     from matplotlib.ticker import FuncFormatter, MultipleLocator
 
     times, mean, std = (np.array(row) for row in (summary.scores.times, summary.scores.mean, summary.scores.std))
     edges = np.append(times, summary.video.duration)  # a score holds until the next step
-    figure = Figure(figsize=(10, 3.2), layout="constrained")
+    figure = Figure(figsize=(10, 3.6), layout="constrained")
     axes = figure.subplots()
     for part in summary.selection:
         axes.axvspan(part.start, part.end, color=_CHOSEN, alpha=0.45, linewidth=0)
@@ -80,8 +82,8 @@ def plot_scores(summary: Summary) -> Figure:
         edgecolors=_EDGE,
         linewidth=0.5 if len(summary.shots) <= _MAX_OUTLINED_SHOTS else 0,
     )
-    axes.stairs(mean + std, edges, baseline=mean - std, fill=True, color=_CURVE, alpha=0.2)
-    axes.stairs(mean, edges, baseline=None, color=_CURVE, linewidth=1.4)
+    band = axes.stairs(mean + std, edges, baseline=mean - std, fill=True, color=_CURVE, alpha=0.2)
+    line = axes.stairs(mean, edges, baseline=None, color=_CURVE, linewidth=1.4)
     low, high = float((mean - std).min()), float((mean + std).max())
     margin = 0.15 * (high - low) + 0.02
     axes.set(xlim=(0, summary.video.duration), ylim=(max(low - margin, 0), min(high + margin, 1)), ylabel="importance")
@@ -91,7 +93,15 @@ def plot_scores(summary: Summary) -> Figure:
     axes.spines[["top", "right"]].set_visible(False)
     name = printable(Path(summary.video.path).name).replace("$", r"\$")  # matplotlib typesets $…$ as mathematics
     chosen, whole = clock(summary.selected_duration), clock(summary.video.duration)
-    axes.set_title(f"{name}: {chosen} of {whole} chosen", loc="left", fontsize=10)
+    axes.set_title(f"{_shortened(name, _MAX_TITLE, len)}: {chosen} of {whole} in the summary", loc="left", fontsize=10)
+    figure.legend(
+        [line, band, Patch(color=_CHOSEN, alpha=0.45), Patch(facecolor=_LIKELY, alpha=0.6, edgecolor=_EDGE)],
+        ["importance", "uncertainty (one standard deviation)", "in the summary", "shots, darker if chosen more often"],
+        loc="outside lower center",
+        ncols=4,
+        frameon=False,
+        fontsize=9,
+    )
     return figure
 
 
@@ -112,7 +122,7 @@ def write_sheet(summary: Summary, path: Path, on_progress: OnProgress) -> None:
     sheet = Image.new("RGB", (sheet_width, sheet_height), _PAPER)
     draw = ImageDraw.Draw(sheet)
     shown = f"{len(moments)} of {len(chosen)}" if len(moments) < len(chosen) else f"{len(chosen)}"
-    facts = f"{shown} chosen shots, {clock(summary.selected_duration)} of {clock(summary.video.duration)}"
+    facts = f"{shown} chosen shots, {clock(cut_of(summary).duration)} of {clock(summary.video.duration)}"
     large, small = _font(17), _font(14)
     room = sheet_width - 3 * _GAP - draw.textlength(facts, small)
     title = _shortened(printable(Path(summary.video.path).name), room, lambda text: draw.textlength(text, large))
@@ -146,7 +156,7 @@ def _shortened(text: str, room: float, length: Callable[[str], float]) -> str:
     return ""
 
 
-_CURVE_PICTURE = "the importance curve with its band, the chosen parts shaded"
+_CURVE_PICTURE = "the importance curve with its band, the chosen parts shaded, and a legend"
 
 FORMATS = (
     Format(

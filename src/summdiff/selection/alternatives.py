@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from summdiff.selection.method import SelectionMethod
 
 _WEIGHTS = (1.0, 0.7, 0.5, 0.35, 0.25, 0.15, 0.1)  # of a sample against the mean curve, tried in this order
-_MIN_DIFFERENCE = 0.1  # share of the seconds in either selection that are in only one of them
+_MIN_DIFFERENCE = 1 / 3  # share of the seconds in either selection that are in only one of them
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,23 +1,21 @@
 "use strict";
 (() => {
   const video = document.querySelector("video");
-  const missing = document.getElementById("missing");
-  const fail = () => { video.hidden = true; missing.hidden = false; };
+  const buttons = document.querySelectorAll("button[data-at]");
+  const fail = () => {
+    video.hidden = true;
+    document.getElementById("missing").hidden = false;
+    for (const button of buttons) button.disabled = true;
+  };
   video.addEventListener("error", fail);
   if (video.error) fail();
-  for (const button of document.querySelectorAll("button[data-at]")) {
+  for (const button of buttons) {
     button.addEventListener("click", () => {
-      if (video.hidden) return;
       video.currentTime = Number(button.dataset.at);
       video.play().catch(() => {});
       video.scrollIntoView({ behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth", block: "center" });
     });
   }
-  const shots = document.getElementById("shots");
-  const only = document.getElementById("only");
-  const filter = () => shots.classList.toggle("only-chosen", only.checked);
-  only.addEventListener("change", filter);
-  filter();
   const cues = JSON.parse(document.getElementById("cues").textContent);
   if (cues.length) {
     const track = video.addTextTrack("subtitles", "Subtitles");
