@@ -140,7 +140,7 @@ def test_sheet_and_report_of_very_many_shots(nasty, summary_of, tmp_path):
     sheet, report = save(summary, tmp_path / "out", formats=["sheet", "html"])
     with Image.open(sheet) as image:
         assert max(image.size) < 4000
-    assert report.read_text(encoding="utf-8").count('<span class="times">') == 600
+    assert report.read_text(encoding="utf-8").count('<span class="times">') == 300  # chosen ones alone
 
 
 def test_data_and_curve_need_no_video(film, tmp_path):

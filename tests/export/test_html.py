@@ -104,7 +104,7 @@ def test_the_report_shows_scores_settings_alternatives_and_warnings(nasty, summa
     text = report.read_text(encoding="utf-8")
     page = Page(text)
     assert "0:01 of 0:04 (45%) · 2 of 5 shots" in text
-    assert [attrs["data-at"] for attrs in page.all("button")] == ["0.0", "0.801"]
+    assert [attrs["data-at"] for attrs in page.all("button")] == ["0.001", "0.801"]
     assert len(page.all("img")) == 5
     assert len(page.all("rect")) == 4  # two parts in two curves
     assert [attrs["class"] for attrs in page.all("path")] == ["mean", "band", "mean"]
@@ -157,7 +157,7 @@ def test_settings_of_other_programs_are_shown_as_they_are(nasty, summary_of, tmp
     assert {"fast", "3", '["x"]', '{"a": 1}', "1" + 400 * "0"} <= set(rows)
 
 
-@pytest.mark.parametrize(("share", "shown"), [(0.0625, "6.3%"), (0.02, "2%"), (0.145, "15%"), (1.0, "100%"), (0, "0%")])
+@pytest.mark.parametrize(("share", "shown"), [(0.0625, "6.3%"), (0.02, "2%"), (0.125, "13%"), (1.0, "100%"), (0, "0%")])
 def test_shares_are_rounded_as_in_the_studio(share, shown):
     assert percent(share) == shown
 

@@ -27,7 +27,7 @@ from summdiff.export._formats import (
     save,
     targets,
 )
-from summdiff.export._index import check_index, write_index
+from summdiff.export._report_index import check_index, write_index
 from summdiff.export._strings import printable
 
 if TYPE_CHECKING:

@@ -124,7 +124,7 @@ def _seek_time(shot: Shot, cut: CutList) -> float | None:
     for part in cut.parts:
         if part.start < shot.end and part.end > shot.start:
             start = part.offset + max(Fraction(shot.start), part.start) - part.start
-            return round(float(start) + _SEEK_SECONDS, 3) if start else 0.0
+            return round(float(start) + _SEEK_SECONDS, 3)
     return None
 
 
