@@ -44,13 +44,14 @@ def write_report(summary: Summary, path: Path, on_progress: OnProgress) -> None:
     cut = cut_of(summary)
     with_left_out = len(summary.shots) <= _MAX_ALL_SHOTS
     shots = _shots(summary, cut, with_left_out=with_left_out)
+    chosen = sum(shot.selected for shot in summary.shots)
     facts = {
         "title": printable(Path(summary.video.path).name),
         "duration": clock(summary.video.duration),
         "selected": clock(cut.duration),
         "share": percent(float(cut.duration) / summary.video.duration),
         "shots": len(summary.shots),
-        "chosen": sum(shot.selected for shot in summary.shots),
+        "chosen": chosen,
     }
     poster = max((shot for shot in shots if shot["selected"]), key=lambda shot: shot["score"], default={"picture": ""})
     content = page(
@@ -64,7 +65,7 @@ def write_report(summary: Summary, path: Path, on_progress: OnProgress) -> None:
         shape=f"{cut.width} / {cut.height}",
         curve=curve_paths(summary),
         with_left_out=with_left_out,
-        shots_title=_shots_title(facts["chosen"], len(shots), with_left_out=with_left_out),
+        shots_title=_shots_title(chosen, len(shots), with_left_out=with_left_out),
         shot_list=shots,
         cues=[{"start": float(cue.start), "end": float(cue.end), "text": cue.text} for cue in subtitles_of(summary)],
         alternatives=[describe_alternative(other) for other in summary.alternatives],
