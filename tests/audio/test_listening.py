@@ -65,7 +65,7 @@ def test_the_sound_may_be_the_first_stream_of_the_file(make_video, tmp_path):
     kinds = set()
 
     class Listener:
-        def begin(self):
+        def begin(self, clock):
             kinds.clear()
 
         def hear(self, packet):
@@ -90,11 +90,13 @@ def test_sound_may_begin_late_and_end_early(make_video):
     assert sound.start + len(sound.speech) * FRAME_SECONDS == pytest.approx(3.5, abs=0.1)
 
 
-def test_sound_beyond_the_pictures_is_left_out(make_video):
-    film = make_video(scenes=[(2.5, "street")], sound=True, sound_seconds=9.0)
-    sound = looked_at(film.path).sound
-    assert beeps(sound) == nearly(0, 1, 2)
-    assert sound.start + len(sound.speech) * FRAME_SECONDS == pytest.approx(2.5, abs=2 * FRAME_SECONDS)
+def test_sound_beyond_the_pictures_is_heard_beside_the_last_one(make_video):
+    film = make_video(scenes=[(2.5, "street")], sound=True, sound_seconds=4.5)
+    features = looked_at(film.path)
+    assert beeps(features.sound) == nearly(0, 1, 2, 3, 4)
+    assert features.sound.start + len(features.sound.speech) * FRAME_SECONDS == pytest.approx(4.5, abs=0.1)
+    assert features.video.duration == pytest.approx(4.5, abs=0.05)
+    assert len(features.times) == 5
 
 
 def test_sound_before_the_pictures_is_left_out(make_video):

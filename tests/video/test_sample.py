@@ -175,7 +175,7 @@ def test_wrong_and_missing_durations_are_corrected(make_video, tmp_path):
     half = tmp_path / "half.mkv"
     whole = make_video(tmp_path / "whole.mkv", scenes=[(3, "red"), (3, "blue")]).path.read_bytes()
     half.write_bytes(whole[: len(whole) // 2])
-    assert probe(half).duration == pytest.approx(6.0, abs=0.05)  # what the header says
+    assert 1 < probe(half).duration < 5  # the header says 6
     with VideoReader(half) as reader:
         steps = list(reader.steps())
         assert len(steps) == math.ceil(reader.info.duration)

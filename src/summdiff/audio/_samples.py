@@ -47,8 +47,7 @@ def speech_samples(path: str | os.PathLike[str], spans: Sequence[tuple[float, fl
         VideoError: the video cannot be read.
     """
     clock = first_picture(path)
-    before = float(clock.origin * clock.time_base)
-    wanted = [tuple(round((time + before) * SAMPLE_RATE) for time in span) for span in spans]
+    wanted = [tuple(round(time * SAMPLE_RATE) for time in span) for span in spans]
     pieces: list[tuple[int, NDArray[np.float32]]] = []
     done = 0
 
@@ -65,10 +64,12 @@ def speech_samples(path: str | os.PathLike[str], spans: Sequence[tuple[float, fl
         first = wanted[done][0] if done < len(wanted) else float("inf")
         pieces[:] = [(at, piece) for at, piece in pieces if at + len(piece) > first]
 
-    track = SampleTrack(lambda at, samples: pieces.append((at, samples)))
+    track = SampleTrack(lambda at, samples: pieces.append((at, samples)), clock)
     with open_input(path) as container:
         stream = audio_stream(container)
-        packets: Iterator[Packet[AudioStream]] = iter(()) if stream is None else demux(container, stream)
+        packets: Iterator[Packet[AudioStream]] = iter(())
+        if stream is not None:
+            packets = clock.repaired(demux(container, stream))
         while done < len(wanted):
             try:
                 packet = next(packets)
@@ -86,11 +87,12 @@ class SampleTrack:
     """Turns the frames of a sound track into samples at 16 kHz, mixed to one channel.
 
     Args:
-        take: called with samples (n,) and the index of the first one, in order. Index 0 is the container's zero.
+        take: called with samples (n,) and the index of the first one, in order.
+        clock: gives the time of index 0; the packets of the frames are repaired by it.
     """
 
-    def __init__(self, take: Callable[[int, NDArray[np.float32]], None]) -> None:
-        self._take_samples = take
+    def __init__(self, take: Callable[[int, NDArray[np.float32]], None], clock: Clock) -> None:
+        self._take_samples, self._clock = take, clock
         self._format: tuple[str, str, int] | None = None
         self._graph: Graph | None = None  # resamples the current run of frames without a gap
         self._n_frames = 0  # that it took
@@ -103,8 +105,7 @@ class SampleTrack:
         changed = source_format != self._format
         if changed:
             self._format = source_format
-            # The file's clock is unknown until the first picture: count from the container's zero.
-            self._places = SamplePlaces(Clock(Fraction(1), 0), frame.sample_rate)
+            self._places = SamplePlaces(self._clock, frame.sample_rate)
         at = self._places(frame, frame.samples)
         if self._graph is None or changed or at != self._run_end:
             self._end_run()

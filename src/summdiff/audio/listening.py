@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 from contextlib import suppress
+from fractions import Fraction
 from queue import Queue
 from threading import Thread
 
@@ -40,8 +41,9 @@ def listen(path: str | os.PathLike[str], duration: float) -> Sound:
     with open_input(path) as container, SoundListener() as listener:
         stream = audio_stream(container)
         if stream is not None:
+            listener.begin(clock.of_container())
             with suppress(av.FFmpegError):  # the file is truncated
-                for packet in demux(container, stream):
+                for packet in clock.repaired(demux(container, stream)):
                     listener.hear(packet)
         return listener.sound(clock, duration)
 
@@ -62,7 +64,8 @@ class SoundListener:
 
     def __init__(self) -> None:
         self._heard = _Heard()
-        self._track = SampleTrack(self._heard.add)
+        self._track: SampleTrack | None = None
+        self._before = Fraction(0)  # of the clock of the samples
         self._packets: list[Packet[AudioStream]] = []
         self._queue: Queue[list[Packet[AudioStream]] | None] = Queue(maxsize=_AHEAD)
         self._error: BaseException | None = None
@@ -83,11 +86,11 @@ class SoundListener:
             self._queue.put(None)
             self._thread.join()
 
-    def begin(self) -> None:
-        """Forget what was heard: the file is read from its start."""
+    def begin(self, clock: Clock) -> None:
+        """Forget what was heard: the file, with this clock, is read from its start."""
         self.rest()
         self._heard = _Heard()
-        self._track = SampleTrack(self._heard.add)
+        self._track, self._before = SampleTrack(self._heard.add, clock), clock.start
 
     def hear(self, packet: Packet[AudioStream]) -> None:
         """Take the next packet; an empty one ends the sound."""
@@ -113,8 +116,9 @@ class SoundListener:
         self.rest()
         if self._error is not None:
             raise self._error
-        self._track.end()
-        return self._heard.finish(before=float(clock.origin * clock.time_base), duration=duration)
+        if self._track is not None:
+            self._track.end()
+        return self._heard.finish(before=float(clock.start - self._before), duration=duration)
 
     def _pass_on(self) -> None:
         """Wake the thread; not for each packet, as this takes longer than decoding one."""
@@ -125,10 +129,11 @@ class SoundListener:
     def _run(self) -> None:
         while (packets := self._queue.get()) is not None:
             try:
-                for packet in packets if self._error is None else ():
+                track = self._track
+                for packet in packets if self._error is None and track is not None else ():
                     with suppress(*DAMAGE):
                         for frame in packet.decode():
-                            self._track.add(frame)
+                            track.add(frame)  # type: ignore[union-attr]
             except BaseException as error:  # raised again by `sound`
                 self._error = error
             finally:

@@ -16,7 +16,8 @@ stream's time base.
 """
 
 from summdiff.video._audio_track import AudioTrack
-from summdiff.video._container import Clock, audio_stream, demux, file_version, open_input, pixel_aspect, video_stream
+from summdiff.video._clock import Clock
+from summdiff.video._container import demux, file_version, open_input, pixel_aspect
 from summdiff.video._cut import CutList, CutPart, cut_list
 from summdiff.video._decode import FrameDecoder, PacketListener, TimedFrame
 from summdiff.video._index import FrameIndex, SeekingDecoder, index_frames
@@ -25,6 +26,7 @@ from summdiff.video._picture import Scaler
 from summdiff.video._probe import probe, start_in_player, stated_duration
 from summdiff.video._sample import Step, VideoReader, stills
 from summdiff.video._sample_places import SamplePlaces
+from summdiff.video._streams import audio_stream, video_stream
 from summdiff.video._subtitles import (
     Cue,
     SubtitleTrack,

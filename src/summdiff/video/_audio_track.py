@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from fractions import Fraction
-from itertools import accumulate, pairwise
+from itertools import accumulate, chain, pairwise
 
 import av
 import numpy as np
@@ -14,15 +14,19 @@ from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
 from numpy.typing import NDArray
 
-from summdiff.video._container import Clock, OpenFile, audio_stream, demux, open_input
-from summdiff.video._sample_places import SamplePlaces
+from summdiff.video._clock import Clock
+from summdiff.video._container import OpenFile, demux, open_input
+from summdiff.video._sample_places import SampleClock
+from summdiff.video._steady_sound import SteadySound
+from summdiff.video._streams import audio_stream
 
 # Long enough not to click, too short to be heard as a fade or to bring in a sound from outside a part.
 _FADE_SECONDS = Fraction(15, 1000)
 # Decoders need a pre-roll after a seek (Opus 80 ms, MP3 its bit reservoir); the longer ones help where a seek overshot.
 _PRE_ROLLS_SECONDS = (0.5, 10.0, 60.0)
 _READ_ON_SECONDS = 5.0  # up to here reading on is cheaper than seeking
-_KEPT_LAYOUTS = ("mono", "stereo", "5.1", "5.1(side)")
+# Layouts that AAC names by a number, which every player reads; the side channels of 5.1 are its surround channels.
+_KEPT_LAYOUTS = {"mono": "mono", "stereo": "stereo", "5.1": "5.1", "5.1(side)": "5.1"}
 
 
 class AudioTrack(OpenFile):
@@ -39,7 +43,7 @@ class AudioTrack(OpenFile):
 
     Attributes:
         rate: samples per second.
-        layout: FFmpeg's name of the channel layout: the source's if AAC supports it, else mono or stereo.
+        layout: FFmpeg's name of the channel layout: mono, stereo or 5.1 as in the source, else stereo.
         channels: number of channels.
         tags: language and title of the stream, if stated.
     """
@@ -49,15 +53,16 @@ class AudioTrack(OpenFile):
         """Open the audio of a video; None if there is none that can be decoded."""
         track = cls(path, clock=clock, seekable=seekable)
         try:
-            first = next(track._decoded, None) if track._stream is not None else None
+            frames = track._decode()
+            first = next(frames, None)
+            if first is not None:
+                track._start(first, frames)
+                return track
         except BaseException:
             track.close()
             raise
-        if first is None:
-            track.close()
-            return None
-        track._start(first)
-        return track
+        track.close()
+        return None
 
     def __init__(self, path: str | os.PathLike[str], *, clock: Clock, seekable: bool) -> None:
         self._path = path
@@ -65,8 +70,7 @@ class AudioTrack(OpenFile):
         self._seekable = seekable
         self.rate, self.layout, self.channels = 0, "", 0
         self.tags: dict[str, str] = {}
-        self._earliest = 0  # index of the track's first sample
-        self._rewind()
+        self._open()
 
     def close(self) -> None:
         self._container.close()
@@ -161,45 +165,45 @@ class AudioTrack(OpenFile):
         if self._stream is None or self._stream.time_base is None:
             return False
         try:
-            self._container.seek(self._clock.timestamp(seconds, self._stream.time_base), stream=self._stream)
+            at = self._clock.container_timestamp(seconds, self._stream.time_base)
+            self._container.seek(at, stream=self._stream)
         except av.FFmpegError:
             return False
-        self._places.forget()
-        self._decoded = self._decode()
+        self._blocks = self._placed(self._decode())
         return True
 
-    def _rewind(self) -> None:
+    def _open(self) -> None:
         self._container = open_input(self._path)
         self._stream = audio_stream(self._container)
-        self._places = SamplePlaces(self._clock, self.rate)
         self._resampler: tuple[tuple[str, str, int], AudioResampler] | None = None
-        self._decoded = self._decode()
-        self._current: tuple[int, NDArray[np.float32]] | None = None
 
-    def _start(self, frame: AudioFrame) -> None:
+    def _rewind(self) -> None:
+        self._open()
+        self._blocks = self._placed(self._decode())
+
+    def _start(self, frame: AudioFrame, others: Iterator[AudioFrame]) -> None:
         """Take the output's format from the first frame."""
         if self._stream is not None:
             metadata = self._stream.metadata
             self.tags = {key: metadata[key] for key in ("language", "title") if metadata.get(key)}
         self.rate = frame.sample_rate
-        if frame.layout.name in _KEPT_LAYOUTS:
-            self.layout = frame.layout.name
-        else:
-            self.layout = "mono" if frame.layout.nb_channels == 1 else "stereo"
+        self.layout = _KEPT_LAYOUTS.get(frame.layout.name) or ("mono" if frame.layout.nb_channels == 1 else "stereo")
         self.channels = {"mono": 1, "stereo": 2}.get(self.layout, 6)
         self._read_on = round(_READ_ON_SECONDS * self.rate)
-        self._places = SamplePlaces(self._clock, self.rate)
-        self._current = self._place(frame)
-        self._earliest = self._current[0]
+        self._blocks = self._placed(chain([frame], others))
+        self._advance()
+        self._earliest = self._current[0] if self._current is not None else 0  # index of the track's first sample
 
     def _advance(self) -> None:
-        frame = next(self._decoded, None)
-        self._current = None if frame is None else self._place(frame)
+        self._current: tuple[int, NDArray[np.float32]] | None = next(self._blocks, None)
 
-    def _place(self, frame: AudioFrame) -> tuple[int, NDArray[np.float32]]:
-        """Return the index of the frame's first sample and its samples (channels, n)."""
-        samples = self._resample(frame)
-        return self._places(frame, samples.shape[1]), samples
+    def _placed(self, frames: Iterable[AudioFrame]) -> Iterator[tuple[int, NDArray[np.float32]]]:
+        """Yield blocks of samples (channels, n) with the index of their first one, in order."""
+        stated, steady = SampleClock(self._clock, self.rate), SteadySound(self.rate)
+        for frame in frames:
+            samples = self._resample(frame)
+            yield from steady.add(stated(frame, steady.stated_end) or 0, samples)
+        yield from steady.finish()
 
     def _resample(self, frame: AudioFrame) -> NDArray[np.float32]:
         """Convert a frame to the output's format; the source's may change midway (television: stereo and 5.1)."""
@@ -213,7 +217,7 @@ class AudioTrack(OpenFile):
         """Yield every frame that can be decoded, from the current position of the container."""
         if self._stream is None:
             return
-        packets = demux(self._container, self._stream)
+        packets = self._clock.repaired(demux(self._container, self._stream))
         while True:
             try:
                 packet = next(packets, None)

@@ -1,11 +1,10 @@
-"""Opening of local video files, choice of their streams, and the clock that all streams of a file share."""
+"""Opening of local video files and reading of their packets."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
@@ -14,8 +13,6 @@ from typing import Any, Self
 
 import av
 import av.container
-import av.stream
-from av.audio.stream import AudioStream
 from av.container.input import InputContainer
 from av.packet import Packet
 from av.stream import Stream
@@ -55,29 +52,6 @@ class OpenFile:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-@dataclass(frozen=True, slots=True)
-class Clock:
-    """The time line that all streams of a file share: 0 is when the first frame is displayed.
-
-    Streams have different time bases, so times of different streams are compared in exact seconds.
-
-    Attributes:
-        time_base: seconds per tick of the video stream.
-        origin: presentation timestamp of the first displayed frame, in ticks of the video stream.
-    """
-
-    time_base: Fraction
-    origin: int
-
-    def seconds(self, timestamp: int, time_base: Fraction) -> Fraction:
-        """Seconds from the first displayed frame to a timestamp of any stream with the given time base."""
-        return timestamp * time_base - self.origin * self.time_base
-
-    def timestamp(self, seconds: Fraction, time_base: Fraction) -> int:
-        """Inverse of `seconds`, rounded to a tick."""
-        return round((seconds + self.origin * self.time_base) / time_base)
 
 
 def open_input(path: str | os.PathLike[str], *, formats: Iterable[str] | None = None) -> InputContainer:
@@ -163,38 +137,6 @@ def file_version(path: str | os.PathLike[str]) -> FileVersion:
     except (OSError, ValueError):  # ValueError: the name is impossible for a file
         return 0, 0, 0, 0
     return status.st_dev, status.st_ino, status.st_mtime_ns, status.st_size
-
-
-def video_stream(container: InputContainer) -> VideoStream:
-    """Return the stream that a player shows: a default stream if there is one, and the one with most pixels of those.
-
-    Cover images and thumbnails do not count.
-
-    Raises:
-        VideoError: there is no video stream, or no decoder for it.
-    """
-    stills = av.stream.Disposition.attached_pic | av.stream.Disposition.timed_thumbnails
-    streams = [stream for stream in container.streams.video if not stream.disposition & stills]
-    if not streams:
-        content = "only sound" if container.streams.audio else "no pictures"
-        raise VideoError(f"'{container.name}' has {content}; a video stream is needed.")
-    decodable = [stream for stream in streams if stream.codec_context is not None]
-    if not decodable:
-        raise VideoError(f"'{container.name}' uses a video codec that this FFmpeg cannot decode; convert it first.")
-    return max(
-        decodable,
-        key=lambda stream: (
-            bool(stream.disposition & av.stream.Disposition.default),
-            stream.codec_context.width * stream.codec_context.height,
-        ),
-    )
-
-
-def audio_stream(container: InputContainer) -> AudioStream | None:
-    """Return the first default audio stream that can be decoded, else the first that can be decoded, else None."""
-    decodable = [stream for stream in container.streams.audio if stream.codec_context is not None]
-    default = [stream for stream in decodable if stream.disposition & av.stream.Disposition.default]
-    return next(iter(default + decodable), None)
 
 
 def nominal_rate(stream: VideoStream) -> Fraction:

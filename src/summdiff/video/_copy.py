@@ -20,9 +20,11 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-from summdiff.video._container import Clock, OpenFile, demux, open_input, video_stream
+from summdiff.video._clock import Clock
+from summdiff.video._container import OpenFile, demux, open_input
 from summdiff.video._h264 import GroupsOfPictures, SequenceParameterSet, length_prefixed
 from summdiff.video._index import FrameIndex, seek_targets
+from summdiff.video._streams import video_stream
 
 _COPYABLE_PROFILES = (66, 77, 100)  # the encoder of the edges can match these
 _FULL_RANGE = 2
@@ -159,8 +161,9 @@ class GroupReader(OpenFile):
             return True
         starts = self._plan.groups.start_ticks
         for target in seek_targets(starts, group, self._clock.time_base):
-            self._container.seek(self._clock.origin + target, stream=self._stream)
-            self._packets = demux(self._container, self._stream)
+            at = self._clock.container_timestamp(target * self._clock.time_base, self._clock.stream_time_base)
+            self._container.seek(at, stream=self._stream)
+            self._packets = self._clock.repaired(demux(self._container, self._stream))
             for packet in self._packets:
                 tick = None if packet.pts is None else packet.pts - self._clock.origin
                 if tick == starts[group] and packet.is_keyframe:

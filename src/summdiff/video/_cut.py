@@ -22,25 +22,13 @@ from numpy.typing import NDArray
 
 from summdiff.errors import UsageError
 from summdiff.summary import Interval, merge
-from summdiff.video._container import FileVersion, audio_stream, file_version, pixel_aspect
+from summdiff.video._container import FileVersion, file_version, pixel_aspect
 from summdiff.video._decode import FrameDecoder
 from summdiff.video._index import FrameIndex, index_frames
 from summdiff.video._picture import Orientation
+from summdiff.video._rate import ROUNDING_SECONDS, STANDARD_RATES
+from summdiff.video._streams import audio_stream
 
-# Rates that editors, SMPTE timecode and edit decision lists support.
-STANDARD_RATES = (
-    Fraction(24000, 1001),
-    Fraction(24),
-    Fraction(25),
-    Fraction(30000, 1001),
-    Fraction(30),
-    Fraction(48),
-    Fraction(50),
-    Fraction(60000, 1001),
-    Fraction(60),
-)
-# Containers round times: Matroska to the millisecond, others to their tick. Such a frame still counts as on the grid.
-_ROUNDING_SECONDS = Fraction(3, 2000)
 # Interval ends are rounded to the microsecond in JSON; no two frames are this close.
 _TOLERANCE_SECONDS = 1e-3
 _TIMECODE = re.compile(r"(\d{2}):(\d{2}):(\d{2})([:;.,])(\d{2,3})")
@@ -205,8 +193,9 @@ def _cut_list(path: Path, parts: tuple[Interval, ...], transition: float, _versi
 def tick_parts(parts: Sequence[Interval], index: FrameIndex, transition: float = 0.0) -> tuple[TickPart, ...]:
     """Convert intervals in seconds to ticks of a video's frames.
 
-    Ends within a millisecond of a frame become that frame's time. A start between two frames moves to the later one,
-    so that picture and sound begin together, except where a picture stands still.
+    Ends within a millisecond of a frame become that frame's time. An end between two frames moves to the later one, so
+    that picture and sound begin together and every frame is shown as long as in the source, except where a picture
+    stands still. There, parts of a steady video last whole frames.
 
     Args:
         parts: intervals in seconds, in any order.
@@ -223,6 +212,7 @@ def tick_parts(parts: Sequence[Interval], index: FrameIndex, transition: float =
     edges = np.append(index.ticks, index.end)
     # A second is a still picture even in a video whose frames all last that long.
     longest_gap = min(1.5 * index.frame_ticks, float(1 / time_base))
+    frame = 1 / (index.clock.rate * time_base)
     placed: list[tuple[int, int, bool]] = []
     for part in merge(part for part in parts if part.end > part.start):
         start, end = (_nearest_tick(seconds, edges, time_base) for seconds in (part.start, part.end))
@@ -231,7 +221,11 @@ def tick_parts(parts: Sequence[Interval], index: FrameIndex, transition: float =
         on_still = bool(first > 0 and gap > longest_gap)
         if not on_still and first < last:
             start = int(edges[first])
-        if on_still or first < last:
+        if last > 0 and edges[last] - edges[last - 1] <= longest_gap:
+            end = int(edges[last])  # the last frame is shown as long as in the source
+        if index.clock.steady:  # within still pictures
+            start, end = (round(round(tick / frame) * frame) for tick in (start, end))
+        if start < end and (on_still or first < last):
             placed.append((start, end, on_still))
     if not placed:
         raise UsageError("There is nothing to write: no chosen part contains a frame of the video.")
@@ -280,22 +274,12 @@ def _nearest_tick(seconds: float, edges: NDArray[np.int64], time_base: Fraction)
 
 def grid_rate(index: FrameIndex) -> tuple[Fraction, Fraction, bool]:
     """Return the rate of the grid, the rate of the frames, and whether the frame rate is steady."""
-    average = index.average_rate
-    nearest = sorted(STANDARD_RATES, key=lambda rate: abs(rate - average))[:2]
-    for rate in dict.fromkeys([*nearest, index.nominal_rate, average.limit_denominator(1001)]):
-        if _is_steady(index, rate):
-            # A finer grid shows each frame a whole number of times.
-            multiples = [standard for standard in STANDARD_RATES if (standard / rate).denominator == 1]
-            return (multiples[0] if multiples else _standard_rate(rate)), rate, True
-    return _standard_rate(average), average, False
-
-
-def _is_steady(index: FrameIndex, rate: Fraction) -> bool:
-    """Whether frame n is displayed at n / rate, up to the container's rounding."""
-    time_base = index.clock.time_base
-    tolerance = min(max(time_base, _ROUNDING_SECONDS), 1 / (4 * rate)) / time_base
-    expected = np.arange(len(index.ticks)) * float(1 / (rate * time_base))
-    return bool(np.abs(index.ticks - expected).max() <= float(tolerance))
+    rate = index.clock.rate
+    if not index.clock.steady:
+        return _standard_rate(rate), rate, False
+    # A finer grid shows each frame a whole number of times.
+    multiples = [standard for standard in STANDARD_RATES if (standard / rate).denominator == 1]
+    return (multiples[0] if multiples else _standard_rate(rate)), rate, True
 
 
 def _standard_rate(rate: Fraction) -> Fraction:
@@ -322,7 +306,7 @@ def _place_on_grid(parts: Sequence[TickPart], time_base: Fraction, rate: Fractio
 
 def _first_on_grid(seconds: Fraction, rate: Fraction) -> int:
     """Return the first frame of the grid that shows a picture displayed from `seconds` on."""
-    return max(0, math.ceil((seconds - min(_ROUNDING_SECONDS, 1 / (4 * rate))) * rate))
+    return max(0, math.ceil((seconds - min(Fraction(ROUNDING_SECONDS), 1 / (4 * rate))) * rate))
 
 
 def _parse_timecode(text: str, rate: Fraction) -> tuple[int, bool]:

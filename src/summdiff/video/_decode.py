@@ -1,7 +1,7 @@
 """Decoding in one sequential pass: frames in display order, each with its presentation time.
 
-All workarounds for faulty containers, timestamps and decoders are here. The frames that come out have strictly
-increasing times that start at 0.
+All workarounds for faulty timestamps and decoders are here; breaks that all streams have are repaired by the clock. The
+frames that come out have strictly increasing times that start at 0.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import math
 import os
 from collections import deque
 from collections.abc import Iterator
-from fractions import Fraction
 from typing import NamedTuple, Protocol, cast
 
 import av
@@ -22,22 +21,20 @@ from av.video.stream import VideoStream
 
 from summdiff._runtime import threads_asked
 from summdiff.errors import VideoError
+from summdiff.video._clock import Clock, read_clock
 from summdiff.video._container import (
-    LONGEST_STILL_SECONDS,
     PIXELS_VARIABLE,
-    Clock,
     OpenFile,
-    audio_stream,
     demux,
     limit_pixels,
     max_pixels,
-    nominal_rate,
     open_input,
     pixel_aspect,
-    video_stream,
 )
 from summdiff.video._filters import deinterlaced, has_alpha
+from summdiff.video._key_frames import ChosenPacket, KeyFrameFilter
 from summdiff.video._shape import DisplayShape
+from summdiff.video._streams import audio_stream, silent_track, video_stream
 
 # A larger step back is a break in the clock (joined recordings), a smaller one is a wrong timestamp.
 _CLOCK_BREAK_SECONDS = 1.0
@@ -50,6 +47,7 @@ _DECODERS_WITH_ALPHA = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 _SHAPE_CHANGES = (
     "The shape of the picture changes midway: later pictures are fitted into the first one's, with black bars."
 )
+_SILENT_TRACK = "Sound track {} is silent from start to end: track {} is used."
 
 
 class TimedFrame(NamedTuple):
@@ -63,8 +61,8 @@ class TimedFrame(NamedTuple):
 class PacketListener(Protocol):
     """Takes the packets of the sound that a player plays, while the pictures are decoded."""
 
-    def begin(self) -> None:
-        """Start anew: the file is read from its start."""
+    def begin(self, clock: Clock) -> None:
+        """Start anew: the file is read from its start, on a clock whose first displayed frame is not yet known."""
 
     def hear(self, packet: Packet[AudioStream]) -> None:
         """Take the next packet; an empty one ends the sound."""
@@ -132,19 +130,20 @@ class FrameDecoder(OpenFile):
         self._codec = self._decoder_of_stream()
         self._codec.thread_type = "SLICE" if self._codec.name in _NO_FRAME_THREADS else "AUTO"
         self._codec.thread_count = self._threads = threads  # 0: FFmpeg's choice
-        self.time_base = self.stream.time_base or Fraction(1, 1_000_000)
-        self.frame_ticks = max(1, round(1 / (nominal_rate(self.stream) * self.time_base)))
-        self.longest_ticks = max(self.frame_ticks, math.floor(LONGEST_STILL_SECONDS / self.time_base))
+        self._unstarted = read_clock(self._path)
+        self.time_base = self._unstarted.time_base
+        self.frame_ticks = max(1, round(1 / (self._unstarted.rate * self.time_base)))
+        self.longest_ticks = max(self.frame_ticks, math.ceil(self._unstarted.longest_still / self.time_base))
         self.regular = True
         self.corrupt = 0
         self.interlaced = False
         self._origin: int | None = None
-        self._shift = 0  # ticks to add to the container's timestamps
+        self._shift = 0  # ticks to add to the timestamps of packets
         self._last: int | None = None  # ticks of the previous frame; None at the start and after a seek
         self._use_dts = False
         self._first_dts: int | None = None
         self._sparse_ticks = round(self._sparse_seconds / self.time_base)
-        self._filter: _KeyFrameFilter | None = None
+        self._filter: KeyFrameFilter | None = None
         self._shape: DisplayShape | None = None
 
     def _decoder_of_stream(self) -> VideoCodecContext:
@@ -165,15 +164,15 @@ class FrameDecoder(OpenFile):
         """The clock of the file; known once the first frame is decoded."""
         if self._origin is None:
             raise RuntimeError("the clock is unknown before the first frame is decoded")
-        return Clock(self.time_base, self._origin)
+        return self._unstarted.starting_at(self._origin)
 
     def seconds(self, ticks: int) -> float:
         """Convert ticks to seconds, rounded to the nearest float."""
         return ticks * self.time_base.numerator / self.time_base.denominator
 
     @property
-    def packet_totals(self) -> tuple[int, int] | None:
-        """Number of frames of a sparse pass, decoded or not, and the ticks at which the last one ends.
+    def packets_end(self) -> int | None:
+        """Ticks at which the last frame of a sparse pass ends, decoded or not.
 
         None if the packets' timestamps are unreliable, and after a pass that decodes every frame.
         """
@@ -183,22 +182,26 @@ class FrameDecoder(OpenFile):
         end = packets.end - self._origin
         # An end far behind the last decoded frame comes from a faulty timestamp.
         reliable = packets.reliable and self.regular and end <= self._last + self._sparse_ticks
-        return (packets.displayed, end) if reliable else None
+        return end if reliable else None
 
     def seek(self, ticks: int) -> None:
         """Continue with a key frame at or before `ticks`, if the container supports it; only while `regular`.
 
         The container may land elsewhere: check the ticks of the next frame.
         """
-        self.container.seek(self.clock.origin + ticks, stream=self.stream)
+        clock = self.clock
+        at = clock.container_timestamp(ticks * clock.time_base, clock.stream_time_base)
+        self.container.seek(at, stream=self.stream)
         if self._codec.is_open:
             self._codec.flush_buffers()
         self._last = None
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Sentences for the user about the frames so far."""
-        return () if self._shape is None or self._shape.kept else (_SHAPE_CHANGES,)
+        """Sentences for the user about the frames so far, and about the sound."""
+        silent = silent_track(self.container)
+        sentences = [] if self._shape is None or self._shape.kept else [_SHAPE_CHANGES]
+        return (*sentences, *([] if silent is None else [_SILENT_TRACK.format(*silent)]))
 
     def __iter__(self) -> Iterator[TimedFrame]:
         frames = self._timed()
@@ -271,9 +274,9 @@ class FrameDecoder(OpenFile):
     def _decoded(self) -> Iterator[VideoFrame]:
         """Yield every undamaged frame in display order, and count the damaged ones."""
         packets = self._packets()
-        chosen: Iterator[_ChosenPacket] = (_ChosenPacket(packet, isolated=False) for packet in packets)
+        chosen: Iterator[ChosenPacket] = (ChosenPacket(packet, isolated=False) for packet in packets)
         if self._sparse_ticks:
-            self._filter = _KeyFrameFilter(packets, longest_gap=self._sparse_ticks)
+            self._filter = KeyFrameFilter(packets, longest_gap=self._sparse_ticks)
             chosen = iter(self._filter)
         while True:
             isolated = False
@@ -298,10 +301,10 @@ class FrameDecoder(OpenFile):
         """Yield the packets of the pictures, and hand those of the sound to the listener."""
         sound = None if self._listener is None else audio_stream(self.container)
         if self._listener is None or sound is None:
-            yield from demux(self.container, self.stream)
+            yield from self._unstarted.repaired(demux(self.container, self.stream))
             return
-        self._listener.begin()
-        for packet in demux(self.container, self.stream, sound):
+        self._listener.begin(self._unstarted)
+        for packet in self._unstarted.repaired(demux(self.container, self.stream, sound)):
             if packet.stream.index == sound.index:  # `stream_index` of the empty ones is 0
                 self._listener.hear(packet)
             else:
@@ -323,87 +326,3 @@ class FrameDecoder(OpenFile):
         except av.FFmpegError:
             self.corrupt += 1
             return []
-
-
-class _ChosenPacket(NamedTuple):
-    """A packet to decode; `isolated` marks a key frame whose neighbors are skipped."""
-
-    packet: Packet[VideoStream]
-    isolated: bool
-
-
-class _KeyFrameFilter:
-    """Choose the packets to decode for a frame every few seconds.
-
-    Packets are held back until the length of their group of pictures is known. Of a group that is at most
-    `longest_gap` long only the key frame is chosen. Longer groups are chosen completely, and so are the first, which
-    sets the clock, and the last. Once a timestamp is missing or decode timestamps go back, nothing is skipped any
-    more, because the presentation times of skipped frames would be unknown.
-
-    Args:
-        packets: of one video stream, in decoding order, ended by an empty one.
-        longest_gap: longest group of pictures of which only the key frame is decoded, in ticks.
-
-    Attributes:
-        displayed: number of packets so far with a frame to display, chosen or not.
-        end: timestamp at which the last of these frames ends; None before the first.
-        first_group_done: whether the first group of pictures is complete.
-        reliable: whether all timestamps so far were present and in order.
-    """
-
-    def __init__(self, packets: Iterator[Packet[VideoStream]], *, longest_gap: int) -> None:
-        self._packets, self._longest_gap = packets, longest_gap
-        self._held: list[Packet[VideoStream]] = []  # the current group of pictures, while its length is unknown
-        self._key_pts = 0
-        self._holding = False
-        self._previous_skipped = False
-        self._last_dts: int | None = None
-        self.displayed = 0
-        self.end: int | None = None
-        self.first_group_done = False
-        self.reliable = True
-
-    def __iter__(self) -> Iterator[_ChosenPacket]:
-        groups = 0
-        try:
-            for packet in self._packets:
-                if packet.size and self._starts_group(packet):
-                    if self._holding:
-                        yield _ChosenPacket(self._held[0], isolated=True)
-                        self._held.clear()
-                    self._previous_skipped = self._holding
-                    groups += 1
-                    self.first_group_done = self._holding = groups > 1
-                    self._key_pts = packet.pts or 0
-                elif self._previous_skipped and not self.reliable:
-                    yield from self._release()
-                    self._previous_skipped = False  # timestamps are not compared from here on
-                self._held.append(packet)
-                if not (self._holding and packet.size and self._is_short(packet)):
-                    yield from self._release()
-        except av.FFmpegError:  # the file is truncated: the held packets are its end
-            yield from self._release()
-            raise
-
-    def _starts_group(self, packet: Packet[VideoStream]) -> bool:
-        """Count the packet, and return whether it is a key frame that starts a group of pictures."""
-        pts, dts = packet.pts, packet.dts
-        goes_back = dts is not None and self._last_dts is not None and dts <= self._last_dts
-        self.reliable = self.reliable and pts is not None and not goes_back
-        self._last_dts = dts if dts is not None else self._last_dts  # Matroska has none for the first few packets
-        if pts is not None and not packet.is_discard:
-            self.displayed += 1
-            self.end = max(pts if self.end is None else self.end, pts + (packet.duration or 0))
-        return self.reliable and packet.is_keyframe
-
-    def _is_short(self, packet: Packet[VideoStream]) -> bool:
-        return self.reliable and packet.pts is not None and packet.pts - self._key_pts <= self._longest_gap
-
-    def _release(self) -> Iterator[_ChosenPacket]:
-        """Pass on the held packets, except leading frames that refer to a skipped group."""
-        self._holding = False
-        for packet in self._held:
-            leading = self._previous_skipped and packet.pts is not None and packet.pts < self._key_pts
-            if not leading:
-                yield _ChosenPacket(packet, isolated=False)
-        self._held.clear()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from typing import Any, cast
 
 import av
@@ -18,7 +17,7 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from summdiff._runtime import threads_asked
-from summdiff.video._container import nominal_rate
+from summdiff.video._clock import Clock
 from summdiff.video._filters import OnBlack, without_mixing_fields
 from summdiff.video._h264 import ParameterSets, SequenceParameterSet, length_prefixed, parameter_sets
 from summdiff.video._picture import display_matrix
@@ -27,7 +26,6 @@ from summdiff.video._picture import display_matrix
 # pictures could not be written next to copied ones without knowing all timestamps beforehand.
 _OPTIONS = {"preset": "veryfast", "crf": "20", "bf": "0", "forced-idr": "1"}
 _BT709, _LIMITED_RANGE = 1, 1  # numbers of ITU-T H.273 and of FFmpeg
-_FALLBACK_TIME_BASE = Fraction(1, 90000)
 _KEY_FRAME_SECONDS = 2  # players seek to key frames
 _PROFILES = {66: "baseline", 77: "main", 100: "high"}
 
@@ -41,7 +39,8 @@ class H264Encoder:
     Args:
         output: the file.
         first: the first frame of the source, for size, colors and orientation.
-        source: the source's stream, for rate and pixel aspect ratio.
+        source: the source's stream, for the pixel aspect ratio.
+        clock: the source's clock, for rate and time base.
         interlaced: write interlaced frames as such, instead of as progressive ones.
         copied_sets: parameter sets of frames that will be copied into the same stream. Packets then have lengths
             instead of start codes, see `summdiff.video._h264.length_prefixed`.
@@ -56,6 +55,7 @@ class H264Encoder:
         output: OutputContainer,
         first: VideoFrame,
         source: VideoStream,
+        clock: Clock,
         *,
         interlaced: bool,
         copied_sets: ParameterSets | None,
@@ -68,8 +68,7 @@ class H264Encoder:
         self._width, self._height = first.width + first.width % 2, -(-first.height // rows) * rows
         self._copied_sets = copied_sets
         self._decode_delay = decode_delay
-        self._time_base = source.time_base or _FALLBACK_TIME_BASE
-        self._rate = nominal_rate(source)
+        self._time_base, self._rate = clock.time_base, clock.rate
         self._rgb = first.format.is_rgb
         self._on_black, self._reformatter = OnBlack(), VideoReformatter()
         self.stream = output.add_stream("libx264", rate=self._rate)
@@ -88,7 +87,7 @@ class H264Encoder:
 
         Args:
             frame: of the source, or a mixture.
-            pts: tick of the output, in the source's time base.
+            pts: tick of the output, in the time base of the source's clock.
             duration: in ticks.
             key: whether to make it a key frame.
         """

@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterator
-from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import lru_cache
 
@@ -16,9 +15,11 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-from summdiff.video._container import Clock, FileVersion, OpenFile, demux, file_version, nominal_rate
+from summdiff.video._clock import Clock
+from summdiff.video._container import FileVersion, OpenFile, file_version
 from summdiff.video._decode import FrameDecoder, TimedFrame
-from summdiff.video._h264 import GopScanner, GroupsOfPictures
+from summdiff.video._h264 import GroupsOfPictures
+from summdiff.video._packets import MISSING, FilePackets, read_packets
 
 _SMOOTH_RATE = 20  # frames per second
 
@@ -32,7 +33,6 @@ class FrameIndex:
         end: tick at which the last frame ends.
         key_ticks: (K,) int64, increasing: times of the key frames to seek to; empty if seeking is unreliable.
         clock: seconds per tick, and how other streams relate to the frames.
-        nominal_rate: frames per second that the container states.
         groups: groups of pictures of an H.264 stream that can be copied; None if there are none.
     """
 
@@ -40,24 +40,18 @@ class FrameIndex:
     end: int
     key_ticks: NDArray[np.int64]
     clock: Clock
-    nominal_rate: Fraction
     groups: GroupsOfPictures | None = None
 
     @property
     def frame_ticks(self) -> int:
-        """Duration of a frame at the nominal rate, in ticks."""
-        return max(1, round(1 / (self.nominal_rate * self.clock.time_base)))
+        """Usual duration of a frame, in ticks."""
+        return max(1, round(1 / (self.clock.rate * self.clock.time_base)))
 
     @property
     def dissolve_rate(self) -> Fraction:
-        """Frames per second of a dissolve: the nominal rate, or a multiple of it where that is too slow."""
-        multiple = min(math.ceil(_SMOOTH_RATE / self.nominal_rate), int(1 / (self.clock.time_base * self.nominal_rate)))
-        return self.nominal_rate * max(1, multiple)
-
-    @property
-    def average_rate(self) -> Fraction:
-        """Frames per second on average."""
-        return Fraction(len(self.ticks)) / (self.end * self.clock.time_base)
+        """Frames per second of a dissolve: the usual rate, or a multiple of it where that is too slow."""
+        rate = self.clock.rate
+        return rate * max(1, min(math.ceil(_SMOOTH_RATE / rate), int(1 / (self.clock.time_base * rate))))
 
 
 def index_frames(path: str | os.PathLike[str]) -> FrameIndex:
@@ -76,63 +70,42 @@ def _index_frames(path: str, _version: FileVersion) -> FrameIndex:
     with FrameDecoder(path) as decoder:
         next(iter(decoder))
         clock, regular = decoder.clock, decoder.regular
-    return (regular and _from_packets(path, clock)) or _from_frames(path)
+    # Only decoding shows which frames are left of a truncated file, or where recordings were joined.
+    trusted = regular and clock.seekable
+    return (trusted and _from_packets(read_packets(path), clock)) or _from_frames(path)
 
 
-def _from_packets(path: str | os.PathLike[str], clock: Clock) -> FrameIndex | None:
-    """Index without decoding; None if timestamps are missing, repeated, far apart or go back (joined recordings)."""
-    displayed_ticks: list[int] = []
-    key_ticks: list[int] = []
-    end = 0
-    last_dts: int | None = None
-    with FrameDecoder(path) as decoder:
-        scanner = _gop_scanner(decoder)
-        rate = nominal_rate(decoder.stream)
-        try:
-            for packet in demux(decoder.container, decoder.stream):
-                if not packet.size:
-                    continue
-                if packet.pts is None or (packet.dts is not None and last_dts is not None and packet.dts <= last_dts):
-                    return None
-                last_dts = packet.dts if packet.dts is not None else last_dts
-                ticks = packet.pts - clock.origin
-                # Not displayed: frames before an edit list's start, or that need frames from before the file's start.
-                displayed = ticks >= 0 and not packet.is_discard
-                if scanner is not None:
-                    scanner.feed(bytes(packet), ticks, intact=displayed and not packet.is_corrupt)
-                if not displayed:
-                    continue
-                displayed_ticks.append(ticks)
-                if packet.is_keyframe:
-                    key_ticks.append(ticks)
-                duration = packet.duration or 0
-                end = max(end, ticks + (duration if 0 < duration <= decoder.longest_ticks else decoder.frame_ticks))
-        except av.FFmpegError:
-            return None  # truncated: only decoding shows which frames are left
-    times = np.unique(np.array(displayed_ticks, dtype=np.int64))
-    complete = len(times) == len(displayed_ticks) and len(times) > 0 and times[0] == 0
-    if not complete or (np.diff(times) > decoder.longest_ticks).any():
+def _from_packets(packets: FilePackets, clock: Clock) -> FrameIndex | None:
+    """Index without decoding; None if the file is truncated or timestamps are missing, repeated or far apart."""
+    pictures = packets.pictures
+    decoded = pictures.dts[pictures.dts != MISSING]
+    if not packets.complete or (pictures.pts == MISSING).any() or (np.diff(decoded) <= 0).any():
         return None
-    groups = scanner.groups() if scanner is not None else None
-    return FrameIndex(times, end, np.unique(np.array(key_ticks, dtype=np.int64)), clock, rate, groups)
-
-
-def _gop_scanner(decoder: FrameDecoder) -> GopScanner | None:
-    context = decoder.stream.codec_context
-    if context.name != "h264" or not context.extradata:
+    ticks = clock.repaired_pictures(pictures)
+    # Not displayed: frames before an edit list's start, or that need frames from before the file's start.
+    displayed = pictures.displayed & (ticks >= 0)
+    times = np.unique(ticks[displayed])
+    complete = len(times) == displayed.sum() and len(times) > 0 and times[0] == 0
+    longest = clock.longest_still / clock.time_base
+    if not complete or (np.diff(times) > longest).any():
         return None
-    with suppress(ValueError):
-        return GopScanner(context.extradata)
-    return None
+    frame = max(1, round(1 / (clock.rate * clock.time_base)))
+    last = int(np.flatnonzero(displayed)[ticks[displayed].argmax()])
+    stated = round(int(pictures.durations[last]) * pictures.time_base / clock.time_base)
+    end = int(times[-1]) + (stated if 0 < stated <= longest and clock.grid is None else frame)
+    groups = packets.groups
+    if groups is not None:
+        closed = groups.closed & (np.minimum.reduceat(ticks, groups.first) >= 0)
+        groups = replace(groups, ticks=ticks, closed=closed)
+    return FrameIndex(times, clock.end(end), np.unique(ticks[displayed & pictures.keys]), clock, groups)
 
 
 def _from_frames(path: str | os.PathLike[str]) -> FrameIndex:
     with FrameDecoder(path) as decoder:
-        rate = nominal_rate(decoder.stream)
         spans = [(ticks, ticks + duration) for _, ticks, duration in decoder]
         clock = decoder.clock
     starts, ends = np.array(spans, dtype=np.int64).T
-    return FrameIndex(np.ascontiguousarray(starts), int(ends[-1]), np.empty(0, dtype=np.int64), clock, rate)
+    return FrameIndex(np.ascontiguousarray(starts), clock.end(int(ends[-1])), np.empty(0, dtype=np.int64), clock)
 
 
 def seek_targets(key_ticks: NDArray[np.int64], at: int, time_base: Fraction) -> Iterator[int]:

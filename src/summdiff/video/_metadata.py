@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 
-from summdiff.video._container import open_input, video_stream
+from summdiff.video._container import open_input
+from summdiff.video._streams import video_stream
 
 # The tags of an mp4, each with the names that it has in other containers, the best one first.
 _NAMES = {

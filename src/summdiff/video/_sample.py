@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from summdiff.errors import UsageError
 from summdiff.summary import VideoInfo
-from summdiff.video._container import Clock, OpenFile, pixel_aspect
+from summdiff.video._clock import Clock
+from summdiff.video._container import OpenFile, pixel_aspect
 from summdiff.video._decode import FrameDecoder, PacketListener, TimedFrame
 from summdiff.video._index import SeekingDecoder, index_frames
 from summdiff.video._picture import LumaChange, Scaler
@@ -55,8 +56,7 @@ class VideoReader(OpenFile):
         listener: takes the packets of the sound during a pass.
 
     Attributes:
-        info: facts about the video. `duration` and `fps` are the container's statements at first, exact after a
-            complete pass.
+        info: facts about the video. `duration` is that of the packets at first, exact after a complete pass.
         position: seconds of video that the current pass has reached. Can be read from another thread.
         corrupt_frames: number of damaged packets and frames that the current or last pass skipped.
         notes: sentences for the user about the file, known after a complete pass.
@@ -123,19 +123,18 @@ class VideoReader(OpenFile):
         with FrameDecoder(self.info.path, sparse=sparse, threads=self._threads, listener=self._listener) as decoder:
             self._decoder = decoder
             sampler = _Sampler(rate, Scaler(short_side=short_side, pixel_aspect=pixel_aspect(decoder.stream)))
-            n_frames, end = 0, 0.0
+            end_tick = 0
             for timed in decoder:
                 time = decoder.seconds(timed.ticks)
                 yield from sampler.until(time)
                 sampler.show(timed, time)
-                n_frames, end = n_frames + 1, decoder.seconds(timed.ticks + timed.duration)
+                end_tick = timed.ticks + timed.duration
                 self.position = time
-            if decoder.packet_totals is not None:
-                n_frames, end = decoder.packet_totals[0], decoder.seconds(decoder.packet_totals[1])
+            end = decoder.seconds(decoder.clock.end(decoder.packets_end or end_tick))
             yield from sampler.finish(end)
             self.transitions, self.notes = sampler.transitions, decoder.notes
             self.position = end
-            self.info = replace(self.info, duration=end, fps=n_frames / end)
+            self.info = replace(self.info, duration=end, fps=float(decoder.clock.rate))
 
 
 class _Sampler:

@@ -7,16 +7,15 @@ from math import lcm
 
 from av.audio.frame import AudioFrame
 
-from summdiff.video._container import LONGEST_STILL_SECONDS, Clock
+from summdiff.video._clock import Clock
 
 # Timestamps of audio jitter (Matroska rounds to milliseconds): smaller gaps are not gaps.
 _JITTER_SECONDS = 0.02
+_BACK_SECONDS = 1.0  # a larger step back of the sound alone is a wrong timestamp
 
 
-class SamplePlaces:
-    """Gives the frames of a sound track, in order, the index of their first sample.
-
-    Timestamps are repaired: jitter is ignored, and after a break in the clock the sound goes on, as in `FrameDecoder`.
+class SampleClock:
+    """Converts the timestamps of repaired packets to indices of samples.
 
     Args:
         clock: gives the time of index 0.
@@ -25,30 +24,26 @@ class SamplePlaces:
 
     def __init__(self, clock: Clock, rate: int) -> None:
         self._clock, self._rate = clock, rate
-        self._expected: int | None = None  # index of the next sample, if samples are contiguous
-        self._shift = 0  # samples to add to the container's timestamps
+        self._longest = max(clock.longest_silence * rate, 1)
+        self._shift = 0  # samples to add, behind wrong timestamps
         self._time_base: Fraction | None = None
         self._line = 0, 0, 1  # index of a timestamp in this time base: (a · timestamp + b) / c
 
-    def forget(self) -> None:
-        """Let the next frame be anywhere, as after a seek."""
-        self._expected = None
+    def __call__(self, frame: AudioFrame, expected: int | None) -> int | None:
+        """Return the index of a frame's first sample; None if it states no time.
 
-    def __call__(self, frame: AudioFrame, count: int) -> int:
-        """Return the index of the first of the frame's `count` samples."""
-        at = self._expected
-        if frame.pts is not None and frame.time_base is not None:
-            stated = self._index(frame.pts, frame.time_base) + self._shift
-            if at is None:
-                at = stated
-            elif abs(stated - at) > _JITTER_SECONDS * self._rate:
-                if -self._rate <= stated - at <= LONGEST_STILL_SECONDS * self._rate:
-                    at = stated
-                else:  # a break in the clock
-                    self._shift += at - stated
-        at = at or 0
-        self._expected = at + count
-        return at
+        Args:
+            frame: of the sound.
+            expected: its index if nothing is missing before it, and the true one if its timestamp is wrong; None
+                where anything may follow, as after a seek.
+        """
+        if frame.pts is None or frame.time_base is None:
+            return expected
+        stated = self._index(frame.pts, frame.time_base) + self._shift
+        if expected is not None and not -_BACK_SECONDS * self._rate <= stated - expected <= self._longest:
+            self._shift += expected - stated
+            return expected
+        return stated
 
     def _index(self, timestamp: int, time_base: Fraction) -> int:
         """Return the index of a timestamp, in whole numbers: with fractions it would take longer than decoding."""
@@ -59,3 +54,24 @@ class SamplePlaces:
             self._line = int(step * unit), int(zero * unit), unit
         a, b, c = self._line
         return (2 * (a * timestamp + b) + c) // (2 * c)
+
+
+class SamplePlaces:
+    """Gives the frames of a sound track, in order, the index of their first sample; jitter of timestamps is ignored.
+
+    Args:
+        clock: gives the time of index 0.
+        rate: samples per second.
+    """
+
+    def __init__(self, clock: Clock, rate: int) -> None:
+        self._stated, self._jitter = SampleClock(clock, rate), _JITTER_SECONDS * rate
+        self._expected: int | None = None  # index of the next sample, if samples are contiguous
+
+    def __call__(self, frame: AudioFrame, count: int) -> int:
+        """Return the index of the first of the frame's `count` samples."""
+        stated = self._stated(frame, self._expected) or 0
+        near = self._expected is not None and abs(stated - self._expected) <= self._jitter
+        at = self._expected if near and self._expected is not None else stated
+        self._expected = at + count
+        return at

@@ -6,7 +6,7 @@ import os
 import re
 import struct
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -21,11 +21,12 @@ from av.packet import Packet
 from av.stream import Disposition
 from av.subtitles.stream import SubtitleStream
 
+from summdiff.video._clock import Clock
 from summdiff.video._container import FileVersion, demux, file_version, open_input
 from summdiff.video._index import index_frames
 from summdiff.video._metadata import names_a_place
+from summdiff.video._streams import is_text, subtitle_streams
 
-_TEXT_CODECS = frozenset({"subrip", "srt", "ass", "ssa", "mov_text", "webvtt", "text"})
 # FFmpeg decodes every text to ASS, with override codes such as {\i1}; literal braces are escaped by a backslash. In
 # sources that are ASS themselves, braces contain comments as well.
 _OVERRIDES = re.compile(r"(?<!\\)\{\\[^}]*\}")
@@ -114,7 +115,7 @@ def read_subtitles(path: str | os.PathLike[str]) -> tuple[SubtitleTrack, ...]:
 def _read_subtitles(path: str, _version: FileVersion) -> tuple[SubtitleTrack, ...]:
     clock = index_frames(path).clock
     with open_input(path) as container:
-        return _read_tracks(container, clock.seconds)
+        return _read_tracks(container, subtitle_streams(container), clock)
 
 
 def read_subtitle_file(path: str | os.PathLike[str]) -> tuple[Cue, ...]:
@@ -124,20 +125,23 @@ def read_subtitle_file(path: str | os.PathLike[str]) -> tuple[Cue, ...]:
         VideoError: the file cannot be read.
     """
     with open_input(path) as container:
-        return next((track.cues for track in _read_tracks(container, lambda pts, base: pts * base)), ())
+        streams = tuple(stream for stream in container.streams.subtitles if is_text(stream))
+        return next((track.cues for track in _read_tracks(container, streams, None)), ())
 
 
-def _read_tracks(container: InputContainer, seconds: Callable[[int, Fraction], Fraction]) -> tuple[SubtitleTrack, ...]:
-    """Read the text subtitles of an open file, with a function that turns ticks of a time base into seconds."""
-    streams = [stream for stream in container.streams.subtitles if _is_text(stream)]
+def _read_tracks(
+    container: InputContainer, streams: Sequence[SubtitleStream], clock: Clock | None
+) -> tuple[SubtitleTrack, ...]:
+    """Read text subtitles of an open file, in seconds of the clock, or as the file states them without one."""
     cues: dict[int, list[Cue]] = {stream.index: [] for stream in streams}
     open_cues: dict[int, int] = {}  # stream -> position of a cue without a duration: the next packet ends it
     with suppress(av.FFmpegError):  # a truncated file keeps what was read
-        for packet in demux(container, *streams) if streams else ():
+        packets = demux(container, *streams) if streams else iter(())
+        for packet in packets if clock is None else clock.repaired(packets):
             if packet.pts is None or not packet.size:
                 continue
             stream = packet.stream
-            start = seconds(packet.pts, packet.time_base)
+            start = packet.pts * packet.time_base - (Fraction(0) if clock is None else clock.start)
             read = cues[stream.index]
             previous = open_cues.pop(stream.index, None)
             if previous is not None:
@@ -172,8 +176,8 @@ def read_chapters(path: str | os.PathLike[str]) -> tuple[Cue, ...]:
     clock = index_frames(path).clock
     chapters = [
         Cue(
-            clock.seconds(mark["start"], mark["time_base"] or Fraction(1)),
-            clock.seconds(mark["end"], mark["time_base"] or Fraction(1)),
+            clock.from_container(mark["start"] * (mark["time_base"] or Fraction(1))),
+            clock.from_container(mark["end"] * (mark["time_base"] or Fraction(1))),
             _clean(mark["metadata"].get("title", "")).replace("\n", " "),
         )
         for mark in marks
@@ -295,10 +299,6 @@ def _add_stream(output: OutputContainer, track: SubtitleTrack) -> SubtitleStream
 def _clean(text: str) -> str:
     """Remove control characters and empty lines, which would end a cue or break XML."""
     return "\n".join(line.strip() for line in _CONTROL_CHARACTERS.sub("", text).split("\n") if line.strip())
-
-
-def _is_text(stream: SubtitleStream) -> bool:
-    return stream.codec_context is not None and stream.codec_context.name in _TEXT_CODECS
 
 
 def _decode_text(stream: SubtitleStream, packet: Packet[Any]) -> str:

@@ -24,6 +24,7 @@ from summdiff.errors import OutputError
 from summdiff.options import MovieOptions
 from summdiff.summary import Interval
 from summdiff.video._audio_track import AudioTrack
+from summdiff.video._clock import Clock
 from summdiff.video._copy import CopiedPacket, CopyPlan, GroupReader, Stretch
 from summdiff.video._cut import TickPart, tick_parts
 from summdiff.video._decode import TimedFrame
@@ -132,7 +133,7 @@ def _write(
         try:
             output.metadata.update(read_tags(path, keep_location=options.keep_location))
             frame_ticks = 1 / (index.dissolve_rate * time_base)
-            video = _VideoWriter(output, decoders, plan, groups, dissolve_ticks=float(frame_ticks))
+            video = _VideoWriter(output, decoders, index.clock, plan, groups, dissolve_ticks=float(frame_ticks))
             audio = _AudioWriter(output, track, spans, dissolves)
             subtitles = retimed_subtitles(path, spans, keep_location=options.keep_location)
             add_chapters(output, retime(read_chapters(path), spans))
@@ -160,6 +161,7 @@ class _VideoWriter:
     Args:
         output: the file.
         decoders: of the source; two if parts dissolve into each other, to which the parts fall in turns.
+        clock: of the source.
         plan, groups: what can be copied, and its packets.
         dissolve_ticks: duration of a frame of a dissolve.
     """
@@ -168,6 +170,7 @@ class _VideoWriter:
         self,
         output: OutputContainer,
         decoders: Sequence[SeekingDecoder],
+        clock: Clock,
         plan: CopyPlan | None,
         groups: GroupReader | None,
         *,
@@ -182,6 +185,7 @@ class _VideoWriter:
             output,
             decoders[0].first,
             decoders[0].stream,
+            clock,
             interlaced=decoders[0].first.interlaced_frame,
             copied_sets=plan.groups.sets if plan is not None else None,
             decode_delay=plan.decode_delay() if plan is not None else 0,
