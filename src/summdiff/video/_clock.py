@@ -22,6 +22,7 @@ from summdiff.video._pieces import Layout, Piece, find_breaks, place_pieces
 from summdiff.video._rate import ROUNDING_SECONDS, is_rounded, measure_rate
 
 _TICKS_PER_SECOND = 12_800  # at least, where the clock has ticks of its own
+_SLOWEST_RATE = 5  # frames per second; slower ones are still pictures
 _FILLED_SHARE = 0.5  # of the time after the pictures: one packet with a wrong timestamp is no sound
 _HELD_SECONDS = 0.5  # sound that outlasts the pictures by less ends with them
 
@@ -165,8 +166,13 @@ class Clock:
         outlasts = Fraction(self.sound_end) - self.start - tick * self.time_base if self.sound_end > -inf else 0
         if outlasts <= _HELD_SECONDS:
             return tick
-        step = 1 / (self.rate * self.time_base) if self.steady else Fraction(1)
-        return tick + round(floor(outlasts / self.time_base / step) * step)
+        return tick + round(floor(outlasts / self.time_base / self.step) * self.step)
+
+    @property
+    def step(self) -> Fraction:
+        """Ticks from one frame of a steady video to the next; 1 where pictures may begin and end at any tick."""
+        moving = self.steady and self.rate >= _SLOWEST_RATE
+        return 1 / (self.rate * self.time_base) if moving else Fraction(1)
 
     def _begin(self, place: int) -> float:
         return self.pieces[place].begin + float(self.pieces[place].shift)

@@ -212,7 +212,7 @@ def tick_parts(parts: Sequence[Interval], index: FrameIndex, transition: float =
     edges = np.append(index.ticks, index.end)
     # A second is a still picture even in a video whose frames all last that long.
     longest_gap = min(1.5 * index.frame_ticks, float(1 / time_base))
-    frame = 1 / (index.clock.rate * time_base)
+    frame = index.clock.step
     placed: list[tuple[int, int, bool]] = []
     for part in merge(part for part in parts if part.end > part.start):
         start, end = (_nearest_tick(seconds, edges, time_base) for seconds in (part.start, part.end))
@@ -223,8 +223,7 @@ def tick_parts(parts: Sequence[Interval], index: FrameIndex, transition: float =
             start = int(edges[first])
         if last > 0 and edges[last] - edges[last - 1] <= longest_gap:
             end = int(edges[last])  # the last frame is shown as long as in the source
-        if index.clock.steady:  # within still pictures
-            start, end = (round(round(tick / frame) * frame) for tick in (start, end))
+        start, end = (round(round(tick / frame) * frame) for tick in (start, end))  # within still pictures
         if start < end and (on_still or first < last):
             placed.append((start, end, on_still))
     if not placed:
