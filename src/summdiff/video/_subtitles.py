@@ -96,7 +96,7 @@ class SubtitleTrack:
 
 def has_subtitles(container: InputContainer) -> bool:
     """Whether an open file has subtitles that `read_subtitles` reads."""
-    return any(_is_text(stream) for stream in container.streams.subtitles)
+    return any(is_text(stream) for stream in container.streams.subtitles)
 
 
 def read_subtitles(path: str | os.PathLike[str]) -> tuple[SubtitleTrack, ...]:
