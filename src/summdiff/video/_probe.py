@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from fractions import Fraction
 
 import av
 
@@ -45,7 +46,16 @@ def stated_duration(path: str | os.PathLike[str]) -> float:
     """
     with FrameDecoder(path) as decoder:
         next(iter(decoder))
-        return _stated_duration(decoder)
+        stream, container, clock = decoder.stream, decoder.container, decoder.clock
+        begin = clock.container_seconds(Fraction(0))
+        if stream.duration and stream.duration > 0:
+            end = begin + stream.duration * clock.stream_time_base
+        elif container.duration and container.duration > 0:
+            # The container counts from its earliest stream, our clock from the first displayed frame.
+            end = max(Fraction((container.start_time or 0) + container.duration, av.time_base), begin)
+        else:
+            return 0.0
+        return float(clock.from_container(end))
 
 
 def start_in_player(path: str | os.PathLike[str]) -> float:
