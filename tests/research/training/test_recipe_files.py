@@ -51,7 +51,7 @@ sl_module_tvsum 16 0 4 sgd 0.05 constant 0.0001 0 0 2 best
 summdiff_joint_tvsum 10 1 8 adamw 0.001 cosine 0.05 1 0.98 5 last
 summdiff_paper_mr_hisum 200 0 256 adamw 5e-05 cosine 0.01 1 0 1 best
 summdiff_paper_summe 200 0 8 adamw 5e-05 cosine 0.01 1 0 5 best
-summdiff_paper_tvsum 60 3 8 adamw 0.0003 cosine 0.01 1 0 10 last
+summdiff_paper_tvsum 20 1 2 adamw 0.0003 cosine 0.01 1 0 4 best
 summdiff_paper_youtube_highlights 8 1 1 adamw 0.0002 cosine 0.01 1 0 2 best
 summdiff_release_mr_hisum 40 0 256 adam 5e-05 exponential 0.0005 0 0.999 1 best
 summdiff_release_summe 45 0 20 adam 3e-05 constant 0.0005 0 0 5 best
@@ -64,7 +64,7 @@ vasnet_tvsum 60 0 1 adam 5e-05 constant 1e-05 0 0 3 best
 
 # The schedules of `summdiff reproduce`.
 _REPRODUCED = """
-summdiff_paper_tvsum 60 3 8 adamw 0.0003 cosine 0.01 1 0 10 best
+summdiff_paper_tvsum 20 1 2 adamw 0.0003 cosine 0.01 1 0 4 best
 summdiff_paper_youtube_highlights 8 1 1 adamw 0.0002 cosine 0.01 1 0 2 best
 summdiff_paper_mr_hisum 200 0 256 adamw 5e-05 cosine 0.01 1 0 1 best
 summdiff_release_tvsum 20 3 4 adam 0.0003 cosine 0.005 1 0 5 best
