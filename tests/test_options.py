@@ -28,6 +28,11 @@ def test_keyword_arguments_and_fields_are_the_same():
         ({"min_shot": 0, "max_shot": 0}, "longest > 0"),
         ({"transition": -0.5}, "0 to 10 s, not -0.5 s"),
         ({"transition": float("nan")}, "0 to 10 s"),
+        ({"quality": "best"}, "small, normal, high, or a number from 0 to 51, not 'best'"),
+        ({"quality": 52}, "not 52"),
+        ({"quality": True}, "not True"),
+        ({"max_size": 9_999}, "at least 10000 bytes, not 9999"),
+        ({"max_size": "25MB"}, "not '25MB'"),
     ],
 )
 def test_a_value_out_of_range_is_refused(values, message):

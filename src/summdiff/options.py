@@ -76,9 +76,9 @@ class MovieOptions:
     def __post_init__(self) -> None:
         number = isinstance(self.quality, int) and not isinstance(self.quality, bool) and 0 <= self.quality <= 51
         if self.quality not in _QUALITIES and not number:
-            raise UsageError(f"The quality is small, normal, high, or a number from 0 to 51, not '{self.quality}'.")
-        if self.max_size is not None and self.max_size < _SMALLEST_FILE:
-            raise UsageError(f"The largest size of the file must be at least 10 kB, not {self.max_size} bytes.")
+            raise UsageError(f"The quality is small, normal, high, or a number from 0 to 51, not {self.quality!r}.")
+        if self.max_size is not None and not (isinstance(self.max_size, int) and self.max_size >= _SMALLEST_FILE):
+            raise UsageError(f"The largest size of the file must be at least 10000 bytes, not {self.max_size!r}.")
 
     @classmethod
     def of(cls, settings: Mapping[str, Any]) -> Self:

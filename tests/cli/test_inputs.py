@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from summdiff.archive.jobs import VideoJob, alternative_name
 from summdiff.cli._inputs import jobs, listed
-from summdiff.cli._options import interval, seconds
+from summdiff.cli._options import interval, seconds, size_bytes
 from summdiff.errors import UsageError
 from summdiff.summary import Interval
 
@@ -137,3 +137,17 @@ def test_bad_parts_are_refused(text):
 def test_lists_with_bom_and_crlf_are_read(tmp_path, content):
     (tmp_path / "list").write_bytes(content)
     assert listed(str(tmp_path / "list")) == [Path("a.mp4"), Path("b c.mp4")]
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [("25MB", 25_000_000), ("1.5 GB", 1_500_000_000), ("800kb", 800_000), ("10MiB", 10 * 2**20), ("12345", 12_345)],
+)
+def test_a_size_is_read_in_bytes(text, size):
+    assert size_bytes(text) == size
+
+
+@pytest.mark.parametrize("text", ["", "MB", "25 megs", "-1MB", "1iB"])
+def test_another_size_is_refused(text):
+    with pytest.raises(UsageError, match="is not a size: write it like 25MB"):
+        size_bytes(text)

@@ -109,7 +109,7 @@ def cut(make_video, tmp_path_factory):
             scenes = [(3 * second, "red"), (2 * second, 7), (second, "blue")]
             made = make_video(folder / options.pop("path"), scenes=scenes, **options)
             times = [*made.frame_times, made.duration]
-            kept = MovieOptions(keep_interlaced=True)
+            kept = MovieOptions(quality="high", keep_interlaced=True)
             write_cut(made.path, [Interval(times[a], times[b]) for a, b in PARTS], folder / "cut.mp4", options=kept)
             done[kind] = made, decoded(made.path), folder / "cut.mp4"
         return done[kind]

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from test_write import KINDS, cut, expected_frames, frames_of, sound_of, upright
 
+from summdiff.options import MovieOptions
 from summdiff.summary import Interval
 from summdiff.video import cut_list, write_cut
 
@@ -133,7 +134,7 @@ def test_pictures_and_sound_dissolve_where_parts_overlap(kind, make_video, tmp_p
     frames = [(10, 40), (60, 88), (92, 140)]
     times = made.frame_times
     parts = [(times[first], times[last]) for first, last in frames]
-    target = cut(made, parts, tmp_path / "cut.mp4", transition=0.4)
+    target = cut(made, parts, tmp_path / "cut.mp4", transition=0.4, options=MovieOptions(quality="high"))
 
     half = round(0.2 / times[1])
     expected = dissolved(frames, half)

@@ -65,16 +65,15 @@ def check_job(job: VideoJob, options: Options, formats: Sequence[str], *, overwr
     Raises:
         SummdiffError: the video cannot be summarized.
     """
-    from summdiff.video import probe
+    from summdiff.video import largest_size, probe
 
     info = probe(job.video)
     check_outputs(job, options, formats, overwrite=overwrite)
     if info.duration > 0:
         options.check_constraints(info.duration)
     if "mp4" in formats and info.duration > 0:
-        share = (1 + options.alternatives) * options.seconds(info.duration) / info.duration
-        # A re-encoded part can be larger than the source; twice its bit rate is a safe guess.
-        needed = int(2 * share * job.video.stat().st_size) + _SPARE_BYTES
+        largest = largest_size(info, job.video.stat().st_size, options, options.seconds(info.duration))
+        needed = (1 + options.alternatives) * largest + _SPARE_BYTES
         free = shutil.disk_usage(job.folder).free
         if free < needed:
             raise OutputError(

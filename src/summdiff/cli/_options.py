@@ -88,6 +88,18 @@ def seconds(text: str) -> float:
     raise UsageError(f"'{text}' is not a time: write it like 90s, 1m30s or 1:30.")
 
 
+def size_bytes(text: str) -> int:
+    """Return bytes from "25MB", "1.5 GB", "800kB", "10MiB" or "25000000".
+
+    Raises:
+        UsageError: the text has another form.
+    """
+    fields = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmg]?)(i?)b?", text.strip().lower())
+    if not fields or (fields[3] and not fields[2]):
+        raise UsageError(f"'{text}' is not a size: write it like 25MB.")
+    return int(float(fields[1]) * (1024 if fields[3] else 1000) ** " kmg".index(fields[2] or " "))
+
+
 def interval(text: str) -> Interval:
     """Return a part of a video from "1:20-1:45", "0-12s" or "9:30-", up to the end.
 

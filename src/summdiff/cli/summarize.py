@@ -22,6 +22,7 @@ from summdiff.cli._options import (
     WorkersOption,
     interval,
     seconds,
+    size_bytes,
     time_limit_seconds,
 )
 from summdiff.cli._progress import run_display
@@ -130,6 +131,18 @@ def summarize(
         str | None,
         typer.Option(metavar="FILE", help="Subtitles with the words, such as talk.srt.", show_default=False),
     ] = Options.transcript,
+    quality: Annotated[
+        str,
+        typer.Option(
+            metavar="small|normal|high|0-51",
+            help="Quality of the written video. Normal takes at most as many bytes per second as the source, small at "
+            "most half, high what it needs; a number is a constant rate factor of H.264, 0 the best.",
+        ),
+    ] = str(Options.quality),
+    max_size: Annotated[
+        str | None,
+        typer.Option(metavar="SIZE", help="Largest size of the written video: 25MB, 800kB.", show_default=False),
+    ] = None,
     keep_interlaced: Annotated[
         bool,
         typer.Option("--keep-interlaced", help="Write interlaced pictures as they are, for editors."),
@@ -212,6 +225,8 @@ def summarize(
         transition=transition,
         speech=speech,
         transcript=transcript,
+        quality=int(quality) if quality.isdecimal() else quality,  # type: ignore[arg-type]
+        max_size=None if max_size is None else size_bytes(max_size),
         keep_interlaced=keep_interlaced,
         keep_location=keep_location,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, cast
 
 import av
@@ -24,10 +25,39 @@ from summdiff.video._picture import display_matrix
 
 # No B-frames: with them, an mp4 cannot state the duration of the last frame at a variable rate, and encoded groups of
 # pictures could not be written next to copied ones without knowing all timestamps beforehand.
-_OPTIONS = {"preset": "veryfast", "crf": "20", "bf": "0", "forced-idr": "1"}
+_OPTIONS = {"preset": "veryfast", "bf": "0", "forced-idr": "1"}
 _BT709, _LIMITED_RANGE = 1, 1  # numbers of ITU-T H.273 and of FFmpeg
-_KEY_FRAME_SECONDS = 2  # players seek to key frames
+_BUFFER_SECONDS = 1.0
+_WORST_FACTOR = 51
+_LEAST_RATE = 1000  # bits per second; x264 refuses 0
 _PROFILES = {66: "baseline", 77: "main", 100: "high"}
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimit:
+    """Limit of the rate of encoded pictures: a buffer that is filled at a rate and that no picture may empty.
+
+    Attributes:
+        rate: bits per second.
+        buffer: bits that it holds.
+    """
+
+    rate: int
+    buffer: int
+
+    @classmethod
+    def on_average(cls, rate: float, *, first_picture: float, seconds: float, stretches: int) -> RateLimit:
+        """Return the limit with which stretches, each encoded with a full buffer at first, have a rate on average.
+
+        Args:
+            rate: bits per second.
+            first_picture: bits that must be in the buffer at first.
+            seconds: length of all stretches together.
+            stretches: their number.
+        """
+        buffer = max(_BUFFER_SECONDS * rate, first_picture)
+        limit = max(rate - stretches * buffer / max(seconds, 1e-3), rate / 2, _LEAST_RATE)
+        return cls(round(limit), round(buffer))
 
 
 class H264Encoder:
@@ -41,6 +71,9 @@ class H264Encoder:
         first: the first frame of the source, for size, colors and orientation.
         source: the source's stream, for the pixel aspect ratio.
         clock: the source's clock, for rate and time base.
+        factor: constant rate factor.
+        key_interval: most seconds from one key frame to the next.
+        most: limit of the rate; None for no limit.
         interlaced: write interlaced frames as such, instead of as progressive ones.
         copied_sets: parameter sets of frames that will be copied into the same stream. Packets then have lengths
             instead of start codes, see `summdiff.video._h264.length_prefixed`.
@@ -57,13 +90,16 @@ class H264Encoder:
         source: VideoStream,
         clock: Clock,
         *,
+        factor: float,
+        key_interval: float,
+        most: RateLimit | None,
         interlaced: bool,
         copied_sets: ParameterSets | None,
         decode_delay: int,
     ) -> None:
         self._first = first
         self._source = source
-        self._interlaced = interlaced
+        self._factor, self._key_interval, self._most, self._interlaced = factor, key_interval, most, interlaced
         rows = 4 if interlaced else 2  # 4:2:0 needs an even number of lines in each field
         self._width, self._height = first.width + first.width % 2, -(-first.height // rows) * rows
         self._copied_sets = copied_sets
@@ -138,11 +174,16 @@ class H264Encoder:
         return packet
 
     def _configure(self, context: VideoCodecContext) -> None:
-        first, options = self._first, dict(_OPTIONS)
+        first, options = self._first, _OPTIONS | {"crf": f"{min(self._factor, _WORST_FACTOR):.1f}"}
+        parameters = {}
+        if self._most is not None:
+            options |= {"maxrate": str(self._most.rate), "bufsize": str(self._most.buffer)}
+            parameters["vbv-init"] = "1"
         if self._copied_sets is not None:
-            options["x264-params"] = f"sps-id={self._copied_sets.unused_id()}"
+            parameters["sps-id"] = str(self._copied_sets.unused_id())
             profile = max(SequenceParameterSet.parse(unit).profile for unit in self._copied_sets.sequence)
             options["profile"] = _PROFILES[profile]
+        options["x264-params"] = ":".join(f"{name}={value}" for name, value in parameters.items())
         context.options = options
         context.thread_count = threads_asked() or 0  # 0: x264's choice
         context.width, context.height = self._width, self._height
@@ -152,7 +193,7 @@ class H264Encoder:
         context.flags |= Flags.frame_duration | Flags.global_header
         if self._interlaced:
             context.flags |= Flags.interlaced_dct | Flags.interlaced_me
-        context.gop_size = max(1, round(_KEY_FRAME_SECONDS * self._rate))
+        context.gop_size = max(1, round(self._key_interval * self._rate))
         if self._source.sample_aspect_ratio:
             context.sample_aspect_ratio = self._source.sample_aspect_ratio
         context.colorspace = _BT709 if self._rgb else first.colorspace

@@ -34,6 +34,7 @@ class StreamPackets:
         time_base: seconds per tick.
         pts, dts: (N,) int64 ticks, `MISSING` where not stated.
         durations: (N,) int64 ticks, 0 where not stated.
+        sizes: (N,) int64 bytes.
         places: (N,) int64, ascending: number of each packet among those of all streams.
         flags: (N,) uint8.
     """
@@ -43,6 +44,7 @@ class StreamPackets:
     pts: NDArray[np.int64]
     dts: NDArray[np.int64]
     durations: NDArray[np.int64]
+    sizes: NDArray[np.int64]
     places: NDArray[np.int64]
     flags: NDArray[np.uint8]
 
@@ -130,7 +132,7 @@ def _read_packets(path: str, _version: FileVersion) -> FilePackets:
                 index = packet.stream_index
                 columns[index].add(packet, place)
                 if scanner is not None and index == pictures.index:
-                    if packet.pts is None:
+                    if packet.pts is None or packet.has_sidedata("new_extradata"):  # parameter sets that change midway
                         scanner = None
                     else:
                         intact = not packet.is_discard and not packet.is_corrupt
@@ -151,7 +153,7 @@ class _Columns:
     """The packets of a stream while they are read."""
 
     def __init__(self) -> None:
-        self._pts, self._dts, self._durations, self._places = (array("q") for _ in range(4))
+        self._pts, self._dts, self._durations, self._sizes, self._places = (array("q") for _ in range(5))
         self._flags = bytearray()
 
     def add(self, packet: Packet[Any], place: int) -> None:
@@ -159,16 +161,18 @@ class _Columns:
         self._pts.append(MISSING if pts is None else pts)
         self._dts.append(MISSING if dts is None else dts)
         self._durations.append(packet.duration or 0)
+        self._sizes.append(packet.size)
         self._places.append(place)
         self._flags.append(_KEY * packet.is_keyframe | _DISCARD * packet.is_discard)
 
     def of(self, stream: Stream) -> StreamPackets:
-        pts, dts, durations, places = (
+        pts, dts, durations, sizes, places = (
             np.frombuffer(column, dtype=np.int64) if column else np.empty(0, dtype=np.int64)
-            for column in (self._pts, self._dts, self._durations, self._places)
+            for column in (self._pts, self._dts, self._durations, self._sizes, self._places)
         )
         flags = np.frombuffer(bytes(self._flags), dtype=np.uint8)
-        return StreamPackets(stream.index, stream.time_base or Fraction(1, 90000), pts, dts, durations, places, flags)
+        time_base = stream.time_base or Fraction(1, 90000)
+        return StreamPackets(stream.index, time_base, pts, dts, durations, sizes, places, flags)
 
 
 def _gop_scanner(stream: VideoStream) -> GopScanner | None:

@@ -1,0 +1,63 @@
+"""What limits of size leave for the parts of a cut that are encoded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+
+import numpy as np
+
+from summdiff.video._copy import CopyPlan, Stretch
+from summdiff.video._cut import TickPart
+from summdiff.video._encode import RateLimit
+from summdiff.video._index import FrameIndex
+from summdiff.video._size import Encoding, SourceRates
+
+_LIMITED_SECONDS = 4  # a shorter stretch that is limited begins with a poor picture
+
+
+def share_beside_copies(
+    parts: Sequence[TickPart], plan: CopyPlan, index: FrameIndex, rates: SourceRates, most: float
+) -> float:
+    """Return the bits left for what is encoded between copies, divided by those that look like the source.
+
+    Args:
+        parts, plan: what is written, and how.
+        index, rates: of the source.
+        most: bits of all pictures; more where the source has more in these parts.
+    """
+    if len(rates.frames) != len(index.ticks):
+        return 1.0
+    copied = encoded = first_pictures = 0.0
+    for part in parts:
+        for stretch in plan.stretches(part.alone_from, part.alone_until):
+            first, last = np.searchsorted(index.ticks, (stretch.start, stretch.end))
+            bits = float(rates.frames[first:last].sum())
+            if stretch.group is not None:
+                copied += bits
+            else:
+                encoded += bits
+                first_pictures += rates.key_frame * (stretch.start not in index.key_ticks)
+    return max(most - copied, encoded) / max(encoded + first_pictures, 1.0)
+
+
+def rate_limit(
+    encoding: Encoding, parts: Sequence[TickPart], plan: CopyPlan | None, time_base: Fraction
+) -> RateLimit | None:
+    """Return the limit for the frames that are encoded; None where stretches of them are too short for one."""
+    ticks = stretches = 0
+    follows_copy = True
+    for part in parts:
+        ticks += 2 * (part.alone_from - part.start)
+        whole = [Stretch(part.alone_from, part.alone_until, None)]
+        for stretch in plan.stretches(part.alone_from, part.alone_until) if plan is not None else whole:
+            if stretch.group is None:
+                ticks += stretch.end - stretch.start
+                stretches += follows_copy
+            follows_copy = stretch.group is not None
+    seconds = float(ticks * time_base)
+    if encoding.pictures is None or (not encoding.strict and seconds < _LIMITED_SECONDS * stretches):
+        return None
+    return RateLimit.on_average(
+        encoding.pictures, first_picture=encoding.first_picture, seconds=seconds, stretches=stretches
+    )
