@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import yaml
 
+from small_data import write_data
 from summdiff.data.splits import Split
 from summdiff.data.synthetic import make_synthetic
 from summdiff.data.tvsum import TVSum
@@ -55,35 +56,21 @@ def any_file(request, tmp_path):
 
 def write_small(path, kind, *, dimension=8):
     """Six short videos of a kind; of SumMe one has no features, and the others have theirs on a grid of their own."""
-    rng = np.random.default_rng(0)
     if kind == "mr_hisum":
         make_synthetic(path, videos=6, dimension=dimension, min_seconds=20, max_seconds=30)
         return path
-    with h5py.File(path, "w") as file:
-        for number in range(6):
-            group = file.create_group(f"video_{number + 1}")
-            n = 24 + number
-            picks, n_frames = np.arange(n) * 15, n * 15 - 4
-            starts = np.arange(0, n_frames, 25)
-            segments = np.stack([starts, np.append(starts[1:], n_frames) - 1], axis=1)
-            group["picks"], group["n_frames"] = picks, n_frames
-            group.attrs["fps"] = 30.0
-            if kind == "youtube_highlights":
-                group["match"], group["clips"] = rng.integers(-1, 2, n), np.stack([picks, picks + 10], axis=1)
-                group.attrs["category"] = "dog" if number % 2 else "surfing"
-            else:
-                users = np.repeat(rng.integers(0, 2, (15, n)), 15, axis=1)[:, :n_frames]
-                group["user_summary"], group["change_points"] = users, segments
-                group["gtscore"] = users[:, picks].mean(axis=0)
-            if kind == "tvsum":
-                group["user_scores"] = rng.integers(1, 6, (15, n))
+    write_data(path, kind, videos=6, dimension=dimension)
+    with h5py.File(path, "r+") as file:
+        for number, group in enumerate(file.values()):
+            if kind == "youtube_highlights" and number % 2 == 0:
+                group.attrs["category"] = "surfing"
             if kind == "summe":
-                group["video_name"] = "Jumps"
+                del group["features"]
+                group["gtscore"][...] = group["user_summary"][()][:, group["picks"][()]].mean(axis=0)
                 if number < 5:
-                    own = np.arange(0, n_frames, 6)
-                    group["features_dino"], group["features_dino_picks"] = rng.random((len(own), dimension)), own
-            else:
-                group["features"] = rng.random((n, dimension))
+                    own = np.arange(0, int(group["n_frames"][()]), 6)
+                    group["features_dino"] = np.random.default_rng(number).random((len(own), dimension))
+                    group["features_dino_picks"] = own
     return path
 
 
