@@ -28,6 +28,11 @@ hypothesis.settings.register_profile("no deadline", deadline=None)
 hypothesis.settings.load_profile("no deadline")
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+QUICKLY = {
+    "libx264": {"preset": "ultrafast", "crf": "18"},
+    "libvpx": {"deadline": "realtime", "cpu-used": "8"},
+    "libvpx-vp9": {"deadline": "realtime", "cpu-used": "8"},
+}
 SOUND_CODECS = {".webm": "libopus", ".avi": "pcm_s16le", ".mpg": "mp2"}
 NUMBER_BITS = 12
 BEEP_SECONDS = 0.05
@@ -153,7 +158,8 @@ def write_video(
         scenes: (seconds, look) each; equal looks give equal textures, all others differ in color and pattern.
         fps: frames per second; frames per scene are rounded.
         size: width and height *on display*, that is after `rotation`, before `pixel_aspect`.
-        codec, pix_fmt, options, gop: video encoder, its pixel format, its options, and its key frame interval.
+        codec, pix_fmt, options, gop: video encoder, its pixel format, its options (quick ones by default), and its key
+            frame interval.
         times: seconds at which the frames are shown, increasing from 0 (variable frame rate); default n / fps.
         start: time stamp of the first frame in seconds.
         rotation: clockwise turn in degrees that the player has to apply; `mirrored`: left-right, after it.
@@ -183,8 +189,8 @@ def write_video(
         context.pix_fmt = pix_fmt
         context.time_base = time_base
         context.sample_aspect_ratio = Fraction(pixel_aspect)
-        if codec == "libx264" and not options:
-            context.options = {"preset": "ultrafast", "crf": "18"}
+        if not options:
+            context.options = QUICKLY.get(codec, {})
         if gop is not None:
             context.gop_size = gop
         for name, value in (color or {}).items():

@@ -25,7 +25,7 @@ KINDS = {
     },
     "ts, which starts at 1.4 s": {"path": "a.ts", "options": FAST, "gop": 20, "sound": True},
     "late start in mkv": {"path": "a.mkv", "start": 12.52, "options": FAST, "gop": 20},
-    "vp9": {"path": "a.webm", "codec": "libvpx-vp9", "options": {"deadline": "realtime", "cpu-used": "8"}, "gop": 20},
+    "vp9": {"path": "a.webm", "codec": "libvpx-vp9", "gop": 20},
     "av1": {
         "path": "a.mkv",
         "codec": "libsvtav1",

@@ -33,13 +33,8 @@ KINDS = {
     "ts, which starts at 1.4 s": {"path": "a.ts", "sound": True},
     "late start": {"path": "a.mp4", "start": 3.0, "sound": True},
     "late start in mkv": {"path": "a.mkv", "start": 12.52},
-    "webm vp9": {
-        "path": "a.webm",
-        "codec": "libvpx-vp9",
-        "options": {"deadline": "realtime", "cpu-used": "8"},
-        "sound": True,
-    },
-    "webm vp8": {"path": "a.webm", "codec": "libvpx", "options": {"deadline": "realtime", "cpu-used": "8"}},
+    "webm vp9": {"path": "a.webm", "codec": "libvpx-vp9", "sound": True},
+    "webm vp8": {"path": "a.webm", "codec": "libvpx"},
     "av1": {"path": "a.mkv", "codec": "libsvtav1", "options": {"preset": "8", "crf": "12"}, "size": (256, 144)},
     "hevc": {"path": "a.mp4", "codec": "libx265", "options": {"preset": "ultrafast", "x265-params": "log-level=0"}},
     "hevc 10 bit": {

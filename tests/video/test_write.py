@@ -82,7 +82,7 @@ KINDS = {
     "mkv": {"path": "a.mkv", "gop": 12},
     "ts": {"path": "a.ts", "gop": 12},
     "late start": {"path": "a.mkv", "start": 7.0, "gop": 12},
-    "webm": {"path": "a.webm", "codec": "libvpx-vp9", "options": {"deadline": "realtime", "cpu-used": "8"}, "gop": 12},
+    "webm": {"path": "a.webm", "codec": "libvpx-vp9", "gop": 12},
     "avi h264 without time stamps": {"path": "a.avi", "options": {"preset": "veryfast", "bf": "2"}, "gop": 12},
     "avi mpeg4": {"path": "a.avi", "codec": "mpeg4", "options": {"b": "2000000"}, "gop": 12},
     "mpeg2": {"path": "a.mpg", "codec": "mpeg2video", "options": {"b": "3000000"}, "gop": 12},

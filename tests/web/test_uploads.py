@@ -35,7 +35,7 @@ def test_titles_are_the_last_part_of_a_path_in_one_line():
     ("suffix", "codec", "media"), [("mkv", "libx264", "video/x-matroska"), ("webm", "libvpx", "video/webm")]
 )
 def test_the_media_type_follows_from_container_and_codecs(make_video, tmp_path, suffix, codec, media):
-    film = make_video(tmp_path / f"a.{suffix}", scenes=[(1.0, "red")], codec=codec, options={"deadline": "realtime"})
+    film = make_video(tmp_path / f"a.{suffix}", scenes=[(1.0, "red")], codec=codec)
     file = describe(film.path, "x")
     assert file.media_type == media
     assert (file.width, file.height) == (192, 108)
