@@ -18,7 +18,7 @@ from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
-from summdiff.errors import OutputError
+from summdiff.errors import OutputError, reason
 
 # .summdiff-<host>-<process>-<random>.tmp
 _TEMPORARY = re.compile(r"\.summdiff-(?P<host>[0-9a-f]{8})-(?P<process>\d{1,10})-[0-9a-f]{8}\.tmp")
@@ -45,7 +45,7 @@ def written_whole(path: Path) -> Iterator[Path]:
         temporary.chmod(_mode_of(path))
         temporary.replace(path)
     except OSError as error:
-        raise OutputError(f"'{path}' cannot be written: {error.strerror or error}.") from error
+        raise OutputError(f"'{path}' cannot be written: {reason(error)}.") from error
     finally:
         if temporary is not None:
             with suppress(OSError):  # the first error is already on its way

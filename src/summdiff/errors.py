@@ -5,6 +5,16 @@ prints exactly that sentence; only errors outside this family are bugs and show 
 """
 
 
+def reason(error: Exception) -> str:
+    """Return why a file cannot be used, on one line: the text of an error without number, path and final period."""
+    if isinstance(error, UnicodeDecodeError):
+        return "it is not a text in UTF-8"
+    if isinstance(error, FileExistsError):
+        return "there is a file of this name"
+    text = error.args[0] if isinstance(error, KeyError) and error.args else error
+    return (getattr(error, "strerror", None) or " ".join(str(text).split()) or type(error).__name__).rstrip(".")
+
+
 class SummdiffError(Exception):
     """Base of all errors that summdiff raises on purpose."""
 

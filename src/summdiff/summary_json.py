@@ -13,7 +13,7 @@ from itertools import pairwise
 from typing import Any
 
 from summdiff._untrusted import parse_json, read_text
-from summdiff.errors import DataError
+from summdiff.errors import DataError, reason
 from summdiff.summary import MAX_TRANSITION, Alternative, Interval, Places, Scores, Shot, Summary, VideoInfo
 from summdiff.transcript import Sentence, Transcript, Word
 
@@ -65,11 +65,11 @@ def from_json(source: str | os.PathLike[str]) -> Summary:
         try:
             text = read_text(source)
         except (OSError, UnicodeDecodeError) as error:
-            raise DataError(f"{name} cannot be read as a summary: {error}.") from error
+            raise DataError(f"{name} cannot be read as a summary: {reason(error)}.") from error
     try:
         document = parse_json(text, parse_constant=_refuse_constant)
     except ValueError as error:
-        raise DataError(f"{name} is not valid JSON: {error}.") from error
+        raise DataError(f"{name} is not valid JSON: {reason(error)}.") from error
     schema = document.get("schema") if isinstance(document, dict) else None
     if schema != SCHEMA:
         raise DataError(f"{name} is not a summary: its schema is {_short(schema)}, expected '{SCHEMA}'.")

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from summdiff.archive.jobs import VideoJob, alternative_name
 from summdiff.cli._inputs import jobs, listed
-from summdiff.cli._options import interval, seconds, size_bytes
+from summdiff.cli._options import interval, seconds, share, size_bytes
 from summdiff.errors import UsageError
 from summdiff.summary import Interval
 
@@ -86,6 +86,27 @@ def test_a_folder_without_videos_is_refused(tmp_path):
     (tmp_path / "sub" / "a.mp4").touch()
     with pytest.raises(UsageError, match="--recursive"):
         jobs([tmp_path], output=None, recursive=False)
+    (tmp_path / "sub" / "a.mp4").unlink()
+    with pytest.raises(UsageError, match=r"No video in the folder '.*sub'\."):
+        jobs([tmp_path / "sub"], output=None, recursive=False)
+
+
+def test_an_address_is_no_file():
+    with pytest.raises(UsageError, match="is an address, not a file: download the video first"):
+        jobs([Path("https://example.org/talk.mp4")], output=None, recursive=False)
+
+
+def test_a_folder_that_cannot_be_read_is_not_called_empty(tmp_path, monkeypatch):
+    monkeypatch.setattr("os.access", lambda path, mode: False)  # root may read everything
+    with pytest.raises(UsageError, match="cannot be read: change its permissions"):
+        jobs([tmp_path], output=None, recursive=False)
+
+
+def test_shares_are_numbers_or_percentages():
+    assert [share(text) for text in ("0.15", "15%", " 100 % ", 0.2)] == [0.15, 0.15, 1.0, 0.2]
+    for text in ("", "%", "a fifth", "1/5"):
+        with pytest.raises(UsageError, match=r"is not a share: write it like 0\.15 or 15%"):
+            share(text)
 
 
 @pytest.mark.parametrize(

@@ -93,6 +93,7 @@ def test_quiet_prints_only_failures(films, summdiff):
         (["--formats", "mp4,gif3"], 2, "Unknown format 'gif3'"),
         (["--formats", ","], 2, "at least one format"),
         (["--budget", "2"], 2, "at most 1, not 2"),
+        (["--budget", "a fifth"], 2, "'a fifth' is not a share"),
         (["--budget", "0.1", "--duration", "5s"], 2, "either --budget or --duration"),
         (["--duration", "soon"], 2, "'soon' is not a time"),
         (["--model", "nowhere/at/all"], 1, "nowhere/at/all"),

@@ -1,17 +1,16 @@
 """The page in a real Chromium: by keyboard, for screen readers, in other colours and on small screens."""
 
-import os
 from pathlib import Path
 
 import pytest
 from studio_page import add_film, until
 
+from axe import axe_violations
+
 pytestmark = pytest.mark.browser
 HERE = Path(__file__).parent
 CONTRAST = (HERE / "contrast.js").read_text(encoding="utf-8")
 NAMELESS = (HERE / "nameless.js").read_text(encoding="utf-8")
-# The file axe.min.js of the npm package axe-core, which is not part of the project.
-AXE = Path(os.environ.get("SUMMDIFF_AXE", "axe.min.js"))
 
 
 def test_everything_works_by_keyboard(ready):
@@ -127,7 +126,6 @@ def test_texts_have_the_contrast_of_wcag_aa(ready, scheme):
 
 
 @pytest.mark.parametrize("look", ["light", "dark", "forced", "phone"])
-@pytest.mark.skipif(not AXE.is_file(), reason="set SUMMDIFF_AXE to axe.min.js of the npm package axe-core")
 def test_axe_finds_nothing(open_page, studio, film, look):
     options = {
         "light": {},
@@ -136,20 +134,11 @@ def test_axe_finds_nothing(open_page, studio, film, look):
         "phone": {"viewport": {"width": 390, "height": 844}},
     }[look]
     page = open_page(studio, hints=look == "light", bypass_csp=True, **options)
-    axe = AXE.read_text(encoding="utf-8")
-
-    def violations():
-        page.evaluate(axe)
-        return page.evaluate(
-            "() => axe.run({ resultTypes: ['violations'] }).then(({ violations }) => violations.map("
-            "({ id, nodes }) => [id, nodes.map(({ html, failureSummary }) => [html.slice(0, 160), failureSummary])]))"
-        )
-
-    assert violations() == []
+    assert axe_violations(page) == []
     add_film(page, film.path)
-    assert violations() == []
+    assert axe_violations(page) == []
     for name in states(page):
-        assert violations() == [], name
+        assert axe_violations(page) == [], name
 
 
 def test_forced_colours_are_used_where_the_page_draws_itself(open_page, studio, film):

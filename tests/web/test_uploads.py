@@ -59,3 +59,5 @@ def test_a_missing_file_gives_a_sentence(tmp_path):
     ):
         with pytest.raises(VideoError, match=r"There is no file|cannot"):
             local_file(text)
+    with pytest.raises(VideoError, match="is a folder: enter the path of a video in it"):
+        local_file(str(tmp_path))

@@ -31,7 +31,7 @@ from summdiff._untrusted import parse_json, read_bytes, read_json
 from summdiff._version import __version__
 from summdiff.archive.jobs import FileVersion, Record, VideoJob
 from summdiff.atomic import written_whole
-from summdiff.errors import ArchiveError, DataError, OutputError, UsageError
+from summdiff.errors import ArchiveError, DataError, OutputError, UsageError, reason
 
 SCHEMA = "summdiff.manifest/1"
 _BEGINNING = b'{"event": "begin"'
@@ -160,7 +160,7 @@ class Manifest(RunState):
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise OutputError(f"The folder '{self.path.parent}' cannot be made: {error.strerror or error}.") from error
+            raise OutputError(f"The folder '{self.path.parent}' cannot be made: {reason(error)}.") from error
         self._lock.__enter__()
         try:
             self._open()
@@ -198,7 +198,7 @@ class Manifest(RunState):
             self._file.truncate(complete_bytes)
             self.receipts.mkdir(exist_ok=True)
         except OSError as error:
-            raise OutputError(f"'{self.path}' cannot be written: {error.strerror or error}.") from error
+            raise OutputError(f"'{self.path}' cannot be written: {reason(error)}.") from error
         if not lines:
             head = {"event": "begin", "schema": SCHEMA, "verb": self.verb, "settings": self.settings}
             self._write({**head, "summdiff": __version__, "time": _now()})
@@ -235,7 +235,9 @@ class Manifest(RunState):
         try:
             parsed = parse_json(line)
         except ValueError as error:
-            raise DataError(f"Line {number} of '{self.path}' is damaged ({error}).") from error
+            raise DataError(
+                f"Line {number} of '{self.path}' is damaged ({reason(error)}): name another file with --manifest."
+            ) from error
         if not isinstance(parsed, dict):
             raise DataError(f"Line {number} of '{self.path}' is damaged (no JSON object).")
         return parsed
@@ -273,7 +275,7 @@ class Manifest(RunState):
         except OSError as error:
             with suppress(OSError):  # no part of a line stays
                 self._file.truncate(before)
-            raise OutputError(f"'{self.path}' cannot be written: {error.strerror or error}.") from error
+            raise OutputError(f"'{self.path}' cannot be written: {reason(error)}.") from error
 
 
 def receipt_file(receipts: Path, job: VideoJob) -> Path:
@@ -342,7 +344,7 @@ class FileLock:
         try:
             self._file = self.path.open("ab+")
         except OSError as error:
-            raise OutputError(f"'{self.path}' cannot be written: {error.strerror or error}.") from error
+            raise OutputError(f"'{self.path}' cannot be written: {reason(error)}.") from error
         try:
             _lock(self._file)
         except OSError as error:

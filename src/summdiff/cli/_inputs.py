@@ -14,8 +14,9 @@ from itertools import chain, count
 from pathlib import Path
 
 from summdiff.archive.jobs import VideoJob, alternative_name
-from summdiff.errors import UsageError
+from summdiff.errors import UsageError, reason
 
+_ADDRESS = re.compile(r"(https?|ftp|rtsp|rtmp):/", re.IGNORECASE)  # a path has only one of its two slashes
 # Suffixes of the videos in a folder. A file named on the command line may have any suffix.
 VIDEO_SUFFIXES = frozenset({
     "3g2", "3gp", "asf", "avi", "dv", "f4v", "flv", "m2ts", "m2v", "m4v", "mkv", "mov", "mp4", "mpeg", "mpg", "mts",
@@ -43,12 +44,13 @@ def jobs(
     """
     targets: dict[Path, tuple[Path, Path]] = {}
     for source in _expanded(sources):
-        if not source.is_dir():
+        if not os.path.isdir(source):  # noqa: PTH112  (Path.is_dir raises where a folder above cannot be read)
             targets.setdefault(_real(source), (source, output or source.parent))
             continue
         videos = _videos_in(source, recursive=bool(recursive))
         if not videos:
-            hint = ": add --recursive to look into its folders" if recursive is False else ""
+            deeper = recursive is False and any(entry.is_dir() for entry in source.iterdir())
+            hint = ": add --recursive to look into its folders" if deeper else ""
             raise UsageError(f"No video in the folder '{source}'{hint}.")
         for video in videos:
             folder = video.parent if output is None else output / video.parent.relative_to(source)
@@ -114,7 +116,7 @@ def listed(file: str | None) -> list[Path]:
     try:
         content = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
     except OSError as error:
-        raise UsageError(f"The list '{file}' cannot be read: {error.strerror or error}.") from error
+        raise UsageError(f"The list '{file}' cannot be read: {reason(error)}.") from error
     content = content.removeprefix(codecs.BOM_UTF8)  # a text file of Windows may begin with it
     # `find -print0` ends paths with a zero byte, as names may contain line ends.
     lines = content.split(b"\0") if b"\0" in content else content.replace(b"\r\n", b"\n").split(b"\n")
@@ -126,6 +128,8 @@ def listed(file: str | None) -> list[Path]:
 
 def _expanded(sources: Sequence[Path]) -> Iterator[Path]:
     for source in sources:
+        if _ADDRESS.match(str(source)):
+            raise UsageError(f"'{source}' is an address, not a file: download the video first, then name the file.")
         if not re.search(r"[*?[]", str(source)) or os.path.lexists(source):
             yield source
             continue
@@ -137,6 +141,8 @@ def _expanded(sources: Sequence[Path]) -> Iterator[Path]:
 
 
 def _videos_in(folder: Path, *, recursive: bool) -> list[Path]:
+    if not os.access(folder, os.R_OK | os.X_OK):
+        raise UsageError(f"The folder '{folder}' cannot be read: change its permissions, or name another one.")
     entries = folder.rglob("*") if recursive else folder.glob("*")
     return sorted(
         path

@@ -100,6 +100,18 @@ def size_bytes(text: str) -> int:
     return int(float(fields[1]) * (1024 if fields[3] else 1000) ** " kmg".index(fields[2] or " "))
 
 
+def share(text: str | float) -> float:
+    """Return a share from "0.15" or "15%".
+
+    Raises:
+        UsageError: the text has another form.
+    """
+    number = str(text).strip()
+    with suppress(ValueError):
+        return float(number[:-1]) / 100 if number.endswith("%") else float(number)
+    raise UsageError(f"'{text}' is not a share: write it like 0.15 or 15%.")
+
+
 def interval(text: str) -> Interval:
     """Return a part of a video from "1:20-1:45", "0-12s" or "9:30-", up to the end.
 

@@ -33,7 +33,10 @@ def evaluate(
         ),
     ],
     data: Annotated[
-        Path, typer.Option("--data", "-d", metavar="FILE", help="The data set, HDF5; see `summdiff data info`.")
+        Path,
+        typer.Option(
+            "--data", "-d", metavar="FILE", help="The data set, HDF5; see `summdiff data info`.", readable=False
+        ),
     ],
     kind: Annotated[
         str | None,
@@ -41,7 +44,9 @@ def evaluate(
     ] = None,
     annotations: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="TVSum's own .tsv or .mat, for files without the annotators' scores."),
+        typer.Option(
+            metavar="FILE", help="TVSum's own .tsv or .mat, for files without the annotators' scores.", readable=False
+        ),
     ] = None,
     fps: Annotated[
         float | None,
@@ -51,7 +56,8 @@ def evaluate(
         ),
     ] = None,
     split: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="A split file (JSON or YAML); else all videos are judged.")
+        Path | None,
+        typer.Option(metavar="FILE", help="A split file (JSON or YAML); else all videos are judged.", readable=False),
     ] = None,
     part: Annotated[str, typer.Option(metavar="NAME", help="Videos of the split: test, validation or train.")] = "test",
     fold: Annotated[
@@ -102,19 +108,27 @@ def evaluate(
     ] = None,
     per_video: Annotated[bool, typer.Option("--per-video", help="Print each video's values too.")] = False,
     json_file: Annotated[
-        Path | None, typer.Option("--json", metavar="FILE", help="Write all results, with each video's values.")
+        Path | None,
+        typer.Option("--json", metavar="FILE", help="Write all results, with each video's values.", readable=False),
     ] = None,
     csv: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Write a table: a row per system, and one per system and video."),
+        typer.Option(
+            metavar="FILE", help="Write a table: a row per system, and one per system and video.", readable=False
+        ),
     ] = None,
     markdown: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write the table of systems, and with --per-video of videos.")
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Write the table of systems, and with --per-video of videos.", readable=False
+        ),
     ] = None,
-    latex: Annotated[Path | None, typer.Option(metavar="FILE", help="The same for LaTeX, with booktabs.")] = None,
+    latex: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The same for LaTeX, with booktabs.", readable=False)
+    ] = None,
     save_predictions: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Save the predictions of a model (.json or .h5)."),
+        typer.Option(metavar="FILE", help="Save the predictions of a model (.json or .h5).", readable=False),
     ] = None,
     samples: Annotated[int, typer.Option(min=1, metavar="M", help="Curves that a model samples per video.")] = 8,
     steps: Annotated[int, typer.Option(min=1, metavar="N", help="Denoising steps of a model.")] = 10,

@@ -9,7 +9,9 @@ import typer
 
 
 def export_graphs(
-    folders: Annotated[list[Path], typer.Argument(help="Model folders that `summdiff train` or `crossval` wrote.")],
+    folders: Annotated[
+        list[Path], typer.Argument(help="Model folders that `summdiff train` or `crossval` wrote.", readable=False)
+    ],
 ) -> None:
     """Write the ONNX graphs of model folders from their weights, for folds of `crossval` and older folders.
 

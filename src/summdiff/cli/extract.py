@@ -28,11 +28,14 @@ from summdiff.options import DEFAULT_BACKBONE
 
 def extract(
     output: Annotated[
-        Path, typer.Option("-o", "--output", metavar="STORE", help="Folder of the store.", show_default=False)
+        Path,
+        typer.Option(
+            "-o", "--output", metavar="STORE", help="Folder of the store.", show_default=False, readable=False
+        ),
     ],
     videos: Annotated[
         list[Path] | None,
-        typer.Argument(help="Videos, folders with videos, or patterns in quotes.", show_default=False),
+        typer.Argument(help="Videos, folders with videos, or patterns in quotes.", show_default=False, readable=False),
     ] = None,
     from_file: FromFile = None,
     recursive: Recursive = False,

@@ -14,8 +14,10 @@ from summdiff.errors import OutputError, UsageError, VideoError
 
 
 def fit_pca(
-    videos: Annotated[list[Path], typer.Argument(help="Videos to fit to, as varied as possible.")],
-    out: Annotated[Path, typer.Option("-o", "--out", metavar="FILE", help="The .safetensors file to write.")],
+    videos: Annotated[list[Path], typer.Argument(help="Videos to fit to, as varied as possible.", readable=False)],
+    out: Annotated[
+        Path, typer.Option("-o", "--out", metavar="FILE", help="The .safetensors file to write.", readable=False)
+    ],
     backbone: Annotated[
         str, typer.Option(metavar="ID", help="Backbone of the features; use the PCA with the same weights.")
     ] = "inception_v3",

@@ -24,12 +24,18 @@ def reproduce(
     data: Annotated[
         list[Path] | None,
         typer.Option(
-            metavar="FILE", help="HDF5 file of a data set; may be repeated. [default: those in $SUMMDIFF_DATA]"
+            metavar="FILE",
+            help="HDF5 file of a data set; may be repeated. [default: those in $SUMMDIFF_DATA]",
+            readable=False,
         ),
     ] = None,
     split: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Split of a Mr.HiSum file. [default: <name>_split.json beside it, or folds]"),
+        typer.Option(
+            metavar="FILE",
+            help="Split of a Mr.HiSum file. [default: <name>_split.json beside it, or folds]",
+            readable=False,
+        ),
     ] = None,
     seeds: Annotated[
         list[str] | None, typer.Option(metavar="0,1,2", help="Train each system once for each seed. [default: 0]")
@@ -42,10 +48,13 @@ def reproduce(
     ] = False,
     output: Annotated[
         Path | None,
-        typer.Option(metavar="FOLDER", help="Folder of the results. [default: results, quick: results-quick]"),
+        typer.Option(
+            metavar="FOLDER", help="Folder of the results. [default: results, quick: results-quick]", readable=False
+        ),
     ] = None,
     runs: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="Folder of the trained systems. [default: runs/reproduce]")
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Folder of the trained systems. [default: runs/reproduce]", readable=False),
     ] = None,
     overrides: Annotated[
         list[str] | None,

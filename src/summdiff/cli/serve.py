@@ -21,7 +21,9 @@ _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 
 
 def serve(
-    videos: Annotated[list[Path] | None, typer.Argument(help="Videos to open.", show_default=False)] = None,
+    videos: Annotated[
+        list[Path] | None, typer.Argument(help="Videos to open.", show_default=False, readable=False)
+    ] = None,
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 for any free one.")] = 8765,
     host: Annotated[
         str,

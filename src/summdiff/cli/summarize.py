@@ -22,6 +22,7 @@ from summdiff.cli._options import (
     WorkersOption,
     interval,
     seconds,
+    share,
     size_bytes,
     time_limit_seconds,
 )
@@ -37,17 +38,25 @@ if TYPE_CHECKING:
 def summarize(
     videos: Annotated[
         list[Path] | None,
-        typer.Argument(help="Videos, folders with videos, or patterns in quotes.", show_default=False),
+        typer.Argument(help="Videos, folders with videos, or patterns in quotes.", show_default=False, readable=False),
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option("-o", "--output", metavar="DIR", help="Folder for the results.", show_default="beside each video"),
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="DIR",
+            help="Folder for the results.",
+            show_default="beside each video",
+            readable=False,
+        ),
     ] = None,
     budget: Annotated[
         float | None,
         typer.Option(
             metavar="SHARE",
-            help="Largest share of the video to keep.",
+            parser=share,
+            help="Largest share of the video to keep: 0.15 or 15%.",
             show_default="0.15, but at least 5 s and at most 3 minutes",
         ),
     ] = None,
@@ -165,7 +174,9 @@ def summarize(
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Do not use or keep features of earlier runs.")] = False,
     features: Annotated[
         Path | None,
-        typer.Option(metavar="STORE", help="Store of `summdiff extract`; missing features are computed."),
+        typer.Option(
+            metavar="STORE", help="Store of `summdiff extract`; missing features are computed.", readable=False
+        ),
     ] = None,
     workers: WorkersOption = None,
     engine: EngineOption = "local",
@@ -175,6 +186,7 @@ def summarize(
             metavar="FILE",
             help="With --workers or --engine ray: record of the run, so that the same command continues it.",
             show_default="manifest.jsonl in the folder for the results",
+            readable=False,
         ),
     ] = None,
     time_limit: TimeLimit = None,

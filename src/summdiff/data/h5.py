@@ -12,10 +12,10 @@ from typing import Any, ClassVar, Self
 
 from summdiff._untrusted import open_regular
 from summdiff.data.frame_rates import frame_rate
-from summdiff.data.h5_guard import H5_ERRORS, attribute, member, open_h5, reason
+from summdiff.data.h5_guard import H5_ERRORS, attribute, member, open_h5
 from summdiff.data.video import AnnotatedVideo, DatasetKind
 from summdiff.data.video_group import VideoGroup, as_text
-from summdiff.errors import DataError
+from summdiff.errors import DataError, reason
 
 
 class AnnotatedFile(ABC):

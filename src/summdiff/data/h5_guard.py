@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from summdiff._untrusted import Budget, check_regular, open_regular
-from summdiff.errors import DataError
+from summdiff.errors import DataError, reason
 
 # Errors that h5py raises for damaged files.
 H5_ERRORS = (OSError, KeyError, RuntimeError, ValueError, TypeError, MemoryError)
@@ -60,6 +60,8 @@ def open_h5(path: Path) -> Any:
             )
         return h5py.File(path, "r")
     except H5_ERRORS as error:
+        if "file signature not found" in str(error):
+            raise DataError(f"'{path}' cannot be read as HDF5: it is in another format.") from error
         cut = "; it is cut off: copy it again" if "truncated" in str(error) else ""
         raise DataError(f"'{path}' cannot be read as HDF5: {reason(error)}{cut}.") from error
 
@@ -176,11 +178,6 @@ def text_or_number(found: Any) -> None:
         raise ValueError("it is not a single value")
     if kind.get_size() > _LONGEST_TEXT:
         raise ValueError(f"it states a size of {kind.get_size():,} bytes")
-
-
-def reason(error: Exception) -> str:
-    """Return the message of an error of h5py on one line, without the quotes of a KeyError."""
-    return " ".join(str(error.args[0] if error.args else type(error).__name__).split()).rstrip(".")
 
 
 def _has_endless_heap(path: Path) -> bool:

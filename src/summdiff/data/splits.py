@@ -15,7 +15,7 @@ import numpy as np
 from summdiff._untrusted import parse_json, read_text
 from summdiff.atomic import written_whole
 from summdiff.data.yaml_text import parse_yaml
-from summdiff.errors import DataError, UsageError
+from summdiff.errors import DataError, UsageError, reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +225,7 @@ def _load(path: Path) -> Any:
     try:
         text = read_text(path)
     except OSError as error:
-        raise DataError(f"The splits '{path}' cannot be read: {error.strerror or error}.") from error
+        raise DataError(f"The splits '{path}' cannot be read: {reason(error)}.") from error
     except UnicodeDecodeError as error:
         raise DataError(f"The splits '{path}' cannot be read: not text in UTF-8.") from error
     if path.suffix.lower() == ".txt":

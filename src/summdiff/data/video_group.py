@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from summdiff._untrusted import Budget
-from summdiff.data.h5_guard import H5_ERRORS, attribute, member, reason, text_or_number, unpacking_bytes
-from summdiff.errors import DataError
+from summdiff.data.h5_guard import H5_ERRORS, attribute, member, text_or_number, unpacking_bytes
+from summdiff.errors import DataError, reason
 
 COPY_BYTES = 10  # for each value read: a copy of another type, and a mask of the check
 

@@ -28,7 +28,7 @@ from summdiff.atomic import written_whole
 from summdiff.data.h5 import natural
 from summdiff.data.h5_guard import attribute, member, open_h5, unpacking_bytes
 from summdiff.data.video_group import COPY_BYTES
-from summdiff.errors import DataError, UsageError
+from summdiff.errors import DataError, UsageError, reason
 from summdiff.evaluation._prediction_tables import read_csv, read_npy, read_npz
 from summdiff.evaluation._predictions import Form, Predictions
 
@@ -147,7 +147,7 @@ def _read_json(file: Path, keys: tuple[str, ...]) -> tuple[dict[str, Any], dict[
     try:
         document = read_json(file)
     except (OSError, ValueError) as error:
-        raise DataError(f"'{file}' cannot be read as JSON: {error}.") from error
+        raise DataError(f"'{file}' cannot be read as JSON: {reason(error)}.") from error
     if not isinstance(document, dict):
         raise DataError(f"'{file}' is not an object with an entry for each video.")
     if isinstance(document.get("scores"), dict):

@@ -11,7 +11,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from summdiff._untrusted import Budget, parse_json, read_arrays, read_table
-from summdiff.errors import DataError
+from summdiff.errors import DataError, reason
 
 
 def read_npy(file: Path, budget: Budget) -> NDArray[Any]:
@@ -23,7 +23,7 @@ def read_npy(file: Path, budget: Budget) -> NDArray[Any]:
     try:
         return read_arrays(file, budget)[""]
     except (OSError, ValueError, KeyError) as error:
-        raise DataError(f"'{file}' cannot be read as NumPy array: {error}.") from error
+        raise DataError(f"'{file}' cannot be read as NumPy array: {reason(error)}.") from error
 
 
 def read_npz(file: Path) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -36,7 +36,7 @@ def read_npz(file: Path) -> tuple[dict[str, Any], dict[str, Any]]:
         raw: dict[str, Any] = read_arrays(file)
         about = parse_json(str(raw.pop("about", "{}")))
     except (OSError, ValueError) as error:
-        raise DataError(f"'{file}' cannot be read as NumPy archive: {error}.") from error
+        raise DataError(f"'{file}' cannot be read as NumPy archive: {reason(error)}.") from error
     return about if isinstance(about, dict) else {}, raw
 
 
@@ -62,7 +62,7 @@ def read_csv(file: Path, keys: Sequence[str]) -> dict[str, list[float]]:
                     "video, its name and its scores."
                 ) from error
     except (OSError, ValueError) as error:
-        raise DataError(f"'{file}' cannot be read: {error}.") from error
+        raise DataError(f"'{file}' cannot be read: {reason(error)}.") from error
 
 
 def _scores(rows: Iterator[list[str]], keys: Sequence[str]) -> dict[str, list[float]]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from summdiff._plugins import load_plugin, plugin_names
-from summdiff.errors import OutputError, UsageError
+from summdiff.errors import OutputError, UsageError, reason
 
 if TYPE_CHECKING:
     from summdiff.summary import Summary
@@ -164,14 +164,14 @@ def check_targets(paths: Sequence[Path], video: Path, *, overwrite: bool) -> Non
     except (FileExistsError, NotADirectoryError) as error:
         raise OutputError(f"'{folder}' is not a folder: choose another one with -o.") from error
     except OSError as error:
-        raise OutputError(f"The folder '{folder}' cannot be created: {error.strerror or error}.") from error
+        raise OutputError(f"The folder '{folder}' cannot be created: {reason(error)}.") from error
     if not os.access(folder, os.W_OK | os.X_OK):
         raise OutputError(f"The folder '{folder}' cannot be written to: choose another one with -o.")
     for path in paths:
         try:
             exists = path.exists()
         except OSError as error:  # such as a name that is too long for the file system
-            raise OutputError(f"'{path}' cannot be written: {error.strerror or error}.") from error
+            raise OutputError(f"'{path}' cannot be written: {reason(error)}.") from error
         if not exists:
             continue
         if video.exists() and path.samefile(video):

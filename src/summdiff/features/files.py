@@ -27,7 +27,7 @@ from safetensors.numpy import load_file, save
 from summdiff._untrusted import Budget, check_regular, open_regular, parse_json
 from summdiff.atomic import written_whole
 from summdiff.audio import Sound
-from summdiff.errors import DataError
+from summdiff.errors import DataError, reason
 from summdiff.summary import VideoInfo
 from summdiff.summary_json import transcript_document, transcript_of
 from summdiff.transcript import Transcript
@@ -226,7 +226,7 @@ def list_videos(file: Path) -> list[StoredVideo]:
     except FileNotFoundError:
         raise
     except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(f"'{file}' is damaged or not a file of features ({error}).") from error
+        raise DataError(f"'{file}' is damaged or not a file of features ({reason(error)}).") from error
 
 
 def read_video(file: Path, stored: StoredVideo) -> VideoFeatures:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from summdiff._untrusted import read_arrays
-from summdiff.errors import BackboneError, UsageError
+from summdiff.errors import BackboneError, UsageError, reason
 from summdiff.features.files import read_tensors
 
 if TYPE_CHECKING:
@@ -166,6 +166,6 @@ def _read_arrays(path: Path) -> tuple[Mapping[str, NDArray[np.generic]], str | N
         return {name: arrays[name] for name in _ARRAYS}, None
     except (OSError, ValueError, KeyError, TypeError, AttributeError, SafetensorError) as error:
         raise BackboneError(
-            f"'{path}' cannot be read as PCA matrices ({error}); needed are mean, eigenvals and eigenvecs in a folder "
-            "of .npy files, an .npz or a .safetensors file."
+            f"'{path}' cannot be read as PCA matrices ({reason(error)}); needed are mean, eigenvals and eigenvecs in a "
+            "folder of .npy files, an .npz or a .safetensors file."
         ) from error

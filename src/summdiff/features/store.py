@@ -29,7 +29,7 @@ from typing import Any
 
 from summdiff._untrusted import parse_json, read_bytes, read_json
 from summdiff.atomic import written_whole
-from summdiff.errors import DataError, OutputError, UsageError
+from summdiff.errors import DataError, OutputError, UsageError, reason
 from summdiff.features.files import (
     SCHEMA,
     FileIdentity,
@@ -224,7 +224,7 @@ class StoreWriter:
             for file in files:
                 file.unlink()
         except OSError as error:
-            raise OutputError(f"The store '{self.path}' cannot be written: {error.strerror or error}.") from error
+            raise OutputError(f"The store '{self.path}' cannot be written: {reason(error)}.") from error
         self._packed |= self._loose_sizes.keys()
         self._loose_sizes.clear()
         self._next_number += 1
@@ -259,7 +259,7 @@ def _create(path: Path, *, backbone: str, rate: float) -> None:
         for folder in (_SHARDS, _LOOSE):
             (path / folder).mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OutputError(f"The store '{path}' cannot be created: {error.strerror or error}.") from error
+        raise OutputError(f"The store '{path}' cannot be created: {reason(error)}.") from error
     if not (path / _HEADER).exists():
         header = {"schema": SCHEMA, "backbone": backbone, "rate": float(rate)}
         with written_whole(path / _HEADER) as temporary:
@@ -280,7 +280,7 @@ def _read_header(path: Path) -> tuple[str, float]:
     except OSError as error:
         raise DataError(f"'{path}' is not a store of features: make one with `summdiff extract`.") from error
     except (ValueError, KeyError, TypeError) as error:
-        raise DataError(f"'{path / _HEADER}' is damaged ({error}).") from error
+        raise DataError(f"'{path / _HEADER}' is damaged ({reason(error)}).") from error
 
 
 def _feature_files(folder: Path) -> list[Path]:
@@ -300,7 +300,7 @@ def _list_shards(path: Path) -> Iterator[tuple[Path, list[StoredVideo]]]:
     except FileNotFoundError:
         lines = []
     except OSError as error:
-        raise DataError(f"'{path / _INDEX}' cannot be read: {error.strerror or error}.") from error
+        raise DataError(f"'{path / _INDEX}' cannot be read: {reason(error)}.") from error
     for line in lines:
         try:
             facts = parse_json(line)

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from summdiff._untrusted import Budget, read_bytes, read_json
-from summdiff.errors import ModelError
+from summdiff.errors import ModelError, reason
 from summdiff.scoring import _old_formats
 from summdiff.scoring.config_checks import check_fields
 from summdiff.scoring.gaussian import GaussianPrior
@@ -81,8 +81,10 @@ def read_config(directory: Path) -> dict[str, Any]:
     """
     try:
         document = read_json(directory / CONFIG)
+    except FileNotFoundError as error:
+        raise ModelError(f"The model in '{directory}' cannot be read: its {CONFIG} is missing.") from error
     except (OSError, ValueError) as error:
-        raise ModelError(f"The model in '{directory}' cannot be read: {error}.") from error
+        raise ModelError(f"The model in '{directory}' cannot be read: {reason(error)}.") from error
     found = document.get("format") if isinstance(document, dict) else None
     if found == FORMAT:
         return dict(document)
@@ -105,7 +107,7 @@ def read_file(directory: Path, name: str, document: dict[str, Any]) -> bytes:
     try:
         content = read_bytes(directory / name, most=_BUDGETS * Budget().most)
     except OSError as error:
-        raise ModelError(f"'{directory / name}' cannot be read: {error.strerror or error}.") from error
+        raise ModelError(f"'{directory / name}' cannot be read: {reason(error)}.") from error
     hashes = document.get("sha256")
     wanted = hashes.get(name) if isinstance(hashes, dict) else hashes
     if hashlib.sha256(content).hexdigest() != wanted:

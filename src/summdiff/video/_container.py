@@ -19,7 +19,8 @@ from av.stream import Stream
 from av.video.stream import VideoStream
 
 from summdiff._runtime import whole_number
-from summdiff.errors import UsageError, VideoError
+from summdiff.errors import UsageError, VideoError, reason
+from summdiff.video._unreadable import why_unreadable
 
 PIXELS_VARIABLE = "SUMMDIFF_MAX_PIXELS"
 # A frame that would be displayed for longer has a wrong timestamp: it must not turn into years of video.
@@ -77,13 +78,10 @@ def open_input(path: str | os.PathLike[str], *, formats: Iterable[str] | None = 
             raise VideoError(f"'{path}' is empty (0 bytes); it may be an unfinished download or recording.")
         # Titles in unknown encodings are no reason to refuse a video.
         container = av.open(str(absolute), mode="r", options=_open_options(formats), metadata_errors="replace")
-    except av.ArgumentError as error:
-        raise VideoError(
-            f"'{path}' cannot be read as a video: it is damaged, an image, or a list of other files."
-        ) from error
+    except (av.InvalidDataError, av.ArgumentError) as error:
+        raise VideoError(f"'{path}' cannot be read as a video: {why_unreadable(absolute)}.") from error
     except (av.FFmpegError, OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise VideoError(f"'{path}' cannot be read as a video: {reason}.") from error
+        raise VideoError(f"'{path}' cannot be read as a video: {reason(error)}.") from error
     # Presentation timestamps that FFmpeg derives from decode timestamps put the B-frames of AVI files out of order.
     generate: Any = av.container.Flags.gen_pts  # PyAV's types take a member of this enum for the enum
     container.flags &= ~generate.value
@@ -91,7 +89,7 @@ def open_input(path: str | os.PathLike[str], *, formats: Iterable[str] | None = 
         container.close()
         if container.format.name == "webp_pipe":
             raise VideoError(f"'{path}' is a WebP picture or animation: convert it to mp4 or GIF first.")
-        raise VideoError(f"'{path}' is an image or a text, not a video.")
+        raise VideoError(f"'{path}' is a picture or a text, not a video.")
     return container
 
 

@@ -40,10 +40,10 @@ def video_stream(container: InputContainer) -> VideoStream:
     streams = moving or (pictures if container.streams.audio else [])
     if not streams:
         content = "only sound" if container.streams.audio else "no pictures"
-        raise VideoError(f"'{container.name}' has {content}; a video stream is needed.")
+        raise VideoError(f"'{container.name}' has {content}: name a file with moving pictures.")
     decodable = [stream for stream in streams if stream.codec_context is not None]
     if not decodable:
-        raise VideoError(f"'{container.name}' uses a video codec that this FFmpeg cannot decode; convert it first.")
+        raise VideoError(f"'{container.name}' uses a video codec that cannot be decoded here: convert it first.")
     return max(
         decodable,
         key=lambda stream: (

@@ -13,7 +13,7 @@ from typing import Literal
 import av
 
 from summdiff.atomic import sweep_now_and_then, temporary_path, to_disk
-from summdiff.errors import OutputError
+from summdiff.errors import OutputError, reason
 from summdiff.options import MovieOptions
 from summdiff.summary import Interval
 from summdiff.video._audio_track import AudioTrack
@@ -85,8 +85,7 @@ def write_cut(
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
         if isinstance(error, av.FFmpegError | OSError):
-            reason = error.strerror or str(error)
-            raise OutputError(f"'{target}' cannot be written: {reason}.") from error
+            raise OutputError(f"'{target}' cannot be written: {reason(error)}.") from error
         if isinstance(error, _TooLargeError):
             raise OutputError(
                 f"'{target}' takes {error.size / 1e6:.2g} MB even at the lowest quality: allow more than that, or make "

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, Field, ValidationError
 
 from summdiff._untrusted import parse_json, read_bytes
-from summdiff.errors import DataError
+from summdiff.errors import DataError, reason
 from summdiff.options import Options
 from summdiff.summary import Summary
 from summdiff.web._edits import Constraints, Decisions, EditHistory
@@ -144,7 +144,7 @@ def read_project_file(path: Path) -> Project:
     try:
         return read_project(read_bytes(path, most=MAX_BYTES), path.name)
     except OSError as error:
-        raise DataError(f"'{path}' cannot be read as a project: {error.strerror or error}.") from error
+        raise DataError(f"'{path}' cannot be read as a project: {reason(error)}.") from error
 
 
 def film_at(path: Path) -> Path:

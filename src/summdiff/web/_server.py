@@ -17,7 +17,7 @@ from types import FrameType
 import uvicorn
 
 from summdiff.atomic import sweep, temporary_path
-from summdiff.errors import UsageError
+from summdiff.errors import UsageError, reason
 from summdiff.features.cache import FeatureCache
 from summdiff.options import DEFAULT_BACKBONE, DEFAULT_MODEL
 from summdiff.pipeline import Summarizer
@@ -186,8 +186,9 @@ def listen(host: str, port: int) -> socket.socket:
         listener.listen(128)
     except OSError as error:
         listener.close()
-        reason = error.strerror or error
-        raise UsageError(f"Port {port} of {host} cannot be used ({reason}); choose another with --port.") from error
+        raise UsageError(
+            f"Port {port} of {host} cannot be used ({reason(error)}); choose another with --port."
+        ) from error
     return listener
 
 

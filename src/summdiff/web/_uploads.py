@@ -15,7 +15,7 @@ import av
 from starlette.concurrency import run_in_threadpool
 
 from summdiff._untrusted import check_regular
-from summdiff.errors import UsageError, VideoError
+from summdiff.errors import UsageError, VideoError, reason
 from summdiff.video import has_subtitles, open_input, probe, start_in_player, video_stream
 
 _RESERVED_BYTES = 500_000_000  # free space that an upload leaves on the disk
@@ -178,7 +178,7 @@ async def save_upload(body: AsyncIterator[bytes], path: Path, *, announced_bytes
                     check(size, _CHECK_EVERY_BYTES)
                 await run_in_threadpool(file.write, chunk)
     except OSError as error:  # the disk may fill up between checks
-        raise TooLargeError(f"The video cannot be stored: {error.strerror or error}.") from error
+        raise TooLargeError(f"The video cannot be stored: {reason(error)}.") from error
 
 
 def local_file(text: str) -> Path:
@@ -192,6 +192,8 @@ def local_file(text: str) -> Path:
         path = Path(os.path.abspath(os.path.expanduser(typed)))  # noqa: PTH100, PTH111 - links stay as typed
         check_regular(path)
     except (OSError, ValueError) as error:  # ValueError: a zero byte in the name of a file or of a user
+        if os.path.isdir(path := os.path.expanduser(typed.replace("\0", ""))):  # noqa: PTH111, PTH112
+            raise VideoError(f"'{path}' is a folder: enter the path of a video in it.") from error
         raise VideoError(f"There is no file '{typed}' on this computer.") from error
     return path
 

@@ -12,7 +12,7 @@ from summdiff.cli._progress import count_bar, one_line
 
 
 def check(
-    file: Annotated[Path, typer.Argument(help="A file of annotated videos, HDF5.", show_default=False)],
+    file: Annotated[Path, typer.Argument(help="A file of annotated videos, HDF5.", show_default=False, readable=False)],
     kind: Annotated[
         str | None,
         typer.Option(metavar="NAME", help="tvsum, summe, mr_hisum or youtube_highlights.", show_default="by its keys"),

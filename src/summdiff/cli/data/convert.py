@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 def convert(
     videos: Annotated[
-        list[Path], typer.Argument(help="Folders with the videos, or videos, named as in the annotations.")
+        list[Path],
+        typer.Argument(help="Folders with the videos, or videos, named as in the annotations.", readable=False),
     ],
     annotations: Annotated[
         Path,
@@ -29,10 +30,14 @@ def convert(
             help="`ydata-tvsum50-anno.tsv` or `ydata-tvsum50.mat` (TVSum), the folder `GT` (SumMe), or a .csv or .json "
             "file (docs/data-convert.md).",
             show_default=False,
+            readable=False,
         ),
     ],
     output: Annotated[
-        Path, typer.Option("-o", "--output", metavar="FILE", help="The .h5 file to write.", show_default=False)
+        Path,
+        typer.Option(
+            "-o", "--output", metavar="FILE", help="The .h5 file to write.", show_default=False, readable=False
+        ),
     ],
     backbone: Annotated[
         str, typer.Option(metavar="ID", help="Network that describes the frames: efficientnet_lite0, `timm:<name>`, …")
@@ -44,6 +49,7 @@ def convert(
             metavar="FILE",
             help="An .h5 file of the same videos, to use its segments.",
             show_default="computed by KTS",
+            readable=False,
         ),
     ] = None,
     segment_seconds: Annotated[

@@ -19,7 +19,7 @@ _COLUMNS = ("video", "title", "category", "steps", "features", "seconds", "fps",
 
 
 def info(
-    file: Annotated[Path, typer.Argument(help="A file of annotated videos, HDF5.", show_default=False)],
+    file: Annotated[Path, typer.Argument(help="A file of annotated videos, HDF5.", show_default=False, readable=False)],
     kind: Annotated[
         str | None,
         typer.Option(metavar="NAME", help="tvsum, summe, mr_hisum or youtube_highlights.", show_default="by its keys"),

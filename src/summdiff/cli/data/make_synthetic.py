@@ -20,7 +20,7 @@ class Precision(StrEnum):
 
 
 def make_synthetic(
-    output: Annotated[Path, typer.Argument(help="The file; its split is written beside it.")] = Path(
+    output: Annotated[Path, typer.Argument(help="The file; its split is written beside it.", readable=False)] = Path(
         "synthetic_mr_hisum.h5"
     ),
     videos: Annotated[int, typer.Option(metavar="N", help="Number of videos; Mr.HiSum has 31892.")] = 200,

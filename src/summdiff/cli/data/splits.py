@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def splits(
     file: Annotated[
         Path | None,
-        typer.Argument(help="A file of splits, JSON or YAML; not with --make.", show_default=False),
+        typer.Argument(help="A file of splits, JSON or YAML; not with --make.", show_default=False, readable=False),
     ] = None,
     data: Annotated[
         Path | None,
@@ -26,6 +26,7 @@ def splits(
             metavar="FILE",
             help="HDF5 file of the videos; unknown names in the splits are an error.",
             show_default=False,
+            readable=False,
         ),
     ] = None,
     make: Annotated[
@@ -41,7 +42,14 @@ def splits(
     ] = False,
     output: Annotated[
         Path | None,
-        typer.Option("-o", "--output", metavar="FILE", help="With --make: JSON file to write.", show_default=False),
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="FILE",
+            help="With --make: JSON file to write.",
+            show_default=False,
+            readable=False,
+        ),
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="With --make: replace an existing file.")] = False,
 ) -> None:

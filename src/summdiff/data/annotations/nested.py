@@ -12,7 +12,7 @@ from typing import Any
 from summdiff._untrusted import read_json
 from summdiff.data.annotations.record import Span, VideoAnnotations
 from summdiff.data.annotations.spans import annotated, make_span
-from summdiff.errors import DataError
+from summdiff.errors import DataError, reason
 
 _FORM = '{"video": {"annotator": [[start, end, score], ...]}}'
 
@@ -26,7 +26,7 @@ def read(path: Path) -> dict[str, VideoAnnotations]:
     except UnicodeDecodeError:
         raise
     except ValueError as error:
-        raise DataError(f"'{path}' cannot be read as JSON: {error}.") from error
+        raise DataError(f"'{path}' cannot be read as JSON: {reason(error)}.") from error
     except _TwiceError as error:
         raise DataError(f"'{path}': '{error}' occurs twice.") from error
     if not isinstance(content, dict):

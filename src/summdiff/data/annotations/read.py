@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from summdiff.data.annotations.record import VideoAnnotations
-from summdiff.errors import DataError
+from summdiff.errors import DataError, reason
 
 Source = Literal["tvsum_tsv", "tvsum_mat", "summe_mat", "csv", "json"]
 
@@ -40,7 +40,7 @@ def read_annotations(path: str | os.PathLike[str]) -> dict[str, VideoAnnotations
     try:
         return read(Path(path))
     except OSError as error:
-        raise DataError(f"The annotations '{path}' cannot be read: {error.strerror or error}.") from error
+        raise DataError(f"The annotations '{path}' cannot be read: {reason(error)}.") from error
     except UnicodeDecodeError as error:
         raise DataError(f"The annotations '{path}' are not text in UTF-8.") from error
     except ValueError as error:

@@ -20,7 +20,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 
 from summdiff.atomic import written_whole
-from summdiff.errors import ModelError, OutputError
+from summdiff.errors import ModelError, OutputError, reason
 from summdiff.research.networks.base import Network
 from summdiff.research.networks.export import export_graphs
 from summdiff.research.networks.inference import TorchNetwork, in_torch, module_of
@@ -73,7 +73,7 @@ def write_model(
     try:
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OutputError(f"The folder '{directory}' cannot be made: {error.strerror or error}.") from error
+        raise OutputError(f"The folder '{directory}' cannot be made: {reason(error)}.") from error
     # All whole before any gets its name; a break between the renames is seen by the checksums.
     with ExitStack() as stack:
         for name, content in files.items():

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from summdiff._untrusted import read_text
 from summdiff.data.video import DatasetKind
 from summdiff.data.yaml_text import parse_yaml
-from summdiff.errors import DataError, UsageError
+from summdiff.errors import DataError, UsageError, reason
 from summdiff.research.reproduce.runs import Measurement, SystemRun, TableData
 from summdiff.research.training.recipe_files import read_recipe, recipe_names
 
@@ -166,7 +166,7 @@ def read_tables(path: Path = TABLES) -> TablesFile:
         document = parse_yaml(read_text(path))
         tables = TablesFile.model_validate(document)
     except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"'{path}' cannot be read: {error}.") from error
+        raise DataError(f"'{path}' cannot be read: {reason(error)}.") from error
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "the file"

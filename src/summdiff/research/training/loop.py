@@ -23,7 +23,7 @@ from lightning_fabric import Fabric
 
 from summdiff._version import __version__
 from summdiff.data.h5 import AnnotatedFile
-from summdiff.errors import OutputError, UsageError
+from summdiff.errors import OutputError, UsageError, reason
 from summdiff.research.networks.storage import load_network, write_model
 from summdiff.research.training.build import as_model
 from summdiff.research.training.checkpoint import Checkpoints, random_states, read, set_random_states, write
@@ -286,7 +286,7 @@ def _check_writing(state: TrainingState, directory: Path) -> None:
     try:
         scratch = Path(tempfile.mkdtemp(prefix=_SCRATCH_PREFIX, dir=directory))
     except OSError as error:
-        raise OutputError(f"The folder '{directory}' cannot be written: {error.strerror or error}.") from error
+        raise OutputError(f"The folder '{directory}' cannot be written: {reason(error)}.") from error
     try:
         write(scratch / "checkpoint.pt", state.state_dict())
         saved = read(scratch / "checkpoint.pt")

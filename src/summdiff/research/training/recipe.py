@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
 from summdiff._untrusted import Budget, read_bytes
 from summdiff.data.video import DatasetKind
-from summdiff.errors import DataError, ModelError
+from summdiff.errors import DataError, ModelError, reason
 from summdiff.research.networks.base import Scorer, TargetKind
 from summdiff.research.networks.registry import architectures
 from summdiff.scoring import _old_formats
@@ -432,4 +432,4 @@ def content_digest(path: Path) -> str:
             b"".join(hashlib.sha256(read_bytes(file, most=2 * Budget().most)).digest() for file in files)
         ).hexdigest()
     except OSError as error:
-        raise DataError(f"'{path}' cannot be read: {error.strerror or error}.") from error
+        raise DataError(f"'{path}' cannot be read: {reason(error)}.") from error

@@ -27,7 +27,7 @@ from pydantic import ValidationError
 from summdiff._untrusted import read_text
 from summdiff.data.datasets import KINDS, open_dataset
 from summdiff.data.yaml_text import parse_yaml
-from summdiff.errors import DataError, UsageError
+from summdiff.errors import DataError, UsageError, reason
 from summdiff.research.training.recipe import Recipe
 
 _FOLDER = Path(__file__).parents[2] / "recipes"
@@ -116,7 +116,7 @@ def _load(file: Path, name: str | None = None) -> dict[str, Any]:
     try:
         document = copy.deepcopy(_parsed_file(file, file.stat().st_mtime_ns))
     except (OSError, ValueError) as error:
-        raise DataError(f"Recipe '{name}' cannot be read: {error}.") from error
+        raise DataError(f"Recipe '{name}' cannot be read: {reason(error)}.") from error
     if not isinstance(document, dict):
         raise DataError(f"Recipe '{name}' is not a list of `field: value` lines.")
     base = document.pop("extends", None)

@@ -2,13 +2,14 @@
 
 import { holdMost, secondsIn } from './spans.js';
 
-/** Seconds as m:ss or h:mm:ss, with tenths if `tenths`. */
+/** Seconds as m:ss or h:mm:ss, with tenths if `tenths`; cut off after rounding to milliseconds, as players do. */
 export function clock(seconds, tenths = false) {
-  const whole = tenths ? Math.floor(seconds + 1e-6) : Math.round(seconds);
+  const milliseconds = Math.round(seconds * 1000);
+  const whole = Math.floor(milliseconds / 1000);
   const hours = Math.floor(whole / 3600);
   const minutes = Math.floor(whole / 60) % 60;
   const rest = String(whole % 60).padStart(2, '0');
-  const tail = tenths ? `.${Math.floor((seconds + 1e-6 - whole) * 10)}` : '';
+  const tail = tenths ? `.${Math.floor((milliseconds % 1000) / 100)}` : '';
   return hours ? `${hours}:${String(minutes).padStart(2, '0')}:${rest}${tail}` : `${minutes}:${rest}${tail}`;
 }
 
