@@ -300,7 +300,7 @@ class TestRefusals:
             stream.pix_fmt = "rgb24"
             output.mux(stream.encode(av.VideoFrame.from_ndarray(np.zeros((64, 64, 3), np.uint8))))
             output.mux(stream.encode(None))
-        with pytest.raises(VideoError, match="is an image"):
+        with pytest.raises(VideoError, match="is a picture"):
             probe(tmp_path / "a.png")
 
     def test_sound_only(self, make_video, tmp_path):

@@ -192,8 +192,8 @@ def local_file(text: str) -> Path:
         path = Path(os.path.abspath(os.path.expanduser(typed)))  # noqa: PTH100, PTH111 - links stay as typed
         check_regular(path)
     except (OSError, ValueError) as error:  # ValueError: a zero byte in the name of a file or of a user
-        if os.path.isdir(path := os.path.expanduser(typed.replace("\0", ""))):  # noqa: PTH111, PTH112
-            raise VideoError(f"'{path}' is a folder: enter the path of a video in it.") from error
+        if os.path.isdir(folder := os.path.expanduser(typed.replace("\0", ""))):  # noqa: PTH111, PTH112
+            raise VideoError(f"'{folder}' is a folder: enter the path of a video in it.") from error
         raise VideoError(f"There is no file '{typed}' on this computer.") from error
     return path
 
