@@ -20,7 +20,7 @@ from threadpoolctl import threadpool_limits
 
 from summdiff.options import Options
 from summdiff.reselection import places_of, reselect
-from summdiff.selection import cut_places
+from summdiff.selection import cut_places, descriptors
 from summdiff.summary import Scores, Shot, Summary, VideoInfo
 
 
@@ -46,7 +46,7 @@ def film(n: int) -> Summary:
         scores=Scores(tuple(map(float, range(n))), tuple(mean.tolist()), (0.0,) * n),
         shots=tuple(Shot(a, b, 0.5, False, 0.0) for a, b in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True)),
         selection=(),
-        places=places_of(cut_places(features, np.arange(n + 1.0)), features),
+        places=places_of(cut_places(features, np.arange(n + 1.0)), descriptors(features)),
     )
 
 

@@ -11,7 +11,7 @@ from small_summary import small_summary
 from summdiff.errors import DataError, UsageError
 from summdiff.options import Options
 from summdiff.reselection import choose_parts, places_of, reselect, rounded
-from summdiff.selection import cut_places
+from summdiff.selection import cut_places, descriptors
 from summdiff.summary import Interval, Places, Scores, Shot
 
 EDGES = [0.0, 5.0, 10.0, 15.0, 20.0]
@@ -118,7 +118,7 @@ def long_summary():
         rounded(np.convolve(rng.random(308), np.hanning(9) / 4, "valid")),
         (0.0,) * 300,
     )
-    places = places_of(cut_places(features, np.arange(301.0)), features)
+    places = places_of(cut_places(features, np.arange(301.0)), descriptors(features))
     video = replace(small_summary().video, duration=300.0)
     edges = np.arange(0.0, 301.0, 10.0)
     samples = np.array(scores.mean) + 0.1 * rng.normal(size=(4, 300))

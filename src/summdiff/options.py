@@ -47,6 +47,8 @@ class OptionValues(TypedDict, total=False):
     transition: float
     speech: str
     transcript: str | None
+    about: tuple[str, ...]
+    about_model: str | None
     quality: Quality | int
     max_size: int | None
     keep_interlaced: bool
@@ -122,6 +124,8 @@ class Options(MovieOptions):
         speech: where the words come from: "auto", the video's subtitles, a text file beside it, or recognition where
             an engine is installed; "off", nowhere; or the name of an engine such as "moonshine".
         transcript: path of a file of subtitles with the words; takes the place of `speech`.
+        about: what is asked for, in words; moments whose sentences match come first.
+        about_model: folder of a CLIP model in ONNX, with which pictures are matched as well.
 
     Raises:
         UsageError: a value is out of range.
@@ -144,6 +148,8 @@ class Options(MovieOptions):
     transition: float = 0.0
     speech: str = "auto"
     transcript: str | None = None
+    about: tuple[str, ...] = ()
+    about_model: str | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -185,6 +191,10 @@ class Options(MovieOptions):
             raise UsageError(f"The loss of an alternative must be at least 0 and below 1, not {self.loss:g}.")
         if not 0 <= self.transition <= MAX_TRANSITION:
             raise UsageError(f"A transition lasts 0 to {MAX_TRANSITION:g} s, not {self.transition:g} s.")
+        about = (self.about,) if isinstance(self.about, str) else tuple(self.about)
+        object.__setattr__(self, "about", tuple(" ".join(text.split()) for text in about))
+        if not all(self.about):
+            raise UsageError('What the summary is to be about needs words, such as "goals and the final score".')
         if self.transcript is not None and self.speech == "off":
             raise UsageError("Give either a transcript or speech 'off', not both.")
 

@@ -26,11 +26,11 @@ from summdiff.options import DEFAULT_BACKBONE, DEFAULT_MODEL, Options, OptionVal
 from summdiff.reselection import choose_parts, constraint_settings, places_of, rounded
 from summdiff.scoring import load_model
 from summdiff.segmentation import kts
-from summdiff.selection import CutPlaces, avoid_transitions, cut_places, move_to_transitions
+from summdiff.selection import CutPlaces, avoid_transitions, cut_places, descriptors, move_to_transitions
 from summdiff.summary import Scores, Summary, clock
 from summdiff.transcript import Transcript
 from summdiff.video import file_version, stated_duration
-from summdiff.words import FoundWords, find_words
+from summdiff.words import FoundWords, find_words, match_pictures, weigh_words
 
 if TYPE_CHECKING:
     from summdiff.scoring.model import Model
@@ -70,7 +70,8 @@ def summarize(
         on_progress: called from this thread while work goes on.
         **options: fields of `summdiff.options.Options`: `budget`, `duration`, `select`, `samples`, `steps`,
             `seed`, `value`, `min_shot`, `max_shot`, `keep`, `drop`, `alternatives`, `loss`, `sound`,
-            `transition`, `speech`, `transcript`, `quality`, `max_size`, `keep_interlaced`, `keep_location`.
+            `transition`, `speech`, `transcript`, `about`, `about_model`, `quality`, `max_size`, `keep_interlaced`,
+            `keep_location`.
     """
     return Summarizer(model=model, backbone=backbone, cache=cache, fast=fast).summarize(
         path, on_progress=on_progress, **options
@@ -192,14 +193,25 @@ class Summarizer:
                 known=known if model.conditions_on_known else None,
                 on_progress=lambda share: report(StageProgress("score", share, 1.0)),
             )
-        # Rounded as in JSON, so that a stored summary chooses again what was chosen first.
-        scores = Scores(*(rounded(values) for values in (extracted.times, curves.mean, curves.spread)))
         with _timed(timings, "select"), _one_thread():
+            cuts = _cut_places(extracted, words.transcript)
+            weighed = weigh_words(
+                words.transcript,
+                cuts.edges,
+                extracted.features,
+                about=options.about,
+                pictures=match_pictures(path, extracted.times, options.about, options.about_model),
+            )
+            mean = weighed.curve(curves.mean)
+            spread = (1 - weighed.weight) * curves.spread
+            samples = np.clip(mean + (1 - weighed.weight) * (curves.samples - curves.mean), 0.0, 1.0)
+            # Rounded as in JSON, so that a stored summary chooses again what was chosen first.
+            scores = Scores(*(rounded(values) for values in (extracted.times, mean, spread)))
             edges = _shot_edges(extracted, options)
             places = None
             if options.select == "intervals":
-                places = places_of(_cut_places(extracted, words.transcript), extracted.features)
-            chosen = choose_parts(edges, scores, video, options, places=places, samples=curves.samples)
+                places = places_of(cuts, weighed.looks(descriptors(extracted.features)))
+            chosen = choose_parts(edges, scores, video, options, places=places, samples=samples)
         if file_version(path) != version:
             raise VideoError(f"'{path}' changed while it was being summarized: try again when nothing writes to it.")
         summary = Summary(
@@ -225,6 +237,8 @@ class Summarizer:
                 "transition": options.transition,
                 **options.movie_settings(),
                 "speech": options.speech,
+                "about": list(options.about),
+                "words_weight": round(weighed.weight, 4),
             },
             budget=options.seconds(video.duration) / video.duration,
             seed=options.seed,
@@ -233,6 +247,7 @@ class Summarizer:
             selection=chosen.selection,
             alternatives=chosen.alternatives,
             warnings=extracted.notes
+            + weighed.warnings
             + _warnings(
                 options,
                 corrupt_frames=extracted.corrupt_frames,
@@ -243,9 +258,9 @@ class Summarizer:
             ),
             timings=timings,
             places=places,
-            transcript=words.transcript,
+            transcript=weighed.transcript,
         )
-        return summary, curves.samples
+        return summary, samples
 
     def sound(self, path: str | os.PathLike[str], duration: float) -> Sound | None:
         """Return the sound of a video of `duration` seconds, from the cache if it is there; None if it has none.

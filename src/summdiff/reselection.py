@@ -18,7 +18,6 @@ from summdiff.selection import (
     ShotKnapsack,
     alternatives,
     apply_constraints,
-    descriptors,
     mean_scores,
 )
 from summdiff.summary import Alternative, Interval, Places, Scores, Shot, Summary, VideoInfo, merge
@@ -218,10 +217,10 @@ def with_parts(summary: Summary, parts: Sequence[Interval]) -> Summary:
     )
 
 
-def places_of(cuts: CutPlaces, features: ArrayLike) -> Places:
-    """Return what choosing, now and again, needs to know of N steps with these features (N, D) beside their scores."""
+def places_of(cuts: CutPlaces, looks: NDArray[np.int8]) -> Places:
+    """Return what choosing, now and again, needs to know of N steps beside their scores, with descriptors (N, K)."""
     start_cost, end_cost = cuts.costs()
-    return Places(rounded(cuts.edges), rounded(start_cost, 4), rounded(end_cost, 4), descriptors(features).tobytes())
+    return Places(rounded(cuts.edges), rounded(start_cost, 4), rounded(end_cost, 4), looks.tobytes())
 
 
 def rounded(values: ArrayLike, decimals: int = 6) -> tuple[float, ...]:

@@ -17,7 +17,7 @@ import numpy as np
 from summdiff.options import Options
 from summdiff.pipeline import Summarizer
 from summdiff.reselection import places_of, reselect
-from summdiff.selection import cut_places
+from summdiff.selection import cut_places, descriptors
 from summdiff.summary import Scores, Shot, Summary, VideoInfo
 
 TOKEN = "a-token-that-only-this-test-knows"  # noqa: S105
@@ -121,7 +121,7 @@ def two_hour_summary(path: Path) -> Summary:
         scores=Scores(tuple(times.tolist()), tuple(mean.tolist()), tuple(std.tolist())),
         shots=shots,
         selection=(),
-        places=places_of(cut_places(np.abs(looks), np.append(times, duration)), np.abs(looks)),
+        places=places_of(cut_places(np.abs(looks), np.append(times, duration)), descriptors(np.abs(looks))),
     )
     return reselect(summary)
 

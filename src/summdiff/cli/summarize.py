@@ -160,6 +160,21 @@ def summarize(
         bool,
         typer.Option("--keep-location", help="Keep where the video was filmed in the written video."),
     ] = False,
+    about: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="TEXT",
+            help='What the summary is to be about, such as "goals and the final score": moments where it is spoken of '
+            "come first. Repeatable.",
+            show_default=False,
+        ),
+    ] = None,
+    about_model: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DIR", help="A CLIP model in ONNX, to match pictures with --about as well.", show_default=False
+        ),
+    ] = Options.about_model,
     formats: Annotated[
         str,
         typer.Option(
@@ -239,6 +254,8 @@ def summarize(
         transcript=transcript,
         quality=int(quality) if quality.isdecimal() else quality,  # type: ignore[arg-type]
         max_size=None if max_size is None else size_bytes(max_size),
+        about=tuple(about or ()),
+        about_model=about_model,
         keep_interlaced=keep_interlaced,
         keep_location=keep_location,
     )
