@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from fractions import Fraction
 from typing import Any, Literal, Self, TypedDict
 
 from summdiff.errors import UsageError
@@ -24,6 +25,8 @@ _FRAME_SECONDS = 0.05  # tolerance for constraints, since the frame rate is not 
 Select = Literal["intervals", "shots"]
 Quality = Literal["small", "normal", "high"]
 _QUALITIES = ("small", "normal", "high")
+FrameShape = Literal["film", "16:9", "1:1", "9:16"]
+FRAME_SHAPES = {"16:9": Fraction(16, 9), "1:1": Fraction(1), "9:16": Fraction(9, 16)}  # width divided by height
 _SMALLEST_FILE = 10_000  # bytes
 
 
@@ -53,6 +56,8 @@ class OptionValues(TypedDict, total=False):
     max_size: int | None
     keep_interlaced: bool
     keep_location: bool
+    frame: FrameShape
+    crop: tuple[float, float]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +70,9 @@ class MovieOptions:
         max_size: largest size of the file in bytes; None for no limit.
         keep_interlaced: write interlaced pictures as they are, for editors, instead of deinterlacing them.
         keep_location: keep where the video was filmed, which is left out otherwise.
+        frame: shape of the picture: "film", as it was filmed, or "16:9", "1:1" or "9:16", the largest window of that
+            shape.
+        crop: where the window is: 0 at the left, 1 at the right; 0 at the top, 1 at the bottom.
 
     Raises:
         UsageError: a value is out of range.
@@ -74,8 +82,13 @@ class MovieOptions:
     max_size: int | None = None
     keep_interlaced: bool = False
     keep_location: bool = False
+    frame: FrameShape = "film"
+    crop: tuple[float, float] = (0.5, 0.5)
 
     def __post_init__(self) -> None:
+        if self.frame != "film" and self.frame not in FRAME_SHAPES:
+            raise UsageError(f"The frame is film, {', '.join(FRAME_SHAPES)}, not {self.frame!r}.")
+        object.__setattr__(self, "crop", _position(self.crop))  # the dataclass is frozen
         number = isinstance(self.quality, int) and not isinstance(self.quality, bool) and 0 <= self.quality <= 51
         if self.quality not in _QUALITIES and not number:
             raise UsageError(f"The quality is small, normal, high, or a number from 0 to 51, not {self.quality!r}.")
@@ -226,6 +239,16 @@ class Options(MovieOptions):
                 f"The parts to keep last {kept:g} s, but the summary may last only {self.seconds(duration):g} s: "
                 "raise the budget or keep less."
             )
+
+
+def _position(crop: Any) -> tuple[float, float]:
+    try:
+        x, y = map(float, crop)
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"The crop is a pair of numbers such as (0.5, 0.5), not {crop!r}.") from error
+    if not (0 <= x <= 1 and 0 <= y <= 1):
+        raise UsageError(f"The crop has numbers from 0 to 1, not {x:g} and {y:g}.")
+    return x, y
 
 
 def _interval(part: Any, name: str) -> Interval:

@@ -269,8 +269,10 @@ def test_files_of_this_computer_can_be_added_with_the_token(owner, film, tmp_pat
     assert answer.json["title"] == path.name
     owner.ask("DELETE", f"/api/videos/{answer.json['id']}")
     assert path.exists()
-    for wrong in (tmp_path / "missing.mp4", tmp_path, Path("/etc/passwd"), Path("/dev/zero")):
+    for wrong in (tmp_path / "missing.mp4", Path("/etc/passwd"), Path("/dev/zero")):
         assert owner.post("/api/videos/local", {"path": str(wrong)}).status == 422
+    answer = owner.post("/api/videos/local", {"path": str(tmp_path)})
+    assert answer.json["detail"] == f"'{tmp_path}' is a folder: enter the path of a video in it."
 
 
 class Events:

@@ -94,6 +94,7 @@ def states(page):
     page.keyboard.press("]")
     page.keyboard.press("x")
     page.wait_for_timeout(500)
+    page.select_option("[data-frame]", "9:16")
     yield "studio"
     page.check("[data-details]")
     page.hover("[data-track]")

@@ -1,7 +1,11 @@
 """The page in a real Chromium: what a person decides, and that it is kept."""
 
+import numpy as np
 import pytest
 from studio_page import add_film, api, chosen, until
+
+from caption_files import add_captions
+from summdiff.video import stills
 
 pytestmark = pytest.mark.browser
 
@@ -177,3 +181,42 @@ def test_parts_are_split_joined_and_removed(ready):
     page.click("[data-join]")
     until(page, f"document.querySelectorAll('.part').length === {count}")
     assert page.text_content("[data-note]").startswith("You cut these parts by hand")
+
+
+def test_a_vertical_window_is_dragged_and_saved(ready, film, tmp_path):
+    page = ready
+    page.select_option("[data-frame]", "9:16")
+    page.wait_for_selector(".crop")
+    window = page.locator(".crop").bounding_box()
+    assert window["width"] / window["height"] == pytest.approx(9 / 16, rel=0.02)
+    x, y = window["x"] + 30, window["y"] + 60
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + 900, y + 5, steps=8)  # as far as it goes
+    page.mouse.up()
+    until(page, "document.querySelector('.crop').getAttribute('aria-valuetext') === '100% from the left'")
+    page.locator(".crop").focus()
+    page.keyboard.press("ArrowLeft")
+    until(page, "document.querySelector('.crop').getAttribute('aria-valuetext') === '98% from the left'")
+    page.select_option("[data-quality]", "high")
+    with page.expect_download() as download:
+        page.click("[data-save]")
+    download.value.save_as(tmp_path / "tall.mp4")
+    start = api(page, "/selection", api(page, "/edits")["present"])["parts"][0][0]
+    whole = next(stills(film.path, [start], short_side=108))
+    cut = next(stills(tmp_path / "tall.mp4", [0.0], short_side=60))
+    assert cut.shape[:2] == (108, 60)
+    right, left = (np.abs(whole[:, x : x + 60].astype(float) - cut).mean() for x in (130, 0))
+    assert right < 15 < left
+    page.keyboard.press("Control+z")
+    until(page, "document.querySelector('[data-quality]').value === 'normal'")
+
+
+def test_captions_are_those_of_the_film(page, film, tmp_path):
+    path = add_captions(film.path, tmp_path / "talk.mp4", tracks=[("en", [(0.0, 19.0, "Hello there")])])
+    add_film(page, path)
+    page.click("[data-captions]")
+    until(page, "document.querySelector('video').textTracks[0].mode === 'showing'")
+    until(page, "document.querySelector('video').textTracks[0].activeCues?.[0]?.text === 'Hello there'")
+    page.keyboard.press("c")
+    until(page, "document.querySelector('video').textTracks[0].mode === 'hidden'")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,6 +43,11 @@ class SourceRates:
     frames: NDArray[np.int64]
     key_frame: float
     key_interval: float
+
+    def cropped(self, share: float) -> SourceRates:
+        """Return the rates of a share of each picture."""
+        frames = np.round(self.frames * share).astype(np.int64)
+        return replace(self, pictures=self.pictures * share, key_frame=self.key_frame * share, frames=frames)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from summdiff.options import MovieOptions
 from summdiff.summary import Interval
 from summdiff.video._audio_track import AudioTrack
 from summdiff.video._copy import CopyPlan, GroupReader
+from summdiff.video._crop import CroppedDecoder
 from summdiff.video._cut import TickPart, tick_parts
 from summdiff.video._encode import H264Encoder
 from summdiff.video._index import FrameIndex, SeekingDecoder, index_frames
@@ -159,11 +160,22 @@ def _write(
     duration = float((parts[-1].offset + parts[-1].end - parts[-1].start) * time_base)
     with ExitStack() as opened:
         deinterlace = not options.keep_interlaced
-        decoder = opened.enter_context(SeekingDecoder(path, index, deinterlace=deinterlace))
+
+        def opened_decoder() -> SeekingDecoder:
+            if options.frame == "film":
+                return opened.enter_context(SeekingDecoder(path, index, deinterlace=deinterlace))
+            shape, position = options.frame, options.crop
+            return opened.enter_context(
+                CroppedDecoder(path, index, deinterlace=deinterlace, shape=shape, position=position)
+            )
+
+        decoder = opened_decoder()
         decoders = [decoder]
+        if isinstance(decoder, CroppedDecoder):
+            rates, method = rates.cropped(decoder.share), "encode"
         dissolves = [2 * (part.alone_from - part.start) * time_base for part in parts[1:]]
         if any(dissolves):  # the part before and the part after are decoded at the same time
-            decoders.append(opened.enter_context(SeekingDecoder(path, index, deinterlace=deinterlace)))
+            decoders.append(opened_decoder())
         spans = [(part.start * time_base, part.end * time_base) for part in parts]
         track = AudioTrack.open(path, clock=index.clock, seekable=bool(len(index.key_ticks)))
         if track is not None:

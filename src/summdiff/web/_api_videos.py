@@ -178,5 +178,5 @@ def get_sound(
 
 @router.get("/videos/{video}/captions", response_class=Response)
 def get_captions(video: VideoDep) -> Response:
-    """Get the subtitles of the video as WebVTT on the player's clock; without subtitles it has no cues."""
-    return Response(captions(video.file), media_type="text/vtt; charset=utf-8")
+    """Get the words of the video as WebVTT on the player's clock: its subtitles, else its transcript, else no cues."""
+    return Response(captions(video), media_type="text/vtt; charset=utf-8")

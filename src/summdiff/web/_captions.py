@@ -1,28 +1,57 @@
-"""The subtitles of a video as WebVTT for the page's player."""
+"""The words of a video as WebVTT for the page's player: its subtitles, or its transcript."""
 
 from __future__ import annotations
 
 import html
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
+from summdiff.transcript import Word
 from summdiff.video import read_subtitles
+from summdiff.web._sessions import StudioVideo
 from summdiff.web._uploads import VideoFile
 
+_WORDS = 12  # of a line of captions
 
-def captions(file: VideoFile) -> str:
-    """Return the cues of the default subtitle track, else of the first, on the player's clock.
+
+def captions(video: StudioVideo) -> str:
+    """Return the cues of the default subtitle track, else of the first, else the sentences of the transcript.
+
+    Their times are those of the player's clock.
 
     Raises:
         VideoError: the file cannot be read.
     """
-    tracks = sorted(read_subtitles(file.path), key=lambda track: not track.default)
+    file = video.file
     late = Fraction(file.start_in_player)
     blocks = [
-        f"{_timestamp(cue.start + late)} --> {_timestamp(cue.end + late)}\n{html.escape(cue.text, quote=False)}\n"
-        for cue in (tracks[0].cues if tracks else ())
-        if cue.end > 0
+        f"{_timestamp(start + late)} --> {_timestamp(end + late)}\n{html.escape(text, quote=False)}\n"
+        for start, end, text in (_cues(file) if file.has_subtitles else _sentences(video))
+        if end > 0
     ]
     return "\n".join(["WEBVTT\n", *blocks])
+
+
+def _cues(file: VideoFile) -> list[tuple[Fraction, Fraction, str]]:
+    tracks = sorted(read_subtitles(file.path), key=lambda track: not track.default)
+    return [(cue.start, cue.end, cue.text) for cue in (tracks[0].cues if tracks else ())]
+
+
+def _sentences(video: StudioVideo) -> list[tuple[Fraction, Fraction, str]]:
+    """Return the words of the transcript in lines of a few words."""
+    transcript = video.versions[0].summary.transcript if video.versions else None
+    lines: list[tuple[Fraction, Fraction, str]] = []
+    for sentence in transcript.sentences if transcript else ():
+        for words in batched(sentence.words, _WORDS):
+            text = " ".join(word.text for word in words)
+            lines.append((Fraction(words[0].start), Fraction(words[-1].end), text))
+    return lines
+
+
+def batched(words: Sequence[Word], size: int) -> Iterator[Sequence[Word]]:
+    """Yield the words in pieces of at most `size`."""
+    for first in range(0, len(words), size):
+        yield words[first : first + size]
 
 
 def _timestamp(seconds: Fraction) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Annotated
+from dataclasses import dataclass, field, replace
+from typing import Annotated, Literal
 
 from numpy.typing import ArrayLike
 from pydantic import BaseModel, ConfigDict, Field
 
+from summdiff.options import MovieOptions
 from summdiff.reselection import reselect, with_parts
 from summdiff.summary import Interval, Summary, merge
 
@@ -40,7 +41,7 @@ class Constraints(Request):
 
 
 class Decisions(Constraints):
-    """Everything that decides which parts of a video are in its summary."""
+    """Everything that decides which parts of a video are in its summary, and how they are written."""
 
     version: int = Field(ge=0, description="position of the version whose scores are used")
     alternative: int | None = Field(
@@ -49,6 +50,10 @@ class Decisions(Constraints):
     parts: list[Span] | None = Field(
         default=None, min_length=1, max_length=_MAX_SPANS, description="parts cut by hand, which replace the selection"
     )
+
+    quality: Literal["small", "normal", "high"] = "normal"
+    frame: Literal["film", "16:9", "1:1", "9:16"] = "film"
+    crop: tuple[float, float] = Field(default=(0.5, 0.5), description="where the window of `frame` is, 0 to 1 each")
 
     def apply(self, summary: Summary, samples: ArrayLike | None) -> Summary:
         """Return the summary of a version under these decisions.
@@ -60,8 +65,13 @@ class Decisions(Constraints):
             samples: (M, N) curves of the version, or None.
 
         Raises:
-            UsageError: the constraints cannot be met within the budget, or a part lies outside the video.
+            UsageError: everything is left out, a part lies outside the video, or a value is out of range.
         """
+        written = {**summary.settings, "quality": self.quality, "frame": self.frame, "crop": list(self.crop)}
+        MovieOptions.of(written)
+        return replace(self._selected(summary, samples), settings=written)
+
+    def _selected(self, summary: Summary, samples: ArrayLike | None) -> Summary:
         if self.parts is not None:
             return with_parts(summary, [Interval(*span) for span in self.parts])
         chosen = self.choose(summary, samples, alternatives=0 if self.alternative is None else ALTERNATIVES)

@@ -67,12 +67,14 @@ class VideoView(BaseModel):
     container: str
     media_type: str
     has_audio: bool
-    has_subtitles: bool
+    has_subtitles: bool = Field(description="whether the file has subtitles")
+    has_words: bool = Field(description="whether it has subtitles or a transcript")
     size: int = Field(description="bytes of the file")
     start_in_player: float = Field(
         description="seconds on a player's clock at which the first frame is displayed, which is time 0 of the API"
     )
     versions: int = Field(description="number of versions")
+    warnings: list[str] = Field(description="sentences about the file, such as that it is cut short")
     analysis: JobView | None
     new_version: JobView | None = Field(description="the latest job that computes another version")
     exports: list[JobView]
@@ -187,9 +189,11 @@ def view_video(video: StudioVideo, ahead: Callable[[StudioJob], int]) -> VideoVi
         media_type=file.media_type,
         has_audio=file.has_audio,
         has_subtitles=file.has_subtitles,
+        has_words=file.has_subtitles or any(version.summary.transcript for version in video.versions),
         size=file.size,
         start_in_player=file.start_in_player,
         versions=len(video.versions),
+        warnings=_warnings(video.versions[0].summary) if video.versions else [],
         analysis=view_job(video.analysis, ahead) if video.analysis else None,
         new_version=view_job(video.new_version, ahead) if video.new_version else None,
         exports=[view_job(job, ahead) for job in video.exports],
@@ -227,8 +231,7 @@ def view_version(number: int, version: Version) -> VersionView:
             for shot in summary.shots
         ],
         selection=view_selection(summary, summary.shots),
-        # The page shows how many alternatives there are.
-        warnings=[warning for warning in summary.warnings if "alternatives" not in warning],
+        warnings=_warnings(summary),
         model=str(summary.model.get("id", "")),
     )
 
@@ -250,6 +253,11 @@ def view_alternatives(summary: Summary) -> AlternativesView:
 def view_edits(edits: EditHistory) -> EditsView:
     """Convert decisions to JSON."""
     return EditsView(present=edits.present, can_undo=bool(edits.past), can_redo=bool(edits.future))
+
+
+def _warnings(summary: Summary) -> list[str]:
+    """Return a summary's warnings except that about the number of alternatives, which the page shows."""
+    return [warning for warning in summary.warnings if "alternatives" not in warning]
 
 
 def _spans(parts: tuple[Interval, ...]) -> list[Span]:

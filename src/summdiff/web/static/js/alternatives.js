@@ -16,7 +16,7 @@ export class Alternatives {
     this.video = video;
     this.use = use;
     this.list = part(root, 'alternatives');
-    this.found = [];
+    this.found = null; // not yet known
     this.finding = new Latest((asked) => this.#find(asked));
     this.find = later((asked) => this.finding.ask(asked), WAIT);
   }
@@ -43,7 +43,7 @@ export class Alternatives {
 
   /** Whether there is a choice at this place. */
   has(place) {
-    return place < this.found.length;
+    return place < (this.found?.length ?? 0);
   }
 
   async #find(asked) {
@@ -59,8 +59,8 @@ export class Alternatives {
   }
 
   #draw() {
-    const shown = [...(this.best ? [{ selection: this.best }] : [{ selection: null }]), ...this.found];
-    part(this.root, 'no-alternatives').hidden = this.found.length > 0;
+    const shown = [...(this.best ? [{ selection: this.best }] : [{ selection: null }]), ...(this.found ?? [])];
+    part(this.root, 'no-alternatives').hidden = this.found?.length !== 0;
     while (this.list.children.length > shown.length) this.list.lastElementChild.remove();
     while (this.list.children.length < shown.length) this.list.append(this.#button(this.list.children.length));
     shown.forEach((choice, place) => this.#fill(this.list.children[place], choice, place));

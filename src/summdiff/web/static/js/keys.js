@@ -5,28 +5,28 @@ import { make, part, remember, remembered } from './dom.js';
 const KEYS = [
   ['Space', 'Play or pause'],
   ['S', 'Play only the summary'],
-  ['J, K, L', 'Play backwards, pause, play on (again: faster)'],
+  ['J K L', 'Play backwards, pause, play on (again: faster)'],
   ['← →', 'One second back, on (Shift: ten)'],
   [', .', 'One frame back, on'],
   ['[ ]', 'The shot before, the next shot'],
   ['P', 'Keep the shot at the playhead'],
   ['X', 'Leave it out'],
-  ['I, O', 'The part starts, ends at the playhead'],
+  ['I O', 'The part starts, ends at the playhead'],
   ['T', 'Split the part at the playhead'],
   ['Delete', 'Remove the part'],
   ['A', 'Suggest again'],
   ['B', 'Go to the length; ← → change it'],
   ['1 2 3 4', 'The first choice, the others'],
-  ['Ctrl+Z, Ctrl+Shift+Z', 'Undo, redo'],
+  ['Ctrl+Z Ctrl+Shift+Z', 'Undo, redo'],
   ['+ − 0', 'Zoom in, out, whole video'],
-  ['M, C, F', 'Mute, captions, full screen'],
+  ['M C F', 'Mute, captions, full screen'],
   ['E', 'More formats'],
   ['?', 'This list'],
 ];
 
 export function fillHelp(dialog, box) {
   const rows = KEYS.flatMap(([keys, words]) => [
-    make('dt', {}, ...keys.split(/(, )/).map((key) => (key === ', ' ? ', ' : make('kbd', { textContent: key })))),
+    make('dt', {}, ...keys.split(' ').flatMap((key) => [make('kbd', { textContent: key }), ' '])),
     make('dd', { textContent: words }),
   ]);
   part(dialog, 'keys').replaceChildren(...rows);

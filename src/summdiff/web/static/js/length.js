@@ -81,7 +81,7 @@ export class Length {
     let last = -1000;
     const shown = [1, ...MARKS.filter((seconds) => seconds < duration * 0.97), duration].filter((seconds) => {
       const place = placeOf(seconds / duration, duration);
-      const clear = place - last >= 130 && (seconds === duration || STEPS - place >= 170);
+      const clear = place - last >= 140 && (seconds === duration || STEPS - place >= (duration >= 3600 ? 270 : 210));
       if (clear) last = place;
       return clear;
     });

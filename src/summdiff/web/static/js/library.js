@@ -95,7 +95,7 @@ export class Library {
         ? 'Next in line'
         : `${STAGES[job.stage] ?? 'Starting'} ${percent(share)}`
       : video.versions
-        ? 'Ready'
+        ? `Ready${video.warnings.length ? ', with a warning' : ''}`
         : { failed: 'Could not be read', cancelled: 'Cancelled.' }[job?.state] ?? '';
     part(card, 'state').textContent = `${clock(video.duration)} · ${words}`;
     const bar = card.querySelector('progress');

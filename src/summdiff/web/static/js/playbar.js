@@ -26,7 +26,7 @@ export class Playbar {
       player.video.volume = Number(event.target.value) / 100;
       player.video.muted = player.video.volume === 0;
     });
-    if (video.has_subtitles) this.#addCaptions();
+    if (video.has_words) this.#addCaptions();
     const { media_type: type } = video;
     for (const name of ['mute', 'volume']) part(root, name).disabled = !video.has_audio || !type;
   }

@@ -15,9 +15,9 @@ export class Saving {
     part(root, 'saving-cancel').addEventListener('click', () => this.job && api.cancel(this.job).catch(() => {}));
   }
 
-  /** Show the length of the summary, and its size as the share of the film's. */
-  expect(seconds, duration) {
-    const size = (this.video.size * seconds) / duration;
+  /** Show the length of the summary, and its size as the share of the film's, `relative` to its bytes per second. */
+  expect(seconds, duration, relative) {
+    const size = (this.video.size * relative * seconds) / duration;
     part(this.root, 'save-say').textContent = `${clock(seconds)} · about ${bytes(size)} · MP4${this.video.has_audio ? ' with sound' : ''}`;
   }
 

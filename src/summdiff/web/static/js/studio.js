@@ -5,6 +5,7 @@ import { api, mediaAddress } from './api.js';
 import { Cutting } from './cutting.js';
 import { copyOf, make, part, remember, remembered, speak, toast } from './dom.js';
 import { Edits } from './edits.js';
+import { Framing } from './framing.js';
 import { showHint } from './hints.js';
 import { Latest } from './latest.js';
 import { Length } from './length.js';
@@ -77,7 +78,7 @@ export class Studio {
 
   close() {
     this.closed = true;
-    for (const component of [this.timeline, this.strip, this.alternatives, this.player]) component?.close();
+    for (const component of [this.timeline, this.strip, this.alternatives, this.framing, this.player]) component?.close();
   }
 
   /** Show a new state of the video. */
@@ -142,8 +143,13 @@ export class Studio {
       useVersion: (version) => this.edits.change({ version, parts: null }),
     });
     this.alternatives = new Alternatives(page, video.id, (place) => this.#useAlternative(place));
+    this.framing = new Framing(page, video, {
+      change: (changes) => this.edits.change(changes),
+      drag: (changes) => this.edits.drag(changes),
+      settle: () => this.edits.settle(),
+    });
     this.saving = new Saving(page, video, () => this.edits.present);
-    this.saving.onEnd = () => this.saving.expect(this.choice.seconds, first.duration);
+    this.saving.onEnd = () => this.#expect();
     this.playbar = new Playbar(page, this.player, video);
   }
 
@@ -174,7 +180,8 @@ export class Studio {
   }
 
   #stateOf({ version, budget, keep, drop }) {
-    return { version, budget, keep, drop, alternative: null, parts: null };
+    const written = { quality: 'normal', frame: 'film', crop: [0.5, 0.5] };
+    return { version, budget, keep, drop, alternative: null, parts: null, ...written };
   }
 
   // Decisions -----------------------------------------------------------------------------------------------------------
@@ -220,7 +227,8 @@ export class Studio {
     this.player.setParts(parts);
     this.cutting.setParts(parts);
     this.length.update(state, choice);
-    if (!this.saving.job) this.saving.expect(choice.seconds, this.version.duration);
+    this.framing.update(state);
+    if (!this.saving.job) this.#expect();
     const versions = [...this.versions.values()].map(({ version, keep, drop }) => ({
       number: version,
       picks: keep.length + drop.length,
@@ -229,6 +237,10 @@ export class Studio {
     const first = chosenFor && chosenFor.alternative === null && same(chosenFor, state) ? parts : null;
     this.alternatives.update(state, this.version.duration, first, this.details);
     this.#here();
+  }
+
+  #expect() {
+    this.saving.expect(this.choice.seconds, this.version.duration, this.framing.size(this.edits.present));
   }
 
   /** Whether the version was made for exactly these picks. */
