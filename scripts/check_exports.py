@@ -170,9 +170,18 @@ def fcpxml(paths: Sequence[Path], summary: Summary, cut: CutList) -> str:
     return f"{len(found)} clips, {float(cut.rate):.6g} fps"
 
 
+def transcript(paths: Sequence[Path], summary: Summary, cut: CutList) -> str:
+    sentences = summary.transcript.sentences if summary.transcript is not None else ()
+    lines = paths[0].read_text(encoding="utf-8").splitlines()
+    same(len(lines), max(len(sentences), 1), "lines")
+    same(all(sentence.text in line for sentence, line in zip(sentences, lines, strict=False)), True, "text")
+    return f"{len(sentences)} sentences"
+
+
 CHECKS: dict[str, tuple[str, Check]] = {
     "mp4": ("PyAV, all frames decoded", mp4),
     "json": ("jsonschema", json_),
+    "transcript": ("Python", transcript),
     "csv": ("Python's csv", csv_),
     "png": ("Pillow", picture),
     "svg": ("ElementTree", svg),

@@ -7,6 +7,7 @@ A module that is added here, or a plug-in in the entry-point group `summdiff.exp
 - `html`: a report; `write_index` writes the page that links several
 - `pictures`, `animation`: curve, contact sheet, moving preview
 - `text`: subtitles, chapters, lists for FFmpeg and yt-dlp
+- `transcripts`: what is said, with times
 - `tables`: shots and scores as CSV
 - `editors`, `fcpxml`: timelines for video editors
 """

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from summdiff.export._caption_lines import captions_of
 from summdiff.options import MovieOptions
 from summdiff.summary import Summary, clock
 
@@ -39,10 +40,15 @@ def chapters_of(summary: Summary) -> tuple[Cue, ...]:
 
 
 def subtitles_of(summary: Summary) -> tuple[Cue, ...]:
-    """Return the cues of the source's default subtitle track, else of its first complete one, in the summary's time."""
-    from summdiff.video import retimed_subtitles
+    """Return the cues of the source's default subtitle track, else of its first complete one, in the summary's time.
+
+    Where the transcript has another source, it gives the cues.
+    """
+    from summdiff.video import retime, retimed_subtitles
 
     cut = cut_of(summary)
+    if summary.transcript is not None and summary.transcript.source != "subtitles":
+        return retime(captions_of(summary.transcript), [(part.start, part.end) for part in cut.parts])
     keep_location = MovieOptions.of(summary.settings).keep_location
     tracks = retimed_subtitles(cut.path, [(part.start, part.end) for part in cut.parts], keep_location=keep_location)
     return next((track.cues for track in sorted(tracks, key=lambda track: (not track.default, track.forced))), ())

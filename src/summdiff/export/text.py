@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def write_srt(summary: Summary, path: Path, on_progress: OnProgress) -> None:
-    """Write the subtitles as SubRip; the file is empty if the source has no text subtitles."""
+    """Write the subtitles, or the transcript, as SubRip; the file is empty if there are no words."""
     blocks = []
     for number, cue in enumerate(subtitles_of(summary), start=1):
         times = f"{timestamp(cue.start, point=',')} --> {timestamp(cue.end, point=',')}"
@@ -28,7 +28,7 @@ def write_srt(summary: Summary, path: Path, on_progress: OnProgress) -> None:
 
 
 def write_subtitles_vtt(summary: Summary, path: Path, on_progress: OnProgress) -> None:
-    """Write the subtitles as WebVTT; a note says so if there are none."""
+    """Write the subtitles, or the transcript, as WebVTT; a note says so if there are no words."""
     cues = subtitles_of(summary)
     write_file(path, _webvtt(cues, note="" if cues else "The parts of this summary have no text subtitles."))
 
@@ -97,7 +97,7 @@ def write_sections(summary: Summary, path: Path, on_progress: OnProgress) -> Non
 
 
 FORMATS = (
-    Format("srt", {"srt": write_srt}, "subtitles; players find it beside the mp4", opens_in="players"),
+    Format("srt", {"srt": write_srt}, "subtitles or transcript; players find it beside the mp4", opens_in="players"),
     Format(
         "vtt",
         {"chapters.vtt": write_chapters_vtt, "subtitles.vtt": write_subtitles_vtt},
