@@ -20,6 +20,7 @@ from summdiff.video._container import FileVersion, OpenFile, file_version
 from summdiff.video._decode import FrameDecoder, TimedFrame
 from summdiff.video._h264 import GroupsOfPictures
 from summdiff.video._packets import MISSING, FilePackets, read_packets
+from summdiff.video._rate import is_rounded, measure_rate
 
 _SMOOTH_RATE = 20  # frames per second
 
@@ -105,6 +106,10 @@ def _from_frames(path: str | os.PathLike[str]) -> FrameIndex:
         spans = [(ticks, ticks + duration) for _, ticks, duration in decoder]
         clock = decoder.clock
     starts, ends = np.array(spans, dtype=np.int64).T
+    seconds = [starts * float(clock.time_base)]
+    rate = measure_rate(seconds, clock.rate, clock.time_base)
+    if rate.phases is not None and not is_rounded(seconds, rate.usual):
+        clock = replace(clock, rate=rate.usual, steady=True)
     return FrameIndex(np.ascontiguousarray(starts), clock.end(int(ends[-1])), np.empty(0, dtype=np.int64), clock)
 
 

@@ -63,9 +63,13 @@ class StreamPackets:
 
     @cached_property
     def shown(self) -> NDArray[np.float64]:
-        """(N,) seconds of presentation; of decoding where that is not stated, NaN where neither is."""
-        times = np.where(self.pts == MISSING, self.dts, self.pts)
-        return np.where(times == MISSING, np.nan, times * float(self.time_base))
+        """(N,) seconds of presentation, guessed from those of decoding where not stated; NaN where neither is."""
+        unknown = self.pts == MISSING
+        both = self.keys & ~unknown & (self.dts != MISSING)
+        delay = int((self.pts[both] - self.dts[both]).min()) if both.any() else 0
+        known = ~unknown | (self.dts != MISSING)
+        times = np.where(unknown, np.where(known, self.dts, 0) + delay, self.pts)
+        return np.where(known, times * float(self.time_base), np.nan)
 
     @cached_property
     def decoded(self) -> NDArray[np.float64]:
