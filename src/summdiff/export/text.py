@@ -81,7 +81,7 @@ def write_concat(summary: Summary, path: Path, on_progress: OnProgress) -> None:
     lines = ["ffconcat version 1.0"]
     for part in cut.parts:
         # FFmpeg counts from the container's start, which is before the first frame where sound starts earlier.
-        start, end = part.start + cut.origin, part.end + cut.origin
+        start, end = part.file_start + cut.origin, part.file_end + cut.origin
         lines += [f"file '{quoted}'", f"inpoint {decimal(start)}", f"outpoint {decimal(end)}"]
     write_file(path, "\n".join(lines) + "\n", errors="surrogateescape")
 
@@ -91,7 +91,7 @@ def write_sections(summary: Summary, path: Path, on_progress: OnProgress) -> Non
 
     yt-dlp --config-locations talk.summary.sections.txt ADDRESS
     """
-    sections = [f'"*{decimal(part.start)}-{decimal(part.end)}"' for part in cut_of(summary).parts]
+    sections = [f'"*{decimal(part.file_start)}-{decimal(part.file_end)}"' for part in cut_of(summary).parts]
     lines = [*(f"--download-sections {section}" for section in sections), "--force-keyframes-at-cuts"]
     write_file(path, "\n".join(lines) + "\n")
 

@@ -142,8 +142,9 @@ class Clock:
         return moved - self.pieces[place].shift
 
     def breaks(self) -> list[Fraction]:
-        """Return the seconds at which all pieces but the first begin."""
-        return [Fraction(self._begin(place)) - self.start for place in range(1, len(self.pieces))]
+        """Return the seconds at which the pictures of all pieces but the first begin."""
+        ticks = (Fraction(self._begin(place)) - self.start for place in range(1, len(self.pieces)))
+        return [round(at / self.time_base) * self.time_base for at in ticks]
 
     def from_container(self, seconds: Fraction) -> Fraction:
         """Convert the container's clock to seconds; a time in a closed gap is that of its end."""

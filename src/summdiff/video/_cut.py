@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from summdiff.errors import UsageError
 from summdiff.summary import Interval, merge
+from summdiff.video._clock import Clock
 from summdiff.video._container import FileVersion, file_version, pixel_aspect
 from summdiff.video._decode import FrameDecoder
 from summdiff.video._index import FrameIndex, index_frames
@@ -70,7 +71,9 @@ class CutPart:
 
     Attributes:
         start, end: [start, end) in exact seconds of the source, from its first displayed frame.
-        first, last: [first, last) in frames of the grid, from the source's first displayed frame.
+        file_start, file_end: the same as players and editors count, which see gaps that are closed here; no part goes
+            across one.
+        first, last: [first, last) in frames of the grid, as editors count, from the source's first displayed frame.
         offset: seconds of the mp4 at which the part begins.
         record: frame of the timeline at which the part begins.
         dissolve: frames of the grid on each side of the part's start during which it and the part before dissolve into
@@ -79,6 +82,8 @@ class CutPart:
 
     start: Fraction
     end: Fraction
+    file_start: Fraction
+    file_end: Fraction
     first: int
     last: int
     offset: Fraction
@@ -101,7 +106,7 @@ class CutList:
         rate: frames per second of the grid, one of `STANDARD_RATES`.
         source_rate: average rate of the source's frames.
         steady: whether the source's frame rate is steady.
-        frames: length of the source in frames of the grid.
+        frames: length of the source in frames of the grid, as editors count.
         width, height: of the upright picture with square pixels.
         sound: format of the audio stream; None if there is none.
         timecode: frame number of the source's first frame by its timecode; 0 if it has none.
@@ -172,12 +177,12 @@ def _cut_list(path: Path, parts: tuple[Interval, ...], transition: float, _versi
     if audio is not None:
         sound = AudioFormat(audio.codec_context.sample_rate, audio.codec_context.layout.nb_channels)
     rate, source_rate, steady = grid_rate(index)
-    frames = max(1, _first_on_grid(index.end * time_base, rate))
+    frames = max(1, _first_on_grid(_in_file(index.end * time_base, index.clock, end=True), rate))
     timecode, drop_frame = _parse_timecode(tags.get("timecode", ""), rate)
     return CutList(
         path=path,
-        origin=index.clock.origin * time_base,
-        parts=_place_on_grid(tick_parts(parts, index, transition), time_base, rate, frames),
+        origin=index.clock.container_seconds(Fraction(0)),
+        parts=tuple(_placed_on_grid(tick_parts(parts, index, transition), index.clock, rate, frames)),
         rate=rate,
         source_rate=source_rate,
         steady=steady,
@@ -289,18 +294,30 @@ def _standard_rate(rate: Fraction) -> Fraction:
     return next((standard for standard in STANDARD_RATES if standard >= rate), STANDARD_RATES[-1])
 
 
-def _place_on_grid(parts: Sequence[TickPart], time_base: Fraction, rate: Fraction, frames: int) -> tuple[CutPart, ...]:
-    """Place parts on a grid of `frames` frames; a part that is too short gets one frame."""
-    placed: list[CutPart] = []
+def _placed_on_grid(parts: Sequence[TickPart], clock: Clock, rate: Fraction, frames: int) -> Iterator[CutPart]:
+    """Place parts on a grid of `frames` frames, divided at the breaks of the file; one too short gets one frame."""
     record = 0
     for part in parts:
-        start, end = part.start * time_base, part.end * time_base
-        first = min(_first_on_grid(start, rate), frames - 1)
-        last = max(first + 1, min(_first_on_grid(end, rate), frames))
-        half = (part.alone_from - part.start) * time_base * rate
-        placed.append(CutPart(start, end, first, last, part.offset * time_base, record, round(half)))
-        record += last - first
-    return tuple(placed)
+        begin, finish = part.start * clock.time_base, part.end * clock.time_base
+        breaks = [at for at in clock.breaks() if begin < at < finish] if clock.seekable else []
+        for start, end in pairwise([begin, *breaks, finish]):
+            file_start, file_end = _in_file(start, clock), _in_file(end, clock, end=True)
+            first = min(_first_on_grid(file_start, rate), frames - 1)
+            last = max(first + 1, min(_first_on_grid(file_end, rate), frames))
+            half = (part.alone_from - part.start) * clock.time_base * rate if start == begin else 0
+            offset = part.offset * clock.time_base + start - begin
+            yield CutPart(start, end, file_start, file_end, first, last, offset, record, round(half))
+            record += last - first
+
+
+def _in_file(seconds: Fraction, clock: Clock, *, end: bool = False) -> Fraction:
+    """Return seconds as players and editors count them; a break belongs to what begins there, or `end`s there.
+
+    Where the container's clock goes back, they do not agree on any count.
+    """
+    if not clock.seekable:
+        return seconds
+    return clock.container_seconds(seconds, end=end) - clock.container_seconds(Fraction(0))
 
 
 def _first_on_grid(seconds: Fraction, rate: Fraction) -> int:
