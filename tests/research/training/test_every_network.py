@@ -33,6 +33,7 @@ SMALL = {
     "a2summ": {"width": 16, "heads": 2, "feed_forward": 16, "hidden": 16},
     "iptnet": {"width": 16, "heads": 2, "feed_forward": 16, "hidden": 16, "layers": 1},
 }
+QUICK = ("summdiff", "relational", "ridge", "vasnet", "dsnet")
 KEYSHOTS = ("dsnet", "a2summ", "iptnet")
 
 
@@ -76,7 +77,9 @@ def film(make_video):
     return make_video(scenes=[(3.0, look) for look in ("red", "blue", "green", "red", "white")]).path
 
 
-@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.parametrize(
+    "name", [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in SMALL]
+)
 def test_a_model_trained_on_relations_summarizes_a_real_video(name, shots_file, film, tmp_path):
     """Relations fit features of another extractor than those that it was trained on."""
     folder = train(recipe(name, shots_file, tmp_path / "run"))
