@@ -214,7 +214,7 @@ def run_fold(job: FoldJob) -> FoldResult:
     """Train on one fold, judge its validation and test videos, and write results and weights."""
     recipe, videos, directory = job.recipe, job.videos, job.directory
     data, split = videos.data, videos.split
-    trained = fit(recipe, videos, directory, callbacks=job.callbacks, check=job.check)
+    trained = fit(recipe, videos, directory, callbacks=job.callbacks, check=job.check, graphs=False)
     assert trained is not None  # noqa: S101 (not a dry run)
     model, sampling = trained.model, recipe.diffusion
     validation = validate(model, (data[name] for name in split.validation), recipe) if split.validation else None

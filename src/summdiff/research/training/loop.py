@@ -99,6 +99,7 @@ def fit(
     *,
     callbacks: Callbacks | None = None,
     check: bool = True,
+    graphs: bool = True,
     dry_run: bool = False,
 ) -> TrainedModel | None:
     """Train a model on videos.
@@ -109,6 +110,7 @@ def fit(
         directory: folder of logs and checkpoints; the run resumes from the newest undamaged checkpoint.
         callbacks: for progress.
         check: whether a run that starts, rather than resumes, begins with the sanity check.
+        graphs: whether that check exports the graphs that the model will be written with.
         dry_run: run the sanity check only.
 
     Returns:
@@ -125,7 +127,7 @@ def fit(
         raise UsageError(f"Recipe '{recipe.name}' selects the best epoch but there are no validation videos.")
     fabric = launch(recipe)
     with connected(fabric, directory):
-        return _fit(fabric, recipe, videos, directory, callbacks=callbacks, check=check, dry_run=dry_run)
+        return _fit(fabric, recipe, videos, directory, callbacks=callbacks, check=check, graphs=graphs, dry_run=dry_run)
 
 
 def _fit(
@@ -136,6 +138,7 @@ def _fit(
     *,
     callbacks: Callbacks | None,
     check: bool,
+    graphs: bool,
     dry_run: bool,
 ) -> TrainedModel | None:
     """Do this process's part of `fit`."""
@@ -159,7 +162,7 @@ def _fit(
     )
     seconds = 0.0
     if dry_run or (check and saved is None):
-        seconds = sanity_check(state, batches, videos, recipe, directory, writes=first_process)
+        seconds = sanity_check(state, batches, videos, recipe, directory, writes=first_process, graphs=graphs)
     if dry_run:
         callbacks.message(_what_would_run(recipe, videos, state, batches.count, seconds))
         return None
@@ -238,7 +241,14 @@ def _what_would_run(recipe: Recipe, videos: Videos, state: TrainingState, steps:
 
 
 def sanity_check(
-    state: TrainingState, batches: Batches, videos: Videos, recipe: Recipe, directory: Path, *, writes: bool
+    state: TrainingState,
+    batches: Batches,
+    videos: Videos,
+    recipe: Recipe,
+    directory: Path,
+    *,
+    writes: bool,
+    graphs: bool = True,
 ) -> float:
     """Run every step once before a long run, so that errors show in the first seconds.
 
@@ -249,6 +259,7 @@ def sanity_check(
         state, batches, videos, recipe: of the run.
         directory: folder for temporary files; they are deleted.
         writes: whether this process validates and writes.
+        graphs: whether the model is written with its graphs.
 
     Returns:
         Seconds of the update with the largest batch.
@@ -269,13 +280,13 @@ def sanity_check(
         names = videos.split.validation[:_SANITY_VIDEOS]
         if names:
             validate(state.model(), (videos.data[name] for name in names), recipe)
-        _check_writing(state, directory)
+        _check_writing(state, directory, graphs=graphs)
     state.load_state_dict(before)
     set_random_states(states)
     return seconds
 
 
-def _check_writing(state: TrainingState, directory: Path) -> None:
+def _check_writing(state: TrainingState, directory: Path, *, graphs: bool) -> None:
     """Write a checkpoint and a model into a temporary subfolder and read both again.
 
     Raises:
@@ -293,7 +304,7 @@ def _check_writing(state: TrainingState, directory: Path) -> None:
         if saved is None:
             raise OutputError(f"A checkpoint written to '{directory}' reads back damaged: use another disk.")
         state.load_state_dict(saved)
-        write_model(state.model(), scratch, provenance={})
+        write_model(state.model(), scratch, provenance={}, graphs=graphs)
         load_network(scratch)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
