@@ -14,9 +14,12 @@ from urllib.parse import unquote
 import pytest
 
 from caption_files import add_captions
+from small_summary import small_summary
 from summdiff.errors import OutputError
 from summdiff.export import check_index, save, write_index
+from summdiff.export._report_words import _SETTINGS, setting_rows
 from summdiff.export._strings import percent
+from summdiff.pipeline import Summarizer
 from summdiff.summary import Alternative, Interval
 
 EVIL = "<img src=x onerror=\"document.title='owned'\">'&{{7*7}}.mp4"
@@ -147,6 +150,19 @@ def test_bars_and_curve_use_the_range_of_the_film(nasty, summary_of, tmp_path):
     heights = [float(height) for height in re.findall(r"V([\d.]+)", line)]
     assert min(heights) < 20
     assert max(heights) > 140
+
+
+def test_every_setting_of_ours_has_a_label(nasty):
+    path, _ = nasty(scenes=[(3.0, "forest")], fps=5)
+    settings = Summarizer(cache=False).summarize(path, max_size=10**6, frame="1:1").settings
+    assert set(settings) - set(_SETTINGS) == set()
+    rows = dict(setting_rows(replace(small_summary(), settings={**settings, "about": ["a dog", "snow"]})))
+    assert rows["Place of the frame"] == "50% from the left, 50% from the top"
+    assert (rows["Largest file"], rows["Asked for"], rows["Words"]) == (
+        "1 MB",
+        "“a dog”, “snow”",
+        "used where they are known",
+    )
 
 
 def test_settings_of_other_programs_are_shown_as_they_are(nasty, summary_of, tmp_path):

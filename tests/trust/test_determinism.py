@@ -65,7 +65,7 @@ def test_the_same_files_twice(film, tmp_path):
     from summdiff import Summarizer
 
     summarizer = Summarizer(cache=False)
-    formats = ("mp4", "csv", "png", "svg", "gif", "vtt", "txt", "ffmetadata", "fcpxml")
+    formats = ("mp4", "csv", "png", "svg", "gif", "vtt", "txt", "ffmetadata", "fcpxml", "html", "sheet")
     written = [
         summarizer.summarize(film, samples=2, steps=2).save(tmp_path / name, formats=formats, name="a") for name in "xy"
     ]

@@ -12,12 +12,13 @@ from summdiff.summary import Alternative, Interval, Summary, clock
 if TYPE_CHECKING:
     from summdiff.video import CutList
 
-ABOUT_DEFAULT_MODEL = (
+_DEFAULT_MODEL = (
     "The scores come from SummDiff, a diffusion model that learned from 50 web videos (TVSum: news, how-to, sports, "
-    "pets), each rated by twenty people. It looks at the pictures only, not at words or sound, so a talk filmed with "
-    "one camera gives it little to go by. Films and lectures differ most from the videos it learned from. People agree "
-    "only in part on what matters, with each other and with this model."
+    "pets), each rated by twenty people. It looks at the pictures, so a talk filmed with one camera gives it little to "
+    "go by. Films and lectures differ most from the videos it learned from. People agree only in part on what matters, "
+    "with each other and with this model."
 )
+_WORDS = "Sentences were also scored by their words."
 
 Rows = list[tuple[str, str]]
 _MANY_PARTS = 8  # more are not listed one by one
@@ -49,7 +50,25 @@ _SETTINGS: dict[str, tuple[str, Callable[[Any], str]]] = {
     ),
     "value": ("Worth of a shot", lambda value: {"sum": "importance × seconds", "mean": "average importance"}[value]),
     "sound": ("Cut in pauses of speech", _yes_or_no),
+    "speech": (
+        "Words",
+        lambda value: {"auto": "used where they are known", "off": "not used"}.get(value, f"by {value}"),
+    ),
+    "about": ("Asked for", lambda value: ", ".join(f"“{text}”" for text in value) or "nothing"),
+    "words_weight": ("Share of the words in the scores", percent),
     "transition": ("Between parts", _transition),
+    "quality": (
+        "Quality of the video",
+        lambda value: {"normal": "as the source", "small": "small file"}.get(value, f"{value}"),
+    ),
+    "max_size": ("Largest file", lambda value: f"{value / 1e6:g} MB"),
+    "frame": ("Frame", lambda value: "as filmed" if value == "film" else value),
+    "crop": (
+        "Place of the frame",
+        lambda value: f"{percent(value[0])} from the left, {percent(value[1])} from the top",
+    ),
+    "keep_interlaced": ("Interlaced pictures kept", _yes_or_no),
+    "keep_location": ("Place of filming kept", _yes_or_no),
     "min_shot": ("Shortest shot", _number(" s")),
     "max_shot": ("Longest shot", _number(" s")),
     "rate": ("Pictures looked at", _number(" per second")),
@@ -66,11 +85,19 @@ _MODEL = {
 }
 
 
+def about_scores(summary: Summary) -> str:
+    """Return where the scores come from; empty for a model that is not described here and a film without words."""
+    sentences = [_DEFAULT_MODEL] if summary.model.get("id") == "default" else []
+    return " ".join([*sentences, *([_WORDS] if summary.settings.get("words_weight") else [])])
+
+
 def setting_rows(summary: Summary) -> Rows:
     """Return label and text of the length asked for, of each setting that mattered, and of the seed."""
     settings = {key: value for key, value in summary.settings.items() if value is not None}
     if settings.get("select") == "intervals":
         settings.pop("value", None)
+    if settings.get("frame") == "film":
+        settings.pop("crop", None)
     if not summary.alternatives:
         settings.pop("loss", None)
     length = f"up to {clock(summary.budget * summary.video.duration)} ({percent(summary.budget)} of the video)"

@@ -15,7 +15,7 @@ from summdiff.export._curve import curve_paths
 from summdiff.export._formats import Format, OnProgress
 from summdiff.export._pages import REPORT_MARK, data_url, page
 from summdiff.export._report_words import (
-    ABOUT_DEFAULT_MODEL,
+    about_scores,
     describe_alternative,
     model_rows,
     setting_rows,
@@ -70,7 +70,7 @@ def write_report(summary: Summary, path: Path, on_progress: OnProgress) -> None:
         cues=[{"start": float(cue.start), "end": float(cue.end), "text": cue.text} for cue in subtitles_of(summary)],
         alternatives=[describe_alternative(other) for other in summary.alternatives],
         warnings=summary.warnings,
-        card=ABOUT_DEFAULT_MODEL if summary.model.get("id") == "default" else "",
+        about_scores=about_scores(summary),
         tables=[
             ("Settings", setting_rows(summary)),
             ("Model", model_rows(summary.model)),
