@@ -23,6 +23,7 @@ _FILES = {
 }
 _BEGIN, _END = 1, 2  # tokens
 _TOKENS_PER_SECOND, _MORE_TOKENS = 6.5, 8  # fluent English has fewer; a longer text is a loop
+_ENDLESS = 0.5  # share of the confidence that is left of a text without an end
 _SHORTEST_SAMPLES = 4096  # the encoder's convolutions need about 900
 _SAMPLES_PER_STATE = 384
 _PAST_SHAPE = (1, 8, 0, 36)  # batch, heads, tokens so far, features per head
@@ -69,7 +70,9 @@ class Moonshine:
                 break
             tokens.append(token)
         text = b"".join(self._tokens[token] for token in tokens).decode("utf-8", errors="replace")
-        return Phrase(" ".join(text.replace("▁", " ").split()), float(np.mean(probabilities)))
+        # Speech that it does not understand ends in a loop.
+        confidence = float(np.mean(probabilities)) * (1.0 if token == _END else _ENDLESS)
+        return Phrase(" ".join(text.replace("▁", " ").split()), confidence)
 
     @cached_property
     def _past(self) -> list[str]:

@@ -18,7 +18,7 @@ _JOINED_SECONDS = 0.5  # a shorter pause does not end a stretch
 _LONGEST_SECONDS = 12.0  # of a stretch, unless there is no pause in it
 _HARD_LIMIT_SECONDS = 20.0  # where there is none, it is divided at the quietest moment
 _MARGIN_SECONDS = 0.15  # of sound before and after the speech
-_LEAST_CONFIDENCE = 0.55  # stretches below are no words: music, noise, or another language
+_LEAST_CONFIDENCE = 0.65  # stretches below are no words: music, noise, or another language
 _LEAST_SHARE = 0.5  # of the speech that must be understood
 
 Spans = list[tuple[float, float]]
