@@ -460,9 +460,9 @@ def _cases() -> Iterator[tuple[str, Nasty]]:
     yield "header only (mkv)", Nasty(partial(_head, suffix=".mkv", size=300), "'.*film.mkv'")
     yield "index without pictures", Nasty(_without_pictures, "no frame that can be decoded|cannot be read as a video")
     yield "sound only", Nasty(_sound_only, "has only sound")
-    yield "sound with a cover picture", Nasty(partial(_sound_only, cover=True), "has only sound")
+    yield "sound with a cover picture", Nasty(partial(_sound_only, cover=True), "summary")
     yield "subtitles only", Nasty(partial(_subtitles, text="words", only=True), "has no picture")
-    yield "a png named mp4", Nasty(partial(written, name="png.mp4", content=_png(64, 64)), "is an image")
+    yield "a png named mp4", Nasty(partial(written, name="png.mp4", content=_png(64, 64)), "is a picture")
     yield "a text named mp4", Nasty(partial(written, name="text.mp4", content=b"words\n" * 300), "'.*text.mp4'")
     yield (
         "a web page named mp4",
