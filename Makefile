@@ -34,7 +34,7 @@ test-browser: $(VENV)/.installed-dev ## run the tests of studio and report in a 
 	  { apt-get update && apt-get install --yes --no-install-recommends chromium; } || \
 	  echo "No Chromium could be installed: the tests will skip. Install one by hand."
 	$(PIP) install --constraint constraints.txt --editable ".[dev,browser]"
-	npm install --no-save --silent axe-core || echo "axe-core could not be installed: its tests will skip."
+	npm install --prefix . --no-save --silent axe-core || echo "axe-core could not be installed: its tests will skip."
 	$(BIN)/python -m pytest -n 1 tests/web tests/export -m browser
 
 test-ray: $(VENV)/.installed-dev ## run the tests of archives on a Ray cluster of two nodes, which it starts on this machine
