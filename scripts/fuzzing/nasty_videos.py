@@ -477,7 +477,7 @@ def _cases() -> Iterator[tuple[str, Nasty]]:
     yield "a pipe", Nasty(_fifo, "is not a regular file")
     yield "a link to /dev/zero", Nasty(partial(_link, target="/dev/zero"), "is not a regular file")
     yield "a link to itself", Nasty(partial(_link, target="link.mp4"), "does not exist|cannot be read")
-    yield "a folder", Nasty(lambda folder: folder, "is a folder|There is no video in")
+    yield "a folder", Nasty(lambda folder: folder, "is a folder|No video in the folder")
     yield (
         "a playlist of this machine's files",
         Nasty(
