@@ -58,6 +58,7 @@ class OptionValues(TypedDict, total=False):
     keep_location: bool
     frame: FrameShape
     crop: tuple[float, float]
+    captions: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +74,7 @@ class MovieOptions:
         frame: shape of the picture: "film", as it was filmed, or "16:9", "1:1" or "9:16", the largest window of that
             shape.
         crop: where the window is: 0 at the left, 1 at the right; 0 at the top, 1 at the bottom.
+        captions: draw what is said into the pictures, from the subtitles or the transcript.
 
     Raises:
         UsageError: a value is out of range.
@@ -84,6 +86,7 @@ class MovieOptions:
     keep_location: bool = False
     frame: FrameShape = "film"
     crop: tuple[float, float] = (0.5, 0.5)
+    captions: bool = False
 
     def __post_init__(self) -> None:
         if self.frame != "film" and self.frame not in FRAME_SHAPES:

@@ -71,7 +71,7 @@ def summarize(
         **options: fields of `summdiff.options.Options`: `budget`, `duration`, `select`, `samples`, `steps`,
             `seed`, `value`, `min_shot`, `max_shot`, `keep`, `drop`, `alternatives`, `loss`, `sound`,
             `transition`, `speech`, `transcript`, `about`, `about_model`, `quality`, `max_size`, `keep_interlaced`,
-            `keep_location`.
+            `keep_location`, `captions`.
     """
     return Summarizer(model=model, backbone=backbone, cache=cache, fast=fast).summarize(
         path, on_progress=on_progress, **options

@@ -35,7 +35,7 @@ def test_subtitles_of_the_summary_come_from_the_transcript(film, tmp_path):
     srt, _, vtt = save(replace(film, transcript=transcript()), tmp_path, formats=["srt", "vtt"], name="talk")
     text = srt.read_text(encoding="utf-8")
     assert text.startswith("1\n00:00:00,000 --> ")
-    assert "We all cycle to the big school near the\nriver, because it is free." in text
+    assert "We all cycle to the big school\nnear the river, because it is free." in text
     assert "We all cycle" in vtt.read_text(encoding="utf-8")
 
 

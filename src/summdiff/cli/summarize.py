@@ -160,6 +160,10 @@ def summarize(
         bool,
         typer.Option("--keep-location", help="Keep where the video was filmed in the written video."),
     ] = False,
+    captions: Annotated[
+        bool,
+        typer.Option("--captions", help="Draw what is said into the pictures of the written video."),
+    ] = False,
     about: Annotated[
         list[str] | None,
         typer.Option(
@@ -258,6 +262,7 @@ def summarize(
         about_model=about_model,
         keep_interlaced=keep_interlaced,
         keep_location=keep_location,
+        captions=captions,
     )
     if speech not in ("auto", "off"):
         from summdiff.words import load_engine

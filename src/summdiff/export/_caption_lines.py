@@ -11,7 +11,7 @@ from summdiff.transcript import Transcript, Word
 if TYPE_CHECKING:
     from summdiff.video import Cue
 
-_LINE, _LINES = 42, 2  # characters, as broadcasters have it
+_LINE = 42  # characters, as broadcasters have it
 _LONGEST_SECONDS = 6.0
 _MILLISECONDS = 1000
 
@@ -32,7 +32,7 @@ def captions_of(transcript: Transcript) -> tuple[Cue, ...]:
 
 def _groups(words: list[Word]) -> Iterator[list[Word]]:
     """Divide the words of a sentence into captions of about the same length."""
-    fits = len(_lines(words)) <= _LINES and words[-1].end - words[0].start <= _LONGEST_SECONDS
+    fits = max(map(len, _lines(words))) <= _LINE and words[-1].end - words[0].start <= _LONGEST_SECONDS
     if fits or len(words) == 1:
         yield words
         return
@@ -48,10 +48,10 @@ def _groups(words: list[Word]) -> Iterator[list[Word]]:
 
 
 def _lines(words: list[Word]) -> list[str]:
-    lines = [words[0].text]
-    for word in words[1:]:
-        if len(lines[-1]) + 1 + len(word.text) <= _LINE:
-            lines[-1] += f" {word.text}"
-        else:
-            lines.append(word.text)
-    return lines
+    """Return one line, or two that are about equally long."""
+    text = [word.text for word in words]
+    whole = " ".join(text)
+    if len(whole) <= _LINE:
+        return [whole]
+    pairs = ([" ".join(text[:n]), " ".join(text[n:])] for n in range(1, len(text)))
+    return min(pairs, key=lambda pair: max(map(len, pair)), default=[whole])

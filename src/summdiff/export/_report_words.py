@@ -67,6 +67,7 @@ _SETTINGS: dict[str, tuple[str, Callable[[Any], str]]] = {
         "Place of the frame",
         lambda value: f"{percent(value[0])} from the left, {percent(value[1])} from the top",
     ),
+    "captions": ("Captions in the picture", _yes_or_no),
     "keep_interlaced": ("Interlaced pictures kept", _yes_or_no),
     "keep_location": ("Place of filming kept", _yes_or_no),
     "min_shot": ("Shortest shot", _number(" s")),

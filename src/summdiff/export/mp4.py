@@ -4,22 +4,26 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from summdiff.export._burning import BurnedCaptions
 from summdiff.export._formats import Format, OnProgress
+from summdiff.export._sources import subtitles_of
 from summdiff.options import MovieOptions
 from summdiff.summary import Summary
 
 
 def write_mp4(summary: Summary, path: Path, on_progress: OnProgress) -> None:
-    """Cut the chosen parts out of the video, with sound, subtitles and chapters."""
+    """Cut the chosen parts out of the video, with sound, subtitles and chapters, and with captions if asked for."""
     from summdiff.video import write_cut
 
+    options = MovieOptions.of(summary.settings)
     write_cut(
         Path(summary.video.path),
         summary.selection,
         path,
         transition=summary.transition,
-        options=MovieOptions.of(summary.settings),
+        options=options,
         on_progress=on_progress,
+        overlay=BurnedCaptions(subtitles_of(summary)) if options.captions else None,
     )
 
 

@@ -123,7 +123,7 @@ def write_sheet(summary: Summary, path: Path, on_progress: OnProgress) -> None:
     draw = ImageDraw.Draw(sheet)
     shown = f"{len(moments)} of {len(chosen)}" if len(moments) < len(chosen) else f"{len(chosen)}"
     facts = f"{shown} chosen shots, {clock(cut_of(summary).duration)} of {clock(summary.video.duration)}"
-    large, small = _font(17), _font(14)
+    large, small = font(17), font(14)
     room = sheet_width - 3 * _GAP - draw.textlength(facts, small)
     title = _shortened(printable(Path(summary.video.path).name), room, lambda text: draw.textlength(text, large))
     draw.text((_GAP, _GAP), title, _INK, large)
@@ -138,7 +138,7 @@ def write_sheet(summary: Summary, path: Path, on_progress: OnProgress) -> None:
     write_file(path, buffer.getvalue())
 
 
-def _font(size: int) -> Any:
+def font(size: int) -> Any:
     """Load DejaVu Sans, which has Latin, Greek and Cyrillic letters."""
     from PIL import ImageFont
 

@@ -22,6 +22,7 @@ from summdiff.video._cut import CutList, CutPart, cut_list
 from summdiff.video._decode import FrameDecoder, PacketListener, TimedFrame
 from summdiff.video._index import FrameIndex, SeekingDecoder, index_frames
 from summdiff.video._metadata import names_a_place
+from summdiff.video._overlay import Overlay
 from summdiff.video._picture import Scaler
 from summdiff.video._probe import probe, start_in_player, stated_duration
 from summdiff.video._sample import Step, VideoReader, stills
@@ -48,6 +49,7 @@ __all__ = [
     "CutPart",
     "FrameDecoder",
     "FrameIndex",
+    "Overlay",
     "PacketListener",
     "SamplePlaces",
     "Scaler",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any, cast
 
 import av
@@ -21,7 +22,8 @@ from summdiff._runtime import threads_asked
 from summdiff.video._clock import Clock
 from summdiff.video._filters import OnBlack, without_mixing_fields
 from summdiff.video._h264 import ParameterSets, SequenceParameterSet, length_prefixed, parameter_sets
-from summdiff.video._picture import display_matrix
+from summdiff.video._overlay import Overlay, Overlays
+from summdiff.video._picture import Orientation, display_matrix
 
 # No B-frames: with them, an mp4 cannot state the duration of the last frame at a variable rate, and encoded groups of
 # pictures could not be written next to copied ones without knowing all timestamps beforehand.
@@ -78,6 +80,7 @@ class H264Encoder:
         copied_sets: parameter sets of frames that will be copied into the same stream. Packets then have lengths
             instead of start codes, see `summdiff.video._h264.length_prefixed`.
         decode_delay: ticks by which decoding precedes display in copied frames.
+        overlay: drawn over every frame; None for nothing.
 
     Attributes:
         stream: the output's stream.
@@ -96,8 +99,11 @@ class H264Encoder:
         interlaced: bool,
         copied_sets: ParameterSets | None,
         decode_delay: int,
+        overlay: Overlay | None = None,
     ) -> None:
         self._first = first
+        aspect = source.sample_aspect_ratio or Fraction(1)
+        self._overlays = None if overlay is None else Overlays(overlay, Orientation.of(first), aspect)
         self._source = source
         self._factor, self._key_interval, self._most, self._interlaced = factor, key_interval, most, interlaced
         rows = 4 if interlaced else 2  # 4:2:0 needs an even number of lines in each field
@@ -131,6 +137,8 @@ class H264Encoder:
             self._context = av.CodecContext.create("libx264", "w")
             self._configure(self._context)
         converted = self._convert(frame)
+        if self._overlays is not None:
+            converted = self._overlays.on(converted, pts * self._time_base)
         converted.pts, converted.duration, converted.time_base = pts, duration, self._context.time_base
         # The encoder would follow the source's picture types.
         converted.pict_type = PictureType.I if key else PictureType.NONE

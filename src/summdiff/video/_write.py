@@ -25,6 +25,7 @@ from summdiff.video._index import FrameIndex, SeekingDecoder, index_frames
 from summdiff.video._limits import rate_limit, share_beside_copies
 from summdiff.video._metadata import read_tags
 from summdiff.video._mp4 import turn_off_subtitles
+from summdiff.video._overlay import Overlay
 from summdiff.video._size import SourceRates, choose_encoding, source_rates
 from summdiff.video._subtitles import add_chapters, read_chapters, retime, retimed_subtitles, write_subtitles
 from summdiff.video._trial import trial_factor
@@ -43,6 +44,7 @@ def write_cut(
     options: MovieOptions = MovieOptions(),  # noqa: B008  (frozen)
     on_progress: Callable[[float], None] | None = None,
     method: Literal["auto", "encode"] = "auto",
+    overlay: Overlay | None = None,
 ) -> None:
     """Write parts of a video, one after the other, as an mp4 (H.264 and AAC) that can be streamed.
 
@@ -66,6 +68,7 @@ def write_cut(
         on_progress: called with the seconds of the new video written so far.
         method: "auto" copies whole groups of pictures of an H.264 source and encodes the rest; "encode" encodes
             everything.
+        overlay: drawn over the pictures, in seconds of the new video, so that all are encoded; None for nothing.
 
     Raises:
         VideoError: the source cannot be read.
@@ -79,7 +82,7 @@ def write_cut(
     temporary = temporary_path(target.parent)
     try:
         ticks = tick_parts(parts, index, transition)
-        _write_within(source, ticks, index, temporary, options, on_progress or (lambda seconds: None), method)
+        _write_within(source, ticks, index, temporary, options, on_progress or (lambda seconds: None), method, overlay)
         to_disk(temporary)
         temporary.replace(target)
     except BaseException as error:
@@ -123,6 +126,7 @@ def _write_within(
     options: MovieOptions,
     on_progress: Callable[[float], None],
     method: Literal["auto", "encode"],
+    overlay: Overlay | None,
 ) -> None:
     """Write a file that is not larger than allowed; again and smaller where the first one turns out too large."""
     rates = source_rates(path, float(index.end * index.clock.time_base))
@@ -130,9 +134,11 @@ def _write_within(
     seconds = (parts[-1].offset + parts[-1].end - parts[-1].start) * index.clock.time_base
     if options.quality not in ("normal", "high") or (rates.pictures + rates.sound) * seconds > 8 * largest:
         method = "encode"  # copied pictures have the source's quality and size
+    if overlay is not None:
+        method = "encode"
     excess, size = 1.0, 0
     for _ in range(_ATTEMPTS):
-        most = _write(path, parts, index, temporary, options, rates, excess, on_progress, method)
+        most = _write(path, parts, index, temporary, options, rates, excess, on_progress, method, overlay)
         size = temporary.stat().st_size
         if size <= min(most, largest):
             return
@@ -154,6 +160,7 @@ def _write(
     excess: float,
     on_progress: Callable[[float], None],
     method: Literal["auto", "encode"],
+    overlay: Overlay | None,
 ) -> float:
     """Write a file; return the bytes that it may have, infinite for as many as it needs."""
     time_base = index.clock.time_base
@@ -208,6 +215,7 @@ def _write(
                 clock=index.clock,
                 key_interval=encoding.key_interval,
                 interlaced=decoder.first.interlaced_frame,
+                overlay=overlay,
             )
             factor = encoding.factor
             if share is not None:
