@@ -16,7 +16,9 @@ def axe_violations(page: Any) -> list[str]:
     """
     script = next((Path(place) for place in _PLACES if place and Path(place).is_file()), None)
     if script is None:
-        pytest.skip("axe-core was not found: `npm install --prefix . --no-save axe-core`, or name its file in SUMMDIFF_AXE")
+        pytest.skip(
+            "axe-core was not found: npm install --prefix . --no-save axe-core, or set SUMMDIFF_AXE to its file"
+        )
     page.evaluate(script.read_text(encoding="utf-8"))
     result = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
     return [f"{fault['id']}: {node['html'][:160]}" for fault in result["violations"] for node in fault["nodes"]]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -179,7 +180,7 @@ def reselect(
     whole_shots = [summary.shots[place] for place in np.searchsorted(edges, middles, side="right") - 1]
     return replace(
         summary,
-        settings={**summary.settings, **constraint_settings(options, video.duration)},
+        settings={**_without_order(summary.settings), **constraint_settings(options, video.duration)},
         budget=options.seconds(video.duration) / video.duration,
         shots=tuple(
             replace(piece, probability=shot.probability) for piece, shot in zip(chosen.shots, whole_shots, strict=True)
@@ -192,6 +193,10 @@ def reselect(
 def with_parts(summary: Summary, parts: Sequence[Interval]) -> Summary:
     """Return the summary with parts that a person cut by hand as its selection; the scores stay.
 
+    Args:
+        summary: gives scores and shots.
+        parts: in the order in which they are played; parts that overlap are joined, in the order of the film.
+
     Raises:
         UsageError: there is no part, or one lies outside the video.
     """
@@ -203,10 +208,11 @@ def with_parts(summary: Summary, parts: Sequence[Interval]) -> Summary:
             )
     if not parts:
         raise UsageError("A summary needs at least one part.")
-    selection = merge(parts)
+    selection, order = _in_film_order(parts)
     edges = np.array([shot.start for shot in summary.shots] + [summary.shots[-1].end])
     return replace(
         summary,
+        settings={**summary.settings, "order": list(order)},
         budget=min(1.0, sum(part.duration for part in selection) / duration),
         shots=tuple(
             replace(shot, selected=bool(chosen))
@@ -215,6 +221,22 @@ def with_parts(summary: Summary, parts: Sequence[Interval]) -> Summary:
         selection=selection,
         alternatives=(),
     )
+
+
+def _in_film_order(parts: Sequence[Interval]) -> tuple[tuple[Interval, ...], tuple[int, ...]]:
+    """Return parts in the order of the film, and the positions in which they are played; () if that is the same."""
+    played: list[Interval] = []
+    for part in parts:  # what follows in the film and in the summary is one part
+        if played and abs(played[-1].end - part.start) < _ROUNDING_SECONDS:
+            played[-1] = Interval(played[-1].start, part.end)
+        else:
+            played.append(part)
+    ordered = sorted(range(len(played)), key=lambda place: played[place].start)
+    in_film = tuple(played[place] for place in ordered)
+    overlaps = any(before.end > after.start + _ROUNDING_SECONDS for before, after in pairwise(in_film))
+    if overlaps or ordered == list(range(len(played))):
+        return merge(parts), ()
+    return in_film, tuple(sorted(range(len(ordered)), key=lambda place: ordered[place]))
 
 
 def places_of(cuts: CutPlaces, looks: NDArray[np.int8]) -> Places:
@@ -234,6 +256,10 @@ def constraint_settings(options: Options, duration: float) -> dict[str, list[dic
         name: [{"start": part.start, "end": min(part.end, duration)} for part in parts]
         for name, parts in (("keep", options.keep), ("drop", options.drop))
     }
+
+
+def _without_order(settings: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in settings.items() if name != "order"}
 
 
 def _stored_options(summary: Summary) -> Options:

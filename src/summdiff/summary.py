@@ -144,8 +144,8 @@ class Summary:
         seed: seed of the sampling noise.
         scores: importance over time.
         shots: all shots, contiguous and in order.
-        selection: the chosen parts, in order, merged where they touch; never empty. A part may cover a piece of a shot,
-            or pieces of several; see `parts_of`.
+        selection: the chosen parts, in order, merged where they touch unless `order` separates them; never empty. A
+            part may cover a piece of a shot, or pieces of several; see `parts_of`.
         alternatives: further selections that differ from this one and from each other, see `Options.alternatives`.
         warnings: sentences for the user, such as the number of damaged frames that were skipped.
         timings: seconds spent in each stage; the only field that differs between two runs on the same input.
@@ -176,6 +176,11 @@ class Summary:
     def transition(self) -> float:
         """Seconds for which successive parts dissolve into each other where they are written; 0 for cuts."""
         return float(self.settings.get("transition", 0.0))
+
+    @property
+    def order(self) -> tuple[int, ...]:
+        """Positions of the chosen parts in the order in which they are written; () for that of the film."""
+        return tuple(self.settings.get("order", ()))
 
     def parts_of(self, shot: Shot) -> tuple[Interval, ...]:
         """Return what is chosen of a shot: the parts of the selection inside it, in order."""

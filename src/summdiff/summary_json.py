@@ -138,6 +138,8 @@ def _from_document(document: dict[str, Any]) -> Summary:
     _check_finite({"model": summary.model, "settings": summary.settings})
     if not 0 <= _number(summary.settings.get("transition", 0.0), "transition") <= MAX_TRANSITION:
         raise ValueError(f"transition is {summary.transition:g}, not 0 to {MAX_TRANSITION:g} s")
+    if summary.order and sorted(summary.order) != list(range(len(summary.selection))):
+        raise ValueError(f"order is {_short(list(summary.order))}, not the positions of {len(summary.selection)} parts")
     return summary
 
 

@@ -183,6 +183,33 @@ def test_parts_are_split_joined_and_removed(ready):
     assert page.text_content("[data-note]").startswith("You cut these parts by hand")
 
 
+def test_parts_are_played_and_saved_in_another_order(ready, film, tmp_path):
+    page = ready
+    set_length(page, "4 s", "0:04")
+    page.wait_for_timeout(300)
+    page.click(".part >> nth=0")
+    for _ in range(10):
+        page.keyboard.press(".")
+    page.wait_for_timeout(250)
+    page.click("[data-split]")
+    page.click(".part >> nth=0")
+    page.click("[data-later]")
+    page.wait_for_selector("[data-film-order]:not([hidden])")
+    page.wait_for_timeout(250)
+    first, second = api(page, "/edits")["present"]["parts"][:2]
+    assert first[0] > second[0]
+    with page.expect_download() as download:
+        page.click("[data-save]")
+    download.value.save_as(tmp_path / "turned.mp4")
+    shown = film.number(next(stills(tmp_path / "turned.mp4", [0.0], short_side=108)))
+    assert film.frame_times[shown] == pytest.approx(first[0], abs=0.11)
+    page.click("[data-film-order]")
+    page.wait_for_selector("[data-film-order]", state="hidden")
+    page.wait_for_timeout(250)
+    parts = api(page, "/edits")["present"]["parts"]
+    assert parts == sorted(parts)
+
+
 def test_a_vertical_window_is_dragged_and_saved(ready, film, tmp_path):
     page = ready
     page.select_option("[data-frame]", "9:16")

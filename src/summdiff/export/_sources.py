@@ -21,7 +21,7 @@ def cut_of(summary: Summary) -> CutList:
     """Return the frames of a summary."""
     from summdiff.video import cut_list
 
-    return cut_list(summary.video.path, summary.selection, transition=summary.transition)
+    return cut_list(summary.video.path, summary.selection, transition=summary.transition, order=summary.order)
 
 
 def chapters_of(summary: Summary) -> tuple[Cue, ...]:

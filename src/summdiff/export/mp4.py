@@ -21,6 +21,7 @@ def write_mp4(summary: Summary, path: Path, on_progress: OnProgress) -> None:
         summary.selection,
         path,
         transition=summary.transition,
+        order=summary.order,
         options=options,
         on_progress=on_progress,
         overlay=BurnedCaptions(subtitles_of(summary)) if options.captions else None,

@@ -147,7 +147,9 @@ class CutList:
         return math.ceil(self.rate)
 
 
-def cut_list(path: str | os.PathLike[str], parts: Sequence[Interval], *, transition: float = 0.0) -> CutList:
+def cut_list(
+    path: str | os.PathLike[str], parts: Sequence[Interval], *, transition: float = 0.0, order: Sequence[int] = ()
+) -> CutList:
     """List the frames that `write_cut` writes for the same arguments.
 
     With a transition, parts are cut in the middle of their dissolve, as editors do.
@@ -157,11 +159,13 @@ def cut_list(path: str | os.PathLike[str], parts: Sequence[Interval], *, transit
         UsageError: no part contains a frame of the video.
     """
     absolute = Path(os.path.abspath(path))  # noqa: PTH100  (Path.resolve would follow links)
-    return _cut_list(absolute, tuple(parts), transition, file_version(absolute))
+    return _cut_list(absolute, tuple(parts), transition, tuple(order), file_version(absolute))
 
 
 @lru_cache(maxsize=4)
-def _cut_list(path: Path, parts: tuple[Interval, ...], transition: float, _version: FileVersion) -> CutList:
+def _cut_list(
+    path: Path, parts: tuple[Interval, ...], transition: float, order: tuple[int, ...], _version: FileVersion
+) -> CutList:
     index = index_frames(path)
     time_base = index.clock.time_base
     with FrameDecoder(path) as decoder:
@@ -182,7 +186,7 @@ def _cut_list(path: Path, parts: tuple[Interval, ...], transition: float, _versi
     return CutList(
         path=path,
         origin=index.clock.container_seconds(Fraction(0)),
-        parts=tuple(_placed_on_grid(tick_parts(parts, index, transition), index.clock, rate, frames)),
+        parts=tuple(_placed_on_grid(tick_parts(parts, index, transition, order), index.clock, rate, frames)),
         rate=rate,
         source_rate=source_rate,
         steady=steady,
@@ -195,7 +199,9 @@ def _cut_list(path: Path, parts: tuple[Interval, ...], transition: float, _versi
     )
 
 
-def tick_parts(parts: Sequence[Interval], index: FrameIndex, transition: float = 0.0) -> tuple[TickPart, ...]:
+def tick_parts(
+    parts: Sequence[Interval], index: FrameIndex, transition: float = 0.0, order: Sequence[int] = ()
+) -> tuple[TickPart, ...]:
     """Convert intervals in seconds to ticks of a video's frames.
 
     Ends within a millisecond of a frame become that frame's time. An end between two frames moves to the later one, so
@@ -207,6 +213,7 @@ def tick_parts(parts: Sequence[Interval], index: FrameIndex, transition: float =
         index: the frames of the video.
         transition: seconds for which two parts overlap in a dissolve, rounded to an even number of frames; at most half
             of the shorter part. The parts returned end and start in the middle of it.
+        order: positions of the parts in the order in which they are written; () sorts and joins them.
 
     Raises:
         UsageError: an end is not a finite number, or no part contains a frame.
@@ -219,7 +226,8 @@ def tick_parts(parts: Sequence[Interval], index: FrameIndex, transition: float =
     longest_gap = min(1.5 * index.frame_ticks, float(1 / time_base))
     frame = index.clock.step
     placed: list[tuple[int, int, bool]] = []
-    for part in merge(part for part in parts if part.end > part.start):
+    longer = [part for part in ([parts[place] for place in order] or parts) if part.end > part.start]
+    for part in longer if order else merge(longer):
         start, end = (_nearest_tick(seconds, edges, time_base) for seconds in (part.start, part.end))
         first, last = np.searchsorted(index.ticks, (start, end))
         gap = int(edges[first]) - start if first < last else end - start

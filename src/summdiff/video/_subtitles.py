@@ -193,16 +193,17 @@ def retime(cues: Iterable[Cue], parts: Sequence[tuple[Fraction, Fraction]]) -> t
 
     Args:
         cues: in seconds of the source.
-        parts: [start, end) in seconds of the source, in order, as in `CutList`.
+        parts: [start, end) in seconds of the source, in the order in which they are played.
     """
     ends = [end for _, end in parts]
+    in_film_order = all(end <= after for (_, end), (after, _) in pairwise(parts))
     offsets = list(accumulate((end - start for start, end in parts), initial=Fraction(0)))
     retimed: list[Cue] = []
     for cue in cues:
         pieces: list[Cue] = []
-        for i in range(bisect_right(ends, cue.start), len(parts)):
+        for i in range(bisect_right(ends, cue.start) if in_film_order else 0, len(parts)):
             start, end = parts[i]
-            if start >= cue.end:
+            if start >= cue.end and in_film_order:
                 break
             shift = offsets[i] - start
             piece = Cue(max(cue.start, start) + shift, min(cue.end, end) + shift, cue.text)

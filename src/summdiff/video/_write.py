@@ -41,6 +41,7 @@ def write_cut(
     target: str | os.PathLike[str],
     *,
     transition: float = 0.0,
+    order: Sequence[int] = (),
     options: MovieOptions = MovieOptions(),  # noqa: B008  (frozen)
     on_progress: Callable[[float], None] | None = None,
     method: Literal["auto", "encode"] = "auto",
@@ -63,6 +64,7 @@ def write_cut(
         transition: seconds for which pictures and sound of two successive parts dissolve into each other, so that the
             file is shorter by as much at each join; rounded to an even number of frames, and at most half of the
             shorter part. 0 cuts.
+        order: positions of the parts in the order in which they are written; () for that of the film.
         options: quality and size of the file, and what it keeps of the source.
         target: file to write; replaced if it exists.
         on_progress: called with the seconds of the new video written so far.
@@ -81,7 +83,7 @@ def write_cut(
     sweep_now_and_then(target.parent)
     temporary = temporary_path(target.parent)
     try:
-        ticks = tick_parts(parts, index, transition)
+        ticks = tick_parts(parts, index, transition, order)
         _write_within(source, ticks, index, temporary, options, on_progress or (lambda seconds: None), method, overlay)
         to_disk(temporary)
         temporary.replace(target)

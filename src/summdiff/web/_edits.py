@@ -67,9 +67,10 @@ class Decisions(Constraints):
         Raises:
             UsageError: everything is left out, a part lies outside the video, or a value is out of range.
         """
-        written = {**summary.settings, "quality": self.quality, "frame": self.frame, "crop": list(self.crop)}
-        MovieOptions.of(written)
-        return replace(self._selected(summary, samples), settings=written)
+        selected = self._selected(summary, samples)
+        settings = {**selected.settings, "quality": self.quality, "frame": self.frame, "crop": list(self.crop)}
+        MovieOptions.of(settings)  # checks them
+        return replace(selected, settings=settings)
 
     def _selected(self, summary: Summary, samples: ArrayLike | None) -> Summary:
         if self.parts is not None:

@@ -126,7 +126,7 @@ class SelectionView(BaseModel):
     """The selected parts."""
 
     chosen: list[int] = Field(description="positions of the version's shots of which a part is selected")
-    parts: list[Span]
+    parts: list[Span] = Field(description="in the order in which they are played")
     seconds: float
     allowed: float = Field(description="seconds that the budget allows")
 
@@ -206,7 +206,7 @@ def view_selection(summary: Summary, shots: Sequence[Shot]) -> SelectionView:
     chosen = chosen_shots(edges, summary.selection)
     return SelectionView(
         chosen=[int(position) for position in np.flatnonzero(chosen)],
-        parts=_spans(summary.selection),
+        parts=_spans(tuple(summary.selection[place] for place in summary.order) or summary.selection),
         seconds=summary.selected_duration,
         allowed=summary.budget * summary.video.duration,
     )

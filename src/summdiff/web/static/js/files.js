@@ -102,7 +102,7 @@ export class Files {
     const others = this.formats.filter((name) => name !== 'mp4' && !known.includes(name));
     const boxes = others.map((name) => {
       const [title, words] = MORE[name] ?? [name, ''];
-      const lacking = NEEDS_SUBTITLES.includes(name) && !this.video.has_subtitles;
+      const lacking = NEEDS_SUBTITLES.includes(name) && !this.video.has_words;
       return make(
         'label',
         { className: 'choice box' },
