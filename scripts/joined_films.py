@@ -149,34 +149,37 @@ def _encoded(video: Any, audio: Any, recording: Recording, wave: NDArray[np.floa
 MPEG = ("mpeg2video", "mp2")
 
 
-def _parts(count: int, *, frames: int = 100, clock: Callable[[int], float] = lambda n: 0.0, **how: float) -> Any:
-    return [Recording(n * frames, (n + 1) * frames, clock(n), **how) for n in range(count)]
+def _parts(frames: int, *, clock: Callable[[int], float] = lambda k: 0.0, **how: float) -> list[Recording]:
+    return [Recording(k * frames, (k + 1) * frames, clock(k), **how) for k in range(6)]
 
 
-FILMS: dict[str, Callable[[Path], Path]] = {
-    "ts, joined, sound 0.3 s shorter": lambda f: joined(
-        f / "a.ts", _parts(6, sound_end=0.3), codecs=("libx264", "mp2")
+# Each takes a folder and the number of pictures of each of its six recordings.
+FILMS: dict[str, Callable[[Path, int], Path]] = {
+    "ts, joined, sound 0.3 s shorter": lambda f, n: joined(
+        f / "a.ts", _parts(n, sound_end=0.3), codecs=("libx264", "mp2")
     ),
-    "ts, joined, sound 0.2 s later": lambda f: joined(f / "b.ts", _parts(6, sound_start=0.2)),
-    "ts, joined, clocks forward and back, past 2**33": lambda f: joined(
-        f / "c.ts", _parts(6, clock=lambda n: (95_440.0, 10.0, 70_000.0, 300.0, 5.0, 8.0)[n], sound_end=0.2)
+    "ts, joined, sound 0.2 s later": lambda f, n: joined(f / "b.ts", _parts(n, sound_start=0.2)),
+    "ts, joined, clocks forward and back, past 2**33": lambda f, n: joined(
+        f / "c.ts", _parts(n, clock=lambda k: (95_440.0, 10.0, 70_000.0, 300.0, 5.0, 8.0)[k], sound_end=0.2)
     ),
-    "ts, parts of a stream missing": lambda f: joined(f / "d.ts", _parts(6, clock=lambda n: n * 24.0, sound_end=0.1)),
-    "mpg, joined, sound 0.3 s shorter": lambda f: joined(
-        f / "e.mpg", _parts(6, sound_end=0.3), codecs=MPEG, form="vob"
+    "ts, parts of a stream missing": lambda f, n: joined(
+        f / "d.ts", _parts(n, clock=lambda k: k * 24.0, sound_end=0.1)
     ),
-    "flv, appended, sound 0.25 s shorter": lambda f: joined(f / "f.flv", _parts(6, sound_end=0.25), header=13),
-    "mkv, paused for 20 s": lambda f: write_film(f / "g.mkv", _parts(6, clock=lambda n: n * 24.0, sound_end=0.2)),
-    "mp4, paused for 20 s": lambda f: write_film(f / "h.mp4", _parts(6, clock=lambda n: n * 24.0, sound_end=0.2)),
-    "fragmented mp4, paused for 2 h": lambda f: write_film(
+    "mpg, joined, sound 0.3 s shorter": lambda f, n: joined(
+        f / "e.mpg", _parts(n, sound_end=0.3), codecs=MPEG, form="vob"
+    ),
+    "flv, appended, sound 0.25 s shorter": lambda f, n: joined(f / "f.flv", _parts(n, sound_end=0.25), header=13),
+    "mkv, paused for 20 s": lambda f, n: write_film(f / "g.mkv", _parts(n, clock=lambda k: k * 24.0, sound_end=0.2)),
+    "mp4, paused for 20 s": lambda f, n: write_film(f / "h.mp4", _parts(n, clock=lambda k: k * 24.0, sound_end=0.2)),
+    "fragmented mp4, paused for 2 h": lambda f, n: write_film(
         f / "i.mp4",
-        _parts(6, clock=lambda n: n * 7204.0, sound_end=0.2),
+        _parts(n, clock=lambda k: k * 7204.0, sound_end=0.2),
         container_options={"movflags": "frag_keyframe+empty_moov+default_base_moof"},
     ),
-    "mov, paused for 20 s": lambda f: write_film(f / "j.mov", _parts(6, clock=lambda n: n * 24.0, sound_end=0.2)),
-    "webm, paused for 20 s": lambda f: write_film(
+    "mov, paused for 20 s": lambda f, n: write_film(f / "j.mov", _parts(n, clock=lambda k: k * 24.0, sound_end=0.2)),
+    "webm, paused for 20 s": lambda f, n: write_film(
         f / "k.webm",
-        _parts(6, clock=lambda n: n * 24.0, sound_end=0.2),
+        _parts(n, clock=lambda k: k * 24.0, sound_end=0.2),
         codecs=("libvpx", "libopus"),
         options={"deadline": "realtime", "cpu-used": "8", "b": "1000000"},
     ),

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from summdiff._version import __version__
-from summdiff.audio import Sound, listen, move_to_pauses
+from summdiff.audio import Sound, importance_of_sound, listen, move_to_pauses
 from summdiff.errors import UsageError, VideoError
 from summdiff.features import Backbone, load_backbone
 from summdiff.features.cache import FeatureCache
@@ -33,10 +33,13 @@ from summdiff.video import file_version, stated_duration
 from summdiff.words import FoundWords, find_words, match_pictures, weigh_words
 
 if TYPE_CHECKING:
-    from summdiff.scoring.model import Model
+    from summdiff.scoring.model import Curves, Model
 
 _MAX_KEY_FRAME_GAP = 6.0  # seconds; the fast mode decodes all frames where key frames are farther apart
 _MISSING_SECONDS, _MISSING_SHARE = 1.0, 0.02  # by which a file may end before the end that it states
+_BY_SOUND = "The video shows one picture throughout: its moments were chosen by their sound."
+_STILL = 0.12  # of a feature vector's length, by which those of one picture, coded again and again, may differ
+_LEAST_STEPS = 4  # in shorter videos there is nothing to choose by the sound
 _KEPT_SCORE, _DROPPED_SCORE = 0.95, 0.05  # near the highest and lowest scores of a video
 
 
@@ -184,7 +187,9 @@ class Summarizer:
         options.check_constraints(video.duration)
         with _timed(timings, "score"), _one_thread():
             known = known_scores(extracted.times, options)
-            curves = model.score(
+            curves = _curves_of_sound(extracted)
+            by_sound = curves is not None
+            curves = curves or model.score(
                 extracted.features.astype(np.float32),
                 rate=self.rate,
                 samples=options.samples,
@@ -247,6 +252,7 @@ class Summarizer:
             selection=chosen.selection,
             alternatives=chosen.alternatives,
             warnings=extracted.notes
+            + ((_BY_SOUND,) if by_sound else ())
             + weighed.warnings
             + _warnings(
                 options,
@@ -332,13 +338,29 @@ def known_scores(times: NDArray[np.float64], options: Options) -> NDArray[np.flo
     return None if np.isnan(known).all() else known
 
 
+def _curves_of_sound(extracted: VideoFeatures) -> Curves | None:
+    """Return the importance by sound of a video that shows one picture throughout; None for others, and silent ones."""
+    features = extracted.features.astype(np.float32)
+    apart = np.linalg.norm(features - features.mean(axis=0), axis=1)
+    still = apart.max() <= _STILL * np.linalg.norm(features, axis=1).max()
+    if not still or len(features) < _LEAST_STEPS or extracted.sound is None or not len(extracted.sound.speech):
+        return None
+    from summdiff.scoring.model import Curves
+
+    mean = importance_of_sound(extracted.sound, extracted.times)
+    return Curves(mean=mean, spread=np.zeros_like(mean), samples=mean[None])
+
+
 def _cut_places(extracted: VideoFeatures, transcript: Transcript | None) -> CutPlaces:
     """Return where parts may start and end: the one place that knows of all that speaks for or against a cut."""
     places = cut_places(extracted.features, np.append(extracted.boundaries, extracted.video.duration))
-    places = move_to_transitions(places, extracted.transitions, fps=extracted.video.fps)
+    fps = extracted.video.cuts_per_second
+    places = move_to_transitions(places, extracted.transitions, fps=fps)
     spans = [(sentence.start, sentence.end) for sentence in transcript.sentences] if transcript else []
     sound = extracted.sound or Sound.none()
-    places = move_to_pauses(places, sound, fps=extracted.video.fps, sentences=np.array(spans).reshape(-1, 2))
+    places = move_to_pauses(
+        places, sound, fps=extracted.video.cuts_per_second, sentences=np.array(spans).reshape(-1, 2)
+    )
     return avoid_transitions(places, extracted.transitions)
 
 

@@ -61,7 +61,9 @@ def choose_parts(
     """
     shot_edges = np.asarray(edges, dtype=np.float64)
     method = _method(shot_edges, scores, video, options, places)
-    divided, _ = apply_constraints(shot_edges, options.keep, options.drop, shortest=0.0, frame=1 / video.fps)
+    divided, _ = apply_constraints(
+        shot_edges, options.keep, options.drop, shortest=0.0, frame=1 / video.cuts_per_second
+    )
     parts = method.choose(scores.mean)
     selection = _intervals_of(parts)
     curves = np.empty((0, len(scores.mean))) if samples is None else np.atleast_2d(np.asarray(samples, np.float64))
@@ -102,7 +104,7 @@ def _method(
             shot_edges,
             scores.times,
             budget=budget,
-            fps=video.fps,
+            fps=video.cuts_per_second,
             value=options.value,
             keep=options.keep,
             drop=options.drop,
@@ -116,7 +118,7 @@ def _method(
         places.start_cost,
         places.end_cost,
         budget=budget,
-        fps=video.fps,
+        fps=video.cuts_per_second,
         looks=looks if looks.size else None,
         keep=options.keep,
         drop=options.drop,

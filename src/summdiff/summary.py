@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 
 MAX_TRANSITION = 10.0  # seconds
+_SLOWEST_FPS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ class VideoInfo:
     Attributes:
         path: absolute path of the file.
         duration: seconds from the first displayed frame to the end of the last one.
-        fps: average frame rate, frames per second.
+        fps: frame rate by the most common interval, frames per second.
         width, height: size of the stored picture in pixels, before rotation and before pixels are made square.
         rotation: degrees (0, 90, 180, 270) by which the stored picture is turned clockwise for display.
         has_audio: whether there is at least one audio stream.
@@ -44,6 +45,11 @@ class VideoInfo:
     height: int
     rotation: int
     has_audio: bool
+
+    @property
+    def cuts_per_second(self) -> float:
+        """Places per second where the video may be cut: its frames, and any time within slower, still pictures."""
+        return max(self.fps, _SLOWEST_FPS)
 
 
 @dataclass(frozen=True, slots=True)

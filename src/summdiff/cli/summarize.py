@@ -230,6 +230,7 @@ def summarize(
         SummarizeWork,
         check_job,
         check_no_input_replaced,
+        check_outputs,
         load_summarizer,
     )
     from summdiff.archive.workers import ThisProcess
@@ -302,12 +303,14 @@ def summarize(
         path = manifest or (output or Path()) / "manifest.jsonl"
         state: RunState = Manifest(path, "summarize", task.settings())
     else:
-        task = SummarizeWork(arguments, options, format_names, overwrite, loaded=summarizer, checked=True)
+        task = SummarizeWork(arguments, options, format_names, overwrite, loaded=summarizer, checked=len(work) == 1)
         path, state = None, RunState()
 
     def check(job: VideoJob) -> None:
-        if not many:
+        if len(work) == 1 and not many:
             check_job(job, options, format_names, overwrite=overwrite)
+        elif not many:  # each video is read when its turn comes
+            check_outputs(job, options, format_names, overwrite=overwrite)
 
     with state, display:
         crew = make_workers(task, engine, workers) if many else ThisProcess(task, display.stage)

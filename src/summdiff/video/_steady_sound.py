@@ -47,6 +47,7 @@ class SteadySound:
         self._before: Samples | None = None  # the last samples of the source, as long as nothing is missing
         self._deviation = 0.0  # samples by which timestamps are later than places, averaged
         self._correcting = False
+        self._skipping = False  # frames that overlap those before
 
     @property
     def stated_end(self) -> int | None:
@@ -66,7 +67,7 @@ class SteadySound:
         while self._frames:
             yield from self._next()
         if self._tail is not None:
-            yield round(self._place) - self._tail.shape[1], self._tail
+            yield ceil(self._place) - self._tail.shape[1], self._tail
             self._tail = None
 
     def _next(self) -> Iterator[tuple[int, Samples]]:
@@ -76,18 +77,19 @@ class SteadySound:
         step = self._step(stated, samples.shape[1])
         if step > 0 and self._tail is not None:
             tail, self._tail = self._tail, None
-            yield round(self._place) - tail.shape[1], tail * _rise(tail.shape[1])[::-1]
-            self._begin(round(self._place) + step)
+            yield ceil(self._place) - tail.shape[1], tail * _rise(tail.shape[1])[::-1]
+            self._begin(ceil(self._place) + step)
             fade = min(round(_FADE_SECONDS * self._rate), samples.shape[1])
             samples = np.concatenate((samples[:, :fade] * _rise(fade), samples[:, fade:]), axis=1)
         elif step < 0 and self._tail is not None:
             fade = self._tail.shape[1]
-            surplus = -step - fade
-            if samples.shape[1] <= surplus + fade:
+            surplus = max(0, -step - fade)
+            self._skipping = samples.shape[1] <= surplus + fade
+            if self._skipping:
                 return  # all of it was heard
             rise = _rise(fade)
             self._tail = self._tail * rise[::-1] + samples[:, surplus : surplus + fade] * rise
-            self._begin(round(self._place))
+            self._begin(ceil(self._place))
             samples = samples[:, surplus + fade :]
         yield from self._append(*self._stretched(samples, stated - self._place if not step else 0.0))
 
@@ -102,6 +104,8 @@ class SteadySound:
         for at, n in ((stated, count), *((frame.stated, frame.samples.shape[1]) for frame in self._frames)):
             deviations.append(at - place)
             place += n
+        if self._skipping:
+            return min(round(deviations[0]), -1)
         middle, least = float(np.median(deviations)), _HOLE_SECONDS * self._rate
         agree = min(abs(deviations[0]), abs(middle)) > least and middle * deviations[0] > 0
         return round(middle) if agree else 0
