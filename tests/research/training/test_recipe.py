@@ -37,7 +37,7 @@ def test_shipped_recipes_train(name, small_files, tmp_path, monkeypatch):
 
     Writing takes longest and is tried for every kind of network with small ones.
     """
-    monkeypatch.setattr(loop, "_check_writing", lambda state, directory: None)
+    monkeypatch.setattr(loop, "_check_writing", lambda state, directory, graphs: None)
     kind, network = read_recipe(name).kind, read_recipe(name).network
     data = small_files(kind, dimension=70)
     overrides = [f"data={data}", f"output={tmp_path / 'out'}", "accelerator=cpu", "workers=0"]
