@@ -21,10 +21,12 @@ def share_beside_copies(
 ) -> float:
     """Return the bits left for what is encoded between copies, divided by those that look like the source.
 
+    0 if nothing is copied.
+
     Args:
         parts, plan: what is written, and how.
         index, rates: of the source.
-        most: bits of all pictures; more where the source has more in these parts.
+        most: bits of all pictures.
     """
     if len(rates.frames) != len(index.ticks):
         return 1.0
@@ -38,7 +40,9 @@ def share_beside_copies(
             else:
                 encoded += bits
                 first_pictures += rates.key_frame * (stretch.start not in index.key_ticks)
-    return max(most - copied, encoded) / max(encoded + first_pictures, 1.0)
+    if not copied:
+        return 0.0
+    return (most - copied) / max(encoded + first_pictures, 1.0)
 
 
 def rate_limit(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,6 +12,8 @@ from numpy.typing import NDArray
 
 from summdiff.options import MovieOptions
 from summdiff.summary import VideoInfo
+from summdiff.video._cut import TickPart
+from summdiff.video._index import FrameIndex
 from summdiff.video._packets import read_packets
 
 _MOST_SOUND = 96_000  # bits per second of a channel, by FFmpeg's documentation the rate from which AAC is transparent
@@ -18,12 +21,13 @@ _LEAST_SOUND = 24_000  # below, AAC sounds poor
 _HARDLY_SOUND = 12_000  # the lowest that AAC can have
 _LEAST_PICTURES = 0.01  # bits per pixel; below, blocks are all that is left
 _LEAST_INTERVAL, _MOST_INTERVAL = 2.0, 10.0  # seconds between key frames, to which players seek
-_CONTAINER = 8_000  # bits per second of the tables of an mp4
+_CONTAINER, _HEADERS = 8_000, 3_000  # bits per second of the tables of an mp4, and bytes of its headers
 # By name: the constant rate factor, and the largest share of the source's rate.
 _QUALITIES: dict[str | int, tuple[float, float | None]] = {"small": (27, 0.5), "normal": (20, 1.0), "high": (17, None)}
 # Rates of H.264 at constant quality double every six steps; the most that pictures full of detail take.
 _MOST_PICTURES, _AT_FACTOR, _DOUBLING = 1.0, 20, 6  # bits per pixel
 _SPARE = 0.97  # of a largest size
+_BUSY = 1.3  # times the average rate is far more
 _STEEPNESS = 1.3  # some bits do not get fewer
 
 
@@ -32,7 +36,8 @@ class SourceRates:
     """Rates of the streams that a player plays.
 
     Attributes:
-        pictures, sound: bits per second, on average.
+        pictures, sound: bits per second, on average over the video; of the pictures, over the chosen parts if they have
+            far more than the average.
         frames: (F,) int64, bits of each frame in order of display.
         key_frame: bits of a key frame, on average.
         key_interval: seconds from one key frame to the next.
@@ -73,20 +78,27 @@ class Encoding:
     most: int | None
 
 
-def source_rates(path: str | os.PathLike[str], seconds: float) -> SourceRates:
-    """Measure the rates of a video that lasts this long, by the sizes of its packets.
+def source_rates(path: str | os.PathLike[str], index: FrameIndex, parts: Sequence[TickPart]) -> SourceRates:
+    """Measure the rates of a video and of the chosen parts, by the sizes of its packets.
 
     Raises:
         VideoError: the file cannot be read.
     """
-    packets = read_packets(path)
+    packets, seconds = read_packets(path), float(index.end * index.clock.time_base)
     pictures = packets.pictures
     bits = 8 * pictures.sizes[pictures.displayed]
     key_frames = bits[pictures.keys[pictures.displayed]]
+    frames = bits[np.argsort(pictures.shown[pictures.displayed], kind="stable")]
+    average = float(bits.sum()) / seconds
+    if len(frames) == len(index.ticks):
+        spans = [np.searchsorted(index.ticks, (part.start, part.end)) for part in parts]
+        chosen = float(sum(frames[first:last].sum() for first, last in spans))
+        length = float(sum(part.end - part.start for part in parts) * index.clock.time_base)
+        average = chosen / length if chosen > _BUSY * average * length else average
     return SourceRates(
-        pictures=float(bits.sum()) / seconds,
+        pictures=average,
         sound=8 * float(packets.sound.sizes.sum()) / seconds if packets.sound is not None else 0.0,
-        frames=bits[np.argsort(pictures.shown[pictures.displayed], kind="stable")],
+        frames=frames,
         key_frame=float(key_frames.mean()) if len(key_frames) else 0.0,
         key_interval=seconds / max(1, len(key_frames)),
     )
@@ -124,14 +136,15 @@ def choose_encoding(
         pictures = max(share * rates.pictures - more_sound - _CONTAINER, for_starts, _LEAST_PICTURES * pixels)
     strict = False
     if options.max_size is not None:
-        total = max(8 * options.max_size * _SPARE / excess / seconds - _CONTAINER, 1.0)
+        total = max(8 * (options.max_size * _SPARE / excess - _HEADERS) / seconds - _CONTAINER, 1.0)
         sound = min(sound, max(total / 4, _HARDLY_SOUND * channels))
         strict = total - sound < pictures
         pictures = min(pictures, max(total - sound, 1000.0))
     if pictures == math.inf:
         most = None
     else:
-        most = options.max_size if strict else round((pictures + sound + _CONTAINER) * seconds / 8)
+        whole = max(pictures + sound, (share or 0.0) * (rates.pictures + rates.sound)) + _CONTAINER
+        most = options.max_size if strict else round(whole * seconds / 8) + _HEADERS
     return Encoding(
         factor=factor + _DOUBLING * _STEEPNESS * math.log2(excess),
         pictures=None if pictures == math.inf else pictures,

@@ -14,9 +14,9 @@ from summdiff.video._encode import H264Encoder
 from summdiff.video._index import FrameIndex, SeekingDecoder
 from summdiff.video._size import SourceRates
 
-_PLACES = 3
+_PLACES, _ROUNDS = 3, 3
 _SECONDS = 1.0  # of each place
-_PER_DOUBLING = 6  # steps of the constant rate factor that halve the bits
+_PER_DOUBLING = 6  # steps of the constant rate factor that halve the bits, about
 
 
 def trial_factor(
@@ -25,7 +25,7 @@ def trial_factor(
     index: FrameIndex,
     rates: SourceRates,
     parts: Sequence[TickPart],
-    make_encoder: Callable[[av.container.OutputContainer], H264Encoder],
+    make_encoder: Callable[..., H264Encoder],
     *,
     share: float,
 ) -> float:
@@ -34,23 +34,29 @@ def trial_factor(
     A second of up to three parts is encoded, from a key frame of the source on.
 
     Args:
-        factor: the factor to try, the lowest that is returned.
+        factor: the lowest factor that is returned.
         decoder, index, rates: of the source.
         parts: the parts to write.
-        make_encoder: makes an encoder with the factor to try for a file.
+        make_encoder: makes an encoder for a file, with a factor.
         share: bits that pictures may take, divided by those that they have.
     """
     if len(rates.frames) != len(index.ticks) or not len(index.key_ticks):
         return factor
     length = round(_SECONDS / index.clock.time_base)
-    had = took = 0
-    with av.open(BytesIO(), "w", format="mp4") as nowhere:
-        encoder = make_encoder(nowhere)
-        for part in parts[:: max(1, len(parts) // _PLACES)][:_PLACES]:
-            key = int(index.key_ticks[max(0, int(np.searchsorted(index.key_ticks, part.start, side="right")) - 1)])
-            first, last = np.searchsorted(index.ticks, (key, key + length))
-            had += int(rates.frames[first:last].sum())
-            for frame, tick, duration in decoder.frames(key, key + length, with_current=False):
-                took += 8 * sum(packet.size for packet in encoder.encode(frame, tick, duration, key=tick == key))
-            took += 8 * sum(packet.size for packet in encoder.finish())
-    return factor + max(0.0, _PER_DOUBLING * log2(took / (share * had))) if had and took else factor
+    at = np.searchsorted(index.key_ticks, [part.start for part in parts], side="right") - 1
+    keys = index.key_ticks[np.unique(np.maximum(at, 0))]
+    keys = [int(key) for key in keys[:: max(1, len(keys) // _PLACES)][:_PLACES]]
+    spans = [np.searchsorted(index.ticks, (key, key + length)) for key in keys]
+    allowed = share * sum(int(rates.frames[first:last].sum()) for first, last in spans)
+    for _ in range(_ROUNDS if allowed > 0 else 0):
+        taken = 0
+        with av.open(BytesIO(), "w", format="mp4") as nowhere:
+            encoder = make_encoder(nowhere, factor=factor)
+            for key in keys:
+                for frame, tick, duration in decoder.frames(key, key + length, with_current=False):
+                    taken += 8 * sum(packet.size for packet in encoder.encode(frame, tick, duration, key=tick == key))
+                taken += 8 * sum(packet.size for packet in encoder.finish())
+        if taken <= allowed:
+            break
+        factor += max(0.5, _PER_DOUBLING * log2(taken / allowed))
+    return factor

@@ -131,7 +131,7 @@ def _write_within(
     overlay: Overlay | None,
 ) -> None:
     """Write a file that is not larger than allowed; again and smaller where the first one turns out too large."""
-    rates = source_rates(path, float(index.end * index.clock.time_base))
+    rates = source_rates(path, index, parts)
     largest = options.max_size or math.inf
     seconds = (parts[-1].offset + parts[-1].end - parts[-1].start) * index.clock.time_base
     if options.quality not in ("normal", "high") or (rates.pictures + rates.sound) * seconds > 8 * largest:
@@ -221,7 +221,7 @@ def _write(
             )
             factor = encoding.factor
             if share is not None:
-                trial = partial(make_encoder, factor=factor, most=None, copied_sets=None, decode_delay=0)
+                trial = partial(make_encoder, most=None, copied_sets=None, decode_delay=0)
                 factor = trial_factor(factor, decoder, index, rates, parts, trial, share=min(share, 1.0))
             encoder = make_encoder(
                 output,
