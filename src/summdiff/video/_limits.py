@@ -13,6 +13,8 @@ from summdiff.video._encode import RateLimit
 from summdiff.video._index import FrameIndex
 from summdiff.video._size import Encoding, SourceRates
 
+_SPARE = 0.95  # there is no second attempt beside copies
+_MOSTLY = 0.75
 _LIMITED_SECONDS = 4  # a shorter stretch that is limited begins with a poor picture
 
 
@@ -42,13 +44,13 @@ def share_beside_copies(
                 first_pictures += rates.key_frame * (stretch.start not in index.key_ticks)
     if not copied:
         return 0.0
-    return (most - copied) / max(encoded + first_pictures, 1.0)
+    if copied >= _MOSTLY * (copied + encoded):  # to encode all of it again would save little and cost quality and time
+        most = max(most, copied + encoded)
+    return _SPARE * (most - copied) / max(encoded + first_pictures, 1.0)
 
 
-def rate_limit(
-    encoding: Encoding, parts: Sequence[TickPart], plan: CopyPlan | None, time_base: Fraction
-) -> RateLimit | None:
-    """Return the limit for the frames that are encoded; None where stretches of them are too short for one."""
+def encoded_stretches(parts: Sequence[TickPart], plan: CopyPlan | None, time_base: Fraction) -> tuple[float, int]:
+    """Return the seconds that are encoded, and the number of stretches between copies that they form."""
     ticks = stretches = 0
     follows_copy = True
     for part in parts:
@@ -59,7 +61,16 @@ def rate_limit(
                 ticks += stretch.end - stretch.start
                 stretches += follows_copy
             follows_copy = stretch.group is not None
-    seconds = float(ticks * time_base)
+    return float(ticks * time_base), stretches
+
+
+def rate_limit(encoding: Encoding, seconds: float, stretches: int) -> RateLimit | None:
+    """Return the limit for what is encoded; None where its stretches are too short for one.
+
+    Args:
+        encoding: rates.
+        seconds, stretches: see `encoded_stretches`.
+    """
     if encoding.pictures is None or (not encoding.strict and seconds < _LIMITED_SECONDS * stretches):
         return None
     return RateLimit.on_average(

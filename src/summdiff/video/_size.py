@@ -133,7 +133,8 @@ def choose_encoding(
         more_sound = max(0.0, sound - share * rates.sound)
         # Where little moves, a source has few whole pictures, and each part needs one.
         for_starts = share * (rates.pictures / 4 + parts * rates.key_frame / seconds)
-        pictures = max(share * rates.pictures - more_sound - _CONTAINER, for_starts, _LEAST_PICTURES * pixels)
+        average = share * rates.pictures - more_sound - _CONTAINER - 8 * _HEADERS / seconds
+        pictures = max(average, for_starts, _LEAST_PICTURES * pixels)
     strict = False
     if options.max_size is not None:
         total = max(8 * (options.max_size * _SPARE / excess - _HEADERS) / seconds - _CONTAINER, 1.0)
@@ -143,8 +144,8 @@ def choose_encoding(
     if pictures == math.inf:
         most = None
     else:
-        whole = max(pictures + sound, (share or 0.0) * (rates.pictures + rates.sound)) + _CONTAINER
-        most = options.max_size if strict else round(whole * seconds / 8) + _HEADERS
+        whole = max(pictures + sound + _CONTAINER, (share or 0.0) * (rates.pictures + rates.sound))
+        most = options.max_size if strict else round(whole * seconds / 8)
     return Encoding(
         factor=factor + _DOUBLING * _STEEPNESS * math.log2(excess),
         pictures=None if pictures == math.inf else pictures,

@@ -14,8 +14,11 @@ from summdiff.video._encode import H264Encoder
 from summdiff.video._index import FrameIndex, SeekingDecoder
 from summdiff.video._size import SourceRates
 
-_PLACES, _ROUNDS = 3, 3
-_SECONDS = 1.0  # of each place
+_PLACES, _ROUNDS = 2, 3
+_SECONDS = 0.6  # of each place
+_SURE_STEP = 5  # a larger step of the factor is tried too
+_WORTHWHILE = 2  # times the length of the trial; what is shorter gets the encoder's usual factor instead
+_USUAL_FACTOR = 23.0
 _PER_DOUBLING = 6  # steps of the constant rate factor that halve the bits, about
 
 
@@ -28,10 +31,12 @@ def trial_factor(
     make_encoder: Callable[..., H264Encoder],
     *,
     share: float,
+    seconds: float,
+    surely: bool,
 ) -> float:
     """Return the constant rate factor at which pictures take a share of the bits that they have, or fewer.
 
-    A second of up to three parts is encoded, from a key frame of the source on.
+    A little of two parts is encoded, from a key frame of the source on.
 
     Args:
         factor: the lowest factor that is returned.
@@ -39,7 +44,11 @@ def trial_factor(
         parts: the parts to write.
         make_encoder: makes an encoder for a file, with a factor.
         share: bits that pictures may take, divided by those that they have.
+        seconds: length of what will be encoded.
+        surely: try every factor before it is returned.
     """
+    if seconds < _WORTHWHILE * _PLACES * _SECONDS:
+        return max(factor, _USUAL_FACTOR)
     if len(rates.frames) != len(index.ticks) or not len(index.key_ticks):
         return factor
     length = round(_SECONDS / index.clock.time_base)
@@ -58,5 +67,8 @@ def trial_factor(
                 taken += 8 * sum(packet.size for packet in encoder.finish())
         if taken <= allowed:
             break
-        factor += max(0.5, _PER_DOUBLING * log2(taken / allowed))
+        step = max(0.5, _PER_DOUBLING * log2(taken / allowed))
+        factor += step
+        if step <= _SURE_STEP and not surely:
+            break
     return factor

@@ -22,7 +22,7 @@ from summdiff.video._crop import CroppedDecoder
 from summdiff.video._cut import TickPart, tick_parts
 from summdiff.video._encode import H264Encoder
 from summdiff.video._index import FrameIndex, SeekingDecoder, index_frames
-from summdiff.video._limits import rate_limit, share_beside_copies
+from summdiff.video._limits import encoded_stretches, rate_limit, share_beside_copies
 from summdiff.video._metadata import read_tags
 from summdiff.video._mp4 import turn_off_subtitles
 from summdiff.video._overlay import Overlay
@@ -219,14 +219,25 @@ def _write(
                 interlaced=decoder.first.interlaced_frame,
                 overlay=overlay,
             )
+            encoded_seconds, stretches = encoded_stretches(parts, plan, time_base)
             factor = encoding.factor
             if share is not None:
                 trial = partial(make_encoder, most=None, copied_sets=None, decode_delay=0)
-                factor = trial_factor(factor, decoder, index, rates, parts, trial, share=min(share, 1.0))
+                factor = trial_factor(
+                    factor,
+                    decoder,
+                    index,
+                    rates,
+                    parts,
+                    trial,
+                    share=min(share, 1.0),
+                    seconds=encoded_seconds,
+                    surely=plan is not None,
+                )
             encoder = make_encoder(
                 output,
                 factor=factor,
-                most=rate_limit(encoding, parts, plan, time_base),
+                most=rate_limit(encoding, encoded_seconds, stretches),
                 copied_sets=plan.groups.sets if plan is not None else None,
                 decode_delay=plan.decode_delay() if plan is not None else 0,
             )
