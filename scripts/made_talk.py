@@ -5,6 +5,7 @@ python scripts/made_talk.py scripts/talks/library.txt library.mp4
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -50,11 +51,14 @@ def make_talk(plan: Path, film: Path, *, pictures: Path | None = None) -> list[L
         film: the film to write.
         pictures: a video whose pictures are shown again and again; None for one still picture.
     """
+    speaker = shutil.which("espeak-ng")
+    if speaker is None:
+        raise SystemExit("The talks are spoken by espeak-ng: install it, as with `apt-get install espeak-ng`.")
     rate, pieces, lines, at = 22_050, [], [], 0.0
     with tempfile.TemporaryDirectory() as folder:
         for mark, text in read_plan(plan):
             spoken = Path(folder) / "spoken.wav"
-            subprocess.run(["espeak-ng", "-v", "en-us", "-s", "150", "-w", str(spoken), text], check=True)
+            subprocess.run([speaker, "-v", "en-us", "-s", "150", "-w", str(spoken), text], check=True)
             with wave.open(str(spoken)) as opened:
                 samples = np.frombuffer(opened.readframes(opened.getnframes()), dtype=np.int16)
             loud = np.flatnonzero(np.abs(samples) > 300)

@@ -38,6 +38,7 @@ BUDGETS = (0.15, 0.3, 0.5)
 WAYS: dict[str, dict[str, str]] = {"words": {}, "pauses": {"speech": "off"}}
 SHARES = (0.1, 0.2, 0.3)
 BORDER_SECONDS = 0.3  # from the silence between two sentences, as the transcript has it
+LINE_SECONDS = 0.5  # from the known end of a line: the pause after it lasts about as long
 NUMBERS = {"1": "one", "2": "two", "3": "three"}
 QUESTIONS = {
     "cycling": {
@@ -161,6 +162,7 @@ def cuts(data: Path) -> Iterator[dict[str, Any]]:
                     gaps = silences(summary)
                 ends = {end for part in summary.selection for end in (part.start, part.end)}
                 found = sorted(ends - {0.0, summary.video.duration})
+                known = known_borders(reading)
                 inside, near = judged(found, loud)
                 yield {
                     "film": f"{reading.stem} over {'still ' if static else ''}{pictures.stem}",
@@ -171,11 +173,23 @@ def cuts(data: Path) -> Iterator[dict[str, Any]]:
                         any(start - BORDER_SECONDS <= end <= stop + BORDER_SECONDS for start, stop in gaps)
                         for end in found
                     ),
+                    "of films of sonnet 1": len(found) if known else 0,
+                    "at a known line border": sum(
+                        any(abs(end - line) <= LINE_SECONDS for line in known) for end in found
+                    ),
                     "inside speech": inside,
                     "of these with a pause near": near,
                     "seconds used": round(summary.selected_duration, 1),
                     "seconds allowed": round(budget * summary.video.duration, 1),
                 }
+
+
+def known_borders(reading: Path) -> list[float]:
+    """Return the seconds at which the lines of a reading end, where that is known."""
+    table = reading.with_suffix(".lines.csv")
+    if not table.exists():
+        return []
+    return [float(row["end"]) for row in csv.DictReader(table.read_text(encoding="utf-8").splitlines())]
 
 
 def silences(summary: Summary) -> list[tuple[float, float]]:

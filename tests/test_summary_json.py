@@ -63,6 +63,7 @@ def test_times_are_kept_to_the_microsecond():
         (lambda d: d["transcript"]["sentences"][0].update(times=[1.0]), "times of a sentence do not belong"),
         (lambda d: d["transcript"]["sentences"][0]["times"].reverse(), "times of a sentence do not belong"),
         (lambda d: d["transcript"]["sentences"][0].update(score="high"), "score must be a number"),
+        (lambda d: d["transcript"]["sentences"][1].update(text="Goals!\n\n2"), "not separated by single spaces"),
         (lambda d: d["transcript"].pop("language"), "'language' is missing"),
         (lambda d: d["settings"].update(transition=11), "transition is 11, not 0 to 10 s"),
         (lambda d: d["settings"].update(transition="slow"), "transition must be a number, got 'slow'"),

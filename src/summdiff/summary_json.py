@@ -194,8 +194,11 @@ def transcript_of(value: Any) -> Transcript:
     for item in _list(document["sentences"], "sentences"):
         sentence = _object(item, "a sentence")
         times = [_number(time, "times") for time in _list(sentence["times"], "times")]
-        texts = _string(sentence["text"], "text").split(" ")
-        if len(times) != 2 * len(texts) or min(times) < 0 or any(b < a for a, b in pairwise(times)):
+        text = _string(sentence["text"], "text")
+        texts = text.split()
+        if text != " ".join(texts):
+            raise ValueError("the words of a sentence are not separated by single spaces")
+        if not texts or len(times) != 2 * len(texts) or min(times) < 0 or any(b < a for a, b in pairwise(times)):
             raise ValueError("the times of a sentence do not belong to its words")
         words = (Word(times[2 * i], times[2 * i + 1], text) for i, text in enumerate(texts))
         sentences.append(

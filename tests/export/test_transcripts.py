@@ -5,7 +5,7 @@ from itertools import pairwise
 
 from summdiff.export import save
 from summdiff.export._caption_lines import captions_of
-from summdiff.transcript import Transcript, Word, sentences_of, spread
+from summdiff.transcript import Sentence, Transcript, Word, sentences_of, spread
 
 TEXT = "Nobody came. We all cycle to the big school near the river, because it is free. It *costs* <nothing>!"
 
@@ -24,6 +24,14 @@ def test_each_sentence_has_its_time_and_those_of_the_summary_are_marked(film, tm
     lines = md.read_text(encoding="utf-8").splitlines()
     assert lines[2] == "- `0:00` **Nobody came.**"
     assert lines[-1] == r"- `0:03` It \*costs\* \<nothing\>!"
+
+
+def test_control_characters_of_a_strange_summary_are_not_written(film, tmp_path):
+    strange = Transcript("made 1", (Sentence((Word(0.5, 1.0, "a\x1b[31m"), Word(1.0, 1.2, "-->"))),))
+    for path in save(replace(film, transcript=strange), tmp_path, formats=["transcript", "srt", "vtt"], name="talk"):
+        text = path.read_text(encoding="utf-8")
+        assert "\x1b" not in text
+        assert text.count("-->") <= 1 + (path.suffix != ".srt")
 
 
 def test_without_words_the_files_say_so(film, tmp_path):

@@ -192,6 +192,20 @@ def test_a_new_version_is_computed_under_constraints(analyzed_video):
     assert version["selection"]["parts"][-1][1] <= 18
 
 
+def test_what_is_said_is_given_with_each_version(analyzed_video, make_video, tmp_path):
+    film = make_video(scenes=[(4.0, "forest")], size=(64, 36)).path
+    client, _ = analyzed_video
+    said = [(0.5, 1.5, "Good evening."), (2.0, 3.0, "It rains.")]
+    add_captions(film, tmp_path / "talk.mkv", codec="subrip", tracks=[("en", said)])
+    video = client.post("/api/videos/local", {"path": str(tmp_path / "talk.mkv")}).json
+    assert done(client, video["id"], "analysis")["state"] == "done"
+    transcript = client.get(f"/api/videos/{video['id']}/versions/0/transcript").json
+    assert transcript["source"] == "subtitles"
+    assert [(s["start"], s["end"], s["text"]) for s in transcript["sentences"]] == said
+    refused = client.post(f"/api/videos/{video['id']}/versions", {"budget": 0.4, "about": [""]})
+    assert refused.status == 422
+
+
 @pytest.mark.parametrize(("alternative", "transition"), [(None, 0.4), (0, 0)])
 def test_the_selection_shown_is_the_one_exported(analyzed_video, tmp_path, alternative, transition):
     client, video = analyzed_video

@@ -23,7 +23,7 @@ EXTRAS = {
     "web": "`summdiff serve`, the studio in the browser",
     "plot": "the formats png and svg, and Summary.plot()",
     "export": "the formats otio, edl and fcp7xml, for editors",
-    "speech": "recognition of English speech, so that summaries keep to sentences",
+    "speech": "recognition of English speech, choosing by what is said, and `--about`",
     "data": "`summdiff evaluate` and `summdiff data`",
     "train": "`summdiff train`, `crossval`, `reproduce`, `recipes` and `export-graphs`",
     "backbones": "the backbones inception_v3, inception_v3_yt8m, googlenet_pool5 and timm:<model>",

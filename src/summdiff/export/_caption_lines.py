@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from summdiff.export._strings import printable
 from summdiff.transcript import Transcript, Word
 
 if TYPE_CHECKING:
@@ -24,7 +25,11 @@ def captions_of(transcript: Transcript) -> tuple[Cue, ...]:
         return Fraction(round(seconds * _MILLISECONDS), _MILLISECONDS)
 
     return tuple(
-        Cue(exact(words[0].start), exact(max(words[-1].end, words[0].start + 0.001)), "\n".join(_lines(words)))
+        Cue(
+            exact(words[0].start),
+            exact(max(words[-1].end, words[0].start + 0.001)),
+            "\n".join(map(printable, _lines(words))),
+        )
         for sentence in transcript.sentences
         for words in _groups(list(sentence.words))
     )

@@ -21,12 +21,14 @@ from summdiff.web._schemas import (
     ExportRequest,
     JobView,
     SelectionView,
+    TranscriptView,
     VersionRequest,
     VersionView,
     view_alternatives,
     view_edits,
     view_job,
     view_selection,
+    view_transcript,
     view_version,
 )
 from summdiff.web._uploads import file_name
@@ -40,11 +42,19 @@ def get_version(video: VideoDep, version: int) -> VersionView:
     return view_version(version, version_of(video, version))
 
 
+@router.get("/videos/{video}/versions/{version}/transcript")
+def get_transcript(video: VideoDep, version: int) -> TranscriptView:
+    """Get what is said in the video, with the scores and matches of a version."""
+    return view_transcript(version_of(video, version).summary)
+
+
 @router.post("/videos/{video}/versions", status_code=202)
 def add_version(video: VideoDep, body: VersionRequest, studio: StudioDep, session: SessionDep) -> JobView:
     """Compute another version under constraints. It is the video's last version once the job is done."""
     keep, drop = body.intervals()
-    options = replace(studio.settings.options, budget=body.budget, keep=keep, drop=drop, seed=body.seed)
+    options = replace(
+        studio.settings.options, budget=body.budget, keep=keep, drop=drop, seed=body.seed, about=tuple(body.about)
+    )
     return view_job(studio.add_version(session, video, options), studio.ahead)
 
 

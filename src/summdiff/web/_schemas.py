@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Annotated
 
 import numpy as np
 from pydantic import BaseModel, Field
@@ -10,6 +11,7 @@ from pydantic import BaseModel, Field
 from summdiff.export import printable
 from summdiff.reselection import chosen_shots
 from summdiff.summary import MAX_TRANSITION, Interval, Shot, Summary
+from summdiff.summary_json import transcript_document
 from summdiff.web._edits import Constraints, Decisions, EditHistory, Request, Span
 from summdiff.web._jobs import JobKind, JobState, StudioJob
 from summdiff.web._sessions import StudioVideo, Version
@@ -32,6 +34,9 @@ class VersionRequest(Constraints):
     """Compute a new version: the model samples curves under these constraints."""
 
     seed: int = Field(default=0, ge=0, lt=2**53)
+    about: list[Annotated[str, Field(min_length=1, max_length=500)]] = Field(
+        default=[], max_length=20, description="what the summary is to be about"
+    )
 
 
 class Refusal(BaseModel):
@@ -120,6 +125,26 @@ class EditsView(BaseModel):
     present: Decisions | None = Field(description="None before the first decision")
     can_undo: bool
     can_redo: bool
+
+
+class SentenceView(BaseModel):
+    """A sentence that is said in a video."""
+
+    start: float
+    end: float
+    text: str = Field(description="words separated by single spaces")
+    times: list[float] = Field(description="start and end of each word")
+    score: float | None = Field(description="in standard deviations from the mean sentence")
+    match: float | None = Field(description="with what was asked for, in [0, 1]")
+
+
+class TranscriptView(BaseModel):
+    """What is said in a video."""
+
+    source: str = Field(description="subtitles, the name of a text file, or a speech engine; empty if nothing is known")
+    language: str
+    confidence: float | None
+    sentences: list[SentenceView]
 
 
 class SelectionView(BaseModel):
@@ -258,6 +283,13 @@ def view_edits(edits: EditHistory) -> EditsView:
 def _warnings(summary: Summary) -> list[str]:
     """Return a summary's warnings except that about the number of alternatives, which the page shows."""
     return [warning for warning in summary.warnings if "alternatives" not in warning]
+
+
+def view_transcript(summary: Summary) -> TranscriptView:
+    """Convert what is said to JSON."""
+    if summary.transcript is None:
+        return TranscriptView(source="", language="", confidence=None, sentences=[])
+    return TranscriptView(**transcript_document(summary.transcript))
 
 
 def _spans(parts: tuple[Interval, ...]) -> list[Span]:

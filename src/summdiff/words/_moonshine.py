@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from summdiff._runtime import inference_session, installed_file
+from summdiff._untrusted import read_bytes
 from summdiff.errors import ModelError
 from summdiff.words.contract import INSTALL, Phrase
 
@@ -43,7 +44,7 @@ class Moonshine:
         encoder, decoder, tokens = (_file(name) for name in _FILES)
         self._encoder = inference_session(encoder, threads=1)
         self._decoder = inference_session(decoder, threads=1)
-        self._tokens = _read_tokens(tokens.read_bytes())
+        self._tokens = _read_tokens(read_bytes(tokens))
         self._outputs = [output.name for output in self._decoder.get_outputs()]
 
     def __call__(self, samples: NDArray[np.float32]) -> Phrase:

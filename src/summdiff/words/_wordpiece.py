@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from summdiff._runtime import verified
+from summdiff._untrusted import read_bytes
 from summdiff.errors import ModelError
 
 _VOCABULARY = Path(__file__).with_name("wordpiece.txt.gz")
@@ -64,6 +65,6 @@ def _pieces(word: str, numbers: dict[str, int]) -> list[int]:
 
 @cache
 def _vocabulary() -> dict[str, int]:
-    content = verified(_VOCABULARY, _VOCABULARY_SHA256, error=ModelError).read_bytes()
+    content = read_bytes(verified(_VOCABULARY, _VOCABULARY_SHA256, error=ModelError))
     lines = gzip.decompress(content).decode("utf-8").split("\n")
     return {token: number for number, token in enumerate(lines) if token}
