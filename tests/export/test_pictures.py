@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from summdiff.export import save
-from summdiff.export.pictures import _FONT, _font
+from summdiff.export.pictures import _FONT, font
 
 
 def test_svg_keeps_text_and_refers_to_nothing_outside(film, tmp_path):
@@ -32,9 +32,9 @@ def test_sheet_shows_each_chosen_shot(film, tmp_path):
 
 
 def test_the_font_of_the_sheet_has_all_letters_of_its_labels():
-    font = _font(14)
-    missing = bytes(font.getmask("\uffff"))
-    assert [letter for letter in "0:19 –…éßłЖΩ" if bytes(font.getmask(letter)) == missing] == []
+    letters = font(14)
+    missing = bytes(letters.getmask("\uffff"))
+    assert [letter for letter in "0:19 –…éßłЖΩ" if bytes(letters.getmask(letter)) == missing] == []
 
 
 def test_the_notice_of_the_font_names_its_file():
