@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from summdiff.export._burning import BurnedCaptions
 from summdiff.export._formats import Format, OnProgress
 from summdiff.export._sources import subtitles_of
 from summdiff.options import MovieOptions
@@ -13,6 +12,7 @@ from summdiff.summary import Summary
 
 def write_mp4(summary: Summary, path: Path, on_progress: OnProgress) -> None:
     """Cut the chosen parts out of the video, with sound, subtitles and chapters, and with captions if asked for."""
+    from summdiff.export._burning import BurnedCaptions
     from summdiff.video import write_cut
 
     options = MovieOptions.of(summary.settings)
