@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "tests" / "web"))
+sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "web")]
 
 from studio_rig import add_two_hours, running_studio, two_hour_summary, write_two_hours
 

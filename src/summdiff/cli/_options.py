@@ -112,6 +112,18 @@ def share(text: str | float) -> float:
     raise UsageError(f"'{text}' is not a share: write it like 0.15 or 15%.")
 
 
+def pair(text: str) -> tuple[float, float]:
+    """Return two numbers from "0.3,0.5".
+
+    Raises:
+        UsageError: the text has another form.
+    """
+    fields = re.fullmatch(r"(\d+(?:\.\d+)?),(\d+(?:\.\d+)?)", text.replace(" ", ""))
+    if not fields:
+        raise UsageError(f"'{text}' is not a place: write it like 0.5,0.5.")
+    return float(fields[1]), float(fields[2])
+
+
 def interval(text: str) -> Interval:
     """Return a part of a video from "1:20-1:45", "0-12s" or "9:30-", up to the end.
 

@@ -22,7 +22,7 @@ _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 
 def serve(
     videos: Annotated[
-        list[Path] | None, typer.Argument(help="Videos to open.", show_default=False, readable=False)
+        list[Path] | None, typer.Argument(help="Videos or projects to open.", show_default=False, readable=False)
     ] = None,
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 for any free one.")] = 8765,
     host: Annotated[
@@ -46,10 +46,11 @@ def serve(
     device: DeviceOption = "cpu",
     open_browser: Annotated[bool, typer.Option("--open/--no-open", help="Open the page in the browser.")] = True,
 ) -> None:
-    """Open the studio: a page in the browser for making a summary.
+    """Open the studio: a page in the browser that makes a short video out of a long one.
 
-    Drop a video, see what the model finds important, change the length, keep or leave out shots, suggest again, play
-    the summary, export. Nothing leaves this machine, and nothing is loaded from elsewhere. Ctrl+C ends it.
+    Drop a video and save its summary; or first change the length, keep shots or leave them out, cut parts by hand,
+    choose another shape. A project that was saved there (talk.summdiff.json) is opened like a video. Nothing leaves
+    this machine, and nothing is loaded from elsewhere. Ctrl+C ends it.
 
     Example: summdiff serve talk.mp4
     """

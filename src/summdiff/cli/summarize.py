@@ -21,6 +21,7 @@ from summdiff.cli._options import (
     TimeLimit,
     WorkersOption,
     interval,
+    pair,
     seconds,
     share,
     size_bytes,
@@ -160,6 +161,14 @@ def summarize(
         bool,
         typer.Option("--keep-location", help="Keep where the video was filmed in the written video."),
     ] = False,
+    frame: Annotated[
+        Literal["film", "16:9", "1:1", "9:16"],
+        typer.Option(help="Shape of the written picture: as it was filmed, or the largest window of another shape."),
+    ] = Options.frame,
+    crop: Annotated[
+        str,
+        typer.Option(metavar="X,Y", help="Where the window of --frame is, from 0,0 (top left) to 1,1 (bottom right)."),
+    ] = "0.5,0.5",
     captions: Annotated[
         bool,
         typer.Option("--captions", help="Draw what is said into the pictures of the written video."),
@@ -264,6 +273,8 @@ def summarize(
         keep_interlaced=keep_interlaced,
         keep_location=keep_location,
         captions=captions,
+        frame=frame,
+        crop=pair(crop),
     )
     if speech not in ("auto", "off"):
         from summdiff.words import load_engine

@@ -6,7 +6,7 @@
   `FrameIndex` of `index_frames`
 - sampling: `VideoReader` at a steady rate, `stills` at given times; `Scaler` makes images of frames
 - cutting: `cut_list` gives the frames of a summary as a `CutList` of `CutPart`s
-- writing: `write_cut`; `largest_size` says how large the file can be
+- writing: `write_cut`; `largest_size` says how large the file can be, `source_rates` what the source takes
 - sound: `AudioTrack` part by part; `SamplePlaces` for the frames of a decoder
 - text: `has_subtitles`, `read_subtitles`, `read_subtitle_file`, `read_chapters`, `retime` and `retimed_subtitles` with
   their `Cue`s; `names_a_place` finds coordinates
@@ -27,7 +27,7 @@ from summdiff.video._picture import Scaler
 from summdiff.video._probe import probe, start_in_player, stated_duration
 from summdiff.video._sample import Step, VideoReader, stills
 from summdiff.video._sample_places import SamplePlaces
-from summdiff.video._size import largest_size
+from summdiff.video._size import largest_size, source_rates
 from summdiff.video._streams import audio_stream, video_stream
 from summdiff.video._subtitles import (
     Cue,
@@ -74,6 +74,7 @@ __all__ = [
     "read_subtitles",
     "retime",
     "retimed_subtitles",
+    "source_rates",
     "start_in_player",
     "stated_duration",
     "stills",

@@ -39,7 +39,7 @@ router = APIRouter(prefix="/api", responses=RESPONSES)
 @router.get("/videos/{video}/versions/{version}")
 def get_version(video: VideoDep, version: int) -> VersionView:
     """Get a version: curve, shots and selection. 0 is the first."""
-    return view_version(version, version_of(video, version))
+    return view_version(version, version_of(video, version), video.sizes)
 
 
 @router.get("/videos/{video}/versions/{version}/transcript")
@@ -62,7 +62,7 @@ def add_version(video: VideoDep, body: VersionRequest, studio: StudioDep, sessio
 def select(video: VideoDep, body: Decisions) -> SelectionView:
     """Select parts under these decisions. Fast: the scores of the version are reused."""
     version = version_of(video, body.version)
-    return view_selection(version.under(body), version.summary.shots)
+    return view_selection(version.under(body), version.summary.shots, video.sizes)
 
 
 @router.post("/videos/{video}/alternatives")

@@ -53,6 +53,7 @@ class Decisions(Constraints):
 
     quality: Literal["small", "normal", "high"] = "normal"
     frame: Literal["film", "16:9", "1:1", "9:16"] = "film"
+    captions: bool = Field(default=False, description="draw what is said into the pictures")
     crop: tuple[float, float] = Field(default=(0.5, 0.5), description="where the window of `frame` is, 0 to 1 each")
 
     def apply(self, summary: Summary, samples: ArrayLike | None) -> Summary:
@@ -68,7 +69,8 @@ class Decisions(Constraints):
             UsageError: everything is left out, a part lies outside the video, or a value is out of range.
         """
         selected = self._selected(summary, samples)
-        settings = {**selected.settings, "quality": self.quality, "frame": self.frame, "crop": list(self.crop)}
+        written = self.model_dump(include={"quality", "frame", "crop", "captions"}, mode="json")
+        settings = {**selected.settings, **written}
         MovieOptions.of(settings)  # checks them
         return replace(selected, settings=settings)
 

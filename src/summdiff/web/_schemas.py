@@ -15,6 +15,7 @@ from summdiff.summary_json import transcript_document
 from summdiff.web._edits import Constraints, Decisions, EditHistory, Request, Span
 from summdiff.web._jobs import JobKind, JobState, StudioJob
 from summdiff.web._sessions import StudioVideo, Version
+from summdiff.web._sizes import Sizes
 
 
 class LocalVideoRequest(Request):
@@ -154,6 +155,7 @@ class SelectionView(BaseModel):
     parts: list[Span] = Field(description="in the order in which they are played")
     seconds: float
     allowed: float = Field(description="seconds that the budget allows")
+    size: int | None = Field(description="bytes that these parts take in the film's file; None if unknown")
 
 
 class ShotView(BaseModel):
@@ -225,7 +227,7 @@ def view_video(video: StudioVideo, ahead: Callable[[StudioJob], int]) -> VideoVi
     )
 
 
-def view_selection(summary: Summary, shots: Sequence[Shot]) -> SelectionView:
+def view_selection(summary: Summary, shots: Sequence[Shot], sizes: Sizes | None) -> SelectionView:
     """Convert the selected parts to JSON; `chosen` has positions in `shots`."""
     edges = np.array([*(shot.start for shot in shots), shots[-1].end])
     chosen = chosen_shots(edges, summary.selection)
@@ -234,10 +236,11 @@ def view_selection(summary: Summary, shots: Sequence[Shot]) -> SelectionView:
         parts=_spans(tuple(summary.selection[place] for place in summary.order) or summary.selection),
         seconds=summary.selected_duration,
         allowed=summary.budget * summary.video.duration,
+        size=None if sizes is None else sizes.between(summary.selection),
     )
 
 
-def view_version(number: int, version: Version) -> VersionView:
+def view_version(number: int, version: Version, sizes: Sizes | None) -> VersionView:
     """Convert a version to JSON. Scores are rounded to four digits, finer than the pixels of a page."""
     summary, options = version.summary, version.options
     return VersionView(
@@ -255,7 +258,7 @@ def view_version(number: int, version: Version) -> VersionView:
             ShotView(start=shot.start, end=shot.end, score=round(shot.score, 4), probability=shot.probability)
             for shot in summary.shots
         ],
-        selection=view_selection(summary, summary.shots),
+        selection=view_selection(summary, summary.shots, sizes),
         warnings=_warnings(summary),
         model=str(summary.model.get("id", "")),
     )

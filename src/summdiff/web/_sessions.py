@@ -21,6 +21,7 @@ from summdiff.summary import Summary
 from summdiff.web._edits import Decisions, EditHistory
 from summdiff.web._jobs import StudioJob
 from summdiff.web._pictures import Pictures
+from summdiff.web._sizes import Sizes
 from summdiff.web._uploads import VideoFile
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ class StudioVideo:
         new_version: the latest job that computes another version.
         exports: jobs that write files, the latest last.
         edits: what the person decided, with undo.
+        sizes: of the frames in the file, once the video is analyzed; None if they are unknown.
         sound: what is heard, once the video is analyzed; None if it has no sound.
     """
 
@@ -66,6 +68,7 @@ class StudioVideo:
     new_version: StudioJob | None = None
     exports: list[StudioJob] = field(default_factory=list)
     edits: EditHistory = field(default_factory=EditHistory)
+    sizes: Sizes | None = None
     sound: Sound | None = None
 
     def __post_init__(self) -> None:

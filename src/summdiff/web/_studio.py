@@ -21,6 +21,7 @@ from summdiff.summary import Summary
 from summdiff.web._jobs import JobKind, JobQueue, StudioJob
 from summdiff.web._projects import Project, film_of, is_film_of, read_project_file
 from summdiff.web._sessions import Session, Sessions, StudioVideo, Version
+from summdiff.web._sizes import Sizes
 from summdiff.web._uploads import VideoFile, clean_title, describe, file_name
 
 if TYPE_CHECKING:
@@ -161,6 +162,7 @@ class Studio:
             job.report("load", 0, 1)
             summarizer.load()
             versions = video.versions or [self._summarize(video, self.settings.options, job)]
+            video.sizes = Sizes.of(video.file.path)
             if video.file.has_audio:
                 video.sound = summarizer.sound(video.file.path, versions[0].summary.video.duration)
             video.versions = versions

@@ -21,6 +21,9 @@ export class Framing {
     this.window.setAttribute('aria-valuemax', '100');
     this.screen.append(this.window);
     this.shape.addEventListener('change', () => on.change({ frame: this.shape.value }));
+    this.burn = part(root, 'burn');
+    part(root, 'burn-label').hidden = !video.has_words;
+    this.burn.addEventListener('change', () => on.change({ captions: this.burn.checked }));
     this.quality.addEventListener('change', () => on.change({ quality: this.quality.value }));
     this.resized = new ResizeObserver(() => this.#place());
     this.resized.observe(this.screen);
@@ -42,6 +45,7 @@ export class Framing {
     this.state = state;
     this.shape.value = state.frame;
     this.quality.value = state.quality;
+    this.burn.checked = state.captions;
     this.#place();
   }
 

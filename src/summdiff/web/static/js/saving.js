@@ -15,9 +15,9 @@ export class Saving {
     part(root, 'saving-cancel').addEventListener('click', () => this.job && api.cancel(this.job).catch(() => {}));
   }
 
-  /** Show the length of the summary, and its size as the share of the film's, `relative` to its bytes per second. */
-  expect(seconds, duration, relative) {
-    const size = (this.video.size * relative * seconds) / duration;
+  /** Show the length of a selection and its expected size, `relative` to what its parts take in the film's file. */
+  expect({ seconds, size: own }, duration, relative) {
+    const size = relative * (own ?? (this.video.size * seconds) / duration);
     part(this.root, 'save-say').textContent = `${clock(seconds)} · about ${bytes(size)} · MP4${this.video.has_audio ? ' with sound' : ''}`;
   }
 

@@ -180,7 +180,7 @@ export class Studio {
   }
 
   #stateOf({ version, budget, keep, drop }) {
-    const written = { quality: 'normal', frame: 'film', crop: [0.5, 0.5] };
+    const written = { quality: 'normal', frame: 'film', crop: [0.5, 0.5], captions: false };
     return { version, budget, keep, drop, alternative: null, parts: null, ...written };
   }
 
@@ -195,9 +195,9 @@ export class Studio {
     }
     this.onHistory(this.edits.canUndo, this.edits.canRedo);
     if (state.parts) {
-      this.selecting.clear();
       const seconds = total(state.parts);
-      this.#choose({ parts: state.parts, seconds, allowed: seconds }, state);
+      this.#choose({ parts: state.parts, seconds, allowed: seconds, size: null }, state);
+      this.selecting.ask(state, performance.now()); // for the size
     } else {
       this.#choose(this.choice, state); // picks are shown at once, the selection follows
       this.selecting.ask(state, performance.now());
@@ -207,7 +207,12 @@ export class Studio {
   async #select(state, began) {
     try {
       const choice = await api.select(this.video.id, state);
-      if (this.closed || this.edits.present.parts) return;
+      if (this.closed || Boolean(this.edits.present.parts) !== Boolean(state.parts)) return;
+      if (state.parts) {
+        if (same(state.parts, this.edits.present.parts)) Object.assign(this.choice, { size: choice.size });
+        if (!this.saving.job) this.#expect();
+        return;
+      }
       this.length.problem('');
       this.#choose(choice, this.edits.present, state);
       this.timeline.drawNow();
@@ -240,7 +245,7 @@ export class Studio {
   }
 
   #expect() {
-    this.saving.expect(this.choice.seconds, this.version.duration, this.framing.size(this.edits.present));
+    this.saving.expect(this.choice, this.version.duration, this.framing.size(this.edits.present));
   }
 
   /** Whether the version was made for exactly these picks. */
