@@ -35,7 +35,7 @@ class Sizes:
             VideoError: the file cannot be read.
         """
         index = index_frames(path)
-        rates = source_rates(path, float(index.end * index.clock.time_base))
+        rates = source_rates(path, index, ())
         if len(rates.frames) != len(index.ticks):
             return None
         before = np.concatenate(([0.0], np.cumsum(rates.frames / 8)))
