@@ -113,9 +113,9 @@ def read_subtitles(path: str | os.PathLike[str]) -> tuple[SubtitleTrack, ...]:
 
 @lru_cache(maxsize=2)
 def _read_subtitles(path: str, _version: FileVersion) -> tuple[SubtitleTrack, ...]:
-    clock = index_frames(path).clock
     with open_input(path) as container:
-        return _read_tracks(container, subtitle_streams(container), clock)
+        streams = subtitle_streams(container)
+        return _read_tracks(container, streams, index_frames(path).clock) if streams else ()
 
 
 def read_subtitle_file(path: str | os.PathLike[str]) -> tuple[Cue, ...]:

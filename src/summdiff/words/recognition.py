@@ -55,7 +55,9 @@ def recognize(
         phrase = engine(samples)
         heard.append((sum(end - start for start, end in spans), phrase.confidence if phrase.text else 0.0))
         if phrase.confidence >= _LEAST_CONFIDENCE:
-            words += _timed(phrase, spans, frame)
+            for word in _timed(phrase, spans, frame):
+                start = max(word.start, words[-1].end if words else 0.0)  # an engine's own times may overlap
+                words.append(replace(word, start=start, end=max(start, word.end)))
         on_progress(frame[1])
     seconds, confidence = np.array(heard).reshape(-1, 2).T
     total = float(seconds.sum())
