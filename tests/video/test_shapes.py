@@ -138,6 +138,41 @@ def test_a_later_size_is_letterboxed(codec, suffix, tmp_path):
     assert images[-1][:, -40:].max() < 30
 
 
+def turned(path, target, degrees):
+    """Copy an H.264 film and state in its key frames that it is to be turned."""
+    with av.open(str(path)) as source, av.open(str(target), "w") as output:
+        stream = output.add_stream_from_template(source.streams.video[0])
+        turn = av.BitStreamFilterContext(
+            f"h264_metadata=display_orientation=insert:rotate={degrees}", in_stream=source.streams.video[0]
+        )
+        for packet in source.demux(video=0):
+            if packet.size:
+                for changed in turn.filter(packet):
+                    changed.stream = stream
+                    output.mux(changed)
+    return target
+
+
+@pytest.mark.parametrize("turned_first", [False, True])
+def test_a_later_rotation_is_letterboxed(turned_first, tmp_path):
+    images = [disc(160, 90)] * RATE * 2
+    parts = [write_part(tmp_path / f"{n}.ts", "libx264", images, start=2 * n * RATE) for n in range(2)]
+    number = 0 if turned_first else 1
+    parts[number] = turned(parts[number], tmp_path / "turned.ts", 90)
+    film = joined(tmp_path / "film.ts", *parts)
+    write_cut(film, [Interval(0, 4)], tmp_path / "out.mp4")
+    assert {image.shape for image in pictures(decoded(tmp_path / "out.mp4"))} == {(90, 160, 3)}
+    first, last = stills(tmp_path / "out.mp4", [0.5, 3.8], short_side=90)
+    assert first.shape == last.shape == ((160, 90, 3) if turned_first else (90, 160, 3))
+    for image in (first, last):
+        assert abs(elongation(image) - 1) < 0.1
+    bars = last[:30], last[-30:]
+    if not turned_first:
+        bars = last[:, :40], last[:, -40:]
+    assert max(bar.max() for bar in bars) < 40
+    assert first.max(axis=2).min() > 40
+
+
 def test_one_shape_throughout_needs_no_note(make_video):
     with VideoReader(make_video().path) as reader:
         list(reader.steps())

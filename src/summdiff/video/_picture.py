@@ -81,23 +81,22 @@ class Scaler:
     Args:
         short_side: pixels of the shorter side of the images.
         pixel_aspect: width of a stored pixel divided by its height.
+        first: the first frame of the video, where the first one to convert is another.
     """
 
-    def __init__(self, *, short_side: int, pixel_aspect: Fraction) -> None:
+    def __init__(self, *, short_side: int, pixel_aspect: Fraction, first: VideoFrame | None = None) -> None:
         self._short_side = short_side
         self._pixel_aspect = pixel_aspect
         self._reformatter, self._on_black = VideoReformatter(), OnBlack()
         self._orientation: Orientation | None = None
         self._width = self._height = 0
+        if first is not None:
+            self._orientation = self._take_shape(first)
 
     def __call__(self, frame: VideoFrame) -> NDArray[np.uint8]:
         """Convert a frame to (H, W, 3) uint8 RGB."""
         if self._orientation is None:
-            self._orientation = Orientation.of(frame)
-            width, height = frame.width * float(self._pixel_aspect), float(frame.height)
-            scale = self._short_side / min(width, height)
-            longest = _MAX_ELONGATION * self._short_side
-            self._width, self._height = (max(1, min(round(side * scale), longest)) for side in (width, height))
+            self._orientation = self._take_shape(frame)
         if frame.interlaced_frame:
             frame = deinterlaced_alone(frame)
         frame = self._on_black(frame)
@@ -113,6 +112,13 @@ class Scaler:
             interpolation=Interpolation.BILINEAR,
         )
         return self._orientation.apply(np.asarray(small.to_ndarray(), dtype=np.uint8))
+
+    def _take_shape(self, frame: VideoFrame) -> Orientation:
+        width, height = frame.width * float(self._pixel_aspect), float(frame.height)
+        scale = self._short_side / min(width, height)
+        longest = _MAX_ELONGATION * self._short_side
+        self._width, self._height = (max(1, min(round(side * scale), longest)) for side in (width, height))
+        return Orientation.of(frame)
 
 
 class LumaChange:

@@ -207,7 +207,7 @@ def stills(path: str | os.PathLike[str], times: Sequence[float], *, short_side: 
     """
     index = index_frames(path)
     with SeekingDecoder(path, index) as decoder:
-        scaler = Scaler(short_side=short_side, pixel_aspect=pixel_aspect(decoder.stream))
+        scaler = Scaler(short_side=short_side, pixel_aspect=pixel_aspect(decoder.stream), first=decoder.first)
         tick = float(index.clock.time_base)
         ticks = np.floor(np.asarray(times) / tick + min(0.5, _ROUNDING_SECONDS / tick)).astype(np.int64)
         wanted = np.maximum(np.searchsorted(index.ticks, ticks, side="right") - 1, 0)

@@ -8,7 +8,7 @@ from av.filter import Graph
 from av.video.frame import VideoFrame
 
 from summdiff.video._filters import deinterlaced_alone, filter_graph, filtered
-from summdiff.video._picture import Orientation
+from summdiff.video._picture import Orientation, display_matrix
 
 # A decoder's pixel aspect belongs to the picture that it decodes, which is displayed up to this many frames later.
 _DECODED_AHEAD = 32
@@ -29,8 +29,9 @@ class DisplayShape:
 
     def __init__(self, first: VideoFrame, *, pixel_aspect: Fraction, own_aspect: Fraction | None) -> None:
         self._width, self._height = first.width, first.height
-        self._orientation = Orientation.of(first)
+        self._orientation = self._latest = Orientation.of(first)
         self._pixel_aspect, self._own_aspect = pixel_aspect, own_aspect
+        self._groups_without = 0  # groups of pictures since the orientation was stated
         self._graph: Graph | None = None
         self._layout: tuple[str, int, int, Orientation] | None = None
         self._aspect_frames = 0  # frames that still may have another pixel aspect
@@ -42,7 +43,7 @@ class DisplayShape:
             self._aspect_frames = _DECODED_AHEAD
         elif self._aspect_frames:
             self._aspect_frames -= 1
-        orientation = Orientation.of(frame)
+        orientation = self._orientation_of(frame)
         same = (frame.width, frame.height) == (self._width, self._height) and orientation == self._orientation
         if same and not self._aspect_frames:
             return frame
@@ -54,6 +55,16 @@ class DisplayShape:
             self._layout, self._graph = layout, self._letterbox(frame, orientation)
         self._graph.vpush(frame)
         return next(filtered(self._graph), frame)
+
+    def _orientation_of(self, frame: VideoFrame) -> Orientation:
+        """Return a frame's orientation, which H.264 states about once in a group of pictures."""
+        if display_matrix(frame) is not None:
+            self._latest, self._groups_without = Orientation.of(frame), 0
+        elif frame.key_frame:
+            self._groups_without += 1
+            if self._groups_without > 1:
+                self._latest = Orientation()
+        return self._latest
 
     def _letterbox(self, frame: VideoFrame, orientation: Orientation) -> Graph:
         """Build the filters; the scaler reads the pixel aspect from each frame."""

@@ -58,7 +58,7 @@ class Pictures:
 
     def _image(self, index: FrameIndex, tick: int) -> Image.Image:
         with SeekingDecoder(self._video, index) as decoder:
-            scaler = Scaler(short_side=_SHORT_SIDE, pixel_aspect=pixel_aspect(decoder.stream))
+            scaler = Scaler(short_side=_SHORT_SIDE, pixel_aspect=pixel_aspect(decoder.stream), first=decoder.first)
             timed = next(decoder.frames(tick, tick + 1, with_current=True), None)
             return Image.fromarray(scaler(decoder.first if timed is None else timed.frame))  # None: damaged there
 
