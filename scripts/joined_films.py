@@ -63,6 +63,7 @@ def write_film(
     *,
     codecs: tuple[str, str] = ("libx264", "aac"),
     options: dict[str, str] | None = None,
+    size: tuple[int, int] = SIZE,
     sound: NDArray[np.float32] | None = None,
     container_options: dict[str, str] | None = None,
     form: str | None = None,
@@ -74,6 +75,7 @@ def write_film(
         recordings: its parts.
         codecs: of pictures and sound.
         options: of the video encoder.
+        size: width and height of the pictures.
         sound: samples (n,) of the whole film; `noise` of its length where None.
         container_options: of the muxer.
         form: FFmpeg's name of the container, where the path does not tell.
@@ -81,7 +83,7 @@ def write_film(
     wave = noise(recordings[-1].last / FPS) if sound is None else sound
     with av.open(str(path), "w", format=form, container_options=dict(container_options or {})) as output:
         video = output.add_stream(codecs[0], rate=FPS, options=options or _options(codecs[0]))
-        video.width, video.height = SIZE
+        video.width, video.height = size
         video.pix_fmt, video.codec_context.gop_size = "yuv420p", 10
         video.codec_context.max_b_frames = 0
         audio = output.add_stream(codecs[1], rate=RATE, layout="mono")
@@ -130,7 +132,7 @@ def _encoded(video: Any, audio: Any, recording: Recording, wave: NDArray[np.floa
     """Encode a recording; return its packets with the times at which they belong into the file."""
     packets: list[tuple[float, Any]] = []
     for number in range(recording.first, recording.last):
-        frame = av.VideoFrame.from_ndarray(picture(number), format="rgb24")
+        frame = av.VideoFrame.from_ndarray(picture(number, (video.width, video.height)), format="rgb24")
         at = recording.clock + (number - recording.first) / FPS
         frame.pts, frame.time_base = round(at * FPS), Fraction(1, FPS)
         packets += [(at, packet) for packet in video.encode(frame)]

@@ -173,6 +173,7 @@ def test_hundreds_of_parts_stay_in_step(method, long_video, tmp_path):
         ({"sound_layout": "mono", "sound_rate": 8000}, "mono", 8000),
         ({"sound_layout": "stereo", "sound_rate": 44100}, "stereo", 44100),
         ({"sound_layout": "5.1", "sound_rate": 48000}, "5.1", 48000),
+        ({"sound_layout": "5.1(side)", "sound_rate": 48000, "sound_codec": "ac3"}, "5.1", 48000),
         ({"sound_layout": "7.1", "sound_rate": 48000, "sound_codec": "flac"}, "stereo", 48000),
         ({"sound_layout": "mono", "sound_rate": 6000, "sound_codec": "pcm_s16le"}, "mono", 48000),
         ({"sound_layout": "stereo", "sound_rate": 48000, "sound_codec": "libopus"}, "stereo", 48000),
@@ -185,6 +186,8 @@ def test_channel_layouts_and_sample_rates(options, layout, rate, make_video, tmp
     with av.open(str(target)) as container:
         audio = container.streams.audio[0]
         assert (audio.layout.name, audio.rate) == (layout, rate)
+        # channelConfiguration of ISO 14496-3: 0 is a layout of its own, which few players read
+        assert audio.codec_context.extradata[1] >> 3 & 15 == {"mono": 1, "stereo": 2, "5.1": 6}[layout]
     assert beeps_of(target) == pytest.approx([0.52, 1.52, 2.64], abs=0.01)
 
 
