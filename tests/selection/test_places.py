@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from summdiff.selection import cut_places
+from summdiff.selection.places import _medians
 
 
 def scenes(lengths, *, noise=0.02, seed=0):
@@ -55,3 +56,11 @@ def test_known_costs_are_added():
 def test_bad_values_are_refused(bad):
     with pytest.raises(ValueError, match="must be"):
         replace(cut_places(np.ones((3, 2)), np.arange(4.0)), **bad)
+
+
+def test_medians_leave_out_what_is_not_known():
+    rows = np.random.default_rng(0).random((50, 8))
+    rows[np.random.default_rng(1).random((50, 8)) < 0.4] = np.nan
+    rows[0], rows[1, 1:] = np.nan, np.nan
+    rows[1, 0] = 0.5
+    assert _medians(rows).tolist() == [0.0, *np.nanmedian(rows[1:], axis=1)]

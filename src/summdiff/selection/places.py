@@ -88,8 +88,7 @@ def cut_places(features: ArrayLike, edges: ArrayLike) -> CutPlaces:
         padded = np.pad(change, _NEARBY, constant_values=np.nan)
         around = np.lib.stride_tricks.sliding_window_view(padded, 2 * _NEARBY + 1)
         others = np.delete(around, _NEARBY, axis=1)
-        nearby = np.array([np.nanmedian(row) if np.isfinite(row).any() else 0.0 for row in others])
-        hard = (change >= _HARD_CUT) & (change >= _OUTSTANDING * nearby)
+        hard = (change >= _HARD_CUT) & (change >= _OUTSTANDING * _medians(others))
     scale = float(np.quantile(change, _NATURAL_QUANTILE)) if len(change) else 0.0
     natural = np.clip(change / scale, 0, 1) if scale > 0 else np.zeros(len(change))
     natural[hard] = 1.0
@@ -100,6 +99,15 @@ def cut_places(features: ArrayLike, edges: ArrayLike) -> CutPlaces:
         start_cost=np.zeros(len(edge)),
         end_cost=np.zeros(len(edge)),
     )
+
+
+def _medians(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the median of each row of (N, K) without its NaNs, 0 where there are no others; as `nanmedian`, faster."""
+    ascending = np.sort(rows, axis=1)  # NaNs last
+    count = np.isfinite(rows).sum(axis=1)
+    place, upper = np.arange(len(rows)), np.minimum(count // 2, rows.shape[1] - 1)
+    middle = (ascending[place, np.maximum(count - 1, 0) // 2] + ascending[place, upper]) / 2
+    return np.where(count > 0, middle, 0.0)
 
 
 def feature_changes(features: ArrayLike) -> NDArray[np.float64]:
