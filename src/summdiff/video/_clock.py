@@ -219,12 +219,13 @@ def _read_clock(path: str, _version: FileVersion) -> Clock:
     packets = read_packets(path)
     pictures = packets.pictures
     layout = find_breaks(packets)
-    stated = bool(len(pictures)) and bool((pictures.pts != MISSING).all())
-    times = [np.sort(pictures.shown[part][pictures.displayed[part]]) for part, _ in layout.ranges(packets)]
+    stated = pictures.pts != MISSING
+    seconds = pictures.shown if stated.all() else pictures.decoded  # program streams state few times
+    times = [np.sort(seconds[part][pictures.displayed[part]]) for part, _ in layout.ranges(packets)]
     times = [piece for piece in times if len(piece) and not np.isnan(piece).any()]
     tick = pictures.time_base
     rate = measure_rate(times, packets.nominal_rate, tick)
-    steady = stated and rate.phases is not None
+    steady = bool(stated.any()) and rate.phases is not None
     pieces, ends = place_pieces(packets, layout, rate=rate.usual if steady else None)
     grid, time_base = None, tick
     if steady and rate.phases and is_rounded(times, rate.usual):
