@@ -208,6 +208,15 @@ def test_interlaced_pictures_are_deinterlaced(codec, suffix, pix_fmt, first_fiel
         assert max(combing(step.image) for step in reader.steps(rate=8, short_side=96)) < 60
 
 
+def test_tiny_interlaced_pictures_are_left_as_they_are(tmp_path):
+    film = write_part(
+        tmp_path / "film.mov", "prores_ks", moving_bar(5, size=(8, 48)), pix_fmt="yuv422p10le", interlaced="top"
+    )
+    write_cut(film, [Interval(0, 0.2)], tmp_path / "out.mp4")
+    assert len(decoded(tmp_path / "out.mp4")) == 5
+    assert len(list(stills(film, [0.0, 0.1], short_side=16))) == 2
+
+
 @pytest.mark.parametrize("first_field", ["top", "bottom"])
 def test_interlaced_pictures_are_kept_on_request_with_each_field_in_its_own_colors(first_field, tmp_path):
     images = moving_bar(30, first_field=first_field, size=(94, 128))  # 94 lines: no whole number in each field of 4:2:0

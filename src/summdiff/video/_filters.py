@@ -11,6 +11,7 @@ from av.filter import Graph
 from av.video.format import VideoFormat
 from av.video.frame import VideoFrame
 
+_LEAST_SIDE = 16  # pixels
 _Layout = tuple[str, int, int]
 
 
@@ -53,7 +54,7 @@ def deinterlaced(frames: Iterator[VideoFrame], *, threads: int) -> Iterator[Vide
             yield from filtered(graph)
             graph = None
         if graph is None:
-            if not frame.interlaced_frame:
+            if not frame.interlaced_frame or _is_tiny(frame):
                 yield frame
                 continue
             layout = layout_of(frame)
@@ -65,8 +66,15 @@ def deinterlaced(frames: Iterator[VideoFrame], *, threads: int) -> Iterator[Vide
         yield from filtered(graph)
 
 
+def _is_tiny(frame: VideoFrame) -> bool:
+    """Whether the deinterlacers refuse a frame because it has too few lines or columns."""
+    return min(frame.width, frame.height) < _LEAST_SIDE
+
+
 def deinterlaced_alone(frame: VideoFrame) -> VideoFrame:
     """Deinterlace a frame from its own lines, without its neighbors (FFmpeg's estdif)."""
+    if _is_tiny(frame):
+        return frame
     graph = filter_graph(frame, ("estdif", "mode=frame"))
     graph.vpush(frame)
     graph.vpush(None)
