@@ -13,7 +13,7 @@ from fastapi import APIRouter, HTTPException, Query
 from fastapi.responses import FileResponse, Response
 
 from summdiff.atomic import written_whole
-from summdiff.web._edits import ALTERNATIVES, Decisions
+from summdiff.web._edits import Decisions
 from summdiff.web._requests import RESPONSES, ExportDep, SessionDep, StudioDep, VideoDep, files_of, version_of
 from summdiff.web._schemas import (
     AlternativesView,
@@ -59,17 +59,22 @@ def add_version(video: VideoDep, body: VersionRequest, studio: StudioDep, sessio
 
 
 @router.post("/videos/{video}/selection")
-def select(video: VideoDep, body: Decisions) -> SelectionView:
+def select(
+    video: VideoDep,
+    body: Decisions,
+    rough: Annotated[bool, Query(description="in a hurry: the same thing may be chosen twice")] = False,
+) -> SelectionView:
     """Select parts under these decisions. Fast: the scores of the version are reused."""
     version = version_of(video, body.version)
+    if rough:
+        version = version.rough()
     return view_selection(version.under(body), version.summary.shots, video.sizes)
 
 
 @router.post("/videos/{video}/alternatives")
 def find_alternatives(video: VideoDep, body: Decisions) -> AlternativesView:
     """Find other good selections under the same budget and constraints; `alternative` and `parts` are ignored."""
-    version = version_of(video, body.version)
-    return view_alternatives(body.choose(version.summary, version.samples, alternatives=ALTERNATIVES))
+    return view_alternatives(version_of(video, body.version).alternatives(body))
 
 
 @router.get("/videos/{video}/edits")

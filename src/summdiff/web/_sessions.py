@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from summdiff.audio import Sound
 from summdiff.options import Options
 from summdiff.summary import Summary
-from summdiff.web._edits import Decisions, EditHistory
+from summdiff.web._edits import ALTERNATIVES, Decisions, EditHistory
 from summdiff.web._jobs import StudioJob
 from summdiff.web._pictures import Pictures
 from summdiff.web._sizes import Sizes
@@ -27,6 +27,7 @@ from summdiff.web._uploads import VideoFile
 if TYPE_CHECKING:
     from summdiff.web._projects import Project
 
+_LONG_STEPS = 1200  # 20 minutes at one step per second
 _MAX_SESSIONS = 64  # of each kind, with and without the token; beyond that, its least recently used one is closed
 
 
@@ -38,9 +39,27 @@ class Version:
     summary: Summary
     samples: NDArray[np.float32] | None = None
 
+    def rough(self) -> Version:
+        """Return this version for selections in a hurry, which do not compare what the parts show."""
+        places = self.summary.places
+        if places is None:
+            return self
+        return replace(self, summary=replace(self.summary, places=replace(places, looks=b"")))
+
     def under(self, decisions: Decisions) -> Summary:
         """Return the summary under other decisions; see `Decisions.apply`."""
-        return decisions.apply(self.summary, self.samples)
+        version = self if decisions.alternative is None else self._for_alternatives()
+        return replace(decisions.apply(version.summary, self.samples), places=self.summary.places)
+
+    def alternatives(self, decisions: Decisions) -> Summary:
+        """Return the best selection under the same budget and constraints, with alternatives."""
+        best = decisions.choose(self.summary, None, alternatives=0)
+        others = decisions.choose(self._for_alternatives().summary, self.samples, alternatives=ALTERNATIVES)
+        return replace(best, alternatives=others.alternatives)
+
+    def _for_alternatives(self) -> Version:
+        """Return the version itself or, of a long video, for which dozens of selections take long, the rough one."""
+        return self.rough() if len(self.summary.scores.times) > _LONG_STEPS else self
 
 
 @dataclass(eq=False)

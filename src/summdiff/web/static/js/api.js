@@ -40,7 +40,7 @@ export const api = {
   openProject: (file) => ask('POST', `/projects?name=${encodeURIComponent(file.name)}`, file),
   remove: (video) => ask('DELETE', `/videos/${video}`),
   analyze: (video) => ask('POST', `/videos/${video}/analysis`),
-  select: (video, decisions) => ask('POST', `/videos/${video}/selection`, decisions),
+  select: (video, decisions, rough) => ask('POST', `/videos/${video}/selection${rough ? '?rough=true' : ''}`, decisions),
   alternatives: (video, decisions) => ask('POST', `/videos/${video}/alternatives`, decisions),
   edits: (video) => ask('GET', `/videos/${video}/edits`),
   edit: (video, decisions) => ask('POST', `/videos/${video}/edits`, decisions),

@@ -206,7 +206,8 @@ export class Studio {
 
   async #select(state, began) {
     try {
-      const choice = await api.select(this.video.id, state);
+      // While the length is dragged, a quicker choice follows; the final one replaces it.
+      const choice = await api.select(this.video.id, state, this.edits.held && state === this.edits.present);
       if (this.closed || Boolean(this.edits.present.parts) !== Boolean(state.parts)) return;
       if (state.parts) {
         if (same(state.parts, this.edits.present.parts)) Object.assign(this.choice, { size: choice.size });
