@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
 _PAUSE_SECONDS = 0.5  # between two words: a sentence ends
@@ -153,11 +153,3 @@ def _divided(words: list[Word]) -> list[list[Word]]:
     gaps = [(round(after.start - before.end, 2), -abs(before.end - middle)) for before, after in pairwise(words)]
     at = max(range(len(gaps)), key=gaps.__getitem__) + 1
     return _divided(words[:at]) + _divided(words[at:])
-
-
-def moved(sentence: Sentence, start: float, end: float) -> Sentence:
-    """Return a sentence whose first word starts and whose last word ends at these times, in seconds."""
-    words = list(sentence.words)
-    words[0] = replace(words[0], start=start)
-    words[-1] = replace(words[-1], end=end)
-    return replace(sentence, words=tuple(words))
