@@ -30,7 +30,7 @@ from summdiff.selection import CutPlaces, avoid_transitions, cut_places, descrip
 from summdiff.summary import Scores, Summary, clock
 from summdiff.transcript import Transcript
 from summdiff.video import file_version, stated_duration
-from summdiff.words import FoundWords, find_words, match_pictures, weigh_words
+from summdiff.words import FoundWords, check_words, find_words, match_pictures, weigh_words
 
 if TYPE_CHECKING:
     from summdiff.scoring.model import Curves, Model
@@ -179,6 +179,7 @@ class Summarizer:
         version = file_version(path)
         with _timed(timings, "load"):
             model, backbone = self.load()
+            check_words(options)
         with _timed(timings, "look"):
             extracted = self._extract(Path(path), report, sound=options.sound)
         video = extracted.video

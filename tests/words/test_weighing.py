@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from summdiff.errors import UsageError
+from summdiff.options import Options
 from summdiff.transcript import Sentence, Transcript, Word
-from summdiff.words import weigh_words, weighing
+from summdiff.words import check_words, finding, weigh_words, weighing
 from summdiff.words._wordpiece import tokenize
 from summdiff.words.about import matches
 from summdiff.words.embeddings import embed, embeddings_installed
@@ -129,8 +130,9 @@ def test_without_the_model_words_play_no_part_and_asking_is_refused(monkeypatch)
     assert weighed.transcript == talk(2)
     mean = np.linspace(0, 1, 10)
     assert weighed.curve(mean) is mean
+    monkeypatch.setattr(finding, "embeddings_installed", lambda: False)
     with pytest.raises(UsageError, match=r"needs a language model: run `pip install 'summdiff\[speech\]'`"):
-        weigh_words(talk(2), np.arange(11.0), features, about=["dogs"])
+        check_words(Options(about=("dogs",)))
 
 
 @needs_model

@@ -276,10 +276,6 @@ def summarize(
         frame=frame,
         crop=pair(crop),
     )
-    if speech not in ("auto", "off"):
-        from summdiff.words import load_engine
-
-        load_engine(speech)  # a missing engine or model is reported before any work
     format_names = check_formats([name.strip() for name in formats.split(",") if name.strip()])
     sources = [*(videos or ()), *listed(from_file)]
     if not sources:
@@ -303,6 +299,10 @@ def summarize(
 
     arguments = {"model": model, "backbone": backbone, "rate": rate, "cache": not no_cache, "fast": fast}
     arguments["device"] = device
+    if transcript is not None or about or speech not in ("auto", "off"):
+        from summdiff.words import check_words
+
+        check_words(options)
     summarizer = load_summarizer(arguments, features)
     display = run_display(quiet=quiet, machine=progress == "machine", workers=many)
     results = SummarizeResults(options, format_names, overwrite=overwrite)

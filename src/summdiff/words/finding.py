@@ -8,8 +8,12 @@ from dataclasses import dataclass
 from functools import cache
 
 from summdiff.audio import Sound
+from summdiff.errors import UsageError
+from summdiff.options import Options
 from summdiff.transcript import Transcript
-from summdiff.words.contract import SpeechEngine
+from summdiff.words._clip import PictureTextModel
+from summdiff.words.contract import INSTALL, SpeechEngine
+from summdiff.words.embeddings import embeddings_installed
 from summdiff.words.engines import load_engine, speech_engines
 from summdiff.words.recognition import recognize
 from summdiff.words.sources import find_transcript, read_transcript
@@ -28,6 +32,24 @@ class FoundWords:
     transcript: Transcript | None = None
     heard: Transcript | None = None
     warning: str = ""
+
+
+def check_words(options: Options) -> None:
+    """Check what options say of words before any work: engine, text file, and models of what is asked for.
+
+    Raises:
+        UsageError: an engine or a language model is unknown or not installed.
+        ModelError: a model is missing or damaged.
+        DataError: the text file cannot be read, or has no text.
+    """
+    if options.transcript is not None:
+        read_transcript(options.transcript)
+    elif options.speech not in ("auto", "off"):
+        _engine(options.speech)
+    if options.about and options.about_model is not None:
+        PictureTextModel(options.about_model)
+    elif options.about and not embeddings_installed():
+        raise UsageError(f"To find what a summary is to be about, summdiff needs a language model: run `{INSTALL}`.")
 
 
 def find_words(

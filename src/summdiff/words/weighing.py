@@ -9,12 +9,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from summdiff.errors import UsageError
 from summdiff.transcript import Transcript
 from summdiff.video import stills
 from summdiff.words._clip import PictureTextModel
 from summdiff.words.about import matches, unmatched
-from summdiff.words.contract import INSTALL
 from summdiff.words.embeddings import embed, embeddings_installed
 from summdiff.words.score import at_steps, combined, looks_with_words, sentence_scores, with_scores, words_weight
 
@@ -72,12 +70,9 @@ def weigh_words(
         pictures: (Q, N) matches of the pictures with each of these, in [0, 1]; None where no model gives them.
 
     Raises:
-        UsageError: something was asked for, but there is no model of the words' meaning.
-        ModelError: that model is damaged.
+        ModelError: the model of the words' meaning is damaged.
     """
     n = len(edges) - 1
-    if about and pictures is None and not embeddings_installed():
-        raise UsageError(f"To find what a summary is to be about, summdiff needs a language model: run `{INSTALL}`.")
     known = transcript if transcript is not None and transcript.sentences and embeddings_installed() else None
     found = [] if pictures is None else [pictures]
     match = np.zeros(n) if pictures is None or not len(about) else pictures.max(axis=0)
