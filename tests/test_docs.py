@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 PAGES = sorted(DOCS.glob("*.md"))
 
-FOLLOWED = ["quick-start", "for-a-video", "recipes", "faq", "how-it-works", "index", "exports"]
+FOLLOWED = ["quick-start", "for-a-video", "recipes", "faq", "how-it-works", "index", "exports", "words"]
 CHANGE_THE_PACKAGE = ["add-a-backbone", "add-a-model", "add-an-export"]
 FOLLOWED_WITH_FILES = ["add-a-data-set", "archives", "data"]
 FOLLOWED_WITH_DATA_SETS = ["data-convert", "evaluation"]
