@@ -8,7 +8,7 @@ from av.filter import Graph
 from av.video.frame import VideoFrame
 
 from summdiff.video._filters import deinterlaced_alone, filter_graph, filtered
-from summdiff.video._picture import Orientation, display_matrix
+from summdiff.video._picture import Orientation
 
 # A decoder's pixel aspect belongs to the picture that it decodes, which is displayed up to this many frames later.
 _DECODED_AHEAD = 32
@@ -30,6 +30,7 @@ class DisplayShape:
     def __init__(self, first: VideoFrame, *, pixel_aspect: Fraction, own_aspect: Fraction | None) -> None:
         self._width, self._height = first.width, first.height
         self._orientation = self._latest = Orientation.of(first)
+        self._rotation = first.rotation  # of the latest orientation, in degrees
         self._pixel_aspect, self._own_aspect = pixel_aspect, own_aspect
         self._groups_without = 0  # groups of pictures since the orientation was stated
         self._graph: Graph | None = None
@@ -57,13 +58,19 @@ class DisplayShape:
         return next(filtered(self._graph), frame)
 
     def _orientation_of(self, frame: VideoFrame) -> Orientation:
-        """Return a frame's orientation, which H.264 states about once in a group of pictures."""
-        if display_matrix(frame) is not None:
-            self._latest, self._groups_without = Orientation.of(frame), 0
-        elif frame.key_frame:
+        """Return a frame's orientation, which H.264 states about once in a group of pictures.
+
+        PyAV's side data refer to their frame, so asking every frame for them would keep its memory from being reused.
+        """
+        rotation = frame.rotation
+        if rotation and rotation != self._rotation:
+            self._latest, self._rotation, self._groups_without = Orientation.of(frame), rotation, 0
+        elif rotation:
+            self._groups_without = 0
+        elif self._rotation and frame.key_frame:
             self._groups_without += 1
             if self._groups_without > 1:
-                self._latest = Orientation()
+                self._latest, self._rotation = Orientation(), 0
         return self._latest
 
     def _letterbox(self, frame: VideoFrame, orientation: Orientation) -> Graph:
