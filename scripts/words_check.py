@@ -298,7 +298,7 @@ def main() -> None:
         for way, budget in itertools.product(("words", "pauses"), BUDGETS)
     ]
     print(table(sums), flush=True)
-    (asked.output / "words.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    (asked.output / "measured.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     sections = {
         "Recognition": table(found["recognition"]["rows"]),
         "Cuts": table(sums),
