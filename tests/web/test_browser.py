@@ -262,7 +262,7 @@ def test_subtitles_are_offered_only_where_there_are_some(ready):
     ready.click("[data-formats]")
     box = ready.locator("input[name=srt]")
     assert box.is_disabled()
-    assert "This film has no subtitles" in ready.locator(".choice", has=box).text_content()
+    assert "This film has no subtitles or transcript" in ready.locator(".choice", has=box).text_content()
 
 
 def test_links_to_saved_files_keep_the_focus_while_others_are_written(ready):

@@ -68,6 +68,7 @@ _SETTINGS: dict[str, tuple[str, Callable[[Any], str]]] = {
         lambda value: f"{percent(value[0])} from the left, {percent(value[1])} from the top",
     ),
     "captions": ("Captions in the picture", _yes_or_no),
+    "order": ("Order of the parts", lambda value: ", ".join(str(place + 1) for place in value) or "of the film"),
     "keep_interlaced": ("Interlaced pictures kept", _yes_or_no),
     "keep_location": ("Place of filming kept", _yes_or_no),
     "min_shot": ("Shortest shot", _number(" s")),

@@ -20,6 +20,7 @@ const MORE = {
   html: ['Report', 'A page with the player, the chart and all shots'],
   png: ['Chart', 'Highlights over time, as a picture'],
   svg: ['Chart, scalable', 'For papers and slides'],
+  transcript: ['Transcript', 'What is said, with times'],
   srt: ['Subtitles', 'For players, beside the video'],
   vtt: ['Chapters and subtitles', 'For web pages'],
   json: ['Summary data', 'Everything that was decided, for programs'],
@@ -27,7 +28,7 @@ const MORE = {
   ffmetadata: ['Chapters for FFmpeg', ''],
   txt: ['Lists for FFmpeg and yt-dlp', ''],
 };
-const NEEDS_SUBTITLES = ['srt'];
+const NEED_WORDS = ['srt', 'transcript'];
 
 export class Files {
   constructor() {
@@ -102,13 +103,13 @@ export class Files {
     const others = this.formats.filter((name) => name !== 'mp4' && !known.includes(name));
     const boxes = others.map((name) => {
       const [title, words] = MORE[name] ?? [name, ''];
-      const lacking = NEEDS_SUBTITLES.includes(name) && !this.video.has_words;
+      const lacking = NEED_WORDS.includes(name) && !this.video.has_words;
       return make(
         'label',
         { className: 'choice box' },
         make('input', { type: 'checkbox', name, disabled: lacking }),
         make('b', { textContent: title }),
-        make('span', { textContent: lacking ? 'This film has no subtitles' : words }),
+        make('span', { textContent: lacking ? 'This film has no subtitles or transcript' : words }),
       );
     });
     const write = make('button', { className: 'primary', textContent: 'Save files', 'data-write': '' });
