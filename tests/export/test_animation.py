@@ -29,7 +29,8 @@ def test_previews_of_noise_stay_under_their_limit(tmp_path, summary_of, monkeypa
         stream = output.add_stream("ffv1", rate=8)
         stream.width, stream.height, stream.pix_fmt = 104, 58, "yuv420p"
         for n in range(8 * 14):
-            frame = av.VideoFrame.from_ndarray(rng.integers(0, 256, (58, 104, 3), dtype=np.uint8))
+            grey = rng.integers(0, 256, (58, 104, 1), dtype=np.uint8)
+            frame = av.VideoFrame.from_ndarray(np.repeat(grey, 3, axis=2))
             frame.pts, frame.time_base = n, Fraction(1, 8)
             output.mux(stream.encode(frame))
         output.mux(stream.encode(None))
