@@ -1,7 +1,7 @@
 // Adding videos and projects: files that are chosen or dropped, one upload at a time, and paths on the server's computer.
 
 import { api, upload } from './api.js';
-import { toast } from './dom.js';
+import { toast, toastError } from './dom.js';
 import { bytes } from './words.js';
 
 export class Adding {
@@ -52,7 +52,7 @@ export class Adding {
       this.on.added(await api.addLocal(text), true);
       return true;
     } catch (error) {
-      toast(error.message, 'error');
+      toastError(error);
       return false;
     }
   }
@@ -63,7 +63,7 @@ export class Adding {
       if (video) this.on.added(video, true);
       else toast(`Now add “${title}”, the film of this project.`);
     } catch (error) {
-      toast(error.message, 'error');
+      toastError(error);
     }
   }
 

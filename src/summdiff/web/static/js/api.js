@@ -1,4 +1,4 @@
-// Requests to the server; docs/studio.md describes the HTTP API.
+// Requests to the server; docs/studio.md describes the HTTP API. Each tells the page whether the server answers.
 
 const ENDED = 'This session is over. Open the address that `summdiff serve` has printed, or reload the page.';
 const LOST = 'Lost connection. Is summdiff still running?';
@@ -27,8 +27,10 @@ async function ask(method, path, body) {
       body: body instanceof Blob || !body ? body : JSON.stringify(body),
     });
   } catch {
+    dispatchEvent(new CustomEvent('summdiff:connection', { detail: LOST }));
     throw new ApiError(LOST, 0);
   }
+  dispatchEvent(new CustomEvent('summdiff:connection', { detail: '' }));
   return answerOf(response);
 }
 

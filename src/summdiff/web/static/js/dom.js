@@ -68,6 +68,11 @@ export function forgetColours() {
   colours.clear();
 }
 
+/** Show an error of a request, unless the page says already that the connection is lost. */
+export function toastError(error) {
+  if (error.status !== 0) toast(error.message, 'error');
+}
+
 /** Show a message for some seconds, once; errors stay longer. `action` is [word, function] of a button. */
 export function toast(text, kind = 'info', action = null) {
   const box = document.getElementById('toasts');

@@ -1,7 +1,7 @@
 // The dialog with everything else that can be written: previews to share, timelines for editors, more formats.
 
 import { api, archiveAddress, fileAddress } from './api.js';
-import { make, part, toast } from './dom.js';
+import { make, part, toast, toastError } from './dom.js';
 import { bytes, clock, plural } from './words.js';
 
 const PREVIEWS = [
@@ -128,7 +128,7 @@ export class Files {
       this.waiting = (this.waiting ?? new Set()).add(job.id);
       this.update(this.video);
     } catch (error) {
-      toast(error.message, 'error');
+      toastError(error);
     }
   }
 
@@ -157,7 +157,7 @@ export class Files {
     if (job.state === 'failed') return make('li', { className: 'failed', role: 'alert', textContent: job.error });
     if (job.state === 'cancelled') return make('li', { className: 'cancelled', textContent: 'Cancelled.' });
     const cancel = make('button', { className: 'quiet small', textContent: 'Cancel' });
-    cancel.addEventListener('click', () => api.cancel(job.id).catch((error) => toast(error.message, 'error')));
+    cancel.addEventListener('click', () => api.cancel(job.id).catch(toastError));
     return make('li', { className: 'running' }, 'Saving…', make('progress', { 'aria-label': 'Saving' }), cancel);
   }
 }

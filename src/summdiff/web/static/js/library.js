@@ -1,7 +1,7 @@
 // The start page: adding videos, and a grid of those that are there, with their pictures, lengths and states.
 
 import { api, pictureAddress } from './api.js';
-import { copyOf, icon, make, part, toast } from './dom.js';
+import { copyOf, icon, make, part, toast, toastError } from './dom.js';
 import { STAGES, bytes, clock, percent } from './words.js';
 
 /** Connect the drop box. `on` has pick() and path(text). */
@@ -118,7 +118,7 @@ export class Library {
       this.#follow();
     } catch (error) {
       this.jobs = null;
-      toast(error.message, 'error');
+      toastError(error);
     }
   }
 

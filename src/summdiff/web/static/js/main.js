@@ -2,7 +2,7 @@
 
 import { Adding } from './adding.js';
 import { api, follow, projectAddress } from './api.js';
-import { make, toast } from './dom.js';
+import { make, toast, toastError } from './dom.js';
 import { Files } from './files.js';
 import { fillHelp, listen } from './keys.js';
 import { Library } from './library.js';
@@ -49,7 +49,7 @@ async function remove(id) {
     await api.remove(id);
     if (open === id) go('');
   } catch (error) {
-    toast(error.message, 'error');
+    toastError(error);
   }
 }
 
@@ -83,7 +83,7 @@ function show() {
     document.title = video ? `${video.title} – summdiff studio` : 'summdiff studio';
     byId('title').textContent = byId('title').title = video?.title ?? '';
     byId('project').hidden = kind !== 'studio';
-    if (kind === 'studio') view.start().catch((error) => toast(error.message, 'error'));
+    if (kind === 'studio') view.start().catch(toastError);
   }
   byId('all').hidden = kind === 'library';
   const sending = adding.list;
@@ -144,6 +144,8 @@ function setLost(sentence) {
   if (byId('lost').textContent !== sentence) byId('lost').textContent = sentence;
   document.body.classList.toggle('is-lost', Boolean(sentence));
 }
+
+addEventListener('summdiff:connection', ({ detail }) => setLost(detail));
 
 follow(
   (now) => {

@@ -1,7 +1,7 @@
 // The button that saves the video: it writes it and downloads it at once, with the expected length and size.
 
 import { api, fileAddress } from './api.js';
-import { make, part, speak, toast } from './dom.js';
+import { make, part, speak, toast, toastError } from './dom.js';
 import { bytes, clock, percent, timeLeft } from './words.js';
 
 export class Saving {
@@ -30,7 +30,7 @@ export class Saving {
       this.job = job.id;
       this.#show(job);
     } catch (error) {
-      toast(error.message, 'error');
+      toastError(error);
     }
   }
 

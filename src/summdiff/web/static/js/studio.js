@@ -3,7 +3,7 @@
 import { Alternatives } from './alternatives.js';
 import { api, mediaAddress } from './api.js';
 import { Cutting } from './cutting.js';
-import { copyOf, make, part, remember, remembered, speak, toast } from './dom.js';
+import { copyOf, make, part, remember, remembered, speak, toast, toastError } from './dom.js';
 import { Edits } from './edits.js';
 import { Framing } from './framing.js';
 import { showHint } from './hints.js';
@@ -49,7 +49,7 @@ export class Studio {
     const first = versions.at(-1);
     this.edits = new Edits(video.id, answer, this.#stateOf(first), {
       onChange: (state) => this.#changed(state),
-      onError: (error) => toast(error.message, 'error'),
+      onError: toastError,
     });
     this.choice = first.selection;
     this.player = new Player({
@@ -220,7 +220,7 @@ export class Studio {
       performance.measure('summdiff-selection', { start: began, end: performance.now() });
     } catch (error) {
       if (error.status === 422) this.length.problem(error.message);
-      else if (error.status) toast(error.message, 'error');
+      else toastError(error);
     }
   }
 
@@ -280,7 +280,7 @@ export class Studio {
   }
 
   #tell(promise) {
-    return promise.catch((error) => toast(error.message, 'error'));
+    return promise.catch(toastError);
   }
 
   // The playhead --------------------------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 // The page of a video that is being watched: progress by stage with the time left, and a button to cancel.
 
 import { api, pictureAddress } from './api.js';
-import { copyOf, make, part, speak, toast } from './dom.js';
+import { copyOf, make, part, speak, toastError } from './dom.js';
 import { STAGES, clock, coding, percent, plural, timeLeft } from './words.js';
 
 const ORDER = ['load', 'look', 'score'];
@@ -26,7 +26,7 @@ export function workingPage(video, { remove }) {
   let job = null;
   let said = '';
   let stage = { name: '', began: 0 };
-  const tell = (promise) => promise.catch((error) => toast(error.message, 'error'));
+  const tell = (promise) => promise.catch(toastError);
   buttons.cancel.addEventListener('click', () => job && tell(api.cancel(job.id)));
   buttons.retry.addEventListener('click', () => tell(api.analyze(video.id)));
   buttons.remove.addEventListener('click', () => remove(video.id));
