@@ -12,6 +12,11 @@ import pytest
 from studio_client import Client
 from studio_rig import running_studio
 
+from summdiff.options import Options
+from summdiff.web._projects import project_text
+from summdiff.web._sessions import StudioVideo, Version
+from summdiff.web._uploads import describe
+
 
 @pytest.mark.parametrize("path", ["/", "/static/js/main.js", "/api/session", "/api/nothing"])
 def test_every_response_restricts_the_browser(owner, path):
@@ -360,3 +365,17 @@ def test_an_upload_stops_when_the_disk_fills_up(owner, film, monkeypatch):
     answer = owner.upload(film.path.read_bytes())
     assert answer.status == 413
     assert "not enough room on the server's disk" in answer.json["detail"]
+
+
+def test_a_project_opens_files_of_this_computer_only_with_the_token(studio, owner, guest, film, summarizer):
+    video = StudioVideo("", describe(film.path, "film.mp4"), film.path.parent)
+    video.versions = [Version(Options(), summarizer.summarize(film.path))]
+    project = project_text(video, film=str(film.path)).encode()
+    assert guest.post("/api/projects?name=x.summdiff.json", project).json["video"] is None
+    assert guest.get("/api/session").json["videos"] == []
+    opened = owner.post("/api/projects?name=x.summdiff.json", project).json["video"]
+    assert opened["size"] == film.path.stat().st_size
+    owner.ask("DELETE", f"/api/videos/{opened['id']}")
+    assert film.path.exists()
+    too_large = guest.post("/api/projects?name=x.summdiff.json", b" " * 64_000_001)
+    assert too_large.status == 413
