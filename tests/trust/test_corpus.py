@@ -137,3 +137,15 @@ def test_a_video_that_changes_while_it_is_summarised(tmp_path):
 
     with pytest.raises(VideoError, match="changed while it was being summarized"):
         Summarizer(cache=False).summarize(film, on_progress=grow, samples=2, steps=2)
+
+
+def test_a_video_that_is_another_when_its_summary_is_written(tmp_path):
+    from summdiff import Summarizer
+    from summdiff.errors import VideoError
+
+    film = clip(tmp_path / "film.mkv", frames=75)
+    summary = Summarizer(cache=False).summarize(film, samples=2, steps=2)
+    clip(film, frames=25)
+    with pytest.raises(VideoError, match=r"lasts 0:02\.5 and lasted 0:07\.5 when its parts were chosen: summarize it"):
+        summary.save(tmp_path / "out")
+    assert not list((tmp_path / "out").rglob("*.mp4"))

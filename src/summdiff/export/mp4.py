@@ -20,6 +20,7 @@ def write_mp4(summary: Summary, path: Path, on_progress: OnProgress) -> None:
         Path(summary.video.path),
         summary.selection,
         path,
+        duration=summary.video.duration,
         transition=summary.transition,
         order=summary.order,
         options=options,

@@ -13,9 +13,9 @@ from typing import Literal
 import av
 
 from summdiff.atomic import sweep_now_and_then, temporary_path, to_disk
-from summdiff.errors import OutputError, reason
+from summdiff.errors import OutputError, VideoError, reason
 from summdiff.options import MovieOptions
-from summdiff.summary import Interval
+from summdiff.summary import Interval, clock
 from summdiff.video._audio_track import AudioTrack
 from summdiff.video._copy import CopyPlan, GroupReader
 from summdiff.video._crop import CroppedDecoder
@@ -32,6 +32,7 @@ from summdiff.video._trial import trial_factor
 from summdiff.video._writers import AudioWriter, VideoWriter
 
 _ATTEMPTS, _MARGIN = 4, 1.03  # to keep to a largest size
+_CHANGED_SECONDS = 0.5  # by which a file's duration differs only if it is another file
 _LEAST_SHARE = 0.6  # of the bits that look like the source: with fewer, what is between copies stands out
 
 
@@ -40,6 +41,7 @@ def write_cut(
     parts: Sequence[Interval],
     target: str | os.PathLike[str],
     *,
+    duration: float | None = None,
     transition: float = 0.0,
     order: Sequence[int] = (),
     options: MovieOptions = MovieOptions(),  # noqa: B008  (frozen)
@@ -61,6 +63,7 @@ def write_cut(
         source: the video.
         parts: intervals in seconds from the first displayed frame; they are sorted, merged and cut off at the end of
             the video.
+        duration: of the video when the parts were chosen, in seconds; None for the one that it has now.
         transition: seconds for which pictures and sound of two successive parts dissolve into each other, so that the
             file is shorter by as much at each join; rounded to an even number of frames, and at most half of the
             shorter part. 0 cuts.
@@ -73,13 +76,14 @@ def write_cut(
         overlay: drawn over the pictures, in seconds of the new video, so that all are encoded; None for nothing.
 
     Raises:
-        VideoError: the source cannot be read.
+        VideoError: the source cannot be read, or its duration has changed.
         UsageError: no part contains a frame of the video.
         OutputError: the target cannot be written, or is the source itself.
     """
     target = Path(target)
     _check_target(Path(source), target)
     index = index_frames(source)
+    _check_duration(Path(source), float(index.end * index.clock.time_base), duration)
     sweep_now_and_then(target.parent)
     temporary = temporary_path(target.parent)
     try:
@@ -110,6 +114,14 @@ def _check_target(source: Path, target: Path) -> None:
         raise OutputError(f"'{target}' is the video itself; choose another name.")
     if not os.access(folder, os.W_OK):
         raise OutputError(f"'{target}' cannot be written: the folder '{folder}' is not writable.")
+
+
+def _check_duration(source: Path, now: float, then: float | None) -> None:
+    if then is not None and abs(now - then) > _CHANGED_SECONDS:
+        lasts, lasted = (clock(seconds, tenths=True) for seconds in (now, then))
+        raise VideoError(
+            f"'{source}' lasts {lasts} and lasted {lasted} when its parts were chosen: summarize it again."
+        )
 
 
 class _TooLargeError(Exception):
