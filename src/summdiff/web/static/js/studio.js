@@ -228,10 +228,14 @@ export class Studio {
   #choose(choice, state, chosenFor = null) {
     this.choice = choice;
     const { parts } = choice;
-    this.timeline.setChoice(parts, state.keep, state.drop, this.details);
-    this.shots.setChoice(parts, state.keep, state.drop, this.details);
-    this.player.setParts(parts);
-    this.cutting.setParts(parts);
+    const drawn = [choice, state.keep, state.drop, this.details, this.version];
+    if (!this.drawn?.every((each, place) => each === drawn[place])) {
+      this.drawn = drawn;
+      this.timeline.setChoice(parts, state.keep, state.drop, this.details);
+      this.shots.setChoice(parts, state.keep, state.drop, this.details);
+      this.player.setParts(parts);
+      this.cutting.setParts(parts);
+    }
     this.length.update(state, choice);
     this.framing.update(state);
     if (!this.saving.job) this.#expect();
