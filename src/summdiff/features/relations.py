@@ -101,11 +101,10 @@ def describe_twice(features: ArrayLike, *, rate: float) -> NDArray[np.float32]:
     Raises:
         ModelError: as `describe`.
     """
-    x = np.asarray(features)
-    described = describe(x, rate=rate)
-    x = x.astype(np.float64)
-    x /= max(float(np.abs(x).max()), 1e-30)  # so that no square overflows
-    unit = x / np.linalg.norm(x, axis=1, keepdims=True).clip(min=1e-12)
+    described = describe(features, rate=rate)
+    unit = np.array(features, dtype=np.float64)
+    unit /= max(float(np.abs(unit).max()), 1e-30)  # so that no square overflows
+    unit /= np.sqrt(_squares(unit))[:, None].clip(min=1e-12)
     return np.concatenate([described, describe(unit, rate=rate)], axis=1)
 
 
@@ -162,14 +161,20 @@ def _unit(features: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]
     if largest == 0:
         return x, np.zeros(len(x))
     x /= largest  # first, so that no square overflows
-    size = np.sqrt((x**2).sum(axis=1).mean())
+    size = np.sqrt(_squares(x).mean())
     x -= x.mean(axis=0)
-    length = np.sqrt((x**2).sum(axis=1))
+    length = np.sqrt(_squares(x))
     # Below a millionth of the features' size a difference is rounding, not content.
     real = length > 1e-6 * size
-    x = np.divide(x, length[:, None], out=np.zeros_like(x), where=real[:, None])
+    x[~real] = 0.0
+    x /= np.where(real, length, 1.0)[:, None]
     length = np.where(real, length, 0.0)
     return x, length / length.mean() if real.any() else length
+
+
+def _squares(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Squared length of each row, without a second array of that size."""
+    return np.concatenate([(x[start : start + _BLOCK] ** 2).sum(axis=1) for start in range(0, len(x), _BLOCK)])
 
 
 def _rank_table(references: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -182,7 +187,9 @@ def _ranks(similarities: NDArray[np.float64], table: NDArray[np.float64]) -> NDA
     """Rank of each similarity in [0, 1]; equal ones share the middle of theirs."""
     flat = similarities.ravel()
     low = np.searchsorted(table, flat - 1e-9, side="left")
-    high = np.searchsorted(table, flat + 1e-9, side="right")
+    high = low.copy()
+    equal = np.flatnonzero(np.append(table, np.inf)[low] <= flat + 1e-9)  # few, save in still pictures
+    high[equal] = np.searchsorted(table, flat[equal] + 1e-9, side="right")
     return ((low + high) / (2 * len(table))).reshape(similarities.shape)
 
 

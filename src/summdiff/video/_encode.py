@@ -193,7 +193,9 @@ class H264Encoder:
             options["profile"] = _PROFILES[profile]
         options["x264-params"] = ":".join(f"{name}={value}" for name, value in parameters.items())
         context.options = options
-        context.thread_count = threads_asked() or 0  # 0: x264's choice
+        # With a limited rate, x264's threads look at what the others have just written: no two files would be alike.
+        # 0: x264's choice
+        context.thread_count = 1 if self._most is not None else threads_asked() or 0
         context.width, context.height = self._width, self._height
         context.pix_fmt = "yuv420p"
         context.time_base = self._time_base
