@@ -6,6 +6,7 @@ from io import BytesIO
 
 import numpy as np
 import pytest
+from joined_films import FPS, Recording, number_of, write_film
 from PIL import Image
 from studio_page import add_film, api, chosen, displayed, until
 from studio_rig import add_two_hours, running_studio, write_two_hours
@@ -34,6 +35,27 @@ def test_a_click_on_a_card_shows_that_shot_and_keep_keeps_it(page, make_video, t
         page.keyboard.press("p")
         until(page, f"document.querySelectorAll('[data-shots] li')[{place}].classList.contains('kept')")
         assert page.locator("[data-shots] li.kept").count() == place + 1
+
+
+def test_a_gap_in_which_the_recorder_was_paused_is_left_out(page, tmp_path):
+    """Cards lead to their pictures, and playing goes on behind the gap, though the browser's clock counts it."""
+    recordings = [Recording(0, 75), Recording(75, 150, clock=40.0)]
+    film = write_film(tmp_path / "paused.webm", recordings, codecs=("libvpx", "libopus"), size=(192, 128))
+    add_film(page, film)
+    page.fill("[data-allowed]", "100%")
+    page.keyboard.press("Enter")
+    shots = api(page, "/versions/0")["shots"]
+    until(page, f"document.querySelectorAll('[data-shots] li.chosen').length === {len(shots)}")
+    assert shots[-1]["end"] == pytest.approx(6.0, abs=0.1)
+    assert any(shot["start"] > 3.1 for shot in shots)
+    for place, shot in enumerate(shots):
+        page.locator(".card-go").nth(place).click()
+        until(page, "!document.querySelector('video').seeking")
+        assert number_of(displayed(page)) == round(shot["start"] * FPS), place
+    last_before = max(place for place, shot in enumerate(shots) if shot["start"] < 2.9)
+    page.locator(".card-go").nth(last_before).click()
+    page.evaluate("document.querySelector('video').play()")
+    until(page, "document.querySelector('video').currentTime > 40.2")
 
 
 def test_frame_by_frame(ready, film):

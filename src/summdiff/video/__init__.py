@@ -1,6 +1,6 @@
 """Reading and writing videos.
 
-- probing: `probe`, `stated_duration`, `start_in_player`, `open_input`, `video_stream`, `audio_stream`, `demux`,
+- probing: `probe`, `stated_duration`, `player_times`, `open_input`, `video_stream`, `audio_stream`, `demux`,
   `pixel_aspect`, `file_version`
 - decoding: `FrameDecoder` in one pass, with a `PacketListener` for the sound; `SeekingDecoder` by ranges with the
   `FrameIndex` of `index_frames`
@@ -24,7 +24,7 @@ from summdiff.video._index import FrameIndex, SeekingDecoder, index_frames
 from summdiff.video._metadata import names_a_place
 from summdiff.video._overlay import Overlay
 from summdiff.video._picture import Scaler
-from summdiff.video._probe import probe, start_in_player, stated_duration
+from summdiff.video._probe import player_times, probe, stated_duration
 from summdiff.video._sample import Step, VideoReader, stills
 from summdiff.video._sample_places import SamplePlaces
 from summdiff.video._size import largest_size, source_rates
@@ -68,6 +68,7 @@ __all__ = [
     "names_a_place",
     "open_input",
     "pixel_aspect",
+    "player_times",
     "probe",
     "read_chapters",
     "read_subtitle_file",
@@ -75,7 +76,6 @@ __all__ = [
     "retime",
     "retimed_subtitles",
     "source_rates",
-    "start_in_player",
     "stated_duration",
     "stills",
     "video_stream",

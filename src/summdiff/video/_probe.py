@@ -58,13 +58,18 @@ def stated_duration(path: str | os.PathLike[str]) -> float:
         return float(clock.from_container(end))
 
 
-def start_in_player(path: str | os.PathLike[str]) -> float:
-    """Return the seconds on a player's clock at which the first frame is displayed; above 0 if sound starts earlier.
+def player_times(path: str | os.PathLike[str]) -> tuple[tuple[float, float], ...]:
+    """Return seconds of the film beside those of a player's clock: at the first frame, and after each closed gap.
+
+    At the first frame a player's clock is above 0 if sound starts earlier.
 
     Raises:
         VideoError: see `probe`.
     """
     with FrameDecoder(path) as decoder:
         next(iter(decoder))
-        start = max(decoder.container.start_time or 0, 0)  # players skip times below 0
-        return max(float(decoder.clock.start) - start / av.time_base, 0.0)
+        clock = decoder.clock
+        start = Fraction(max(decoder.container.start_time or 0, 0), av.time_base)  # players skip times below 0
+        return tuple(
+            (float(at), max(float(clock.container_seconds(at) - start), 0.0)) for at in (Fraction(0), *clock.breaks())
+        )

@@ -23,9 +23,8 @@ def captions(video: StudioVideo) -> str:
         VideoError: the file cannot be read.
     """
     file = video.file
-    late = Fraction(file.start_in_player)
     blocks = [
-        f"{_timestamp(start + late)} --> {_timestamp(end + late)}\n{html.escape(text, quote=False)}\n"
+        f"{_in_player(file, start)} --> {_in_player(file, end)}\n{html.escape(text, quote=False)}\n"
         for start, end, text in (_cues(file) if file.has_subtitles else _sentences(video))
         if end > 0
     ]
@@ -54,6 +53,9 @@ def batched(words: Sequence[Word], size: int) -> Iterator[Sequence[Word]]:
         yield words[first : first + size]
 
 
-def _timestamp(seconds: Fraction) -> str:
+def _in_player(file: VideoFile, seconds: Fraction) -> str:
+    """Return a time of the film as one of the player's clock."""
+    here, there = next((pair for pair in reversed(file.player_times) if pair[0] <= seconds), file.player_times[0])
+    seconds += Fraction(there) - Fraction(here)
     whole = max(0, round(seconds * 1000))
     return f"{whole // 3600000:02d}:{whole // 60000 % 60:02d}:{whole // 1000 % 60:02d}.{whole % 1000:03d}"

@@ -76,8 +76,9 @@ class VideoView(BaseModel):
     has_subtitles: bool = Field(description="whether the file has subtitles")
     has_words: bool = Field(description="whether it has subtitles or a transcript")
     size: int = Field(description="bytes of the file")
-    start_in_player: float = Field(
-        description="seconds on a player's clock at which the first frame is displayed, which is time 0 of the API"
+    player_times: tuple[tuple[float, float], ...] = Field(
+        description="seconds of the API beside those of a player's clock, which differ by as much until the next pair: "
+        "at the first frame, and after each gap in the film that is closed here"
     )
     versions: int = Field(description="number of versions")
     warnings: list[str] = Field(description="sentences about the file, such as that it is cut short")
@@ -218,7 +219,7 @@ def view_video(video: StudioVideo, ahead: Callable[[StudioJob], int]) -> VideoVi
         has_subtitles=file.has_subtitles,
         has_words=file.has_subtitles or any(version.summary.transcript for version in video.versions),
         size=file.size,
-        start_in_player=file.start_in_player,
+        player_times=file.player_times,
         versions=len(video.versions),
         warnings=_warnings(video.versions[0].summary) if video.versions else [],
         analysis=view_job(video.analysis, ahead) if video.analysis else None,

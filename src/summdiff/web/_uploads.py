@@ -16,7 +16,7 @@ from starlette.concurrency import run_in_threadpool
 
 from summdiff._untrusted import check_regular
 from summdiff.errors import UsageError, VideoError, reason
-from summdiff.video import has_subtitles, open_input, probe, start_in_player, video_stream
+from summdiff.video import has_subtitles, open_input, player_times, probe, video_stream
 
 _RESERVED_BYTES = 500_000_000  # free space that an upload leaves on the disk
 _CHECK_EVERY_BYTES = 16_000_000  # of an upload, between checks of the disk
@@ -62,7 +62,7 @@ class VideoFile:
         has_audio: whether the file has sound.
         has_subtitles: whether it has subtitles as text.
         size: bytes.
-        start_in_player: seconds on a player's clock at which the first frame is displayed, which is time 0 here.
+        player_times: see `summdiff.video.player_times`.
     """
 
     path: Path
@@ -76,7 +76,7 @@ class VideoFile:
     has_audio: bool
     has_subtitles: bool
     size: int
-    start_in_player: float
+    player_times: tuple[tuple[float, float], ...]
 
 
 def describe(path: Path, title: str) -> VideoFile:
@@ -93,7 +93,7 @@ def describe(path: Path, title: str) -> VideoFile:
             subtitles = has_subtitles(container)
             audio_codecs = {context.codec.canonical_name for context in audio_contexts if context is not None}
         info = probe(path)
-        start = start_in_player(path)
+        times = player_times(path)
         size = path.stat().st_size
     except (av.FFmpegError, OSError, ValueError) as error:
         raise VideoError(f"'{title}' cannot be read as a video.") from error
@@ -117,7 +117,7 @@ def describe(path: Path, title: str) -> VideoFile:
         has_audio=info.has_audio,
         has_subtitles=subtitles,
         size=size,
-        start_in_player=start,
+        player_times=times,
     )
 
 

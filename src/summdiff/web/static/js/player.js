@@ -8,12 +8,13 @@ const REVERSE = 0.2; // seconds between the pictures of playing backwards
 
 export class Player {
   /** Calls `onTime(seconds)` during playback and `onState()` when it starts, stops or fails. All times count from the
-      first frame, which a browser displays at `startInPlayer` seconds of its own clock. */
-  constructor({ video, address, duration, fps, startInPlayer, onTime, onState }) {
+      first frame and leave out gaps in the film; `times` has them beside those of the browser's clock, at the first frame
+      and after each gap. */
+  constructor({ video, address, duration, fps, times, onTime, onState }) {
     this.video = video;
     this.duration = duration;
     this.fps = fps;
-    this.startInPlayer = startInPlayer;
+    this.times = times;
     this.onTime = onTime;
     this.onState = onState;
     this.parts = [];
@@ -38,7 +39,7 @@ export class Player {
   }
 
   get time() {
-    return this.stills ? this.clock.time : Math.max(0, this.video.currentTime - this.startInPlayer);
+    return this.stills ? this.clock.time : this.#fromBrowser(this.video.currentTime);
   }
 
   get playing() {
@@ -134,8 +135,27 @@ export class Player {
 
   #show(time) {
     if (this.stills) this.clock.time = time;
-    else this.video.currentTime = time + this.startInPlayer + NUDGE;
+    else this.video.currentTime = this.#toBrowser(time) + NUDGE;
     this.onTime(time);
+  }
+
+  #toBrowser(time) {
+    const [here, there] = this.times.findLast(([at]) => at <= time + NUDGE) ?? this.times[0];
+    return time - here + there;
+  }
+
+  /** A time in a gap is that of its end. */
+  #fromBrowser(time) {
+    const place = Math.max(this.times.findLastIndex(([, at]) => at <= time), 0);
+    const [here, there] = this.times[place];
+    return Math.min(Math.max(0, time - there + here), this.times[place + 1]?.[0] ?? Infinity);
+  }
+
+  /** Playing on in a gap, the browser would show its last picture until the gap ends. */
+  #leaveGap() {
+    const time = this.time;
+    const browser = this.#toBrowser(time);
+    if (!this.video.seeking && this.video.currentTime < browser - NEAR_END) this.#show(time);
   }
 
   #placeAt(time) {
@@ -166,6 +186,7 @@ export class Player {
       this.clock.last = now;
       if (this.clock.time >= this.duration) this.pause();
     }
+    if (!this.stills) this.#leaveGap();
     if (this.summaryOnly) this.#skip();
     this.onTime(this.time);
   };

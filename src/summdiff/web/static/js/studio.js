@@ -57,7 +57,7 @@ export class Studio {
       address: mediaAddress(video.id),
       duration: first.duration,
       fps: first.fps,
-      startInPlayer: video.start_in_player,
+      times: video.player_times,
       onTime: (seconds) => this.#time(seconds),
       onState: () => this.playbar.state(this.choice.seconds),
     });
