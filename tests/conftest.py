@@ -297,3 +297,15 @@ def _attach_cover(path: Path) -> None:
                 packet.stream = streams[packet.stream.index]
                 output.mux(packet)
     plain.unlink()
+
+
+@pytest.fixture(scope="session")
+def shown():
+    """A real Chromium, one for all tests of a process, as Playwright runs once in it."""
+    from chromium import browser, chromium
+
+    if chromium() is None:
+        pytest.skip("no Chromium was found: `make test-browser` tries to install one")
+    pytest.importorskip("playwright", reason="the browser tests need Playwright: `make test-browser` installs it")
+    with browser() as running:
+        yield running

@@ -4,29 +4,17 @@ from dataclasses import replace
 
 import pytest
 
-pytest.importorskip("playwright", reason="the browser tests need Playwright: `make test-browser` installs it")
-
 from axe import axe_violations
-from chromium import browser, chromium
 from summdiff.export import save, write_index
 from summdiff.summary import Alternative, Interval
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(chromium() is None, reason="no Chromium was found: `make test-browser` tries to install one"),
-]
+pytestmark = pytest.mark.browser
 LOOKS = {
     "light": {"color_scheme": "light"},
     "dark": {"color_scheme": "dark"},
     "phone": {"viewport": {"width": 360, "height": 740}},
     "forced colors": {"forced_colors": "active"},
 }
-
-
-@pytest.fixture(scope="module")
-def shown():
-    with browser() as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

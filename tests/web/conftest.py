@@ -14,7 +14,6 @@ from studio_client import Client
 from studio_page import add_film
 from studio_rig import RunningStudio, running_studio
 
-from chromium import browser, chromium
 from summdiff.pipeline import Summarizer
 
 SCENES = [(4.0, "forest"), (5.0, "street"), (4.0, "beach"), (3.0, "night"), (4.0, "dusk")]
@@ -54,16 +53,6 @@ def guest(studio) -> Client:
     client = Client(studio.port)
     assert client.get("/").status == 200
     return client
-
-
-@pytest.fixture(scope="session")
-def shown() -> Iterator[Any]:
-    """A real Chromium."""
-    if chromium() is None:
-        pytest.skip("no Chromium was found: `make test-browser` tries to install one")
-    pytest.importorskip("playwright", reason="the browser tests need Playwright: `make test-browser` installs it")
-    with browser() as running:
-        yield running
 
 
 @pytest.fixture
