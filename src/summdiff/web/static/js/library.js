@@ -108,18 +108,19 @@ export class Library {
   /** Save the summary of every video that is ready, and download all as one archive. */
   async #saveAll() {
     const videos = this.session.videos.filter(({ versions }) => versions);
+    const jobs = []; // followed when all are asked for: the first may be done before the last is
     try {
-      this.jobs = [];
       for (const video of videos) {
         const { present } = await api.edits(video.id);
         const decisions = present ?? { version: 0, budget: (await api.version(video.id, 0)).budget };
-        this.jobs.push((await api.exportFiles(video.id, { ...decisions, formats: ['mp4'] })).id);
+        jobs.push((await api.exportFiles(video.id, { ...decisions, formats: ['mp4'] })).id);
       }
-      this.#follow();
     } catch (error) {
-      this.jobs = null;
       toastError(error);
+      return;
     }
+    this.jobs = jobs;
+    this.#follow();
   }
 
   #follow() {
