@@ -63,7 +63,7 @@ class OptionValues(TypedDict, total=False):
 
 @dataclass(frozen=True, kw_only=True)
 class MovieOptions:
-    """How the short video is written.
+    """Quality, size, shape and metadata of the short video.
 
     Attributes:
         quality: "normal" looks like the source and takes at most its bytes per second; "small" looks a little worse and

@@ -1,4 +1,4 @@
-"""What is said in a video: words with times, and the sentences that they form."""
+"""Transcripts: the words of a video with their times, and the sentences that they form."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Sentence:
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
-    """What is said in a video.
+    """The transcript of a video.
 
     Attributes:
         source: where it comes from: "subtitles" of the file, the name of a text file, or the id of a speech engine.
@@ -149,7 +149,7 @@ def _divided(words: list[Word]) -> list[list[Word]]:
     if len(words) < 2 or words[-1].end - words[0].start <= _LONGEST_SECONDS:
         return [words]
     middle = (words[0].start + words[-1].end) / 2
-    # Of equal pauses, such as none at all, that nearest to the middle.
+    # The pause nearest to the middle among equal ones; all are equal where there are none.
     gaps = [(round(after.start - before.end, 2), -abs(before.end - middle)) for before, after in pairwise(words)]
     at = max(range(len(gaps)), key=gaps.__getitem__) + 1
     return _divided(words[:at]) + _divided(words[at:])

@@ -1,4 +1,4 @@
-"""What the HTML pages share: templates, style, security policy, and pictures as data URLs."""
+"""Templates, style, security policy and pictures as data URLs of the HTML pages."""
 
 from __future__ import annotations
 

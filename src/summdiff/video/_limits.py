@@ -1,4 +1,4 @@
-"""What limits of size leave for the parts of a cut that are encoded."""
+"""Rate limits of the encoded parts of a cut, beside those that are copied."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a file says about itself: its title, its date and the like, and where it was filmed."""
+"""Tags of a file: title, date and the like, and the place where it was filmed."""
 
 from __future__ import annotations
 

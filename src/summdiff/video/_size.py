@@ -1,4 +1,4 @@
-"""How large a written video may be: rates of the source, and what quality and size allow."""
+"""Bit rates: those of the source, and those that quality and size allow the written video."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class SourceRates:
 
 @dataclass(frozen=True, slots=True)
 class Encoding:
-    """How to encode.
+    """Settings of the encoders.
 
     Attributes:
         factor: constant rate factor of H.264.
@@ -131,7 +131,7 @@ def choose_encoding(
         sound = min(sound, max((share or 1.0) * rates.sound, _LEAST_SOUND * channels))
     if share is not None:
         more_sound = max(0.0, sound - share * rates.sound)
-        # Where little moves, a source has few whole pictures, and each part needs one.
+        # Each part begins with a whole picture, of which a source has few where little moves.
         for_starts = share * (rates.pictures / 4 + parts * rates.key_frame / seconds)
         average = share * rates.pictures - more_sound - _CONTAINER - 8 * _HEADERS / seconds
         pictures = max(average, for_starts, _LEAST_PICTURES * pixels)
@@ -169,7 +169,7 @@ def largest_size(video: VideoInfo, size: int, options: MovieOptions, seconds: fl
     pixels = video.width * video.height * video.fps
     sound = 2 * _MOST_SOUND * video.has_audio
     factor, share = _QUALITIES.get(options.quality) or (float(options.quality), None)
-    # What is copied can have more than the average rate, but is not more than the whole file.
+    # Copied groups may be above the average rate, but are never larger than the whole file.
     bound = min(1.0, 2 * seconds / video.duration) * size
     if share is None:
         pictures = _MOST_PICTURES * pixels * 2 ** ((_AT_FACTOR - factor) / _DOUBLING)

@@ -1,4 +1,4 @@
-"""What a file is that cannot be opened as a video, for people who do not know its format."""
+"""Plain descriptions of files that cannot be opened as a video: a text, a web page, an unfinished download."""
 
 from __future__ import annotations
 

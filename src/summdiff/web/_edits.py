@@ -1,4 +1,4 @@
-"""What a person decides about the summary of a video, with undo and redo."""
+"""Decisions of a person about the summary of a video, with undo and redo."""
 
 from __future__ import annotations
 

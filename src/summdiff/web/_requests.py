@@ -1,4 +1,4 @@
-"""What the functions of the HTTP API get from a request: the studio, the session, the video."""
+"""Dependencies of the HTTP API's functions: the studio, the session and the video of a request."""
 
 from __future__ import annotations
 

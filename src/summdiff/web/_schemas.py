@@ -122,7 +122,7 @@ class AlternativesView(BaseModel):
 
 
 class EditsView(BaseModel):
-    """What the person decided about a video."""
+    """Decisions of the person about a video."""
 
     present: Decisions | None = Field(description="None before the first decision")
     can_undo: bool
@@ -141,7 +141,7 @@ class SentenceView(BaseModel):
 
 
 class TranscriptView(BaseModel):
-    """What is said in a video."""
+    """Transcript of a video."""
 
     source: str = Field(description="subtitles, the name of a text file, or a speech engine; empty if nothing is known")
     language: str
