@@ -130,10 +130,12 @@ class SoundListener:
         while (packets := self._queue.get()) is not None:
             try:
                 track = self._track
-                for packet in packets if self._error is None and track is not None else ():
+                if track is None or self._error is not None:
+                    continue
+                for packet in packets:
                     with suppress(*DAMAGE):
                         for frame in packet.decode():
-                            track.add(frame)  # type: ignore[union-attr]
+                            track.add(frame)
             except BaseException as error:  # raised again by `sound`
                 self._error = error
             finally:

@@ -7,7 +7,7 @@ import pytest
 
 from summdiff.research.reproduce import ReproduceRequest, reproduce
 from summdiff.research.reproduce._tiny_data import tiny_files
-from summdiff.research.reproduce.runs import TableData
+from summdiff.research.reproduce.measurements import TableData
 
 
 @pytest.fixture(scope="session")

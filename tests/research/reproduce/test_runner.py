@@ -22,8 +22,9 @@ from summdiff.errors import DataError
 from summdiff.evaluation import evaluate, read_predictions
 from summdiff.research.reproduce import ProgressLines, ReproduceRequest, reproduce
 from summdiff.research.reproduce import runs as runs_module
+from summdiff.research.reproduce.measurements import Measurement, SystemRun
 from summdiff.research.reproduce.runner import plan_tables, table_data, tasks_of
-from summdiff.research.reproduce.runs import Measurement, RunFolder, SystemRun
+from summdiff.research.reproduce.runs import RunFolder
 from summdiff.research.reproduce.table_plans import Scale, read_tables
 from summdiff.research.reproduce.table_report import read_report
 from summdiff.research.reproduce.write_reports import csv_rows, markdown_tables

@@ -1,8 +1,8 @@
 import pytest
 
 from summdiff.errors import DataError, UsageError
+from summdiff.research.reproduce.measurements import TableData
 from summdiff.research.reproduce.runner import plan_tables
-from summdiff.research.reproduce.runs import TableData
 from summdiff.research.reproduce.table_plans import Scale, paper, plan_table, read_tables
 
 STUDIES = (

@@ -5,7 +5,7 @@ import pytest
 
 from summdiff.errors import UsageError
 from summdiff.evaluation import Estimate, PairedDifference
-from summdiff.research.reproduce.runs import MeasuredValues
+from summdiff.research.reproduce.measurements import MeasuredValues
 from summdiff.research.reproduce.table_plans import CheckSpec, Scale, plan_table, read_tables
 from summdiff.research.reproduce.table_report import make_report
 from summdiff.research.reproduce.table_values import TableValues, ahead, check_claim, no_worse, not_behind, worst

@@ -13,7 +13,8 @@ from summdiff._untrusted import read_json
 from summdiff.atomic import written_whole
 from summdiff.data.splits import Split
 from summdiff.evaluation import predict
-from summdiff.research.reproduce.runs import MeasuredValues, Measurement, RunFolder, SystemRun
+from summdiff.research.reproduce.measurements import MeasuredValues, Measurement, SystemRun
+from summdiff.research.reproduce.runs import RunFolder
 from summdiff.research.training.loop import fit, make_folder
 from summdiff.research.training.recipe import Recipe
 from summdiff.research.training.videos import Videos, to_cross_validate

@@ -16,7 +16,8 @@ from summdiff.errors import DataError, UsageError
 from summdiff.research.reproduce._progress_lines import ProgressLines, duration_text
 from summdiff.research.reproduce._tiny_data import tiny_files
 from summdiff.research.reproduce.eta import ReproduceTask, Speeds
-from summdiff.research.reproduce.runs import MeasuredValues, Measurement, RunFolder, TableData
+from summdiff.research.reproduce.measurements import MeasuredValues, Measurement, TableData
+from summdiff.research.reproduce.runs import RunFolder
 from summdiff.research.reproduce.table_plans import Scale, TablePlan, TableRow, plan_table, read_tables
 from summdiff.research.reproduce.table_report import make_report
 from summdiff.research.reproduce.table_values import TableValues

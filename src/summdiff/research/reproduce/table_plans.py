@@ -17,7 +17,7 @@ from summdiff._untrusted import read_text
 from summdiff.data.video import DatasetKind
 from summdiff.data.yaml_text import parse_yaml
 from summdiff.errors import DataError, UsageError, reason
-from summdiff.research.reproduce.runs import Measurement, SystemRun, TableData
+from summdiff.research.reproduce.measurements import Measurement, SystemRun, TableData
 from summdiff.research.training.recipe_files import read_recipe, recipe_names
 
 TABLES = Path(__file__).with_name("tables.yaml")

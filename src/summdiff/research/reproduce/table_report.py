@@ -15,7 +15,8 @@ import numpy as np
 
 from summdiff._untrusted import read_json
 from summdiff.errors import DataError
-from summdiff.research.reproduce.runs import Measurement, versions
+from summdiff.research.reproduce.measurements import Measurement
+from summdiff.research.reproduce.runs import versions
 from summdiff.research.reproduce.sampling_study import LOWER_IS_BETTER
 from summdiff.research.reproduce.table_plans import TablePlan, paper
 from summdiff.research.reproduce.table_values import TableValues, check_claim, worst

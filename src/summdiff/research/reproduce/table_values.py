@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from summdiff.errors import UsageError
 from summdiff.evaluation import MAIN_MEASURE, Measure, PairedDifference, differences, mean_over, measures_of
-from summdiff.research.reproduce.runs import MeasuredValues, TableData
+from summdiff.research.reproduce.measurements import MeasuredValues, TableData
 from summdiff.research.reproduce.sampling_study import MEASURES as SAMPLING_MEASURES
 from summdiff.research.reproduce.table_plans import CheckSpec, Selector, TableRow
 
