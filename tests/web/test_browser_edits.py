@@ -164,14 +164,19 @@ def test_parts_are_cut_by_keyboard(ready):
     until(page, f"document.querySelectorAll('.part').length === {count}")
 
 
+def into_the_first_part(page, *, frames):
+    """Select the first part and move the playhead some frames into it."""
+    page.wait_for_timeout(300)
+    page.click(".part >> nth=0")
+    for _ in range(frames):
+        page.keyboard.press(".")
+    page.wait_for_timeout(250)
+
+
 def test_parts_are_split_joined_and_removed(ready):
     page = ready
     set_length(page, "5 s", "0:05")
-    page.wait_for_timeout(300)
-    page.click(".part >> nth=0")
-    for _ in range(5):
-        page.keyboard.press(".")
-    page.wait_for_timeout(250)
+    into_the_first_part(page, frames=5)
     count = page.locator(".part").count()
     seconds = page.text_content("[data-length]")
     page.click("[data-split]")
@@ -186,11 +191,7 @@ def test_parts_are_split_joined_and_removed(ready):
 def test_parts_are_played_and_saved_in_another_order(ready, film, tmp_path):
     page = ready
     set_length(page, "4 s", "0:04")
-    page.wait_for_timeout(300)
-    page.click(".part >> nth=0")
-    for _ in range(10):
-        page.keyboard.press(".")
-    page.wait_for_timeout(250)
+    into_the_first_part(page, frames=10)
     page.click("[data-split]")
     page.click(".part >> nth=0")
     page.click("[data-later]")
