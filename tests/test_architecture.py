@@ -29,7 +29,7 @@ LAYERS = [
     },
     {"segmentation", "selection", "metrics"},
     {"video", "audio", "features", "scoring", "words", "data", "reselection"},
-    {"evaluation"},
+    {"evaluation", "_places", "_warnings"},
     {"pipeline", "export"},
     {"archive", "research"},
     {"cli", "web"},

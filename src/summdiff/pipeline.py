@@ -9,13 +9,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Unpack
+from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
+from summdiff._places import part_places, shot_edges
 from summdiff._version import __version__
-from summdiff.audio import Sound, importance_of_sound, listen, move_to_pauses
+from summdiff._warnings import summary_warnings
+from summdiff.audio import Sound, importance_of_sound, listen
 from summdiff.errors import UsageError, VideoError
 from summdiff.features import Backbone, load_backbone
 from summdiff.features.cache import FeatureCache
@@ -25,19 +27,15 @@ from summdiff.features.store import FeatureStore
 from summdiff.options import DEFAULT_BACKBONE, DEFAULT_MODEL, Options, OptionValues
 from summdiff.reselection import choose_parts, constraint_settings, places_of, rounded
 from summdiff.scoring import load_model
-from summdiff.segmentation import kts
-from summdiff.selection import CutPlaces, avoid_transitions, cut_places, descriptors, move_to_transitions
-from summdiff.summary import Scores, Summary, clock
-from summdiff.transcript import Transcript
-from summdiff.video import file_version, stated_duration
+from summdiff.selection import descriptors
+from summdiff.summary import Scores, Summary
+from summdiff.video import file_version
 from summdiff.words import FoundWords, check_words, find_words, match_pictures, weigh_words
 
 if TYPE_CHECKING:
     from summdiff.scoring.model import Curves, Model
 
 _MAX_KEY_FRAME_GAP = 6.0  # seconds; the fast mode decodes all frames where key frames are farther apart
-_MISSING_SECONDS, _MISSING_SHARE = 1.0, 0.02  # by which a file may end before the end that it states
-_BY_SOUND = "The video shows one picture throughout: its moments were chosen by their sound."
 _STILL = 0.12  # of a feature vector's length, by which those of one picture, coded again and again, may differ
 _LEAST_STEPS = 4  # in shorter videos there is nothing to choose by the sound
 _KEPT_SCORE, _DROPPED_SCORE = 0.95, 0.05  # near the highest and lowest scores of a video
@@ -186,21 +184,12 @@ class Summarizer:
         with _timed(timings, "listen"):
             words = self._words(Path(path), extracted, options, report)
         options.check_constraints(video.duration)
+        known = known_scores(extracted.times, options)
         with _timed(timings, "score"), _one_thread():
-            known = known_scores(extracted.times, options)
-            curves = _curves_of_sound(extracted)
-            by_sound = curves is not None
-            curves = curves or model.score(
-                extracted.features.astype(np.float32),
-                rate=self.rate,
-                samples=options.samples,
-                steps=options.steps,
-                seed=options.seed,
-                known=known if model.conditions_on_known else None,
-                on_progress=lambda share: report(StageProgress("score", share, 1.0)),
-            )
+            curves_of_sound = _curves_of_sound(extracted)
+            curves = curves_of_sound or self._curves_of_pictures(extracted, options, known, report)
         with _timed(timings, "select"), _one_thread():
-            cuts = _cut_places(extracted, words.transcript)
+            cuts = part_places(extracted, words.transcript)
             weighed = weigh_words(
                 words.transcript,
                 cuts.edges,
@@ -213,11 +202,12 @@ class Summarizer:
             samples = np.clip(mean + (1 - weighed.weight) * (curves.samples - curves.mean), 0.0, 1.0)
             # Rounded as in JSON, so that a stored summary chooses again what was chosen first.
             scores = Scores(*(rounded(values) for values in (extracted.times, mean, spread)))
-            edges = _shot_edges(extracted, options)
             places = None
             if options.select == "intervals":
                 places = places_of(cuts, weighed.looks(descriptors(extracted.features)))
-            chosen = choose_parts(edges, scores, video, options, places=places, samples=samples)
+            chosen = choose_parts(
+                shot_edges(extracted, options), scores, video, options, places=places, samples=samples
+            )
         if file_version(path) != version:
             raise VideoError(f"'{path}' changed while it was being summarized: try again when nothing writes to it.")
         summary = Summary(
@@ -228,46 +218,48 @@ class Summarizer:
                 "backbone": backbone.id,
                 "version": __version__,
             },
-            settings={
-                "rate": self.rate,
-                "fast": self.fast,
-                "sound": options.sound,
-                "samples": options.samples,
-                "steps": options.steps,
-                "select": options.select,
-                "value": options.value,
-                "min_shot": options.min_shot,
-                "max_shot": options.max_shot,
-                **constraint_settings(options, video.duration),
-                "loss": options.loss,
-                "transition": options.transition,
-                **options.movie_settings(),
-                "speech": options.speech,
-                "about": list(options.about),
-                "words_weight": round(weighed.weight, 4),
-            },
+            settings=self._settings(options, video.duration, words_weight=weighed.weight),
             budget=options.seconds(video.duration) / video.duration,
             seed=options.seed,
             scores=scores,
             shots=chosen.shots,
             selection=chosen.selection,
             alternatives=chosen.alternatives,
-            warnings=extracted.notes
-            + ((_BY_SOUND,) if by_sound else ())
-            + weighed.warnings
-            + _warnings(
+            warnings=summary_warnings(
+                path,
+                extracted,
                 options,
-                corrupt_frames=extracted.corrupt_frames,
-                alternatives=len(chosen.alternatives),
+                by_sound=curves_of_sound is not None,
                 conditioned=known is None or model.conditions_on_known,
-                words=words.warning,
-                missing=_missing_end(path, video.duration),
+                alternatives=len(chosen.alternatives),
+                words=(*weighed.warnings, words.warning),
             ),
             timings=timings,
             places=places,
             transcript=weighed.transcript,
         )
         return summary, samples
+
+    def _settings(self, options: Options, duration: float, *, words_weight: float) -> dict[str, Any]:
+        """Return `Summary.settings` for a video of `duration` seconds."""
+        return {
+            "rate": self.rate,
+            "fast": self.fast,
+            "sound": options.sound,
+            "samples": options.samples,
+            "steps": options.steps,
+            "select": options.select,
+            "value": options.value,
+            "min_shot": options.min_shot,
+            "max_shot": options.max_shot,
+            **constraint_settings(options, duration),
+            "loss": options.loss,
+            "transition": options.transition,
+            **options.movie_settings(),
+            "speech": options.speech,
+            "about": list(options.about),
+            "words_weight": round(words_weight, 4),
+        }
 
     def sound(self, path: str | os.PathLike[str], duration: float) -> Sound | None:
         """Return the sound of a video of `duration` seconds, from the cache if it is there; None if it has none.
@@ -306,6 +298,19 @@ class Summarizer:
         if self._cache is not None and extracted is not found:
             self._cache.put(path, self.backbone.id, self.rate, extracted, sparse=sparse)
         return extracted if sound else replace(extracted, sound=None)
+
+    def _curves_of_pictures(
+        self, extracted: VideoFeatures, options: Options, known: NDArray[np.float32] | None, report: OnProgress
+    ) -> Curves:
+        return self.model.score(
+            extracted.features.astype(np.float32),
+            rate=self.rate,
+            samples=options.samples,
+            steps=options.steps,
+            seed=options.seed,
+            known=known if self.model.conditions_on_known else None,
+            on_progress=lambda share: report(StageProgress("score", share, 1.0)),
+        )
 
     def _words(self, path: Path, extracted: VideoFeatures, options: Options, report: OnProgress) -> FoundWords:
         """Return the words of the video; what was recognized is kept with its features."""
@@ -350,67 +355,6 @@ def _curves_of_sound(extracted: VideoFeatures) -> Curves | None:
 
     mean = importance_of_sound(extracted.sound, extracted.times)
     return Curves(mean=mean, spread=np.zeros_like(mean), samples=mean[None])
-
-
-def _cut_places(extracted: VideoFeatures, transcript: Transcript | None) -> CutPlaces:
-    """Return where parts may start and end: the one place that knows of all that speaks for or against a cut."""
-    places = cut_places(extracted.features, np.append(extracted.boundaries, extracted.video.duration))
-    fps = extracted.video.cuts_per_second
-    places = move_to_transitions(places, extracted.transitions, fps=fps)
-    spans = [(sentence.start, sentence.end) for sentence in transcript.sentences] if transcript else []
-    sound = extracted.sound or Sound.none()
-    places = move_to_pauses(
-        places, sound, fps=extracted.video.cuts_per_second, sentences=np.array(spans).reshape(-1, 2)
-    )
-    return avoid_transitions(places, extracted.transitions)
-
-
-def _shot_edges(extracted: VideoFeatures, options: Options) -> NDArray[np.float64]:
-    """Return (S + 1,) seconds: the start of each shot and the end of the video."""
-    edges = np.append(extracted.boundaries, extracted.video.duration)
-    change_points = kts(
-        extracted.features, min_length=options.min_shot, max_length=options.max_shot, edges=edges, center=True
-    )
-    return edges[np.concatenate(([0], change_points, [len(extracted.times)]))]
-
-
-def _missing_end(path: str | os.PathLike[str], duration: float) -> str:
-    """Return a sentence if a file states to last longer than the `duration` that could be read; else ''."""
-    stated = stated_duration(path)
-    if stated - duration <= max(_MISSING_SECONDS, _MISSING_SHARE * stated):
-        return ""
-    return (
-        f"The file is cut short: it should last {clock(stated)} and ends at {clock(duration)}. "
-        "Copy or download it again to get the rest."
-    )
-
-
-def _warnings(
-    options: Options, *, corrupt_frames: int, alternatives: int, conditioned: bool, missing: str, words: str
-) -> tuple[str, ...]:
-    """Return the sentences of `Summary.warnings`.
-
-    Args:
-        options: the options of the summary.
-        corrupt_frames: damaged frames that were skipped.
-        alternatives: alternatives that were found.
-        conditioned: whether the model's scores took the constraints into account.
-        missing: see `_missing_end`.
-        words: a sentence about the words of the video, or "".
-    """
-    warnings = [sentence for sentence in (missing, words) if sentence]
-    if corrupt_frames:
-        warnings.append(f"{corrupt_frames} damaged frames of the video were skipped.")
-    if alternatives < options.alternatives:
-        warnings.append(
-            f"Found {alternatives} of {options.alternatives} alternatives that are good and different enough: "
-            "allow more loss, or draw more samples."
-        )
-    if not conditioned:
-        warnings.append(
-            "This model cannot condition its scores on what is kept or dropped: only the selection follows it."
-        )
-    return tuple(warnings)
 
 
 @contextmanager
