@@ -67,6 +67,18 @@ def write_file(path: Path, content: str | bytes, *, errors: str = "strict") -> N
         temporary.write_bytes(content if isinstance(content, bytes) else content.encode("utf-8", errors))
 
 
+def make_folder(folder: Path) -> None:
+    """Make a folder, and those above it, where they are missing.
+
+    Raises:
+        OutputError: the folder cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"The folder '{folder}' cannot be made: {reason(error)}.") from error
+
+
 def temporary_path(folder: Path) -> Path:
     """Return a new name for a file in a folder; `sweep` leaves it alone while this process lives."""
     return folder / f".summdiff-{_host()}-{os.getpid()}-{secrets.token_hex(4)}.tmp"

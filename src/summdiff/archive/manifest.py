@@ -30,7 +30,7 @@ from typing import IO, Any, Literal, Self
 from summdiff._untrusted import parse_json, read_bytes, read_json
 from summdiff._version import __version__
 from summdiff.archive.jobs import FileVersion, Record, VideoJob
-from summdiff.atomic import written_whole
+from summdiff.atomic import make_folder, written_whole
 from summdiff.errors import ArchiveError, DataError, OutputError, UsageError, reason
 
 SCHEMA = "summdiff.manifest/1"
@@ -157,10 +157,7 @@ class Manifest(RunState):
         self._file: FileIO | None = None
 
     def __enter__(self) -> Self:
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise OutputError(f"The folder '{self.path.parent}' cannot be made: {reason(error)}.") from error
+        make_folder(self.path.parent)
         self._lock.__enter__()
         try:
             self._open()

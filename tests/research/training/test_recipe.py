@@ -11,8 +11,9 @@ from summdiff.research.networks.joint import JointConfig
 from summdiff.research.networks.registry import architectures
 from summdiff.research.training import loop
 from summdiff.research.training.loop import train
-from summdiff.research.training.recipe import Recipe, TargetRecipe
+from summdiff.research.training.recipe import Recipe
 from summdiff.research.training.recipe_files import read_recipe, recipe_names
+from summdiff.research.training.recipe_sections import TargetRecipe
 
 
 @pytest.mark.parametrize("name", recipe_names())

@@ -11,7 +11,7 @@ from scipy.stats import rankdata
 from summdiff.data.datasets import open_dataset
 from summdiff.data.video import AnnotatedVideo
 from summdiff.errors import DataError
-from summdiff.research.training.recipe import TargetRecipe
+from summdiff.research.training.recipe_sections import TargetRecipe
 from summdiff.research.training.targets import (
     count_noised,
     draw_targets,

@@ -14,8 +14,9 @@ from summdiff.errors import DataError, UsageError
 from summdiff.research.training.examples import Examples
 from summdiff.research.training.loading import Batches
 from summdiff.research.training.logs import Callbacks
-from summdiff.research.training.loop import fit, provenance, train
+from summdiff.research.training.loop import fit, train
 from summdiff.research.training.processes import launch
+from summdiff.research.training.provenance import provenance
 from summdiff.research.training.recipe import Recipe
 from summdiff.research.training.recipe_files import read_recipe
 from summdiff.research.training.state import TrainingState

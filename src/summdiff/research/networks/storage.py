@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 
-from summdiff.atomic import written_whole
-from summdiff.errors import ModelError, OutputError, reason
+from summdiff.atomic import make_folder, written_whole
+from summdiff.errors import ModelError
 from summdiff.research.networks.base import Network
 from summdiff.research.networks.export import export_graphs
 from summdiff.research.networks.inference import TorchNetwork, in_torch, module_of
@@ -70,10 +70,7 @@ def write_model(
         "provenance": provenance,
     }
     files[CONFIG] = (json.dumps(document, indent=1, ensure_ascii=False) + "\n").encode()
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"The folder '{directory}' cannot be made: {reason(error)}.") from error
+    make_folder(directory)
     # All whole before any gets its name; a break between the renames is seen by the checksums.
     with ExitStack() as stack:
         for name, content in files.items():

@@ -7,10 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from summdiff.atomic import written_whole
+from summdiff.atomic import make_folder, written_whole
 from summdiff.data.mr_hisum import MrHiSum
 from summdiff.data.synthetic import make_synthetic
-from summdiff.research.training.loop import make_folder
 
 _DOMAINS = ("dog", "surfing")
 _ANNOTATORS = 4

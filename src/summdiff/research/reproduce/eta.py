@@ -10,12 +10,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from summdiff._untrusted import read_json
-from summdiff.atomic import written_whole
+from summdiff.atomic import make_folder, written_whole
 from summdiff.data.splits import Split
 from summdiff.evaluation import predict
 from summdiff.research.reproduce.measurements import MeasuredValues, Measurement, SystemRun
 from summdiff.research.reproduce.runs import RunFolder
-from summdiff.research.training.loop import fit, make_folder
+from summdiff.research.training.loop import fit
 from summdiff.research.training.recipe import Recipe
 from summdiff.research.training.videos import Videos, to_cross_validate
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from summdiff.atomic import make_folder
 from summdiff.data.datasets import open_dataset
 from summdiff.data.synthetic import split_path
 from summdiff.data.video import DatasetKind
@@ -22,7 +23,6 @@ from summdiff.research.reproduce.table_plans import Scale, TablePlan, TableRow, 
 from summdiff.research.reproduce.table_report import make_report
 from summdiff.research.reproduce.table_values import TableValues
 from summdiff.research.reproduce.write_reports import write_report
-from summdiff.research.training.loop import make_folder
 from summdiff.research.training.recipe import USUAL_FILES
 
 _USUAL: tuple[DatasetKind, ...] = ("tvsum", "youtube_highlights")

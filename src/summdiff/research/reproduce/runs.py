@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from summdiff._untrusted import read_json
 from summdiff._version import __version__
-from summdiff.atomic import written_whole
+from summdiff.atomic import make_folder, written_whole
 from summdiff.data.h5 import AnnotatedFile
 from summdiff.evaluation import MAIN_MEASURE, Evaluation, Predictions, evaluate, predict, read_predictions
 from summdiff.research.networks.storage import load_in_torch
@@ -31,7 +31,8 @@ from summdiff.research.reproduce.sampling_study import study_samples
 from summdiff.research.training.crossval import FOLD_FILE, cross_validate
 from summdiff.research.training.crossval_report import predictions_file, system_name
 from summdiff.research.training.logs import LOG, Callbacks
-from summdiff.research.training.loop import make_folder, train, validation_count
+from summdiff.research.training.loop import train
+from summdiff.research.training.provenance import validation_count
 from summdiff.research.training.recipe import Recipe
 from summdiff.research.training.videos import to_cross_validate
 from summdiff.scoring import load_model

@@ -10,9 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from summdiff.atomic import written_whole
+from summdiff.atomic import make_folder, written_whole
 from summdiff.research.reproduce.table_report import DATA_NAMES, TableReport, paper_measures, paper_values
-from summdiff.research.training.loop import make_folder
 
 _QUICK = (
     "**QUICK MODE: tiny networks, two epochs, two folds. Its numbers mean nothing: it shows that everything runs.**"

@@ -13,6 +13,7 @@ from pathlib import Path
 from summdiff._pool import TaskPool
 from summdiff._runtime import peak_memory
 from summdiff._untrusted import read_json
+from summdiff.atomic import make_folder
 from summdiff.errors import DataError, UsageError, WorkerError
 from summdiff.evaluation import Predictions, predict, read_predictions, write_predictions
 from summdiff.research.networks.inference import module_of
@@ -29,8 +30,9 @@ from summdiff.research.training.crossval_report import (
     write_json,
 )
 from summdiff.research.training.logs import Callbacks
-from summdiff.research.training.loop import fit, identity, make_folder, provenance
+from summdiff.research.training.loop import fit
 from summdiff.research.training.processes import Interrupted, Signals
+from summdiff.research.training.provenance import identity, provenance
 from summdiff.research.training.recipe import Recipe
 from summdiff.research.training.validation import quality, validate
 from summdiff.research.training.videos import Videos, to_cross_validate

@@ -18,7 +18,8 @@ from summdiff.data.video import AnnotatedVideo
 from summdiff.research.networks.relational_fit import AnnotatedView, WeightedCurve
 from summdiff.research.training.augmentation import augmented
 from summdiff.research.training.batches import Example, length_buckets
-from summdiff.research.training.recipe import Recipe, TargetRecipe
+from summdiff.research.training.recipe import Recipe
+from summdiff.research.training.recipe_sections import TargetRecipe
 from summdiff.research.training.targets import SINGLE_CURVE_KINDS, draw_targets, for_single_curves
 from summdiff.research.training.videos import Videos, further_data, names_with_features
 from summdiff.scoring.inputs import Condition

@@ -6,27 +6,18 @@ the same weights as an uninterrupted one, bit for bit on a CPU.
 
 from __future__ import annotations
 
-import copy
-import json
-import shutil
-import tempfile
 import time
-from collections.abc import Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
-import torch
 from lightning_fabric import Fabric
 
-from summdiff._version import __version__
-from summdiff.data.h5 import AnnotatedFile
-from summdiff.errors import OutputError, UsageError, reason
-from summdiff.research.networks.storage import load_network, write_model
+from summdiff.atomic import make_folder
+from summdiff.errors import UsageError
+from summdiff.research.networks.storage import write_model
 from summdiff.research.training.build import as_model
-from summdiff.research.training.checkpoint import Checkpoints, random_states, read, set_random_states, write
+from summdiff.research.training.checkpoint import Checkpoints, set_random_states
 from summdiff.research.training.closed_form import fit_ridge
 from summdiff.research.training.examples import Examples
 from summdiff.research.training.loading import Batches
@@ -40,14 +31,13 @@ from summdiff.research.training.processes import (
     is_first_process,
     launch,
 )
+from summdiff.research.training.provenance import identity, provenance, validation_count
 from summdiff.research.training.recipe import Recipe
+from summdiff.research.training.sanity_check import sanity_check
 from summdiff.research.training.state import TrainingState
 from summdiff.research.training.validation import Quality, validate
-from summdiff.research.training.videos import Videos, further_data, names_with_features, to_train
+from summdiff.research.training.videos import Videos, to_train
 from summdiff.scoring.model import Model
-
-_SCRATCH_PREFIX = ".sanity-check-"
-_SANITY_VIDEOS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,76 +230,6 @@ def _what_would_run(recipe: Recipe, videos: Videos, state: TrainingState, steps:
     )
 
 
-def sanity_check(
-    state: TrainingState,
-    batches: Batches,
-    videos: Videos,
-    recipe: Recipe,
-    directory: Path,
-    *,
-    writes: bool,
-    graphs: bool = True,
-) -> float:
-    """Run every step once before a long run, so that errors show in the first seconds.
-
-    Two updates, the second with the largest batch, validation on two videos, a checkpoint and a model. Afterwards the
-    state is restored, so the results are those of a run without this check.
-
-    Args:
-        state, batches, videos, recipe: of the run.
-        directory: folder for temporary files; they are deleted.
-        writes: whether this process validates and writes.
-        graphs: whether the model is written with its graphs.
-
-    Returns:
-        Seconds of the update with the largest batch.
-
-    Raises:
-        SummdiffError: any error that would occur later.
-    """
-    before, states = copy.deepcopy(state.state_dict()), random_states()
-    try:
-        with closing(batches.of(state.epoch)) as steps:
-            state.count_step(float(state.update(next(steps))))
-        largest, started = batches.largest(state.epoch), time.perf_counter()
-        state.count_step(float(state.update(largest)))
-        seconds = time.perf_counter() - started
-    except torch.OutOfMemoryError as error:
-        raise UsageError("A batch does not fit into memory: lower videos_per_batch or window.") from error
-    if writes:
-        names = videos.split.validation[:_SANITY_VIDEOS]
-        if names:
-            validate(state.model(), (videos.data[name] for name in names), recipe)
-        _check_writing(state, directory, graphs=graphs)
-    state.load_state_dict(before)
-    set_random_states(states)
-    return seconds
-
-
-def _check_writing(state: TrainingState, directory: Path, *, graphs: bool) -> None:
-    """Write a checkpoint and a model into a temporary subfolder and read both again.
-
-    Raises:
-        OutputError: the disk is full, or the files read back differ from those written.
-    """
-    for leftover in directory.glob(f"{_SCRATCH_PREFIX}*"):  # of a killed run
-        shutil.rmtree(leftover, ignore_errors=True)
-    try:
-        scratch = Path(tempfile.mkdtemp(prefix=_SCRATCH_PREFIX, dir=directory))
-    except OSError as error:
-        raise OutputError(f"The folder '{directory}' cannot be written: {reason(error)}.") from error
-    try:
-        write(scratch / "checkpoint.pt", state.state_dict())
-        saved = read(scratch / "checkpoint.pt")
-        if saved is None:
-            raise OutputError(f"A checkpoint written to '{directory}' reads back damaged: use another disk.")
-        state.load_state_dict(saved)
-        write_model(state.model(), scratch, provenance={}, graphs=graphs)
-        load_network(scratch)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
-
-
 def _validate(
     fabric: Fabric, state: TrainingState, videos: Videos, recipe: Recipe, signals: Signals
 ) -> tuple[Quality | None, int]:
@@ -351,53 +271,3 @@ class _Clock:
         if due:
             self._last = time.monotonic()
         return due
-
-
-def identity(recipe: Recipe, videos: Videos) -> str:
-    """Return the recipe's training fields and the data's digests; a run is resumed only if they are equal."""
-    further = [data.fingerprint() for data in further_data(recipe)]
-    return json.dumps([recipe.stated(), videos.fingerprint, *further], sort_keys=True)
-
-
-def provenance(recipe: Recipe, videos: Videos) -> dict[str, Any]:
-    """Return a model folder's record of recipe, data and selection."""
-    split, data = videos.split, videos.data
-    best = recipe.select == "best"
-    return {
-        "summdiff": __version__,
-        "recipe": recipe.stated(),
-        "data": videos.describe(),
-        "also": [{"file": other.path.name, "sha256": other.fingerprint()} for other in further_data(recipe)],
-        "selection": f"the epoch that did best on {validation_count(recipe, len(split.validation))} validation videos"
-        if best
-        else "the last epoch; settings were chosen before, by cross-validation",
-        "trained_on": [
-            *(data.identity(name) for name in split.train),
-            *(other.identity(name) for other, name in _further_videos(recipe, videos)),
-        ],
-        "validated_on": [data.identity(name) for name in split.validation],
-    }
-
-
-def _further_videos(recipe: Recipe, videos: Videos) -> Sequence[tuple[AnnotatedFile, str]]:
-    """Return the training videos of other files; a relational network uses all."""
-    if recipe.network.model != "relational":
-        return videos.elsewhere
-    return [(other, name) for other in further_data(recipe) for name in names_with_features(other)]
-
-
-def validation_count(recipe: Recipe, videos: int) -> int:
-    """Return how many of `videos` validation videos are used."""
-    return min(videos, recipe.validate_videos or videos)
-
-
-def make_folder(directory: Path) -> None:
-    """Make a folder if it is missing.
-
-    Raises:
-        OutputError: the folder cannot be made.
-    """
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"The folder '{directory}' cannot be made: {error}.") from error

@@ -11,7 +11,7 @@ from summdiff.data.datasets import KINDS
 from summdiff.data.video import AnnotatedVideo
 from summdiff.metrics.rank import average_ranks
 from summdiff.metrics.segments import ConventionName, summary_from_scores
-from summdiff.research.training.recipe import TargetRecipe
+from summdiff.research.training.recipe_sections import TargetRecipe
 
 SINGLE_CURVE_KINDS = frozenset({"mr_hisum", "youtube_highlights"})  # data sets without individual annotators
 
