@@ -9,7 +9,7 @@ from recipe_fields import field_tables
 from summdiff.errors import DataError
 from summdiff.research.networks.joint import JointConfig
 from summdiff.research.networks.registry import architectures
-from summdiff.research.training import loop
+from summdiff.research.training import sanity_check
 from summdiff.research.training.loop import train
 from summdiff.research.training.recipe import Recipe
 from summdiff.research.training.recipe_files import read_recipe, recipe_names
@@ -38,7 +38,7 @@ def test_shipped_recipes_train(name, small_files, tmp_path, monkeypatch):
 
     Writing takes longest and is tried for every kind of network with small ones.
     """
-    monkeypatch.setattr(loop, "_check_writing", lambda state, directory, graphs: None)
+    monkeypatch.setattr(sanity_check, "_check_writing", lambda state, directory, graphs: None)
     kind, network = read_recipe(name).kind, read_recipe(name).network
     data = small_files(kind, dimension=70)
     overrides = [f"data={data}", f"output={tmp_path / 'out'}", "accelerator=cpu", "workers=0"]

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from summdiff.errors import ModelError, OutputError
-from summdiff.research.training import loop
+from summdiff.research.training import sanity_check
 from summdiff.research.training.checkpoint import write
 from summdiff.research.training.logs import Callbacks
 from summdiff.research.training.loop import fit, train
@@ -63,7 +63,7 @@ def test_a_disk_that_corrupts_data_is_reported(held_out, recipe_file, tmp_path, 
         content[1000] ^= 1
         path.write_bytes(bytes(content))
 
-    monkeypatch.setattr(loop, "write", garble)
+    monkeypatch.setattr(sanity_check, "write", garble)
     with pytest.raises(OutputError, match="reads back damaged"):
         fit(read_recipe(recipe_file), held_out, tmp_path)
 
@@ -75,7 +75,7 @@ def test_validation_is_checked_before_the_run(held_out, recipe_file, tmp_path, m
         assert len(list(videos)) == 2
         raise ModelError("No.")
 
-    monkeypatch.setattr(loop, "validate", judged)
+    monkeypatch.setattr(sanity_check, "validate", judged)
     with pytest.raises(ModelError, match="No"):
         fit(read_recipe(recipe_file, ["validate_every=4"]), held_out, tmp_path)
     assert not (tmp_path / "log.csv").exists()
