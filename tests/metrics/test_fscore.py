@@ -19,6 +19,7 @@ def test_f1_equals_a_calculation_by_hand():
     assert precision.tolist() == [[0.5, 0.5, 0.25], [0, 0, 0]]
     assert recall.tolist() == [[1, 1, 1], [0, 0, 0]]
     assert f1 == pytest.approx(np.array([[2 / 3, 2 / 3, 0.4], [0, 0, 0]]))
+    assert precision_recall_f1([[1, 0, 0, 0]], users)[0].tolist() == [[1, 0, 1]]
 
 
 @given(st.integers(0, 1000))

@@ -99,6 +99,13 @@ def test_a_batch_of_curves_equals_single_curves(seed, convention, every):
     assert np.array_equal(f1_of_choices(chosen, lengths, counts, users.sum(axis=1)), f1_scores(summaries, users))
 
 
+def test_segments_of_frames_take_a_score_for_each_frame():
+    segments = Segments.of([0, 3, 6], 8, [[0, 4], [5, 7]])
+    curve = np.random.default_rng(0).random(8)
+    assert segments.of_frames().values(curve) == pytest.approx([curve[:5].mean(), curve[5:].mean()])
+    assert segments.values([1.0, 2.0, 4.0]) == pytest.approx([(3 * 1 + 2 * 2) / 5, (1 * 2 + 2 * 4) / 3])
+
+
 def test_padded_segments_do_not_change_the_selection():
     videos = [video_of(seed, n_segments=n) for seed, n in ((0, 12), (1, 20))]
     chosen, lengths, counts = np.zeros((2, 2, 20), bool), np.zeros((2, 20), int), np.zeros((2, 4, 20), int)

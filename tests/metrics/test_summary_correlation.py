@@ -30,6 +30,7 @@ def test_phi_of_an_empty_or_whole_summary_is_0():
 
 def test_phi_is_1_with_itself_and_minus_1_with_its_complement():
     assert phi([[4, 0]], [4], [4, 6], 10).tolist() == [[pytest.approx(1), pytest.approx(-1)]]
+    assert phi([[1, 0]], [1], [1, 1], 2).tolist() == [[1, -1]]
 
 
 @pytest.mark.parametrize("levels", [2, 5, 1000])
@@ -43,6 +44,11 @@ def test_correlation_with_a_reference_is_scipys(levels):
     for summary, tau, rho in zip(chosen, taus, rhos, strict=True):
         assert tau == pytest.approx(stats.kendalltau(summary, reference).statistic, abs=1e-12)
         assert rho == pytest.approx(stats.spearmanr(summary, reference).statistic, abs=1e-12)
+
+
+def test_two_frames_in_order_correlate_fully():
+    for correlations in RankedReference.of([0.1, 0.2]).correlate([2.0, 1.0], [1, 1]):
+        assert correlations == pytest.approx([1, -1])
 
 
 def test_correlation_is_0_where_it_is_undefined():

@@ -45,3 +45,7 @@ def test_without_segments_the_curve_is_zero():
 
 def test_segments_beyond_the_video_count_within_it():
     assert curve_of(np.array([[-3.0, 2.0], [3.0, 9.0]]), np.array([0.25, 0.5]), 5).tolist() == [0.25, 0.25, 0, 0.5, 0.5]
+
+
+def test_a_segment_covers_the_steps_whose_middle_lies_in_it():
+    assert curve_of(np.array([[1.5, 3.5]]), np.ones(1), 5).tolist() == [0, 1, 1, 0, 0]
