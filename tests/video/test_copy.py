@@ -142,6 +142,36 @@ def test_whole_groups_of_pictures_are_copied_bit_by_bit(kind, threads, cut):
     assert same_as_source(*cut(kind), threads) == COPIED
 
 
+ENDS = {
+    "no reordering": ({"bf": "0"}, 0),
+    "two B-frames": ({"bf": "2", "x264-params": "b-adapt=0:b-pyramid=none"}, 2),
+    "a pyramid of B-frames": ({"bf": "3", "x264-params": "b-adapt=0:b-pyramid=normal"}, 3),
+    "many references": ({"bf": "8", "x264-params": "ref=8:b-pyramid=normal:b-adapt=2"}, 8),
+}
+
+
+@pytest.mark.parametrize("kind", ENDS)
+def test_a_group_is_copied_up_to_the_end_of_a_part(kind, make_video, tmp_path):
+    """All but the few frames for which a later one was decoded; at every place of a group."""
+    options, most = ENDS[kind]
+    made = make_video(
+        scenes=[(4, "red"), (4, 5)], gop=50, options={"preset": "veryfast", "sc_threshold": "0", **options}
+    )
+    source = decoded(made.path)
+    ends = [*range(63, 75), 88, 99]
+    times = [*made.frame_times, made.duration]
+    for end in ends:
+        parts = [(45, end), (120, 130)]  # the last one lies within a group
+        cut = [Interval(times[a], times[b]) for a, b in parts]
+        write_cut(made.path, cut, tmp_path / "cut.mp4", options=MovieOptions(quality="high"))
+        for threads in ("AUTO", "NONE"):
+            found = decoded(tmp_path / "cut.mp4", threads=threads)
+            numbers = [n for a, b in parts for n in range(a, b)]
+            assert [made.number(image) for image in pictures(found)] == numbers
+            same = {n for n, frame in zip(numbers, found, strict=True) if (luma(source[n]) == luma(frame)).all()}
+            assert set(range(50, end - most)) <= same <= set(range(50, end))
+
+
 @pytest.mark.parametrize("kind", ENCODED)
 def test_what_cannot_be_copied_is_encoded(kind, cut):
     assert same_as_source(*cut(kind)) <= ENCODED[kind].get("allowed", set())

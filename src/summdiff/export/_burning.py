@@ -40,7 +40,7 @@ class BurnedCaptions:
         return _drawn(self._cues[place].text, *size)
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=16)  # parts that are encoded side by side have captions of their own
 def _drawn(text: str, height: int, width: int) -> NDArray[np.uint8]:
     from PIL import Image, ImageDraw
 

@@ -1,7 +1,8 @@
 """Stream copy: find the groups of pictures of an H.264 source that can be copied, and read their packets.
 
-Only groups from one IDR frame to the next can be copied; the rest of a part, at its edges, is encoded. Both are written
-into one stream: each refers to its own parameter sets, and the header of the file contains all of them.
+A copy begins with the IDR frame of a group. It ends with the group, or, at the end of a part, where no frame that is
+left out is displayed before one that is copied. The rest of a part, at its edges, is encoded. Both are written into one
+stream: each refers to its own parameter sets, and the header of the file contains all of them.
 """
 
 from __future__ import annotations
@@ -30,10 +31,11 @@ _COPYABLE_PROFILES = (66, 77, 100)  # the encoder of the edges can match these
 _FULL_RANGE = 2
 # A group is held in memory while it is compared with the index.
 _MAX_GROUP_SECONDS = 30
+_LEAST_SECONDS = 0.5  # of a group: with less, the key frame behind it takes what the copy saves
 
 
 class Stretch(NamedTuple):
-    """A stretch [start, end) of a part in ticks: `group` is the group of pictures to copy, None to encode."""
+    """A stretch [start, end) of a part in ticks: `group` is copied from its first frame on, None to encode."""
 
     start: int
     end: int
@@ -55,11 +57,13 @@ class CopyPlan:
         groups: all groups of the source.
         ends: (G,) int64, tick at which each ends.
         copyable: (G,) bool.
+        least: ticks of the shortest beginning of a group that is copied without the rest.
     """
 
     groups: GroupsOfPictures
     ends: NDArray[np.int64]
     copyable: NDArray[np.bool_]
+    least: int
 
     @classmethod
     def of(cls, index: FrameIndex, first: VideoFrame) -> CopyPlan | None:
@@ -82,20 +86,34 @@ class CopyPlan:
         starts = groups.start_ticks
         ends = np.append(starts[1:], index.end)
         short = (ends - starts) * float(index.clock.time_base) < _MAX_GROUP_SECONDS
-        return cls(groups, ends, groups.closed & short)
+        return cls(groups, ends, groups.closed & short, round(_LEAST_SECONDS / index.clock.time_base))
 
     def stretches(self, start: int, end: int) -> Iterator[Stretch]:
         """Divide the part [start, end) into groups to copy and stretches to encode, in order and without gaps."""
         at = start
         starts = self.groups.start_ticks
-        for group in np.flatnonzero(self.copyable & (starts >= start) & (self.ends <= end)):
-            first = int(starts[group])
+        for group in np.flatnonzero(self.copyable & (starts >= start) & (starts < end)):
+            first, until = int(starts[group]), self._copied_until(int(group), end)
+            if until == first:
+                continue
             if at < first:
                 yield Stretch(at, first, None)
-            at = int(self.ends[group])
+            at = until
             yield Stretch(first, at, int(group))
         if at < end:
             yield Stretch(at, end, None)
+
+    def _copied_until(self, group: int, end: int) -> int:
+        """Return the tick up to which a group can be copied for a part that ends at `end`; the group's start if not."""
+        if self.ends[group] <= end:
+            return int(self.ends[group])
+        ticks = self.groups.ticks[self.frames_of(group)]
+        in_order = np.sort(ticks)
+        # Decoding never needs later frames; displaying without a gap needs all frames before the last one copied.
+        complete = (np.maximum.accumulate(ticks) == in_order) & (in_order < end)
+        count = int(np.flatnonzero(complete)[-1]) + 1
+        until = min(int(in_order[count]) if count < len(ticks) else end, end)
+        return until if until - in_order[0] >= self.least else int(in_order[0])
 
     def frames_of(self, group: int) -> slice:
         """Return the positions of a group's frames in `groups.ticks`."""
@@ -142,15 +160,19 @@ class GroupReader(OpenFile):
     def close(self) -> None:
         self._container.close()
 
-    def read(self, group: int) -> list[CopiedPacket] | None:
-        """Return all packets of a group, or None if the file does not contain exactly what its index states."""
+    def read(self, group: int, end: int) -> list[CopiedPacket] | None:
+        """Return the packets of a group's frames up to tick `end`, a place where it can be divided.
+
+        None if the file does not contain exactly what its index states.
+        """
         positions = self._plan.frames_of(group)
         expected = self._plan.groups.ticks[positions]
+        expected = expected[: int((expected < end).sum())]
         with suppress(av.FFmpegError):
             if self._go_to(group, positions.start):
                 packets = list(islice(self._upcoming(), len(expected)))
                 if [packet.tick for packet in packets] == expected.tolist():
-                    self._position = positions.stop
+                    self._position = positions.start + len(expected)
                     return packets
         self._position = -1
         return None

@@ -55,7 +55,7 @@ class CroppedDecoder(SeekingDecoder):
     """A `SeekingDecoder` whose frames are cropped.
 
     Args:
-        path, index, deinterlace: see `SeekingDecoder`.
+        path, index, deinterlace, threads: see `SeekingDecoder`.
         shape, position: see `CropWindow.of`.
 
     Attributes:
@@ -68,10 +68,11 @@ class CroppedDecoder(SeekingDecoder):
         index: FrameIndex,
         *,
         deinterlace: bool,
+        threads: int | None,
         shape: str,
         position: tuple[float, float],
     ) -> None:
-        super().__init__(path, index, deinterlace=deinterlace)
+        super().__init__(path, index, deinterlace=deinterlace, threads=threads)
         self._window = CropWindow.of(self.first, pixel_aspect(self.stream), shape, position)
         self.share = self._window.width * self._window.height / (self.first.width * self.first.height)
         self._graph: Graph | None = None

@@ -18,7 +18,6 @@ from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-from summdiff._runtime import threads_asked
 from summdiff.video._clock import Clock
 from summdiff.video._filters import OnBlack, without_mixing_fields
 from summdiff.video._h264 import ParameterSets, SequenceParameterSet, length_prefixed, parameter_sets
@@ -57,19 +56,21 @@ class RateLimit:
             seconds: length of all stretches together.
             stretches: their number.
         """
-        buffer = max(_BUFFER_SECONDS * rate, first_picture)
+        buffer = rate * buffer_seconds(rate, first_picture)
         limit = max(rate - stretches * buffer / max(seconds, 1e-3), rate / 2, _LEAST_RATE)
         return cls(round(limit), round(buffer))
 
 
-class H264Encoder:
-    """Add a video stream to a file and encode frames for it.
+def buffer_seconds(rate: float, first_picture: float) -> float:
+    """Return the seconds in which a rate fills a buffer that holds the bits of a first picture."""
+    return max(_BUFFER_SECONDS, first_picture / max(rate, 1.0))
 
-    Frames are not rotated: the source's display matrix is written instead, as players expect it, so that no picture is
-    resampled and encoded frames match copied ones.
 
-    Args:
-        output: the file.
+@dataclass(frozen=True, slots=True, eq=False)
+class EncoderSettings:
+    """Settings of all encoders of one video stream.
+
+    Attributes:
         first: the first frame of the source, for size, colors and orientation.
         source: the source's stream, for the pixel aspect ratio.
         clock: the source's clock, for rate and time base.
@@ -81,51 +82,121 @@ class H264Encoder:
             instead of start codes, see `summdiff.video._h264.length_prefixed`.
         decode_delay: ticks by which decoding precedes display in copied frames.
         overlay: drawn over every frame; None for nothing.
-
-    Attributes:
-        stream: the output's stream.
     """
 
-    def __init__(
-        self,
-        output: OutputContainer,
-        first: VideoFrame,
-        source: VideoStream,
-        clock: Clock,
-        *,
-        factor: float,
-        key_interval: float,
-        most: RateLimit | None,
-        interlaced: bool,
-        copied_sets: ParameterSets | None,
-        decode_delay: int,
-        overlay: Overlay | None = None,
-    ) -> None:
-        self._first = first
-        aspect = source.sample_aspect_ratio or Fraction(1)
-        self._overlays = None if overlay is None else Overlays(overlay, Orientation.of(first), aspect)
-        self._source = source
-        self._factor, self._key_interval, self._most, self._interlaced = factor, key_interval, most, interlaced
-        rows = 4 if interlaced else 2  # 4:2:0 needs an even number of lines in each field
-        self._width, self._height = first.width + first.width % 2, -(-first.height // rows) * rows
-        self._copied_sets = copied_sets
-        self._decode_delay = decode_delay
-        self._time_base, self._rate = clock.time_base, clock.rate
-        self._rgb = first.format.is_rgb
-        self._on_black, self._reformatter = OnBlack(), VideoReformatter()
-        self.stream = output.add_stream("libx264", rate=self._rate)
-        self._context: VideoCodecContext | None = self.stream.codec_context
-        self._configure(self._context)
-        matrix = display_matrix(first)
+    first: VideoFrame
+    source: VideoStream
+    clock: Clock
+    factor: float
+    key_interval: float
+    interlaced: bool
+    most: RateLimit | None = None
+    copied_sets: ParameterSets | None = None
+    decode_delay: int = 0
+    overlay: Overlay | None = None
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the encoded pictures."""
+        rows = 4 if self.interlaced else 2  # 4:2:0 needs an even number of lines in each field
+        return self.first.width + self.first.width % 2, -(-self.first.height // rows) * rows
+
+    def configure(self, context: VideoCodecContext) -> None:
+        """Set up an encoder that is not yet open."""
+        first, options = self.first, _OPTIONS | {"crf": f"{min(self.factor, _WORST_FACTOR):.1f}"}
+        parameters = {}
+        if self.most is not None:
+            options |= {"maxrate": str(self.most.rate), "bufsize": str(self.most.buffer)}
+            parameters["vbv-init"] = "1"
+        if self.copied_sets is not None:
+            parameters["sps-id"] = str(self.copied_sets.unused_id())
+            profile = max(SequenceParameterSet.parse(unit).profile for unit in self.copied_sets.sequence)
+            options["profile"] = _PROFILES[profile]
+        options["x264-params"] = ":".join(f"{name}={value}" for name, value in parameters.items())
+        context.options = options
+        context.thread_count = 1  # files do not depend on the number of cores: stretches are encoded side by side
+        context.width, context.height = self.size
+        context.pix_fmt = "yuv420p"
+        context.time_base = self.clock.time_base
+        context.framerate = self.clock.rate
+        context.flags |= Flags.frame_duration | Flags.global_header
+        if self.interlaced:
+            context.flags |= Flags.interlaced_dct | Flags.interlaced_me
+        context.gop_size = max(1, round(self.key_interval * self.clock.rate))
+        if self.source.sample_aspect_ratio:
+            context.sample_aspect_ratio = self.source.sample_aspect_ratio
+        context.colorspace = _BT709 if first.format.is_rgb else first.colorspace
+        context.color_range = _LIMITED_RANGE
+        context.color_primaries, context.color_trc = first.color_primaries, first.color_trc
+
+
+class H264Stream:
+    """A video stream of a file, into which packets are written that were encoded or copied.
+
+    Frames are not rotated: the source's display matrix is written instead, as players expect it, so that no picture is
+    resampled and encoded frames match copied ones.
+
+    Args:
+        output: the file.
+        settings: of the stream's encoders.
+    """
+
+    def __init__(self, output: OutputContainer, settings: EncoderSettings) -> None:
+        self._settings = settings
+        self._stream = output.add_stream("libx264", rate=settings.clock.rate)
+        context = self._stream.codec_context
+        settings.configure(context)
+        matrix = display_matrix(settings.first)
         if matrix is not None:
-            self.stream.set_display_matrix(matrix)
-        if copied_sets is not None:
-            self._context.open()
-            own_sets = parameter_sets(self._context.extradata or b"")
-            self.stream.codec_context.extradata = copied_sets.joined_with(own_sets).configuration()
+            self._stream.set_display_matrix(matrix)
+        context.open()  # for its parameter sets, which are those of every encoder with these settings
+        if settings.copied_sets is not None:
+            own_sets = parameter_sets(context.extradata or b"")
+            context.extradata = settings.copied_sets.joined_with(own_sets).configuration()
+
+    def encoded(self, packet: Packet[VideoStream]) -> Packet[VideoStream]:
+        """Return a packet of an encoder as one of this stream."""
+        if self._settings.copied_sets is None:
+            packet.stream = self._stream
+            return packet
+        pts = packet.pts or 0
+        data = length_prefixed(bytes(packet), 0)
+        return self.packet(data, pts=pts, dts=pts, duration=packet.duration or 0, key=packet.is_keyframe)
+
+    def packet(self, data: bytes, *, pts: int, dts: int, duration: int, key: bool) -> Packet[VideoStream]:
+        """Make a packet.
+
+        Args:
+            data: NAL units with lengths.
+            pts: tick of the output at which its frame is displayed.
+            dts: the same of the frame whose place in display order it takes in decoding order.
+            duration: ticks for which its frame is displayed.
+            key: whether a player can start here.
+        """
+        packet = cast("Packet[VideoStream]", Packet(data))
+        packet.stream = self._stream
+        packet.time_base = self._settings.clock.time_base
+        packet.pts, packet.dts = pts, dts - self._settings.decode_delay
+        packet.duration, packet.is_keyframe = duration, key
+        return packet
+
+
+class H264Encoder:
+    """Encode a run of frames, from a key frame on; each run has an encoder of its own."""
+
+    def __init__(self, settings: EncoderSettings) -> None:
+        self._settings = settings
+        self._width, self._height = settings.size
+        aspect = settings.source.sample_aspect_ratio or Fraction(1)
+        overlay = settings.overlay
+        self._overlays = None if overlay is None else Overlays(overlay, Orientation.of(settings.first), aspect)
+        self._rgb = settings.first.format.is_rgb
+        self._on_black, self._reformatter = OnBlack(), VideoReformatter()
+        self._context = av.CodecContext.create("libx264", "w")
+        settings.configure(self._context)
 
     def encode(self, frame: VideoFrame, pts: int, duration: int, *, key: bool) -> list[Packet[VideoStream]]:
-        """Encode a frame displayed at tick `pts` of the output; return the packets to write.
+        """Encode a frame displayed at tick `pts` of the output; return the packets that are ready.
 
         Args:
             frame: of the source, or a mixture.
@@ -133,16 +204,13 @@ class H264Encoder:
             duration: in ticks.
             key: whether to make it a key frame.
         """
-        if self._context is None:
-            self._context = av.CodecContext.create("libx264", "w")
-            self._configure(self._context)
         converted = self._convert(frame)
         if self._overlays is not None:
-            converted = self._overlays.on(converted, pts * self._time_base)
+            converted = self._overlays.on(converted, pts * self._settings.clock.time_base)
         converted.pts, converted.duration, converted.time_base = pts, duration, self._context.time_base
         # The encoder would follow the source's picture types.
         converted.pict_type = PictureType.I if key else PictureType.NONE
-        return self._for_output(self._context.encode(converted))
+        return self._context.encode(converted)
 
     def mixture(self, before: VideoFrame, after: VideoFrame, share: float) -> VideoFrame:
         """Mix two frames of the source, with a share of the second in [0, 1]."""
@@ -158,73 +226,8 @@ class H264Encoder:
         return mixed
 
     def finish(self) -> list[Packet[VideoStream]]:
-        """Flush the encoder and return its packets. The next frame starts a new group of pictures."""
-        if self._context is None:
-            return []
-        packets = self._for_output(self._context.encode(None))
-        self._context = None
-        return packets
-
-    def packet(self, data: bytes, *, pts: int, dts: int, duration: int, key: bool) -> Packet[VideoStream]:
-        """Make a packet of the output's stream.
-
-        Args:
-            data: NAL units with lengths.
-            pts: tick of the output at which its frame is displayed.
-            dts: the same of the frame whose place in display order it takes in decoding order.
-            duration: ticks for which its frame is displayed.
-            key: whether a player can start here.
-        """
-        packet = cast("Packet[VideoStream]", Packet(data))
-        packet.stream = self.stream
-        packet.time_base = self._time_base
-        packet.pts, packet.dts, packet.duration, packet.is_keyframe = pts, dts - self._decode_delay, duration, key
-        return packet
-
-    def _configure(self, context: VideoCodecContext) -> None:
-        first, options = self._first, _OPTIONS | {"crf": f"{min(self._factor, _WORST_FACTOR):.1f}"}
-        parameters = {}
-        if self._most is not None:
-            options |= {"maxrate": str(self._most.rate), "bufsize": str(self._most.buffer)}
-            parameters["vbv-init"] = "1"
-        if self._copied_sets is not None:
-            parameters["sps-id"] = str(self._copied_sets.unused_id())
-            profile = max(SequenceParameterSet.parse(unit).profile for unit in self._copied_sets.sequence)
-            options["profile"] = _PROFILES[profile]
-        options["x264-params"] = ":".join(f"{name}={value}" for name, value in parameters.items())
-        context.options = options
-        # With a limited rate, x264's threads look at what the others have just written: no two files would be alike.
-        # 0: x264's choice
-        context.thread_count = 1 if self._most is not None else threads_asked() or 0
-        context.width, context.height = self._width, self._height
-        context.pix_fmt = "yuv420p"
-        context.time_base = self._time_base
-        context.framerate = self._rate
-        context.flags |= Flags.frame_duration | Flags.global_header
-        if self._interlaced:
-            context.flags |= Flags.interlaced_dct | Flags.interlaced_me
-        context.gop_size = max(1, round(self._key_interval * self._rate))
-        if self._source.sample_aspect_ratio:
-            context.sample_aspect_ratio = self._source.sample_aspect_ratio
-        context.colorspace = _BT709 if self._rgb else first.colorspace
-        context.color_range = _LIMITED_RANGE
-        context.color_primaries, context.color_trc = first.color_primaries, first.color_trc
-
-    def _for_output(self, packets: list[Packet[VideoStream]]) -> list[Packet[VideoStream]]:
-        if self._copied_sets is None:
-            for packet in packets:
-                packet.stream = self.stream
-            return packets
-        return [
-            self.packet(
-                length_prefixed(bytes(packet), 0),
-                pts=packet.pts or 0,
-                dts=packet.pts or 0,
-                duration=packet.duration or 0,
-                key=packet.is_keyframe,
-            )
-            for packet in packets
-        ]
+        """End the run and return the rest of its packets."""
+        return self._context.encode(None)
 
     def _convert(self, frame: VideoFrame) -> VideoFrame:
         """Convert a frame to the output's pixel format and even size."""

@@ -134,14 +134,21 @@ class SeekingDecoder(OpenFile):
     Args:
         path: a local video file.
         index: its frames.
-        deinterlace: see `FrameDecoder`.
+        deinterlace, threads: see `FrameDecoder`.
 
     Attributes:
         first: the first displayed frame.
     """
 
-    def __init__(self, path: str | os.PathLike[str], index: FrameIndex, *, deinterlace: bool = False) -> None:
-        self._path, self._index, self._deinterlace = path, index, deinterlace
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        index: FrameIndex,
+        *,
+        deinterlace: bool = False,
+        threads: int | None = None,
+    ) -> None:
+        self._path, self._index, self._deinterlace, self._threads = path, index, deinterlace, threads
         self.first = self._restart()
 
     def close(self) -> None:
@@ -198,7 +205,7 @@ class SeekingDecoder(OpenFile):
         return True
 
     def _restart(self) -> VideoFrame:
-        self._decoder = FrameDecoder(self._path, deinterlace=self._deinterlace)
+        self._decoder = FrameDecoder(self._path, threads=self._threads, deinterlace=self._deinterlace)
         self._frames = iter(self._decoder)
         first = next(self._frames)  # FrameDecoder raises if there is none
         self._next: TimedFrame | None = first

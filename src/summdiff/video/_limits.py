@@ -3,76 +3,113 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from fractions import Fraction
+from dataclasses import dataclass
 
 import numpy as np
 
-from summdiff.video._copy import CopyPlan, Stretch
+from summdiff.video._copy import CopyPlan
 from summdiff.video._cut import TickPart
-from summdiff.video._encode import RateLimit
+from summdiff.video._encode import RateLimit, buffer_seconds
 from summdiff.video._index import FrameIndex
 from summdiff.video._size import Encoding, SourceRates
 
 _SPARE = 0.95  # there is no second attempt beside copies
 _MOSTLY = 0.75
-_LIMITED_SECONDS = 4  # a shorter stretch that is limited begins with a poor picture
+_LIMITED_SECONDS = 4  # a shorter run that is limited begins with a poor picture
+_RUN_SECONDS = 8.0
+_BUFFERS = 16  # in a run: each takes a full one on top of its rate
 
 
-def share_beside_copies(
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """Bits that encoded pictures may take, beside what they take in the source.
+
+    Attributes:
+        bits: that they may take together.
+        key_frames: how many of them are key frames.
+        others: bits of all others in the source.
+    """
+
+    bits: float
+    key_frames: float
+    others: float
+
+    def like_source(self, rates: SourceRates) -> float:
+        """Return the bits with which they would look like the source."""
+        return self.others + self.key_frames * rates.key_frame
+
+
+def budget_beside_copies(
     parts: Sequence[TickPart], plan: CopyPlan, index: FrameIndex, rates: SourceRates, most: float
-) -> float:
-    """Return the bits left for what is encoded between copies, divided by those that look like the source.
-
-    0 if nothing is copied.
+) -> Budget:
+    """Return the budget of what is encoded between copies.
 
     Args:
         parts, plan: what is written, and how.
         index, rates: of the source.
         most: bits of all pictures.
     """
-    if len(rates.frames) != len(index.ticks):
-        return 1.0
-    copied = encoded = first_pictures = 0.0
+    copied = encoded = others = 0.0
+    key_frames = 0
     for part in parts:
         for stretch in plan.stretches(part.alone_from, part.alone_until):
             first, last = np.searchsorted(index.ticks, (stretch.start, stretch.end))
             bits = float(rates.frames[first:last].sum())
             if stretch.group is not None:
                 copied += bits
-            else:
-                encoded += bits
-                first_pictures += rates.key_frame * (stretch.start not in index.key_ticks)
+                continue
+            keys = np.isin(index.ticks[first:last], index.key_ticks)
+            encoded += bits
+            others += float(rates.frames[first:last][~keys].sum())
+            key_frames += int(keys.sum()) + (stretch.start not in index.key_ticks)
     if not copied:
-        return 0.0
+        return Budget(0.0, key_frames, others)
     if copied >= _MOSTLY * (copied + encoded):  # to encode all of it again would save little and cost quality and time
         most = max(most, copied + encoded)
-    return _SPARE * (most - copied) / max(encoded + first_pictures, 1.0)
+    return Budget(_SPARE * (most - copied), key_frames, others)
 
 
-def encoded_stretches(parts: Sequence[TickPart], plan: CopyPlan | None, time_base: Fraction) -> tuple[float, int]:
-    """Return the seconds that are encoded, and the number of stretches between copies that they form."""
-    ticks = stretches = 0
-    follows_copy = True
-    for part in parts:
-        ticks += 2 * (part.alone_from - part.start)
-        whole = [Stretch(part.alone_from, part.alone_until, None)]
-        for stretch in plan.stretches(part.alone_from, part.alone_until) if plan is not None else whole:
-            if stretch.group is None:
-                ticks += stretch.end - stretch.start
-                stretches += follows_copy
-            follows_copy = stretch.group is not None
-    return float(ticks * time_base), stretches
+def budget_alone(
+    parts: Sequence[TickPart], index: FrameIndex, rates: SourceRates, encoding: Encoding, seconds: float
+) -> Budget:
+    """Return the budget of parts that are all encoded: their share of the source's bits.
+
+    Args:
+        parts: what is written.
+        index, rates: of the source.
+        encoding: with a limit of the rate.
+        seconds: length of the parts.
+    """
+    spans = [np.searchsorted(index.ticks, (part.start, part.end)) for part in parts]
+    bits = float(sum(rates.frames[first:last].sum() for first, last in spans))
+    keys = float(sum(np.isin(index.ticks[first:last], index.key_ticks).sum() for first, last in spans))
+    share = min((encoding.pictures or 0.0) / max(rates.pictures, 1.0), 1.0)
+    key_frames = len(parts) + seconds / encoding.key_interval
+    return Budget(share * bits, key_frames, max(bits - keys * rates.key_frame, 0.0))
 
 
-def rate_limit(encoding: Encoding, seconds: float, stretches: int) -> RateLimit | None:
-    """Return the limit for what is encoded; None where its stretches are too short for one.
+def limits_rate(encoding: Encoding, seconds: float, runs: int) -> bool:
+    """Whether the rate of what is encoded is limited: not where its runs are too short.
 
     Args:
         encoding: rates.
-        seconds, stretches: see `encoded_stretches`.
+        seconds: length of what is encoded.
+        runs: number of its runs between copies.
     """
-    if encoding.pictures is None or (not encoding.strict and seconds < _LIMITED_SECONDS * stretches):
+    return encoding.pictures is not None and (encoding.strict or seconds >= _LIMITED_SECONDS * runs)
+
+
+def run_seconds(encoding: Encoding, *, limited: bool) -> float:
+    """Return the least length of runs that are encoded side by side, each from a full buffer on."""
+    if not limited or encoding.pictures is None:
+        return _RUN_SECONDS
+    return max(_RUN_SECONDS, _BUFFERS * buffer_seconds(encoding.pictures, encoding.first_picture))
+
+
+def rate_limit(encoding: Encoding, seconds: float, runs: int, *, limited: bool) -> RateLimit | None:
+    """Return the limit for runs that are encoded; None for no limit."""
+    if not limited or encoding.pictures is None:
         return None
     return RateLimit.on_average(
-        encoding.pictures, first_picture=encoding.first_picture, seconds=seconds, stretches=stretches
+        encoding.pictures, first_picture=encoding.first_picture, seconds=seconds, stretches=runs
     )

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from summdiff.video._picture import Orientation
 
 # For (height, width) of a displayed picture and a time in seconds: lightness and opacity (height, width, 2), or None.
+# It is called from several threads at once.
 Overlay = Callable[[tuple[int, int], Fraction], NDArray[np.uint8] | None]
 
 _NEUTRAL = 128  # chroma of grey

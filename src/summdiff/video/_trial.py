@@ -2,73 +2,75 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from io import BytesIO
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import replace
 from math import log2
 
-import av
 import numpy as np
 
 from summdiff.video._cut import TickPart
-from summdiff.video._encode import H264Encoder
-from summdiff.video._index import FrameIndex, SeekingDecoder
+from summdiff.video._encode import EncoderSettings
+from summdiff.video._index import FrameIndex
+from summdiff.video._limits import Budget
+from summdiff.video._runs import Frames
+from summdiff.video._side_by_side import DecoderPool, in_order
 from summdiff.video._size import SourceRates
+from summdiff.video._writers import RunEncoder
 
 _PLACES, _ROUNDS = 2, 3
 _SECONDS = 0.6  # of each place
-_SURE_STEP = 5  # a larger step of the factor is tried too
 _WORTHWHILE = 2  # times the length of the trial; what is shorter gets the encoder's usual factor instead
-_USUAL_FACTOR = 23.0
+_USUAL_FACTOR, _FIRST_FACTOR = 23.0, 26.0
 _PER_DOUBLING = 6  # steps of the constant rate factor that halve the bits, about
+_SURE_STEP = 2.5  # a larger step of the factor is tried too
 
 
 def trial_factor(
-    factor: float,
-    decoder: SeekingDecoder,
+    settings: EncoderSettings,
+    decoders: DecoderPool,
     index: FrameIndex,
     rates: SourceRates,
     parts: Sequence[TickPart],
-    make_encoder: Callable[..., H264Encoder],
+    budget: Budget,
     *,
-    share: float,
     seconds: float,
-    surely: bool,
+    threads: int,
 ) -> float:
-    """Return the constant rate factor at which pictures take a share of the bits that they have, or fewer.
+    """Return the constant rate factor at which pictures take as many bits as they may, about, or fewer.
 
-    A little of two parts is encoded, from a key frame of the source on.
+    A little of two parts is encoded, from a key frame of the source on. Its key frames, and the bits of its others
+    relative to those that they have in the source, stand for all that is encoded.
 
     Args:
-        factor: the lowest factor that is returned.
-        decoder, index, rates: of the source.
+        settings: of the encoders, with the lowest factor that is returned.
+        decoders, index, rates: of the source.
         parts: the parts to write.
-        make_encoder: makes an encoder for a file, with a factor.
-        share: bits that pictures may take, divided by those that they have.
-        seconds: length of what will be encoded.
-        surely: try every factor before it is returned.
+        budget: of what will be encoded.
+        seconds: length of that.
+        threads: places that are tried at the same time.
     """
+    lowest = settings.factor
     if seconds < _WORTHWHILE * _PLACES * _SECONDS:
-        return max(factor, _USUAL_FACTOR)
-    if len(rates.frames) != len(index.ticks) or not len(index.key_ticks):
-        return factor
+        return max(lowest, _USUAL_FACTOR)
+    if len(rates.frames) != len(index.ticks) or not len(index.key_ticks) or budget.bits <= 0:
+        return lowest
     length = round(_SECONDS / index.clock.time_base)
     at = np.searchsorted(index.key_ticks, [part.start for part in parts], side="right") - 1
     keys = index.key_ticks[np.unique(np.maximum(at, 0))]
     keys = [int(key) for key in keys[:: max(1, len(keys) // _PLACES)][:_PLACES]]
     spans = [np.searchsorted(index.ticks, (key, key + length)) for key in keys]
-    allowed = share * sum(int(rates.frames[first:last].sum()) for first, last in spans)
-    for _ in range(_ROUNDS if allowed > 0 else 0):
-        taken = 0
-        with av.open(BytesIO(), "w", format="mp4") as nowhere:
-            encoder = make_encoder(nowhere, factor=factor)
-            for key in keys:
-                for frame, tick, duration in decoder.frames(key, key + length, with_current=False):
-                    taken += 8 * sum(packet.size for packet in encoder.encode(frame, tick, duration, key=tick == key))
-                taken += 8 * sum(packet.size for packet in encoder.finish())
-        if taken <= allowed:
-            break
-        step = max(0.5, _PER_DOUBLING * log2(taken / allowed))
-        factor += step
-        if step <= _SURE_STEP and not surely:
+    others = float(sum(rates.frames[first + 1 : last].sum() for first, last in spans))
+    runs = [(Frames(key, key + length, offset=-key, with_current=False, part=0),) for key in keys]
+    factor = max(lowest, _FIRST_FACTOR)
+    for _ in range(_ROUNDS):
+        encode = RunEncoder(decoders, replace(settings, factor=factor), dissolve_ticks=0)
+        with closing(in_order(encode, runs, threads=threads)) as tried:
+            taken = [[8 * packet.size for packets in run for packet in packets] for run in tried]
+        key_bits, other_bits = sum(sizes[0] for sizes in taken), sum(sum(sizes[1:]) for sizes in taken)
+        expected = budget.key_frames * key_bits / len(keys) + budget.others * other_bits / max(others, 1.0)
+        step = _PER_DOUBLING * log2(max(expected, 1.0) / budget.bits)
+        factor = max(lowest, factor + step)
+        if step <= _SURE_STEP:
             break
     return factor

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, closing, suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -20,16 +21,18 @@ from summdiff.video._audio_track import AudioTrack
 from summdiff.video._copy import CopyPlan, GroupReader
 from summdiff.video._crop import CroppedDecoder
 from summdiff.video._cut import TickPart, tick_parts
-from summdiff.video._encode import H264Encoder
+from summdiff.video._encode import EncoderSettings, H264Stream
 from summdiff.video._index import FrameIndex, SeekingDecoder, index_frames
-from summdiff.video._limits import encoded_stretches, rate_limit, share_beside_copies
+from summdiff.video._limits import budget_alone, budget_beside_copies, limits_rate, rate_limit, run_seconds
 from summdiff.video._metadata import read_tags
 from summdiff.video._mp4 import turn_off_subtitles
 from summdiff.video._overlay import Overlay
+from summdiff.video._runs import divide, runs_of, seconds_of, split
+from summdiff.video._side_by_side import DecoderPool, threads_for
 from summdiff.video._size import SourceRates, choose_encoding, source_rates
 from summdiff.video._subtitles import add_chapters, read_chapters, retime, retimed_subtitles, write_subtitles
 from summdiff.video._trial import trial_factor
-from summdiff.video._writers import AudioWriter, VideoWriter
+from summdiff.video._writers import AudioWriter, RunEncoder, VideoWriter
 
 _ATTEMPTS, _MARGIN = 4, 1.03  # to keep to a largest size
 _CHANGED_SECONDS = 0.5  # by which a file's duration differs only if it is another file
@@ -180,23 +183,13 @@ def _write(
     time_base = index.clock.time_base
     duration = float((parts[-1].offset + parts[-1].end - parts[-1].start) * time_base)
     with ExitStack() as opened:
-        deinterlace = not options.keep_interlaced
-
-        def opened_decoder() -> SeekingDecoder:
-            if options.frame == "film":
-                return opened.enter_context(SeekingDecoder(path, index, deinterlace=deinterlace))
-            shape, position = options.frame, options.crop
-            return opened.enter_context(
-                CroppedDecoder(path, index, deinterlace=deinterlace, shape=shape, position=position)
-            )
-
-        decoder = opened_decoder()
-        decoders = [decoder]
+        open_decoder = partial(_open_decoder, path, index, options)
+        decoder = open_decoder()
+        decoders = DecoderPool(open_decoder, decoder)
+        opened.callback(decoders.close)
         if isinstance(decoder, CroppedDecoder):
             rates, method = rates.cropped(decoder.share), "encode"
         dissolves = [2 * (part.alone_from - part.start) * time_base for part in parts[1:]]
-        if any(dissolves):  # the part before and the part after are decoded at the same time
-            decoders.append(opened_decoder())
         spans = [(part.start * time_base, part.end * time_base) for part in parts]
         track = AudioTrack.open(path, clock=index.clock, seekable=bool(len(index.key_ticks)))
         if track is not None:
@@ -211,58 +204,50 @@ def _write(
             excess=excess,
         )
         plan = CopyPlan.of(index, decoder.first) if method == "auto" and not decoder.interlaced else None
-        share = None
-        if encoding.pictures is not None and not encoding.strict:
-            share = encoding.pictures / max(rates.pictures, 1.0)
+        budget = None
+        if encoding.pictures is not None and not encoding.strict and len(rates.frames) == len(index.ticks):
+            budget = budget_alone(parts, index, rates, encoding, duration)
             if plan is not None:
-                beside_copies = share_beside_copies(parts, plan, index, rates, encoding.pictures * duration)
-                plan, share = (None, share) if beside_copies < _LEAST_SHARE else (plan, beside_copies)
+                beside_copies = budget_beside_copies(parts, plan, index, rates, encoding.pictures * duration)
+                enough = beside_copies.bits >= _LEAST_SHARE * beside_copies.like_source(rates)
+                plan, budget = (plan, beside_copies) if enough else (None, budget)
         groups = opened.enter_context(GroupReader(path, plan, index.clock)) if plan is not None else None
+        threads = threads_for(index, decoder.first.width * decoder.first.height)
+        divided = divide(parts, index, plan)
+        seconds = seconds_of(runs_of(divided), time_base)
+        limited = limits_rate(encoding, seconds, len(runs_of(divided)))
+        divided = split(divided, index, run_seconds(encoding, limited=limited))
+        settings = EncoderSettings(
+            first=decoder.first,
+            source=decoder.stream,
+            clock=index.clock,
+            factor=encoding.factor,
+            key_interval=encoding.key_interval,
+            interlaced=decoder.first.interlaced_frame,
+            overlay=overlay,
+        )
+        if budget is not None:
+            factor = trial_factor(settings, decoders, index, rates, parts, budget, seconds=seconds, threads=threads)
+            settings = replace(settings, factor=factor)
+        settings = replace(
+            settings,
+            most=rate_limit(encoding, seconds, len(runs_of(divided)), limited=limited),
+            copied_sets=plan.groups.sets if plan is not None else None,
+            decode_delay=plan.decode_delay() if plan is not None else 0,
+        )
         output = av.open(str(temporary), "w", format="mp4", container_options={"movflags": "+faststart"})
         try:
             output.metadata.update(read_tags(path, keep_location=options.keep_location))
-            frame_ticks = 1 / (index.dissolve_rate * time_base)
-            make_encoder = partial(
-                H264Encoder,
-                first=decoder.first,
-                source=decoder.stream,
-                clock=index.clock,
-                key_interval=encoding.key_interval,
-                interlaced=decoder.first.interlaced_frame,
-                overlay=overlay,
-            )
-            encoded_seconds, stretches = encoded_stretches(parts, plan, time_base)
-            factor = encoding.factor
-            if share is not None:
-                trial = partial(make_encoder, most=None, copied_sets=None, decode_delay=0)
-                factor = trial_factor(
-                    factor,
-                    decoder,
-                    index,
-                    rates,
-                    parts,
-                    trial,
-                    share=min(share, 1.0),
-                    seconds=encoded_seconds,
-                    surely=plan is not None,
-                )
-            encoder = make_encoder(
-                output,
-                factor=factor,
-                most=rate_limit(encoding, encoded_seconds, stretches),
-                copied_sets=plan.groups.sets if plan is not None else None,
-                decode_delay=plan.decode_delay() if plan is not None else 0,
-            )
-            video = VideoWriter(output, encoder, decoders, plan, groups, dissolve_ticks=float(frame_ticks))
+            encode = RunEncoder(decoders, settings, dissolve_ticks=float(1 / (index.dissolve_rate * time_base)))
+            video = VideoWriter(output, H264Stream(output, settings), groups, encode, threads=threads)
             audio = AudioWriter(output, track, spans, dissolves, bit_rate=encoding.sound)
             subtitles = retimed_subtitles(path, spans, keep_location=options.keep_location)
             add_chapters(output, retime(read_chapters(path), spans))
             write_subtitles(output, subtitles)
-            for tick in video.write(parts):
-                seconds = tick * time_base
-                audio.write_until(seconds)
-                on_progress(float(seconds))
-            video.finish()
+            with closing(video.write(divided)) as ticks:
+                for tick in ticks:
+                    audio.write_until(tick * time_base)
+                    on_progress(float(tick * time_base))
             audio.write_until(None)
             output.close()  # moves the index to the front, which may fill the disk
             turn_off_subtitles(temporary, [track.default for track in subtitles])
@@ -274,3 +259,12 @@ def _write(
                 output.close()
             raise
         return math.inf if encoding.most is None or (plan is not None and not encoding.strict) else encoding.most
+
+
+def _open_decoder(path: str | os.PathLike[str], index: FrameIndex, options: MovieOptions) -> SeekingDecoder:
+    """Open a decoder for one thread."""
+    deinterlace = not options.keep_interlaced
+    if options.frame == "film":
+        return SeekingDecoder(path, index, deinterlace=deinterlace, threads=1)
+    shape, position = options.frame, options.crop
+    return CroppedDecoder(path, index, deinterlace=deinterlace, threads=1, shape=shape, position=position)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing
 from fractions import Fraction
 from itertools import pairwise
 
@@ -12,75 +13,115 @@ from av.audio.stream import AudioStream
 from av.container.output import OutputContainer
 from av.packet import Packet
 from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from summdiff.video._audio_track import AudioTrack
-from summdiff.video._copy import CopiedPacket, CopyPlan, GroupReader, Stretch
-from summdiff.video._cut import TickPart
+from summdiff.video._copy import CopiedPacket, GroupReader
 from summdiff.video._decode import TimedFrame
-from summdiff.video._encode import H264Encoder
+from summdiff.video._encode import EncoderSettings, H264Encoder, H264Stream
 from summdiff.video._index import SeekingDecoder
+from summdiff.video._runs import Copy, Dissolve, Frames, Run, runs_of
+from summdiff.video._side_by_side import DecoderPool, in_order
+
+EncodedPackets = list["Packet[VideoStream]"]
 
 _AAC_RATES = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000)
 
 
 class VideoWriter:
-    """Write the frames of parts: copied where a plan allows it, encoded elsewhere.
+    """Write copies and encoded runs of frames.
 
     Args:
         output: the file.
-        encoder: adds its stream to the file.
-        decoders: of the source; two if parts dissolve into each other, to which the parts fall in turns.
-        plan, groups: what can be copied, and its packets.
-        dissolve_ticks: duration of a frame of a dissolve.
+        stream: its video stream.
+        groups: the packets of what is copied; None if nothing is.
+        encode: encodes a run, see `RunEncoder`.
+        threads: runs that are encoded at the same time.
     """
 
     def __init__(
         self,
         output: OutputContainer,
-        encoder: H264Encoder,
-        decoders: Sequence[SeekingDecoder],
-        plan: CopyPlan | None,
+        stream: H264Stream,
         groups: GroupReader | None,
+        encode: Callable[[Run], Generator[EncodedPackets]],
         *,
-        dissolve_ticks: float,
+        threads: int,
     ) -> None:
-        self._output = output
-        self._dissolve_ticks = dissolve_ticks
-        self._decoders = decoders
-        self._plan = plan
-        self._groups = groups
-        self._encoder = encoder
+        self._output, self._stream, self._groups = output, stream, groups
+        self._encode, self._threads = encode, threads
 
-    def write(self, parts: Sequence[TickPart]) -> Iterator[int]:
-        """Write the parts; yield the tick of the output after every frame."""
-        for number, part in enumerate(parts):
-            decoder = self._decoders[number % len(self._decoders)]
-            if part.alone_from > part.start:
-                yield from self._dissolve(parts[number - 1], part, self._decoders[(number - 1) % 2], decoder)
-            yield from self._alone(part, decoder)
+    def write(self, divided: Sequence[Copy | Run]) -> Generator[int]:
+        """Write all of it; yield the tick of the output after every frame."""
+        with closing(in_order(self._encode, runs_of(divided), threads=self._threads)) as encoded:
+            for each in divided:
+                if not isinstance(each, Copy):
+                    yield from self._write_encoded(next(encoded))
+                    continue
+                stretch = each.stretch
+                packets = None
+                if self._groups is not None and stretch.group is not None:
+                    packets = self._groups.read(stretch.group, stretch.end)
+                if packets is None:
+                    yield from self._write_encoded(self._encode(each.as_run()))
+                else:
+                    yield from self._write_copied(packets, stretch.end, each.offset)
 
-    def _alone(self, part: TickPart, decoder: SeekingDecoder) -> Iterator[int]:
-        start, end, offset = part.alone_from, part.alone_until, part.offset - part.start
-        starts_on_still = part.starts_on_still if start == part.start else not decoder.shows_at(start)
-        whole = [Stretch(start, end, None)]
-        for stretch in self._plan.stretches(start, end) if self._plan is not None else whole:
-            copied = None
-            if self._groups is not None and stretch.group is not None:
-                copied = self._groups.read(stretch.group)
-            if copied is not None:
-                yield from self._copy(copied, stretch.end, offset)
-                continue
-            on_still = starts_on_still and stretch.start == start
-            for frame, tick, duration in decoder.frames(stretch.start, stretch.end, with_current=on_still):
-                pts = max(tick, stretch.start) + offset
-                self._output.mux(self._encoder.encode(frame, pts, duration, key=tick <= stretch.start))
+    def _write_encoded(self, encoded: Iterator[EncodedPackets]) -> Iterator[int]:
+        for packets in encoded:
+            for packet in packets:
+                pts = packet.pts or 0
+                self._output.mux(self._stream.encoded(packet))
                 yield pts
 
+    def _write_copied(self, copied: Sequence[CopiedPacket], end: int, offset: int) -> Iterator[int]:
+        displayed = sorted(packet.tick for packet in copied)
+        durations = {tick: after - tick for tick, after in pairwise([*displayed, end])}
+        for packet, decoded_for in zip(copied, displayed, strict=True):
+            self._output.mux(
+                self._stream.packet(
+                    packet.data,
+                    pts=packet.tick + offset,
+                    dts=decoded_for + offset,
+                    duration=durations[packet.tick],
+                    key=packet is copied[0],
+                )
+            )
+            yield decoded_for + offset
+
+
+class RunEncoder:
+    """Decode and encode runs of frames; can be called from several threads at once.
+
+    Args:
+        decoders: of the source.
+        settings: of the encoders.
+        dissolve_ticks: duration of a frame of a dissolve.
+    """
+
+    def __init__(self, decoders: DecoderPool, settings: EncoderSettings, *, dissolve_ticks: float) -> None:
+        self._decoders, self._settings, self._dissolve_ticks = decoders, settings, dissolve_ticks
+
+    def __call__(self, run: Run) -> Generator[EncodedPackets]:
+        """Yield the packets of a run."""
+        encoder = H264Encoder(self._settings)
+        dissolves = any(isinstance(piece, Dissolve) for piece in run)
+        with self._decoders.lend(
+            1 + dissolves
+        ) as decoders:  # parts that dissolve into each other fall to them in turns
+            for piece in run:
+                decoder = decoders[piece.part % len(decoders)]
+                if isinstance(piece, Dissolve):
+                    yield from self._dissolve(piece, encoder, decoders[(piece.part - 1) % 2], decoder)
+                else:
+                    yield from _alone(piece, encoder, decoder)
+        yield encoder.finish()
+
     def _dissolve(
-        self, before: TickPart, after: TickPart, decoder: SeekingDecoder, other: SeekingDecoder
-    ) -> Iterator[int]:
-        """Write the frames during which one part dissolves into the next."""
+        self, dissolve: Dissolve, encoder: H264Encoder, decoder: SeekingDecoder, other: SeekingDecoder
+    ) -> Iterator[EncodedPackets]:
+        before, after = dissolve.before, dissolve.after
         first = before.alone_until - before.start + before.offset
         last = after.alone_from - after.start + after.offset
         count = max(2, round((last - first) / self._dissolve_ticks))
@@ -92,30 +133,15 @@ class VideoWriter:
         for n, (pts, until) in enumerate(pairwise(ends)):
             a = leaving.at(pts + shift_before + rounding)
             b = entering.at(pts + shift_after + rounding)
-            mixed = a or b if a is None or b is None else self._encoder.mixture(a, b, (n + 0.5) / count)
+            mixed = a or b if a is None or b is None else encoder.mixture(a, b, (n + 0.5) / count)
             if mixed is not None:
-                self._output.mux(self._encoder.encode(mixed, pts, until - pts, key=n == 0))
-                yield pts
+                yield encoder.encode(mixed, pts, until - pts, key=n == 0)
 
-    def finish(self) -> None:
-        """Flush the encoder."""
-        self._output.mux(self._encoder.finish())
 
-    def _copy(self, copied: Sequence[CopiedPacket], end: int, offset: int) -> Iterator[int]:
-        self.finish()  # the encoder has to start with a key frame after copied frames
-        in_order = sorted(packet.tick for packet in copied)
-        durations = {tick: after - tick for tick, after in pairwise([*in_order, end])}
-        for packet, decoded_for in zip(copied, in_order, strict=True):
-            self._output.mux(
-                self._encoder.packet(
-                    packet.data,
-                    pts=packet.tick + offset,
-                    dts=decoded_for + offset,
-                    duration=durations[packet.tick],
-                    key=packet is copied[0],
-                )
-            )
-            yield decoded_for + offset
+def _alone(frames: Frames, encoder: H264Encoder, decoder: SeekingDecoder) -> Iterator[EncodedPackets]:
+    for frame, tick, duration in decoder.frames(frames.start, frames.end, with_current=frames.with_current):
+        pts = max(tick, frames.start) + frames.offset
+        yield encoder.encode(frame, pts, duration, key=tick <= frames.start)
 
 
 class _Playback:
