@@ -21,7 +21,7 @@ _BUFFERS = 16  # in a run: each takes a full one on top of its rate
 
 
 @dataclass(frozen=True, slots=True)
-class Budget:
+class PictureBudget:
     """Bits that encoded pictures may take, beside what they take in the source.
 
     Attributes:
@@ -41,7 +41,7 @@ class Budget:
 
 def budget_beside_copies(
     parts: Sequence[TickPart], plan: CopyPlan, index: FrameIndex, rates: SourceRates, most: float
-) -> Budget:
+) -> PictureBudget:
     """Return the budget of what is encoded between copies.
 
     Args:
@@ -63,15 +63,15 @@ def budget_beside_copies(
             others += float(rates.frames[first:last][~keys].sum())
             key_frames += int(keys.sum()) + (stretch.start not in index.key_ticks)
     if not copied:
-        return Budget(0.0, key_frames, others)
+        return PictureBudget(0.0, key_frames, others)
     if copied >= _MOSTLY * (copied + encoded):  # to encode all of it again would save little and cost quality and time
         most = max(most, copied + encoded)
-    return Budget(_SPARE * (most - copied), key_frames, others)
+    return PictureBudget(_SPARE * (most - copied), key_frames, others)
 
 
 def budget_alone(
     parts: Sequence[TickPart], index: FrameIndex, rates: SourceRates, encoding: Encoding, seconds: float
-) -> Budget:
+) -> PictureBudget:
     """Return the budget of parts that are all encoded: their share of the source's bits.
 
     Args:
@@ -85,7 +85,7 @@ def budget_alone(
     keys = float(sum(np.isin(index.ticks[first:last], index.key_ticks).sum() for first, last in spans))
     share = min((encoding.pictures or 0.0) / max(rates.pictures, 1.0), 1.0)
     key_frames = len(parts) + seconds / encoding.key_interval
-    return Budget(share * bits, key_frames, max(bits - keys * rates.key_frame, 0.0))
+    return PictureBudget(share * bits, key_frames, max(bits - keys * rates.key_frame, 0.0))
 
 
 def limits_rate(encoding: Encoding, seconds: float, runs: int) -> bool:

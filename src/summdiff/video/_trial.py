@@ -12,7 +12,7 @@ import numpy as np
 from summdiff.video._cut import TickPart
 from summdiff.video._encode import EncoderSettings
 from summdiff.video._index import FrameIndex
-from summdiff.video._limits import Budget
+from summdiff.video._limits import PictureBudget
 from summdiff.video._runs import Frames
 from summdiff.video._side_by_side import DecoderPool, in_order
 from summdiff.video._size import SourceRates
@@ -32,7 +32,7 @@ def trial_factor(
     index: FrameIndex,
     rates: SourceRates,
     parts: Sequence[TickPart],
-    budget: Budget,
+    budget: PictureBudget,
     *,
     seconds: float,
     threads: int,
