@@ -6,18 +6,24 @@ import hashlib
 import os
 import re
 import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from summdiff.errors import SummdiffError, UsageError
 
 if TYPE_CHECKING:
     import onnxruntime
 
+_Task = TypeVar("_Task")
+_Result = TypeVar("_Result")
+
 THREADS_VARIABLE = "SUMMDIFF_THREADS"
 # Read by the libraries of NumPy and PyTorch when they are loaded.
 _LIBRARIES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+_MOST_THREADS = 4  # bounds memory
 _CUDA, _CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
 
 
@@ -32,6 +38,26 @@ def threads_asked() -> int | None:
     """Return the value of $SUMMDIFF_THREADS; None if it is no whole number above 0."""
     text = os.environ.get(THREADS_VARIABLE, "").strip()
     return int(text) if text.isascii() and text.isdigit() and int(text) > 0 else None
+
+
+def side_by_side(work: Callable[[_Task], _Result], tasks: Sequence[_Task]) -> list[_Result]:
+    """Return the results of tasks, worked on in a few threads: for NumPy and ONNX Runtime, which run side by side."""
+    threads = min(_MOST_THREADS, threads_asked() or usable_cores(), len(tasks))
+    if threads <= 1:
+        return [work(task) for task in tasks]
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(threads, thread_name_prefix="summdiff-work") as pool:
+        return list(pool.map(work, tasks))
+
+
+@contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """Limit BLAS to one thread: on small matrices, several threads take up to ten times as long on a busy machine."""
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1):
+        yield
 
 
 def limit_threads(count: int) -> None:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from summdiff._places import part_places, shot_edges
+from summdiff._runtime import one_blas_thread
 from summdiff._version import __version__
 from summdiff._warnings import summary_warnings
 from summdiff.audio import Sound, importance_of_sound, listen
@@ -185,10 +186,10 @@ class Summarizer:
             words = self._words(Path(path), extracted, options, report)
         options.check_constraints(video.duration)
         known = known_scores(extracted.times, options)
-        with _timed(timings, "score"), _one_thread():
+        with _timed(timings, "score"):
             curves_of_sound = _curves_of_sound(extracted)
             curves = curves_of_sound or self._curves_of_pictures(extracted, options, known, report)
-        with _timed(timings, "select"), _one_thread():
+        with _timed(timings, "select"), one_blas_thread():
             cuts = part_places(extracted, words.transcript)
             weighed = weigh_words(
                 words.transcript,
@@ -355,15 +356,6 @@ def _curves_of_sound(extracted: VideoFeatures) -> Curves | None:
 
     mean = importance_of_sound(extracted.sound, extracted.times)
     return Curves(mean=mean, spread=np.zeros_like(mean), samples=mean[None])
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Limit BLAS to one thread: on small matrices, several threads take up to ten times as long on a busy machine."""
-    from threadpoolctl import threadpool_limits
-
-    with threadpool_limits(1):
-        yield
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from summdiff.errors import ModelError
-from summdiff.features import relations
+from summdiff.features import _directions, relations
 from summdiff.features.relations import DESCRIPTORS, describe
 
 P = len(DESCRIPTORS)
@@ -90,7 +90,7 @@ def test_lags_are_seconds(scenes):
 
 def test_blocks_do_not_change_the_result(scenes, monkeypatch):
     whole = describe(scenes, rate=1.0)
-    monkeypatch.setattr(relations, "_BLOCK", 7)
+    monkeypatch.setattr(_directions, "BLOCK", 7)
     assert np.allclose(describe(scenes, rate=1.0), whole, atol=1e-5)
 
 

@@ -315,6 +315,17 @@ def test_how_many_windows_are_denoised_together_changes_nothing():
     assert np.allclose(small().sample(pictures(400), rate=1.0, samples=2), many[:2], atol=1e-6)
 
 
+@pytest.mark.parametrize("eta", [0.0, 1.0])
+def test_the_number_of_threads_changes_nothing(model, eta, monkeypatch):
+    which = SamplingModel(replace(model.config, eta=eta), model.network)
+    curves = []
+    for threads in ("1", "3"):
+        monkeypatch.setenv("SUMMDIFF_THREADS", threads)
+        curves.append(which.score(scenes(900), rate=0.5, samples=9, steps=4, known=some_known(900)))
+    for name in ("mean", "spread", "samples"):
+        assert np.array_equal(*(getattr(each, name) for each in curves))
+
+
 # What is refused
 
 

@@ -13,13 +13,15 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from summdiff._runtime import side_by_side
 from summdiff.errors import ModelError
+from summdiff.features._directions import UnitRows
+from summdiff.features._rank_table import RankTable
 
 WINDOWS = (2.0, 4.0, 8.0, 16.0, 32.0)  # seconds
 QUANTILES = (0.05, 0.10, 0.25, 0.50, 0.75, 0.90, 0.95)
 MAX_REFERENCES = 1024
 PLACES = 32  # coordinates of a step in the video's principal axes
-_BLOCK = 512  # steps at a time; bounds memory
 
 _PER_MATRIX = (
     "mean",
@@ -64,29 +66,7 @@ def describe(features: ArrayLike, *, rate: float) -> NDArray[np.float32]:
     Raises:
         ModelError: the features are not (N, D) finite numbers, or the rate is not positive.
     """
-    unit, distance = _unit(features)
-    if not (np.isfinite(rate) and rate > 0):
-        raise ModelError(f"The rate must be a positive number of steps per second, got {rate}.")
-    n = len(unit)
-    steps = tuple(max(1, round(seconds * rate)) for seconds in WINDOWS)
-    references = np.unique(np.linspace(0, n - 1, min(n, MAX_REFERENCES)).round().astype(np.int64))
-    table = _rank_table(unit[references])
-
-    when = references / max(1, n - 1)
-
-    described = np.empty((n, len(DESCRIPTORS)), dtype=np.float64)
-    for start in range(0, n, _BLOCK):
-        stop = min(n, start + _BLOCK)
-        low, high = max(0, start - steps[-1]), min(n, stop + steps[-1])
-        far = unit[start:stop] @ unit[references].T  # (block, R)
-        near = unit[low:high] @ unit[low:high].T  # (m, m)
-        columns = []
-        for of_video, around in ((far, near), (_ranks(far, table), _ranks(near, table))):
-            columns += [_row_statistics(of_video, when), _windows(around, start - low, stop - low, steps)]
-        described[start:stop, :-3] = np.concatenate(columns, axis=1)
-    position = (np.arange(n) + 0.5) / n
-    described[:, -3:] = np.stack([distance, position, np.minimum(position, 1 - position)], axis=1)
-    return np.concatenate([described, standardise(described)], axis=1).astype(np.float32)
+    return _describe(UnitRows(features), rate=rate)
 
 
 def describe_twice(features: ArrayLike, *, rate: float) -> NDArray[np.float32]:
@@ -101,11 +81,9 @@ def describe_twice(features: ArrayLike, *, rate: float) -> NDArray[np.float32]:
     Raises:
         ModelError: as `describe`.
     """
-    described = describe(features, rate=rate)
-    unit = np.array(features, dtype=np.float64)
-    unit /= max(float(np.abs(unit).max()), 1e-30)  # so that no square overflows
-    unit /= np.sqrt(_squares(unit))[:, None].clip(min=1e-12)
-    return np.concatenate([described, describe(unit, rate=rate)], axis=1)
+    return np.concatenate(
+        [_describe(UnitRows(features, at_length_one=once), rate=rate) for once in (False, True)], axis=1
+    )
 
 
 def places(features: ArrayLike) -> NDArray[np.float32]:
@@ -123,10 +101,8 @@ def places(features: ArrayLike) -> NDArray[np.float32]:
     Raises:
         ModelError: the features are not (N, D) finite numbers.
     """
-    unit, _ = _unit(features)
-    n = len(unit)
-    references = np.unique(np.linspace(0, n - 1, min(n, MAX_REFERENCES)).round().astype(np.int64))
-    reference_rows = unit[references]
+    unit = UnitRows(features)
+    reference_rows = unit[_references(len(unit))]
     # The axes are those of the smaller of two matrices with the same eigenvalues: between steps, or between channels.
     between_steps = len(reference_rows) <= reference_rows.shape[1]
     variances, vectors = np.linalg.eigh(
@@ -136,8 +112,9 @@ def places(features: ArrayLike) -> NDArray[np.float32]:
     real = variances > 1e-9 * max(float(variances[0]), 1e-30)
     variances, vectors = variances[real], vectors[:, real]
     axes = reference_rows.T @ (vectors / np.sqrt(variances)) if between_steps else vectors
-    coordinates = np.zeros((n, PLACES), dtype=np.float32)
-    coordinates[:, : axes.shape[1]] = unit @ axes
+    coordinates = np.zeros((len(unit), PLACES), dtype=np.float32)
+    for steps in unit.blocks():
+        coordinates[steps, : axes.shape[1]] = unit[steps] @ axes
     return coordinates
 
 
@@ -149,58 +126,65 @@ def standardise(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return scaled
 
 
-def _unit(features: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Centred features of length one, (N, D), and their distance to the mean relative to the average one, (N,)."""
-    x = np.asarray(features)
-    if x.ndim != 2 or 0 in x.shape or not np.issubdtype(x.dtype, np.number):
-        raise ModelError(f"Features must be numbers of shape (steps, dimensions), got {x.dtype} of shape {x.shape}.")
-    x = x.astype(np.float64)
-    largest = np.abs(x).max()
-    if not np.isfinite(largest):
-        raise ModelError("Features must be finite; at least one is NaN or infinite.")
-    if largest == 0:
-        return x, np.zeros(len(x))
-    x /= largest  # first, so that no square overflows
-    size = np.sqrt(_squares(x).mean())
-    x -= x.mean(axis=0)
-    length = np.sqrt(_squares(x))
-    # Below a millionth of the features' size a difference is rounding, not content.
-    real = length > 1e-6 * size
-    x[~real] = 0.0
-    x /= np.where(real, length, 1.0)[:, None]
-    length = np.where(real, length, 0.0)
-    return x, length / length.mean() if real.any() else length
+def _describe(unit: UnitRows, *, rate: float) -> NDArray[np.float32]:
+    if not (np.isfinite(rate) and rate > 0):
+        raise ModelError(f"The rate must be a positive number of steps per second, got {rate}.")
+    n = len(unit)
+    steps = tuple(max(1, round(seconds * rate)) for seconds in WINDOWS)
+    references = _references(n)
+    reference_rows = unit[references]
+    ranks = RankTable(reference_rows @ reference_rows.T)
+    when = references / max(1, n - 1)
+    described = np.empty((n, len(DESCRIPTORS)), dtype=np.float64)
+
+    def fill(block: slice) -> None:
+        start, stop = block.start, block.stop
+        low, high = max(0, start - steps[-1]), min(n, stop + steps[-1])
+        around = unit[low:high]  # (m, D)
+        far = around[start - low : stop - low] @ reference_rows.T  # (block, R)
+        near = around @ around.T  # (m, m)
+        in_order = np.sort(far, axis=1)
+        columns = []
+        for of in (lambda similarities: similarities, ranks):
+            columns += [
+                _row_statistics(of(far), of(in_order), when),
+                _windows(of(near), start - low, stop - low, steps),
+            ]
+        described[block, :-3] = np.concatenate(columns, axis=1)
+
+    side_by_side(fill, list(unit.blocks()))
+    position = (np.arange(n) + 0.5) / n
+    described[:, -3:] = np.stack([unit.distance, position, np.minimum(position, 1 - position)], axis=1)
+    return np.concatenate([described, standardise(described)], axis=1).astype(np.float32)
 
 
-def _squares(x: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Squared length of each row, without a second array of that size."""
-    return np.concatenate([(x[start : start + _BLOCK] ** 2).sum(axis=1) for start in range(0, len(x), _BLOCK)])
+def _references(n: int) -> NDArray[np.int64]:
+    return np.unique(np.linspace(0, n - 1, min(n, MAX_REFERENCES)).round().astype(np.int64))
 
 
-def _rank_table(references: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Quantiles of the similarities between references: where a value falls among them is its rank."""
-    similarities = np.sort(references @ references.T, axis=None)  # of sorted values, that many quantiles take no time
-    return np.quantile(similarities, np.linspace(0, 1, 1025))
+def _row_statistics(
+    rows: NDArray[np.float64], in_order: NDArray[np.float64], position: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Mean, quantiles, centroid and spread, (n, 10), of (n, R) similarities to references at positions (R,).
 
-
-def _ranks(similarities: NDArray[np.float64], table: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Rank of each similarity in [0, 1]; equal ones share the middle of theirs."""
-    flat = similarities.ravel()
-    low = np.searchsorted(table, flat - 1e-9, side="left")
-    high = low.copy()
-    equal = np.flatnonzero(np.append(table, np.inf)[low] <= flat + 1e-9)  # few, save in still pictures
-    high[equal] = np.searchsorted(table, flat[equal] + 1e-9, side="right")
-    return ((low + high) / (2 * len(table))).reshape(similarities.shape)
-
-
-def _row_statistics(rows: NDArray[np.float64], position: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Mean, quantiles, centroid and spread, (n, 10), of (n, R) similarities to references at positions (R,)."""
-    weights = np.exp(4 * (rows - rows.max(axis=1, keepdims=True)))
+    `in_order` has the similarities of each row in ascending order.
+    """
+    weights = rows - in_order[:, -1:]
+    weights *= 4
+    np.exp(weights, out=weights)
     weights /= weights.sum(axis=1, keepdims=True)
     centroid = weights @ position
     spread = np.sqrt(np.maximum(0.0, weights @ position**2 - centroid**2))
-    quantiles = np.quantile(rows, QUANTILES, axis=1)
-    return np.stack([rows.mean(axis=1), *quantiles, centroid, spread], axis=1)
+    return np.stack([rows.mean(axis=1), *_quantiles(in_order), centroid, spread], axis=1)
+
+
+def _quantiles(in_order: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Quantiles (Q, n) of rows (n, R) in ascending order, as by `np.quantile`."""
+    place = np.array(QUANTILES) * (in_order.shape[1] - 1)
+    below = np.floor(place).astype(np.int64)
+    low, high = in_order[:, below], in_order[:, np.minimum(below + 1, in_order.shape[1] - 1)]
+    quantiles: NDArray[np.float64] = (low + (high - low) * (place - below)).T
+    return quantiles
 
 
 def _windows(near: NDArray[np.float64], start: int, stop: int, steps: tuple[int, ...]) -> NDArray[np.float64]:

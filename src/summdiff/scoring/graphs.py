@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 DENOISER_GRAPHS = ("encode", "prepare", "denoise")
 SCORER_GRAPHS = ("score",)
-_MOST_THREADS = 4
+_MOST_THREADS = 4  # the graphs are small: more gain nothing. Their number changes no result.
 # How a serialized graph names a file that holds some of its numbers: the entry "location" of `external_data`.
 _OUTSIDE = b"\n\x08location"
 
@@ -39,7 +39,8 @@ class GraphDenoiser:
         """
         self.facts = facts
         self._encode, self._prepare, self._denoise = (
-            _session(name, graphs[name], device=device) for name in DENOISER_GRAPHS
+            _session(name, graphs[name], device=device, threads=1)
+            for name in DENOISER_GRAPHS  # called side by side
         )
 
     def encode(self, inputs: Array, seconds: Array, *, null: bool = False) -> Encoded:
@@ -81,7 +82,8 @@ class GraphScorer:
             UsageError: there is no such device here.
         """
         self.facts = facts
-        self._session = _session("score", graphs["score"], device=device)
+        threads = min(_MOST_THREADS, threads_asked() or usable_cores())
+        self._session = _session("score", graphs["score"], device=device, threads=threads)
 
     def score(self, inputs: Array) -> Array:
         """Return scores (L,) of inputs (L, P)."""
@@ -94,14 +96,12 @@ class GraphScorer:
         return found["boxes"][0], found["box_scores"][0]
 
 
-def _session(name: str, graph: bytes, *, device: str) -> onnxruntime.InferenceSession:
+def _session(name: str, graph: bytes, *, device: str, threads: int) -> onnxruntime.InferenceSession:
     if _OUTSIDE in graph:
         raise ModelError(
             f"The graph '{name}.onnx' refers to another file, which summdiff never writes: it is not loaded."
         )
     try:
-        # The graphs are small: more threads than a few gain nothing. Their number changes no result.
-        threads = min(_MOST_THREADS, threads_asked() or usable_cores())
         return inference_session(graph, threads=threads, device=device)
     except UsageError:
         raise

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from summdiff._runtime import side_by_side
 from summdiff.errors import ModelError
 from summdiff.features.relations import DESCRIPTORS, describe, describe_twice, places
+
+_CELLS = 1024  # averaged at a time; bounds memory
 
 Conditioning = Literal["relational", "gaussian_prior", "features", "both"]
 
@@ -53,13 +58,15 @@ def condition_of(features: ArrayLike, *, rate: float, conditioning: Conditioning
         conditioning: "features": the features themselves; "relational": relational descriptors; "both"; or
             "gaussian_prior": relational descriptors of the features and of the features at length one, and places.
     """
-    own = np.asarray(features, dtype=np.float32)
     if conditioning == "features":
-        return Condition(features=own)
+        return Condition(features=np.asarray(features, dtype=np.float32))
     if conditioning == "gaussian_prior":
-        return Condition(relations=describe_twice(features, rate=rate), places=places(features))
+        describers: list[Callable[[ArrayLike], NDArray[np.float32]]] = [partial(describe_twice, rate=rate), places]
+        relations, where = side_by_side(lambda describer: describer(features), describers)
+        return Condition(relations=relations, places=where)
     relations = describe(features, rate=rate)
-    return Condition(features=own if conditioning == "both" else None, relations=relations)
+    own = np.asarray(features, dtype=np.float32) if conditioning == "both" else None
+    return Condition(features=own, relations=relations)
 
 
 def count_relations(conditioning: Conditioning) -> int:
@@ -113,8 +120,12 @@ class Cells:
         if len(self.first) == len(x):
             return x
         # Sums of half-precision numbers overflow
-        wide = x.astype(np.float32) if x.dtype == np.float16 else x
-        means: NDArray[np.floating[Any]] = np.add.reduceat(wide, self.first, axis=0) / self.size[:, None]
+        means = np.empty((len(self.first), x.shape[1]), dtype=np.float32 if x.dtype == np.float16 else x.dtype)
+        for start in range(0, len(means), _CELLS):
+            cells = slice(start, start + _CELLS)
+            first, size = self.first[cells], self.size[cells]
+            steps = x[first[0] : first[-1] + size[-1]].astype(means.dtype, copy=False)
+            means[cells] = np.add.reduceat(steps, first - first[0], axis=0) / size[:, None]
         return means
 
     def interpolate(self, values: NDArray[np.float32]) -> NDArray[np.float32]:

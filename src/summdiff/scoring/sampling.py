@@ -1,20 +1,22 @@
 """Sample importance curves of a video of any length.
 
-A long video is cut into overlapping windows. Their predictions are blended at every denoising step with weights that
-add up to one, so the windows denoise one curve together and no seam shows; time and memory grow linearly with length.
+A long video is cut into overlapping windows, which denoise one curve together (`window_denoising`): no seam
+shows, and time grows linearly with length.
 
 Shapes: N steps of the video, W windows of L steps, M samples.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from summdiff._runtime import one_blas_thread, side_by_side
 from summdiff.errors import ModelError, UsageError
 from summdiff.scoring.ddim import DDIM
 from summdiff.scoring.gaussian import ScorePosterior
@@ -23,9 +25,10 @@ from summdiff.scoring.inputs import Condition
 from summdiff.scoring.model import Curves, Model, ModelConfig
 from summdiff.scoring.networks import DenoisingNetwork, Encoded
 from summdiff.scoring.schedule import ScheduleName
+from summdiff.scoring.window_denoising import WindowNetwork, denoise
 from summdiff.scoring.windows import Windows
 
-_BATCH = 16  # curves denoised at a time, windows × samples; bounds memory
+_BATCH = 4  # windows encoded at a time; bounds memory
 
 Array = NDArray[np.float32]
 
@@ -85,19 +88,28 @@ class _Encoded:
 
 
 @dataclass(frozen=True, slots=True)
-class _Group:
-    """Windows that are denoised together.
+class _Prepared:
+    """What conditions one window, from `DenoisingNetwork.prepare`: its video and, with guidance, no video."""
 
-    Attributes:
-        rows: which windows.
-        conditional, unconditional: from `DenoisingNetwork.prepare`, for the video and, with guidance, for no video.
-        posteriors: of each window, with a prior.
-    """
-
-    rows: slice
     conditional: Any
     unconditional: Any | None
-    posteriors: list[ScorePosterior] | None
+
+
+class _Gaussians:
+    """Mean and deviation of the Gaussian over each window's curve, of a network with a prior.
+
+    Attributes:
+        means, deviations: (L,) of each window that was prepared.
+    """
+
+    def __init__(self) -> None:
+        self.means: dict[int, Array] = {}
+        self.deviations: dict[int, Array] = {}
+
+    def add(self, window: int, posterior: ScorePosterior) -> None:
+        """Keep those of a window."""
+        self.means[window] = posterior.mean.astype(np.float32)
+        self.deviations[window] = posterior.deviation.astype(np.float32)
 
 
 class SamplingModel(Model):
@@ -138,6 +150,21 @@ class SamplingModel(Model):
         Known scores replace the prediction at their steps in every denoising step, so the state there always equals
         the known scores at that noise level (replacement, as for inpainting: Lugmayr et al., CVPR 2022).
         """
+        with one_blas_thread():
+            return self._score(features, rate, samples, steps, seed, guidance_scale, readout, known, on_progress)
+
+    def _score(
+        self,
+        features: ArrayLike,
+        rate: float,
+        samples: int,
+        steps: int,
+        seed: int,
+        guidance_scale: float | None,
+        readout: str,
+        known: ArrayLike | None,
+        on_progress: Callable[[float], None] | None,
+    ) -> Curves:
         cells, given = self.condition_of(features, rate=rate, readout=readout)
         if samples < 1:
             raise UsageError(f"The number of samples must be at least 1, got {samples}.")
@@ -153,10 +180,21 @@ class SamplingModel(Model):
         # Samples that mirror each other around the mean need only one of each pair to be denoised
         mirrored = has_own_mean and self.config.eta == 0
         noise = paired_noise(len(given), samples=samples, seed=seed)[:, :: 2 if mirrored else 1]
-        groups = list(self._groups(video, at_once=max(1, _BATCH // noise.shape[1]), guided=w > 0))
-        state = self._denoise(noise, ddim, video, groups, w=w, seed=seed, on_progress=on_progress)
+        gaussians = _Gaussians()
+        state = denoise(
+            noise,
+            windows,
+            ddim,
+            WindowNetwork(
+                self._preparation(video, gaussians, guided=w > 0), partial(self._clean, ddim, w=w), self.finite
+            ),
+            known=None if video.known is None else facts.space.to_signal(video.known),
+            eta=self.config.eta,
+            generator=np.random.default_rng([seed, 1]),
+            on_progress=on_progress or (lambda share: None),
+        )
 
-        own = self._mean(video, groups) if has_own_mean else None
+        own = self._mean(video, gaussians) if has_own_mean else None
         if mirrored and own is not None:
             pairs = np.stack([state, 2 * facts.space.to_signal(own)[:, None] - state], axis=2)
             state = pairs.reshape(len(pairs), -1)[:, :samples]
@@ -164,8 +202,7 @@ class SamplingModel(Model):
         mean = drawn.mean(axis=0) if own is None else own.clip(0, 1)
         spread = drawn.std(axis=0)
         if facts.prior is not None:
-            deviations = (np.stack([each.deviation for each in group.posteriors or ()]) for group in groups)
-            spread = windows.blend(part.astype(np.float32) for part in deviations)
+            spread = windows.blend([np.stack([gaussians.deviations[n] for n in range(len(windows.starts))])])
         return self._at_steps(cells, mean, spread, drawn, known)
 
     def _encode(self, condition: Condition, known: Array | None, *, rate: float) -> _Encoded:
@@ -175,114 +212,80 @@ class SamplingModel(Model):
         seconds = (np.arange(windows.size) / rate).astype(np.float32)
         places = None if facts.prior is None else condition.places
         cut = windows.cut(condition.inputs)
-        parts = [network.encode(cut[i : i + _BATCH], seconds) for i in range(0, len(cut), _BATCH)]
+        parts = side_by_side(
+            lambda first: network.encode(cut[first : first + _BATCH], seconds), range(0, len(cut), _BATCH)
+        )
         mean = scale = None
         if facts.mean is not None:
             raw = _joined(parts, "curves")
             if facts.prior is not None and places is not None:
-                raw = np.stack(
-                    [
-                        facts.prior.smooth(curve[:, 0], where, seconds, noise=facts.guess_noise)[:, None]
-                        for curve, where in zip(raw, windows.cut(places), strict=True)
-                    ]
-                ).astype(np.float32)
+                smooth = partial(facts.prior.smooth, seconds=seconds, noise=facts.guess_noise)
+                smoothed = side_by_side(
+                    lambda window: smooth(raw[window, :, 0], places[windows.span(window)]), range(len(raw))
+                )
+                raw = np.stack(smoothed)[..., None].astype(np.float32)
             mean = self.finite(facts.mean.finalize(windows.blend([raw]).T))
         if facts.prior is not None:
             scale = np.exp(windows.blend([_joined(parts, "log_scale")]))
         return _Encoded(windows, seconds, windows.blend([_joined(parts, "tokens")]), mean, scale, places, known)
 
-    def _groups(self, video: _Encoded, *, at_once: int, guided: bool) -> Iterator[_Group]:
-        """Prepare a few windows at a time, and with guidance the null video beside them."""
-        windows = video.windows
+    def _preparation(self, video: _Encoded, gaussians: _Gaussians, *, guided: bool) -> Callable[[int], _Prepared]:
+        """Return a function that prepares a window, and with guidance the null video beside it."""
         null = null_tokens = None
         if guided:
-            null, nothing = _without_video(video), np.zeros((1, windows.size, self.network.facts.inputs), np.float32)
+            null = _without_video(video)
+            nothing = np.zeros((1, video.windows.size, self.network.facts.inputs), np.float32)
             null_tokens = self.network.encode(nothing, video.seconds, null=True).tokens  # (1, L, C)
-        for first in range(0, len(windows.starts), at_once):
-            parts = [slice(start, start + windows.size) for start in windows.starts[first : first + at_once]]
-            tokens = np.stack([video.tokens[part] for part in parts])
-            conditional, posteriors = self._prepare(video, tokens, parts)
+
+        def prepare(window: int) -> _Prepared:
+            steps = video.windows.span(window)
+            posterior = self._posterior(video, steps)
+            if posterior is not None:
+                gaussians.add(window, posterior)
             unconditional = None
             if null is not None and null_tokens is not None:
-                unconditional, _ = self._prepare(null, null_tokens.repeat(len(parts), axis=0), parts)
-            yield _Group(slice(first, first + at_once), conditional, unconditional, posteriors)
+                unconditional = self._condition(null, null_tokens, steps, self._posterior(null, steps))
+            return _Prepared(self._condition(video, video.tokens[None, steps], steps, posterior), unconditional)
 
-    def _prepare(self, video: _Encoded, tokens: Array, parts: list[slice]) -> tuple[Any, list[ScorePosterior] | None]:
-        """Return what the network prepares of windows with tokens (W, L, C), and their posteriors with a prior."""
-        posteriors = self._posteriors(video, parts)
-        mean = self._window_means(video.mean, parts, posteriors)
-        return self.network.prepare(tokens, video.seconds, mean=mean, posteriors=posteriors), posteriors
+        return prepare
 
-    def _posteriors(self, video: _Encoded, parts: list[slice]) -> list[ScorePosterior] | None:
-        """Return the Gaussian over each window's curve, given the known scores in it; None without a prior."""
+    def _condition(self, video: _Encoded, tokens: Array, steps: slice, posterior: ScorePosterior | None) -> Any:
+        """Return what the network prepares of a window with tokens (1, L, C)."""
+        mean = video.mean if video.mean is None else video.mean[None, steps]
+        if posterior is not None:
+            mean = posterior.mean[None].astype(np.float32)
+        posteriors = None if posterior is None else [posterior]
+        return self.network.prepare(tokens, video.seconds, mean=mean, posteriors=posteriors)
+
+    def _posterior(self, video: _Encoded, steps: slice) -> ScorePosterior | None:
+        """Return the Gaussian over a window's curve, given the known scores in it; None without a prior."""
         prior = self.network.facts.prior
         if prior is None or video.mean is None or video.places is None or video.scale is None:
             return None
-        found = []
-        for part in parts:
-            covariance = prior.covariance(video.places[part], video.seconds, video.scale[part])
-            known = None if video.known is None else video.known[part]
-            found.append(ScorePosterior.of(video.mean[part], covariance, known))
-        return found
+        covariance = prior.covariance(video.places[steps], video.seconds, video.scale[steps])
+        return ScorePosterior.of(video.mean[steps], covariance, None if video.known is None else video.known[steps])
 
-    def _window_means(
-        self, mean: Array | None, parts: list[slice], posteriors: list[ScorePosterior] | None
-    ) -> Array | None:
-        """Return means (W, L): the posteriors', or the mean curve as it is."""
-        if posteriors is not None:
-            return np.stack([posterior.mean for posterior in posteriors]).astype(np.float32)
-        return None if mean is None else np.stack([mean[part] for part in parts])
-
-    def _mean(self, video: _Encoded, groups: list[_Group]) -> Array:
+    def _mean(self, video: _Encoded, gaussians: _Gaussians) -> Array:
         """Return the network's own mean curve (N,), given known scores if it has a prior."""
         if self.network.facts.prior is None:
             assert video.mean is not None  # noqa: S101 (the facts say that there is one)
             return video.mean
-        means = (np.stack([each.mean for each in group.posteriors or ()]) for group in groups)
-        return video.windows.blend(part.astype(np.float32) for part in means)
+        return video.windows.blend([np.stack([gaussians.means[n] for n in range(len(video.windows.starts))])])
 
-    def _denoise(
-        self,
-        noise: Array,
-        ddim: DDIM,
-        video: _Encoded,
-        groups: list[_Group],
-        *,
-        w: float,
-        seed: int,
-        on_progress: Callable[[float], None] | None,
-    ) -> Array:
-        """Return the clean signals (N, M) that noise (N, M) is denoised to."""
-        windows, space = video.windows, self.network.facts.space
-        there = None if video.known is None else ~np.isnan(video.known)
-        state, eta_noise = noise, np.random.default_rng([seed, 1])
-        for done, t in enumerate(ddim.timesteps, start=1):
-            signal = float(ddim.alphas_cumprod[t]) ** 0.5
-            steered = w if done < len(ddim.timesteps) or self.config.guide_final else 0.0
-            noisy = np.ascontiguousarray(windows.cut(state).transpose(0, 2, 1))  # (W, M, L)
-            clean = windows.blend(
-                self._clean(noisy[group.rows], t, signal, group, w=steered).transpose(0, 2, 1) for group in groups
-            )
-            self.finite(clean)
-            if there is not None and video.known is not None:
-                clean[there] = space.to_signal(video.known[there])[:, None]
-            state = ddim.step(clean, t, state, eta=self.config.eta, generator=eta_noise)
-            if on_progress is not None:
-                on_progress(done / len(ddim.timesteps))
-        return state
-
-    def _clean(self, noisy: Array, t: int, signal: float, group: _Group, *, w: float) -> Array:
-        """Return clean signals (W, M, L) of noisy ones, guided where there is a null video."""
-        clean = self._predicted(noisy, t, signal, group.conditional)
-        if group.unconditional is not None:
-            if w > 0:
-                clean = guide(clean, self._predicted(noisy, t, signal, group.unconditional), w)
+    def _clean(self, ddim: DDIM, noisy: Array, number: int, prepared: _Prepared, *, w: float) -> Array:
+        """Return clean signals (M, L) of noisy ones at a place in the list of time steps, guided by a null video."""
+        clean = self._predicted(ddim, noisy, number, prepared.conditional)
+        if prepared.unconditional is not None:
+            if number + 1 < len(ddim.timesteps) or self.config.guide_final:
+                clean = guide(clean, self._predicted(ddim, noisy, number, prepared.unconditional), w)
             clean = self.network.facts.space.bounded(clean)
         return clean
 
-    def _predicted(self, noisy: Array, t: int, signal: float, condition: Any) -> Array:
-        """Return clean signals (W, M, L) under one condition."""
-        scores = self.network.denoise(noisy, t, signal, condition)
+    def _predicted(self, ddim: DDIM, noisy: Array, number: int, condition: Any) -> Array:
+        """Return clean signals (M, L) under one condition."""
+        t = ddim.timesteps[number]
+        signal = float(ddim.alphas_cumprod[t]) ** 0.5
+        scores = self.network.denoise(np.ascontiguousarray(noisy)[None], t, signal, condition)[0]
         if self.network.facts.mean is None:  # clipping on one side would move the mean of a mirrored pair
             scores = scores.clip(0, 1)
         return self.network.facts.space.to_signal(scores)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,6 +47,27 @@ class Windows:
     def cut(self, values: NDArray[Any]) -> NDArray[Any]:
         """Return the windows (W, L, ...) of values (N, ...)."""
         return np.stack([values[start : start + self.size] for start in self.starts])
+
+    def span(self, number: int) -> slice:
+        """Return the steps of a window."""
+        return slice(int(self.starts[number]), int(self.starts[number]) + self.size)
+
+    def alone(self, number: int) -> slice:
+        """Return the steps of a window that no later window has."""
+        later = number + 1 < len(self.starts)
+        return slice(int(self.starts[number]), int(self.starts[number + 1]) if later else self.steps)
+
+    def rounds(self, count: int) -> Iterator[list[tuple[int, int]]]:
+        """Yield windows and rounds, (window, round), that can be worked on at the same time.
+
+        A window's next round may need what the round before gave at all of its steps, and so at those of all windows
+        that share steps with it. Few windows are between their first and their last round at a time.
+        """
+        reach = np.searchsorted(self.starts, self.starts + self.size) - np.arange(len(self.starts))
+        lag = int(reach.max())
+        for turn in range(len(self.starts) + lag * (count - 1)):
+            due = ((turn - lag * number, number) for number in range(count))
+            yield [(window, number) for window, number in due if 0 <= window < len(self.starts)]
 
     def blend(self, parts: Iterable[NDArray[np.float32]]) -> NDArray[np.float32]:
         """Return values (N, ...) from those of the windows, (W, L, ...), given in order as pieces (w, L, ...)."""
