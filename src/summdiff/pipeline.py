@@ -28,6 +28,7 @@ from summdiff.features.store import FeatureStore
 from summdiff.options import DEFAULT_BACKBONE, DEFAULT_MODEL, Options, OptionValues
 from summdiff.reselection import choose_parts, constraint_settings, places_of, rounded
 from summdiff.scoring import load_model
+from summdiff.segmentation import Rows
 from summdiff.selection import descriptors
 from summdiff.summary import Scores, Summary
 from summdiff.video import file_version
@@ -304,7 +305,7 @@ class Summarizer:
         self, extracted: VideoFeatures, options: Options, known: NDArray[np.float32] | None, report: OnProgress
     ) -> Curves:
         return self.model.score(
-            extracted.features.astype(np.float32),
+            extracted.features,
             rate=self.rate,
             samples=options.samples,
             steps=options.steps,
@@ -347,10 +348,11 @@ def known_scores(times: NDArray[np.float64], options: Options) -> NDArray[np.flo
 
 def _curves_of_sound(extracted: VideoFeatures) -> Curves | None:
     """Return the importance by sound of a video that shows one picture throughout; None for others, and silent ones."""
-    features = extracted.features.astype(np.float32)
-    apart = np.linalg.norm(features - features.mean(axis=0), axis=1)
-    still = apart.max() <= _STILL * np.linalg.norm(features, axis=1).max()
-    if not still or len(features) < _LEAST_STEPS or extracted.sound is None or not len(extracted.sound.speech):
+    rows = Rows(extracted.features)
+    middle = sum(block.sum(axis=0, dtype=np.float64) for block in rows.blocks()) / len(rows)
+    apart = max(np.linalg.norm(block - middle, axis=1).max() for block in rows.blocks())
+    still = apart <= _STILL * max(np.linalg.norm(block, axis=1).max() for block in rows.blocks())
+    if not still or len(rows) < _LEAST_STEPS or extracted.sound is None or not len(extracted.sound.speech):
         return None
     from summdiff.scoring.model import Curves
 

@@ -6,7 +6,7 @@ import ruptures
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from summdiff.segmentation import kts
+from summdiff.segmentation import Rows, centered, kts, unit_rows
 from summdiff.segmentation.cost import within_segment_scatter
 
 kts_module = sys.modules["summdiff.segmentation.kts"]  # the name in the package is the function
@@ -237,3 +237,18 @@ def test_scatter_follows_its_definition():
 def test_bad_input_is_refused(features, options, message):
     with pytest.raises(ValueError, match=message):
         kts(features, **options)
+
+
+@pytest.mark.parametrize("block", [1, 7, 100])
+def test_blocks_of_rows_change_nothing(block, monkeypatch):
+    rng = np.random.default_rng(3)
+    x = np.abs(scenes(rng, [9, 12, 7, 20])).astype(np.float16)
+    whole = kts(x, min_length=2, max_length=15, center=True)
+    by_definition = x / np.linalg.norm(x.astype(np.float64), axis=1, keepdims=True)
+    by_definition -= by_definition.mean(axis=0)
+    by_definition /= np.maximum(np.linalg.norm(by_definition, axis=1, keepdims=True), 0.05)
+    monkeypatch.setattr(unit_rows, "_BLOCK", block)
+    assert np.array_equal(kts(x, min_length=2, max_length=15, center=True), whole)
+    rows = np.concatenate(list(Rows(x, center=True).blocks()))
+    assert np.allclose(rows, by_definition, atol=1e-6)
+    assert np.array_equal(rows, centered(x))

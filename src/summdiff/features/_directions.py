@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from summdiff.errors import ModelError
 
-BLOCK = 256  # steps at a time; bounds memory
+BLOCK = 128  # steps at a time; bounds memory
 _LEAST = 1e-6  # of the features' size: a smaller distance to the mean is rounding, not content
 
 Array = NDArray[np.float64]

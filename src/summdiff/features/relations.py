@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from summdiff._runtime import side_by_side
 from summdiff.errors import ModelError
 from summdiff.features._directions import UnitRows
-from summdiff.features._rank_table import RankTable
+from summdiff.features._rank_table import RankTable, quantiles
 
 WINDOWS = (2.0, 4.0, 8.0, 16.0, 32.0)  # seconds
 QUANTILES = (0.05, 0.10, 0.25, 0.50, 0.75, 0.90, 0.95)
@@ -175,16 +175,7 @@ def _row_statistics(
     weights /= weights.sum(axis=1, keepdims=True)
     centroid = weights @ position
     spread = np.sqrt(np.maximum(0.0, weights @ position**2 - centroid**2))
-    return np.stack([rows.mean(axis=1), *_quantiles(in_order), centroid, spread], axis=1)
-
-
-def _quantiles(in_order: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Quantiles (Q, n) of rows (n, R) in ascending order, as by `np.quantile`."""
-    place = np.array(QUANTILES) * (in_order.shape[1] - 1)
-    below = np.floor(place).astype(np.int64)
-    low, high = in_order[:, below], in_order[:, np.minimum(below + 1, in_order.shape[1] - 1)]
-    quantiles: NDArray[np.float64] = (low + (high - low) * (place - below)).T
-    return quantiles
+    return np.stack([rows.mean(axis=1), *quantiles(in_order, np.array(QUANTILES)).T, centroid, spread], axis=1)
 
 
 def _windows(near: NDArray[np.float64], start: int, stop: int, steps: tuple[int, ...]) -> NDArray[np.float64]:

@@ -14,7 +14,7 @@ from summdiff._runtime import side_by_side
 from summdiff.errors import ModelError
 from summdiff.features.relations import DESCRIPTORS, describe, describe_twice, places
 
-_CELLS = 1024  # averaged at a time; bounds memory
+_CELLS = 256  # averaged at a time; bounds memory
 
 Conditioning = Literal["relational", "gaussian_prior", "features", "both"]
 

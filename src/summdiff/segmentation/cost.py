@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from summdiff.segmentation.unit_rows import Rows
+
 _BLOCK = 256  # rows of the banded Gram matrix per matrix product
 
 
-def within_segment_scatter(features: ArrayLike, *, max_length: int) -> NDArray[np.float64]:
+def within_segment_scatter(features: ArrayLike | Rows, *, max_length: int) -> NDArray[np.float64]:
     """Return the scatter of every segment of at most `max_length` steps.
 
     The scatter of the steps s … s+l-1 is Σ‖x_t − μ‖² = Σ‖x_t‖² − ‖Σ x_t‖² / l, with μ their mean: the linear-kernel
@@ -16,14 +18,14 @@ def within_segment_scatter(features: ArrayLike, *, max_length: int) -> NDArray[n
     `max_length` apart are computed, so time and memory grow with N · max_length, not with N².
 
     Args:
-        features: (N, D), finite.
+        features: (N, D), finite; or rows of them.
         max_length: longest segment, in steps, at least 1.
 
     Returns:
         (max_length, N): row l-1, column s holds the scatter of the l steps from s; infinite if that segment would end
         after the last step.
     """
-    x = np.ascontiguousarray(features, dtype=np.float32)
+    x = features if isinstance(features, Rows) else Rows(features)
     n = len(x)
     band = _banded_gram(x, max_length)
     norm = band[0].copy()
@@ -41,13 +43,14 @@ def within_segment_scatter(features: ArrayLike, *, max_length: int) -> NDArray[n
     return scatter
 
 
-def _banded_gram(x: NDArray[np.float32], width: int) -> NDArray[np.float64]:
+def _banded_gram(x: Rows, width: int) -> NDArray[np.float64]:
     """Return (width, N): entry (d, s) is x_s · x_{s+d}, or 0 if s + d is past the end."""
     n = len(x)
     band = np.zeros((width, n))
     for start in range(0, n, _BLOCK):
         stop = min(start + _BLOCK, n)
-        product = x[start:stop] @ x[start : min(stop + width - 1, n)].T
+        following = x[start : min(stop + width - 1, n)]
+        product = following[: stop - start] @ following.T
         rows = np.arange(stop - start)
         for d in range(min(width, product.shape[1])):
             inside = rows[: product.shape[1] - d]

@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from summdiff.segmentation.cost import within_segment_scatter
+from summdiff.segmentation.unit_rows import Rows
 
 _FIRST_PRICES = 24
 _ROUNDING = 1e-6  # tolerance of lengths
@@ -58,22 +59,18 @@ def kts(
     Raises:
         ValueError: there are no steps, a feature is not finite, or the limits contradict each other.
     """
-    x = np.asarray(features, dtype=np.float32)
-    if x.ndim != 2 or len(x) == 0:
-        raise ValueError(f"features must be (N, D) with N >= 1, got shape {x.shape}")
-    if not np.isfinite(x).all():
+    given = np.asarray(features)
+    if given.ndim != 2 or len(given) == 0:
+        raise ValueError(f"features must be (N, D) with N >= 1, got shape {given.shape}")
+    if not all(np.isfinite(rows).all() for rows in Rows(given).blocks()):
         raise ValueError("features must be finite")
-    n = len(x)
+    n = len(given)
     edge = np.arange(n + 1.0) if edges is None else np.asarray(edges, dtype=np.float64)
     if edge.shape != (n + 1,) or not (np.diff(edge) > 0).all():
         raise ValueError(f"edges must be ({n + 1},) and ascending, got shape {edge.shape}")
     if min_length < 0 or (max_length is not None and not 0 < max_length >= min_length):
         raise ValueError(f"need 0 <= min_length <= max_length, got {min_length} and {max_length}")
-    if center:
-        x = centered(x)
-    elif normalize:
-        x = _unit(x, 1e-12)
-
+    x = Rows(given, unit=normalize, center=center)
     longest = float(edge[-1] - edge[0]) if max_length is None else max(max_length, float(np.diff(edge).max()))
     steps = int((np.searchsorted(edge, edge[:-1] + longest + _ROUNDING, side="right") - 1 - np.arange(n)).max())
     scatter = within_segment_scatter(x, max_length=steps)
@@ -82,16 +79,8 @@ def kts(
         shortest = shortest / 2 if shortest > _ROUNDING else 0.0
     search = _PricedSearch(scatter, allowed.lengths)
     # No segmentation reduces the scatter by more than this, so at a higher price there are no cuts.
-    return _best_corner(search, n, v_max, highest_price=float(np.square(x, dtype=np.float64).sum())).change_points
-
-
-def centered(features: ArrayLike) -> NDArray[np.float32]:
-    """Scale features (N, D) to unit length, subtract their mean over all steps, and scale again.
-
-    Steps within 0.05 of the mean are not scaled up to unit length.
-    """
-    unit = _unit(np.asarray(features, dtype=np.float32), 1e-12)
-    return _unit(unit - unit.mean(axis=0), 0.05)
+    highest = float(sum(np.square(rows, dtype=np.float64).sum() for rows in x.blocks()))
+    return _best_corner(search, n, v_max, highest_price=highest).change_points
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,12 +163,6 @@ def _allowed(edge: NDArray[np.float64], steps: int, shortest: float, longest: fl
         if reached[start]:
             reached[start + 1 + np.flatnonzero(lengths[:, start])] = True
     return _Allowed(lengths, bool(reached[n]))
-
-
-def _unit(x: NDArray[np.float32], least: float) -> NDArray[np.float32]:
-    """Scale rows to unit length; rows shorter than `least` are divided by `least`."""
-    norms: NDArray[np.float32] = np.linalg.norm(x, axis=1, keepdims=True)
-    return np.asarray(x / np.maximum(norms, np.float32(least)), dtype=np.float32)
 
 
 class _PricedSearch:

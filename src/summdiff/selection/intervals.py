@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from summdiff.errors import UsageError
-from summdiff.segmentation import centered
+from summdiff.segmentation import Rows
 from summdiff.selection.constraints import ShotStatus, apply_constraints
 from summdiff.selection.priced_intervals import AllowedIntervals, PricedChoice
 from summdiff.selection.shot_knapsack import best_window
@@ -332,17 +332,32 @@ def descriptors(features: ArrayLike, *, dimensions: int = 32) -> NDArray[np.int8
     """Return compact descriptors of what steps show: (N, K) int8, whose products / 127² approximate the cosine of
     features, centered over the video.
     """
-    unit = centered(features)
+    unit = Rows(features, center=True)
     k = min(dimensions, *unit.shape)
     rng = np.random.default_rng(0)
-    sketch = unit @ rng.standard_normal((unit.shape[1], k + 8), dtype=np.float32)
+    sketch = _times(unit, rng.standard_normal((unit.shape[1], k + 8), dtype=np.float32))
     for _ in range(2):
-        sketch = unit @ (unit.T @ np.linalg.qr(sketch)[0])
-    basis = np.linalg.qr(unit.T @ np.linalg.qr(sketch)[0])[0]
-    small = unit @ basis
+        sketch = _times(unit, _transposed_times(unit, np.linalg.qr(sketch)[0]))
+    basis = np.linalg.qr(_transposed_times(unit, np.linalg.qr(sketch)[0]))[0]
+    small = _times(unit, basis)
     _, _, rotation = np.linalg.svd(small, full_matrices=False)
     descriptor: NDArray[np.int8] = np.round(127 * np.clip(small @ rotation[:k].T, -1, 1)).astype(np.int8)
     return descriptor
+
+
+def _times(unit: Rows, matrix: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the product (N, K) of rows (N, D) and a matrix (D, K)."""
+    return np.concatenate([rows @ matrix for rows in unit.blocks()])
+
+
+def _transposed_times(unit: Rows, matrix: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the product (D, K) of rows (N, D), transposed, and a matrix (N, K)."""
+    product = np.zeros((unit.shape[1], matrix.shape[1]), dtype=np.float32)
+    start = 0
+    for rows in unit.blocks():
+        product += rows.T @ matrix[start : start + len(rows)]
+        start += len(rows)
+    return product
 
 
 def _runs(marked: NDArray[np.bool_]) -> NDArray[np.intp]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from summdiff.segmentation import centered
+from summdiff.segmentation import Rows
 
 _HARD_CUT = 0.5  # least change of the features at a hard cut
 _OUTSTANDING = 3.0  # a hard cut's change relative to the median of the changes nearby
@@ -112,9 +112,12 @@ def _medians(rows: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def feature_changes(features: ArrayLike) -> NDArray[np.float64]:
     """Return the change between consecutive steps: (N - 1,) in [0, 2], from features (N, D)."""
-    unit = centered(features)
-    cosine = np.einsum("nd,nd->n", unit[1:], unit[:-1], dtype=np.float64)
-    return np.asarray(np.clip(1.0 - cosine, 0.0, 2.0))
+    last, cosines = np.empty((0, 0), dtype=np.float32), [np.empty(0)]
+    for rows in Rows(features, center=True).blocks():
+        unit = np.concatenate((last, rows)) if len(last) else rows
+        cosines.append(np.einsum("nd,nd->n", unit[1:], unit[:-1], dtype=np.float64))
+        last = rows[-1:]
+    return np.asarray(np.clip(1.0 - np.concatenate(cosines), 0.0, 2.0))
 
 
 def move_to_transitions(places: CutPlaces, transitions: ArrayLike, *, fps: float) -> CutPlaces:
