@@ -1,8 +1,9 @@
 """Measure in a real Chromium how quickly the selection follows while the budget of a two-hour film is dragged.
 
-    python benchmarks/studio.py [--moves 200]
+    python benchmarks/studio.py [--moves 200] [--talk]
 
-The session is synthetic: 7,200 steps, 240 shots. The mouse drags the slider through its whole range. `follows` is the
+The session is synthetic: 7,200 steps, 240 shots; with `--talk`, and a transcript of 1,500 sentences.
+The mouse drags the slider through its whole range. `follows` is the
 time from each change of the slider to the drawn selection: request, selection, answer, drawing; the last one, which
 compares what the parts show, takes longer. `frames` are the
 intervals between the frames the browser shows meanwhile. Needs the extras `web` and `browser` and a Chromium.
@@ -42,6 +43,7 @@ def told(name: str, times: list[float]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--moves", type=int, default=200, help="of the mouse while it drags")
+    parser.add_argument("--talk", action="store_true", help="with a transcript of 1,500 sentences")
     asked = parser.parse_args()
     if chromium() is None:
         sys.exit("No Chromium was found: install one, for example with `apt-get install chromium`.")
@@ -49,7 +51,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "long.mp4"
         write_two_hours(path)
-        summary = two_hour_summary(path)
+        summary = two_hour_summary(path, talk=asked.talk)
         version = Version(Options(), summary)
         for name, chosen, count in (("while dragging", version.rough(), 60), ("at the end", version, 6)):
             times = []
@@ -63,9 +65,9 @@ def main() -> None:
             page.goto(studio.url)
             page.wait_for_selector(".library")
             (session,) = studio.studio.sessions._sessions.values()
-            add_two_hours(studio.studio, session, path)
+            add_two_hours(studio.studio, session, path, talk=asked.talk)
             page.click(".film-open")
-            page.wait_for_selector("[data-shots] li", state="attached")
+            page.wait_for_selector(".sentence" if asked.talk else "[data-shots] li", state="attached")
             page.wait_for_timeout(1500)
             box = page.locator("[data-budget]").bounding_box()
             middle, left, room = box["y"] + box["height"] / 2, box["x"] + 13, box["width"] - 26
@@ -87,6 +89,16 @@ def main() -> None:
                 page.mouse.move(300 + 9 * k, page.locator("[data-track]").bounding_box()["y"] + 90)
                 page.keyboard.press("+" if k % 20 < 10 else "-")
             told("frames while pointing and zooming", page.evaluate("window.frames_seen"))
+            if asked.talk:
+                page.click("[data-find]")
+                page.evaluate(FRAMES)
+                page.keyboard.type("coffee before the storm", delay=150)
+                told("frames while searching", page.evaluate("window.frames_seen"))
+                page.locator(".sentence[tabindex='0']").focus()
+                page.evaluate(FRAMES)
+                for _ in range(60):
+                    page.keyboard.press("Shift+PageDown")
+                told("frames while selecting", page.evaluate("window.frames_seen"))
 
 
 if __name__ == "__main__":

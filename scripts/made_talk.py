@@ -93,6 +93,18 @@ def _write(film: Path, samples: np.ndarray, rate: int, pictures: Path | None) ->
         output.mux(sound.encode())
 
 
+def least_seconds(lines: list[Line], *, keys: bool = False) -> float:
+    """Return the seconds of the shortest sentence of each topic and the pause after it; `keys`: with a star."""
+    chosen = [line for line in lines if line.topic not in "-." and (line.key or not keys)]
+    return sum(
+        min(line.end - line.start + PAUSE_SECONDS for line in chosen if line.topic == topic)
+        for topic in {line.topic for line in chosen}
+    )
+
+
 if __name__ == "__main__":
-    for line in make_talk(Path(sys.argv[1]), Path(sys.argv[2])):
+    said = make_talk(Path(sys.argv[1]), Path(sys.argv[2]))
+    for line in said:
         print(f"{line.start:7.2f} {line.end:7.2f} {line.topic}{'*' if line.key else ' '} {line.text}")
+    print(f"10% are {0.1 * (said[-1].end + PAUSE_SECONDS):.1f} s. One sentence of each topic takes at least ", end="")
+    print(f"{least_seconds(said):.1f} s, one with a star {least_seconds(said, keys=True):.1f} s.")

@@ -21,9 +21,26 @@ sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "web")]
 
 from studio_rig import add_two_hours, running_studio, write_two_hours
 
+from caption_files import add_captions
 from chromium import browser, chromium
 from summdiff.pipeline import Summarizer
 
+SAID = (
+    "Good morning, and welcome to the harbour.",
+    "Most people who come here see the big ships and the cranes.",
+    "I would like to show you what is behind them.",
+    "A pilot comes on board of every ship before it may enter.",
+    "He knows each sandbank, and where the current turns at low tide.",
+    "Last winter the pilots brought in four hundred ships, and none of them ran aground.",
+    "My uncle sold hats in this street, by the way.",
+    "He also had a parrot that could whistle.",
+    "The second thing is the new engine of our tugboat.",
+    "It runs on electricity, and it burns no oil at all.",
+    "A charge lasts for nine hours of work.",
+    "In the evening the boat takes power from the wind on the pier.",
+    "So if you hear nothing tonight, that is the tugboat.",
+    "Thank you, and mind the step on your way out.",
+)
 TALL = 2100  # pixels of a phone's page that are shown
 DESKTOP, SMALL, PHONE = {"width": 1440, "height": 900}, {"width": 1280, "height": 720}, {"width": 390, "height": 844}
 
@@ -83,6 +100,8 @@ def photograph(
             page.evaluate("scrollTo(0, 900)")
             page.wait_for_timeout(300)
             page.evaluate("scrollTo(0, 0)")
+            if state == "words":
+                page.evaluate("document.querySelector('.words').scrollIntoView({ block: 'end' })")
             page.wait_for_timeout(300)
         tall = state in ("ready", "long") and phone
         clip = {"x": 0, "y": 0, "width": viewport["width"], "height": TALL} if tall else None
@@ -132,14 +151,57 @@ class States:
         page.locator("[data-track]").hover(position={"x": 700, "y": 120})
 
     @staticmethod
-    def long(page: Any, studio: Any, film: Path, folder: Path) -> None:
+    def long(page: Any, studio: Any, film: Path, folder: Path, *, talk: bool = False) -> None:
         path = folder / "long.mp4"
         write_two_hours(path)
         session = next(iter(studio.studio.sessions._sessions.values()))
-        add_two_hours(studio.studio, session, path)
+        add_two_hours(studio.studio, session, path, talk=talk)
         page.click(".film-open")
         page.wait_for_selector("[data-budget]")
         page.wait_for_timeout(1500)
+
+    @staticmethod
+    def words(page: Any, studio: Any, film: Path, folder: Path) -> None:
+        path = talk(folder)
+        page.set_input_files("#picker", path)
+        page.wait_for_selector(".sentence.chosen", timeout=120_000)
+        page.fill("[data-allowed]", "35%")
+        page.keyboard.press("Enter")
+        page.wait_for_timeout(800)
+        sentence = page.locator(".sentence")
+        sentence.nth(5).click()
+        page.click("[data-words-keep]")
+        sentence.nth(6).click()
+        sentence.nth(7).click(modifiers=["Shift"])
+        page.click("[data-words-drop]")
+        page.fill("[data-find]", "the")
+        page.wait_for_timeout(500)
+        sentence.nth(9).click()
+        page.wait_for_timeout(800)
+
+    @staticmethod
+    def asked(page: Any, studio: Any, film: Path, folder: Path) -> None:
+        page.set_input_files("#picker", talk(folder))
+        page.wait_for_selector(".sentence.chosen", timeout=120_000)
+        for number, text in enumerate(("how the boat is powered", "family"), start=1):
+            page.fill("[data-ask-text]", text)
+            page.keyboard.press("Enter")
+            page.wait_for_selector(f".matched .chip:nth-child({number})", timeout=30_000)
+        page.click("[data-match-next]")
+        page.wait_for_timeout(800)
+
+    @staticmethod
+    def download(page: Any, studio: Any, film: Path, folder: Path) -> None:
+        page.set_input_files("#picker", talk(folder))
+        page.wait_for_selector(".sentence.chosen", timeout=120_000)
+        page.click("[data-words-files]")
+
+    @staticmethod
+    def speech(page: Any, studio: Any, film: Path, folder: Path) -> None:
+        States.long(page, studio, film, folder, talk=True)
+        page.locator(".sentence[data-place='702']").evaluate("(s) => s.scrollIntoView({ block: 'center' })")
+        page.wait_for_timeout(500)
+        page.locator(".sentence[data-place='702']").click()
 
     @staticmethod
     def export(page: Any, studio: Any, film: Path, folder: Path) -> None:
@@ -226,6 +288,14 @@ STATES = {
     "long-light": (DESKTOP, "light", "long"),
     "long-dark": (DESKTOP, "dark", "long"),
     "long-phone": (PHONE, "dark", "long"),
+    "words-light": (DESKTOP, "light", "words"),
+    "words-dark": (SMALL, "dark", "words"),
+    "words-forced": (DESKTOP, "forced", "words"),
+    "words-phone": (PHONE, "light", "words"),
+    "words-phone-dark": (PHONE, "dark", "words"),
+    "words-asked": (DESKTOP, "light", "asked"),
+    "words-download": (SMALL, "light", "download"),
+    "words-long": (DESKTOP, "light", "speech"),
     "export-light": (DESKTOP, "light", "export"),
     "keys-dark": (DESKTOP, "dark", "keys"),
     "unplayable-light": (DESKTOP, "light", "unplayable"),
@@ -241,6 +311,17 @@ def generated(path: Path, **options: Any) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     write_video(path, scenes=scenes, size=(480, 270), sound=True, **options)
     return path
+
+
+def talk(folder: Path) -> Path:
+    """Generate a film in which somebody speaks, with subtitles."""
+    film = generated(folder / "generated" / "Harbour talk.mp4")
+    path = folder / film.name
+    cues, at = [], 0.4
+    for text in SAID:
+        cues.append((at, at + 0.068 * len(text), text))
+        at += 0.068 * len(text) + (1.8 if text.startswith(("I would", "He also")) else 0.5)
+    return add_captions(film, path, tracks=[("en", cues)])
 
 
 if __name__ == "__main__":

@@ -57,6 +57,22 @@ QUESTIONS = {
         "a holiday trip": "-",
         "the weather": "-",
     },
+    "volcanoes": {
+        "what makes a volcano erupt": "A",
+        "the difference between thin and thick lava": "A",
+        "how volcanoes change the climate": "B",
+        "how can people be warned in time": "C",
+        "sport": "-",
+        "a sandwich": "-",
+    },
+    "office": {
+        "where is the new office": "A",
+        "how much rent do we save": "A",
+        "may I work at home": "B",
+        "which computer do I get": "C",
+        "keeping files safe": "C",
+        "a marriage": "-",
+    },
 }
 
 

@@ -121,7 +121,7 @@ class Options(MovieOptions):
             either, means 15%, but at least 5 seconds and at most 3 minutes.
         duration: the same in seconds; takes the place of `budget` where it is given.
         select: what is chosen: "intervals", the best moments, wherever a cut is natural, and nothing twice; or "shots",
-            whole shots as in the literature.
+            whole shots as in the literature, whose edges neither pauses nor sentences move.
         samples: importance curves drawn from the model, 1 to 1000. They give probabilities and alternatives, and decide
             by their mean where the model has no mean curve of its own.
         steps: denoising steps of each sample, 1 to 1000.

@@ -58,6 +58,15 @@ def api(page: Any, path: str, body: Any = None) -> Any:
     )
 
 
+def stored(page: Any, name: str) -> Any:
+    """What the server keeps of the decisions about the open video, once the entry `name` is not empty."""
+    end = time.monotonic() + 30
+    while not (present := api(page, "/edits")["present"] or {}).get(name):
+        assert time.monotonic() < end, name
+        time.sleep(0.03)
+    return present
+
+
 def displayed(page: Any) -> Any:
     """The picture on display in the player: (H, W, 3)."""
     import numpy as np

@@ -14,15 +14,22 @@ from typing import Any
 
 import numpy as np
 
+from summdiff.audio import Sound, move_to_pauses
 from summdiff.options import Options
 from summdiff.pipeline import Summarizer
 from summdiff.reselection import places_of, reselect
 from summdiff.selection import cut_places, descriptors
 from summdiff.summary import Scores, Shot, Summary, VideoInfo
+from summdiff.transcript import Sentence, Transcript, spread
 
 TOKEN = "a-token-that-only-this-test-knows"  # noqa: S105
 HOURS = 2.0
 SHOTS = 240
+SENTENCES = 1500
+_VOCABULARY = (
+    "harbour captain sails morning weather engine island radio message passenger anchor storm lighthouse coffee "
+    "northern coast before after between slowly heard turned carried waited counted never always"
+)
 
 
 @dataclass(frozen=True)
@@ -93,8 +100,21 @@ def write_two_hours(path: Path) -> None:
         output.mux(stream.encode(None))
 
 
-def two_hour_summary(path: Path) -> Summary:
-    """Make a plausible summary of it: 7,200 steps, 240 shots of uneven lengths."""
+def two_hours_of_talk() -> Transcript:
+    """Make a transcript of it: 1,500 sentences of 6 to 20 words, with pauses between them."""
+    rng = np.random.default_rng(11)
+    each = HOURS * 3600 / SENTENCES
+    sentences = []
+    for number in range(SENTENCES):
+        words = list(rng.choice(_VOCABULARY.split(), rng.integers(6, 21)))
+        text = [words[0].capitalize(), *words[1:-1], f"{words[-1]}."]
+        start = round(number * each + float(rng.uniform(0.1, 0.5)), 3)
+        sentences.append(Sentence(spread(text, [(start, round((number + 1) * each - 0.3, 3))])))
+    return Transcript("subtitles", tuple(sentences), "en")
+
+
+def two_hour_summary(path: Path, *, talk: bool = False) -> Summary:
+    """Make a plausible summary of it: 7,200 steps, 240 shots of uneven lengths; with `talk`, and 1,500 sentences."""
     rng = np.random.default_rng(5)
     duration = HOURS * 3600
     times = np.arange(int(duration), dtype=float)
@@ -112,6 +132,11 @@ def two_hour_summary(path: Path) -> Summary:
     looks = rng.normal(size=(SHOTS, 64)).repeat(np.diff(edges).astype(int), axis=0) + rng.normal(
         0, 0.2, (len(times), 64)
     )
+    places = cut_places(np.abs(looks), np.append(times, duration))
+    transcript = two_hours_of_talk() if talk else None
+    if transcript is not None:
+        spans = np.array([(sentence.start, sentence.end) for sentence in transcript.sentences])
+        places = move_to_pauses(places, Sound.none(), fps=25, sentences=spans)
     summary = Summary(
         video=VideoInfo(str(path), duration, 25.0, 160, 90, 0, has_audio=False),
         model={"id": "default"},
@@ -121,20 +146,21 @@ def two_hour_summary(path: Path) -> Summary:
         scores=Scores(tuple(times.tolist()), tuple(mean.tolist()), tuple(std.tolist())),
         shots=shots,
         selection=(),
-        places=places_of(cut_places(np.abs(looks), np.append(times, duration)), descriptors(np.abs(looks))),
+        places=places_of(places, descriptors(np.abs(looks))),
+        transcript=transcript,
     )
     return reselect(summary)
 
 
-def add_two_hours(studio: Any, session: Any, path: Path) -> Any:
-    """Add that film to a session as if it had been analyzed."""
+def add_two_hours(studio: Any, session: Any, path: Path, *, talk: bool = False) -> Any:
+    """Add that film to a session as if it had been analyzed; with `talk`, as one in which somebody speaks."""
     from summdiff.web._jobs import StudioJob
     from summdiff.web._sessions import StudioVideo, Version
     from summdiff.web._uploads import describe
 
     with session.new_folder() as (id_, folder):
         video = StudioVideo(id_, describe(path, "A day at sea, uncut.mp4"), folder)
-        summary = two_hour_summary(path)
+        summary = two_hour_summary(path, talk=talk)
         rng = np.random.default_rng(7)
         mean, std = np.array(summary.scores.mean), np.array(summary.scores.std)
         samples = np.clip(mean + std * np.repeat(rng.normal(size=(16, 240)), 30, axis=1), 0, 1).astype(np.float32)

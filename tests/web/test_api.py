@@ -202,6 +202,11 @@ def test_what_is_said_is_given_with_each_version(analyzed_video, make_video, tmp
     transcript = client.get(f"/api/videos/{video['id']}/versions/0/transcript").json
     assert transcript["source"] == "subtitles"
     assert [(s["start"], s["end"], s["text"]) for s in transcript["sentences"]] == said
+    (before, shared), (same, after) = (s["cut"] for s in transcript["sentences"])
+    assert before <= 0.5
+    assert 1.5 <= shared == same <= 2.0
+    assert after >= 3.0
+    assert client.get(f"/api/videos/{video['id']}/versions/0").json["about"] == []
     refused = client.post(f"/api/videos/{video['id']}/versions", {"budget": 0.4, "about": [""]})
     assert refused.status == 422
 

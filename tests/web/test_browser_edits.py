@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from studio_page import add_film, api, chosen, until
+from studio_page import add_film, api, chosen, stored, until
 
 from caption_files import add_captions
 from summdiff.video import stills
@@ -37,7 +37,8 @@ def test_picks_length_and_undo_survive_the_tab(ready, studio):
     page.locator(".card-go").nth(1).click()
     page.keyboard.press("p")
     page.wait_for_selector(".chip.keep")
-    page.wait_for_timeout(300)
+    stored(page, "keep")
+    until(page, "document.querySelector('[data-shots] li.kept.chosen') !== null")
     before, url, context = chosen(page), page.url, page.context
     page.close()
     again = context.new_page()
@@ -60,7 +61,7 @@ def test_kept_shots_raise_the_length_only_as_long_as_they_are_kept(ready):
         page.locator(".card-go").nth(place).click()
         page.keyboard.press("p")
     page.wait_for_selector("[data-note]:not([hidden])")
-    assert page.text_content("[data-note]").startswith("The shots you kept take 0:")
+    assert page.text_content("[data-note]").startswith("What you kept takes 0:")
     for _ in range(2):
         page.locator(".chip .icon").first.click()
     assert page.evaluate("document.activeElement === document.querySelector('[data-suggest]')")  # focus is not lost

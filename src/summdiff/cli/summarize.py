@@ -69,7 +69,7 @@ def summarize(
         Literal["intervals", "shots"],
         typer.Option(
             help="What to select: the best intervals, wherever a cut is natural, and nothing twice; or whole shots, as "
-            "in the literature."
+            "in the literature, whose edges neither pauses nor sentences move."
         ),
     ] = Options.select,
     keep: Annotated[

@@ -7,7 +7,7 @@ A module that is added here, or a plug-in in the entry-point group `summdiff.exp
 - `html`: a report; `write_index` writes the page that links several
 - `pictures`, `animation`: curve, contact sheet, moving preview
 - `text`: subtitles, chapters, lists for FFmpeg and yt-dlp
-- `transcripts`: what is said, with times
+- `transcripts`: what is said, with times; `captions_of` divides it into captions
 - `tables`: shots and scores as CSV
 - `editors`, `fcpxml`: timelines for video editors
 """
@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from summdiff.export._caption_lines import captions_of
 from summdiff.export._formats import (
     DEFAULT_FORMATS,
     Format,
@@ -42,6 +43,7 @@ __all__ = [
     "OnProgress",
     "Writer",
     "built_in_formats",
+    "captions_of",
     "check_formats",
     "check_index",
     "check_targets",

@@ -21,16 +21,15 @@ from summdiff.web._schemas import (
     ExportRequest,
     JobView,
     SelectionView,
-    TranscriptView,
     VersionRequest,
     VersionView,
     view_alternatives,
     view_edits,
     view_job,
     view_selection,
-    view_transcript,
     view_version,
 )
+from summdiff.web._transcripts import TranscriptView, view_transcript
 from summdiff.web._uploads import file_name
 
 router = APIRouter(prefix="/api", responses=RESPONSES)

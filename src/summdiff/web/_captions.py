@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
-from summdiff.transcript import Word
-from summdiff.video import read_subtitles
+from summdiff.export import captions_of
+from summdiff.video import Cue, read_subtitles
 from summdiff.web._sessions import StudioVideo
 from summdiff.web._uploads import VideoFile
-
-_WORDS = 12  # of a line of captions
 
 
 def captions(video: StudioVideo) -> str:
@@ -24,33 +21,19 @@ def captions(video: StudioVideo) -> str:
     """
     file = video.file
     blocks = [
-        f"{_in_player(file, start)} --> {_in_player(file, end)}\n{html.escape(text, quote=False)}\n"
-        for start, end, text in (_cues(file) if file.has_subtitles else _sentences(video))
-        if end > 0
+        f"{_in_player(file, cue.start)} --> {_in_player(file, cue.end)}\n{html.escape(cue.text, quote=False)}\n"
+        for cue in _cues(video)
+        if cue.end > 0
     ]
     return "\n".join(["WEBVTT\n", *blocks])
 
 
-def _cues(file: VideoFile) -> list[tuple[Fraction, Fraction, str]]:
-    tracks = sorted(read_subtitles(file.path), key=lambda track: not track.default)
-    return [(cue.start, cue.end, cue.text) for cue in (tracks[0].cues if tracks else ())]
-
-
-def _sentences(video: StudioVideo) -> list[tuple[Fraction, Fraction, str]]:
-    """Return the words of the transcript in lines of a few words."""
+def _cues(video: StudioVideo) -> tuple[Cue, ...]:
+    if video.file.has_subtitles:
+        tracks = sorted(read_subtitles(video.file.path), key=lambda track: not track.default)
+        return tracks[0].cues if tracks else ()
     transcript = video.versions[0].summary.transcript if video.versions else None
-    lines: list[tuple[Fraction, Fraction, str]] = []
-    for sentence in transcript.sentences if transcript else ():
-        for words in batched(sentence.words, _WORDS):
-            text = " ".join(word.text for word in words)
-            lines.append((Fraction(words[0].start), Fraction(words[-1].end), text))
-    return lines
-
-
-def batched(words: Sequence[Word], size: int) -> Iterator[Sequence[Word]]:
-    """Yield the words in pieces of at most `size`."""
-    for first in range(0, len(words), size):
-        yield words[first : first + size]
+    return () if transcript is None else captions_of(transcript)
 
 
 def _in_player(file: VideoFile, seconds: Fraction) -> str:

@@ -11,7 +11,6 @@ from pydantic import BaseModel, Field
 from summdiff.export import printable
 from summdiff.reselection import chosen_shots
 from summdiff.summary import MAX_TRANSITION, Interval, Shot, Summary
-from summdiff.summary_json import transcript_document
 from summdiff.web._edits import Constraints, Decisions, EditHistory, Request, Span
 from summdiff.web._jobs import JobKind, JobState, StudioJob
 from summdiff.web._sessions import StudioVideo, Version
@@ -129,26 +128,6 @@ class EditsView(BaseModel):
     can_redo: bool
 
 
-class SentenceView(BaseModel):
-    """A sentence that is said in a video."""
-
-    start: float
-    end: float
-    text: str = Field(description="words separated by single spaces")
-    times: list[float] = Field(description="start and end of each word")
-    score: float | None = Field(description="in standard deviations from the mean sentence")
-    match: float | None = Field(description="with what was asked for, in [0, 1]")
-
-
-class TranscriptView(BaseModel):
-    """Transcript of a video."""
-
-    source: str = Field(description="subtitles, the name of a text file, or a speech engine; empty if nothing is known")
-    language: str
-    confidence: float | None
-    sentences: list[SentenceView]
-
-
 class SelectionView(BaseModel):
     """The selected parts."""
 
@@ -179,6 +158,7 @@ class VersionView(BaseModel):
     keep: list[Span]
     drop: list[Span]
     seed: int
+    about: list[str] = Field(description="what it was asked to be about")
     mean: list[float]
     std: list[float]
     shots: list[ShotView]
@@ -253,6 +233,7 @@ def view_version(number: int, version: Version, sizes: Sizes | None) -> VersionV
         keep=_spans(options.keep),
         drop=_spans(options.drop),
         seed=summary.seed,
+        about=summary.settings.get("about", []),
         mean=[round(score, 4) for score in summary.scores.mean],
         std=[round(std, 4) for std in summary.scores.std],
         shots=[
@@ -287,13 +268,6 @@ def view_edits(edits: EditHistory) -> EditsView:
 def _warnings(summary: Summary) -> list[str]:
     """Return a summary's warnings except that about the number of alternatives, which the page shows."""
     return [warning for warning in summary.warnings if "alternatives" not in warning]
-
-
-def view_transcript(summary: Summary) -> TranscriptView:
-    """Convert what is said to JSON."""
-    if summary.transcript is None:
-        return TranscriptView(source="", language="", confidence=None, sentences=[])
-    return TranscriptView(**transcript_document(summary.transcript))
 
 
 def _spans(parts: tuple[Interval, ...]) -> list[Span]:

@@ -38,6 +38,7 @@ const times = (start, end) => `start=${start.toFixed(4)}&end=${end.toFixed(4)}`;
 
 export const api = {
   version: (video, number) => ask('GET', `/videos/${video}/versions/${number}`),
+  transcript: (video, number) => ask('GET', `/videos/${video}/versions/${number}/transcript`),
   addLocal: (path) => ask('POST', '/videos/local', { path }),
   openProject: (file) => ask('POST', `/projects?name=${encodeURIComponent(file.name)}`, file),
   remove: (video) => ask('DELETE', `/videos/${video}`),

@@ -28,6 +28,12 @@ const MORE = {
   ffmetadata: ['Chapters for FFmpeg', ''],
   txt: ['Lists for FFmpeg and yt-dlp', ''],
 };
+const TEXTS = [
+  ['transcript', 'Text', 'All that is said, with times; a star marks the summary', '.txt'],
+  ['transcript', 'Markdown', 'The same as a list, the summary in bold', '.md'],
+  ['srt', 'SRT', 'Subtitles of the summary, for players'],
+  ['vtt', 'WebVTT', 'Subtitles of the summary, for web pages', '.subtitles.vtt'],
+];
 const NEED_WORDS = ['srt', 'transcript'];
 
 export class Files {
@@ -37,7 +43,7 @@ export class Files {
     this.title = document.getElementById('files-title');
   }
 
-  /** Open a section ('share', 'editor', 'more'); `context` has video, formats, unavailable, choice, decisions(). */
+  /** Open a section ('share', 'words', 'editor', 'more'); `context` has video, formats, unavailable, choice, decisions(). */
   open(section, context) {
     Object.assign(this, context);
     const { choice, video } = context;
@@ -45,18 +51,18 @@ export class Files {
       `${clock(choice.seconds)} in ${plural(choice.parts.length, 'part')} of “${video.title}”`;
     const [title, choices] = {
       share: ['Share a preview', this.#buttons(PREVIEWS)],
+      words: ['Download the transcript', this.#buttons(TEXTS)],
       editor: ['Send to my editor', this.#buttons(EDITORS)],
       more: ['More formats', this.#boxes()],
     }[section];
     this.title.textContent = title;
     part(this.dialog, 'choices').replaceChildren(...choices);
     const note = part(this.dialog, 'lacking');
-    note.hidden = section === 'share';
+    note.hidden = ['share', 'words'].includes(section);
     note.textContent = {
-      share: '',
       editor: 'Keep the film next to this file, or show your editor where it is.',
       more: context.unavailable.length ? `For ${context.unavailable.join(', ')}: pip install 'summdiff[export]'` : '',
-    }[section];
+    }[section] ?? '';
     this.update(video);
     this.dialog.showModal();
   }
@@ -82,18 +88,21 @@ export class Files {
     const items = [...this.items.values()].reverse();
     [...list.children].filter((child) => !items.includes(child)).forEach((child) => child.remove());
     items.forEach((item, place) => item !== list.children[place] && list.insertBefore(item, list.children[place]));
-    for (const job of jobs.filter(({ id, state }) => state === 'done' && this.waiting?.delete(id))) this.#download(job);
+    for (const job of jobs.filter(({ id, state }) => state === 'done' && this.waiting?.has(id))) {
+      this.#download(job, this.waiting.get(job.id));
+      this.waiting.delete(job.id);
+    }
   }
 
   #buttons(rows) {
-    return rows.map(([format, name, words]) => {
+    return rows.map(([format, name, words, suffix]) => {
       const button = make(
         'button',
         { className: 'choice', disabled: !this.formats.includes(format) },
         make('b', { textContent: name }),
         make('span', { textContent: this.formats.includes(format) ? words : "Needs pip install 'summdiff[export]'" }),
       );
-      button.addEventListener('click', () => this.#write([format]));
+      button.addEventListener('click', () => this.#write([format], suffix));
       return button;
     });
   }
@@ -121,21 +130,23 @@ export class Files {
     return [...boxes, make('div', { className: 'row end' }, write)];
   }
 
-  async #write(formats) {
+  /** Write formats and download what comes of it, or the only file with a suffix. */
+  async #write(formats, suffix = '') {
     try {
       const job = await api.exportFiles(this.video.id, { ...this.decisions(), formats });
       this.own = (this.own ?? new Set()).add(job.id);
-      this.waiting = (this.waiting ?? new Set()).add(job.id);
+      this.waiting = (this.waiting ?? new Map()).set(job.id, suffix);
       this.update(this.video);
     } catch (error) {
       toastError(error);
     }
   }
 
-  #download(job) {
-    const several = job.files.length > 1;
-    const href = several ? archiveAddress(this.video.id, job.id) : fileAddress(this.video.id, job.id, 0);
-    make('a', { href, download: several ? '' : job.files[0] }).click();
+  #download(job, suffix) {
+    const place = suffix ? job.files.findIndex((name) => name.endsWith(suffix)) : 0;
+    const several = job.files.length > 1 && !suffix;
+    const href = several ? archiveAddress(this.video.id, job.id) : fileAddress(this.video.id, job.id, place);
+    make('a', { href, download: several ? '' : job.files[place] }).click();
   }
 
   #item(job) {

@@ -9,13 +9,14 @@ const KEYS = [
   ['← →', 'One second back, on (Shift: ten)'],
   [', .', 'One frame back, on'],
   ['[ ]', 'The shot before, the next shot'],
-  ['P', 'Keep the shot at the playhead'],
-  ['X', 'Leave it out'],
+  ['P', 'Keep the selected sentences, else the shot at the playhead'],
+  ['X', 'Leave them out'],
   ['I O', 'The part starts, ends at the playhead'],
   ['T', 'Split the part at the playhead'],
   ['Delete', 'Remove the part'],
   ['A', 'Suggest again'],
   ['B', 'Go to the length; ← → change it'],
+  ['/', 'Search in the transcript'],
   ['1 2 3 4', 'The first choice, the others'],
   ['Ctrl+Z Ctrl+Shift+Z', 'Undo, redo'],
   ['+ − 0', 'Zoom in, out, whole video'],
@@ -42,7 +43,7 @@ export function listen(actions, single) {
     const command = event.ctrlKey || event.metaKey;
     const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
     const target = event.target;
-    if (target.matches('input[type="text"], textarea, select') || !on) return;
+    if (target.matches('input:is([type="text"], [type="search"]), textarea, select') || !on) return;
     if (command && (key === 'z' || key === 'y')) {
       if (key === 'y' || event.shiftKey) on.redo();
       else on.undo();
@@ -74,6 +75,7 @@ export function listen(actions, single) {
         Delete: on.removePart,
         a: on.suggest,
         b: on.focusLength,
+        '/': on.search,
         m: on.mute,
         c: on.captions,
         f: on.full,

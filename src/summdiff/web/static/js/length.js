@@ -54,7 +54,7 @@ export class Length {
     const raised = !state.parts && choice.allowed > state.budget * duration + 0.5 && state.keep.length;
     note.hidden = !(raised || state.parts);
     note.textContent = raised
-      ? `The shots you kept take ${clock(choice.seconds)}. Remove one to go shorter.`
+      ? `What you kept takes ${clock(choice.seconds)}. Remove some of it to go shorter.`
       : 'You cut these parts by hand. Moving the slider replaces them.';
   }
 

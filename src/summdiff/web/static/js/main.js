@@ -1,5 +1,6 @@
 // The page: follows the session, and shows the library, the progress of a video or the studio.
 
+import { actionsOf } from './actions.js';
 import { Adding } from './adding.js';
 import { api, follow, projectAddress } from './api.js';
 import { make, toast, toastError } from './dom.js';
@@ -129,7 +130,7 @@ document.querySelector('.brand').addEventListener('click', (event) => {
 const single = byId('single-keys');
 fillHelp(byId('menu-dialog'), single);
 listen(
-  () => (shown.kind === 'studio' ? shown.view.actions : null),
+  () => (shown.kind === 'studio' ? actionsOf(shown.view) : null),
   () => single.checked,
 );
 

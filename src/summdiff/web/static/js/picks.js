@@ -12,13 +12,13 @@ export class Picks {
     part(root, 'suggesting-cancel').addEventListener('click', () => on.cancelSuggesting());
   }
 
-  /** Show the state; `versions` are {number, picks}, `suggested` says whether the version was made for these picks. */
+  /** Show the state and the versions; `suggested` says whether the version was made for these picks. */
   update(state, versions, suggested) {
     const count = state.keep.length + state.drop.length;
     this.#chips(state);
     part(this.root, 'suggest').className = suggested ? 'quiet' : 'primary';
     part(this.root, 'picks-note').textContent = !count
-      ? 'Keep a shot or leave one out. We’ll fill in the rest.'
+      ? 'Keep something or leave it out. We’ll fill in the rest.'
       : suggested
         ? 'These suggestions were made for your picks.'
         : 'We filled in the rest. Suggest again to find moments that go with your picks.';
@@ -68,18 +68,20 @@ export class Picks {
 
   #versions(state, versions) {
     const box = part(this.root, 'versions');
-    const key = JSON.stringify([versions, state.version]);
+    const key = `${versions.length} ${state.version}`;
     if (this.versionsKey === key) return;
     this.versionsKey = key;
     box.hidden = versions.length < 2;
     const focused = [...box.children].indexOf(document.activeElement);
     box.replaceChildren(
-      ...versions.map(({ number, picks }) => {
+      ...versions.map(({ version: number, keep, drop, about }) => {
+        const picks = keep.length + drop.length;
+        const reasons = [...(picks ? [plural(picks, 'pick')] : []), ...about.map((text) => `“${text}”`)];
         const button = make(
           'button',
           {
             className: 'version',
-            title: picks ? `Suggested for ${plural(picks, 'pick')}` : 'Suggested without picks',
+            title: reasons.length ? `Suggested for ${reasons.join(', ')}` : 'Suggested without picks',
             'aria-pressed': String(number === state.version),
           },
           `Version ${number + 1}`,

@@ -46,3 +46,21 @@ export function shotsIn(spans, shots) {
 export function same(one, other) {
   return JSON.stringify(one) === JSON.stringify(other);
 }
+
+/**
+ * What becomes of picks and hand-cut parts, {keep, drop, parts or null}, when spans are kept ('keep') or left out ('drop');
+ * doing so again undoes it. `had` says whether it does.
+ */
+export function picked({ keep, drop, parts }, kind, spans) {
+  const had = spans.every(([start, end]) => holdMost(kind === 'keep' ? keep : drop, start, end));
+  const next = { keep, drop };
+  let cut = parts;
+  for (const [start, end] of spans.reduce((all, [from, to]) => joined(all, from, to), [])) {
+    next.keep = without(next.keep, start, end);
+    next.drop = without(next.drop, start, end);
+    if (had) continue;
+    next[kind] = [...next[kind], [start, end]].sort(([a], [b]) => a - b);
+    if (cut) cut = kind === 'keep' ? joined(cut, start, end) : without(cut, start, end);
+  }
+  return { had, changes: cut?.length ? { ...next, parts: cut } : next };
+}

@@ -1,4 +1,4 @@
-// A video in the studio: connects the player, the timeline, the panel and the list of shots to one state.
+// A video in the studio: connects the player, the timeline, the transcript, the panel and the list of shots to one state.
 
 import { Alternatives } from './alternatives.js';
 import { api, mediaAddress } from './api.js';
@@ -6,6 +6,7 @@ import { Cutting } from './cutting.js';
 import { copyOf, make, part, remember, remembered, speak, toast, toastError } from './dom.js';
 import { Edits } from './edits.js';
 import { Framing } from './framing.js';
+import { Here } from './here.js';
 import { showHint } from './hints.js';
 import { Latest } from './latest.js';
 import { Length } from './length.js';
@@ -14,11 +15,13 @@ import { Playbar } from './playbar.js';
 import { Player } from './player.js';
 import { Saving } from './saving.js';
 import { ShotList } from './shots.js';
-import { holdMost, joined, same, total, without } from './spans.js';
+import { picked, same, total, without } from './spans.js';
 import { Strip } from './strip.js';
 import { Timeline } from './timeline.js';
+import { Transcript } from './transcript.js';
+import { Versions } from './versions.js';
 import { Wave } from './wave.js';
-import { clock, shotWords } from './words.js';
+import { clock } from './words.js';
 
 const sameSpans = (one, other) => same([...one].sort(), [...other].sort());
 
@@ -30,7 +33,7 @@ export class Studio {
     this.openFiles = openFiles;
     this.openHelp = openHelp;
     this.page = copyOf('tpl-studio');
-    this.versions = new Map(); // number -> version
+    this.versions = new Versions(video.id, (version, own) => this.#added(version, own));
     this.choice = null;
     this.details = remembered('details', 'off') === 'on';
     this.selecting = new Latest((state, began) => this.#select(state, began));
@@ -39,14 +42,9 @@ export class Studio {
   /** Load the versions and fill the page. Call once the page is in the document. */
   async start() {
     const { video, page } = this;
-    const numbers = Array.from({ length: video.versions }, (_, number) => number);
-    const [answer, ...versions] = await Promise.all([
-      api.edits(video.id),
-      ...numbers.map((number) => api.version(video.id, number)),
-    ]);
-    versions.forEach((version) => this.versions.set(version.version, version));
+    const [answer] = await Promise.all([api.edits(video.id), this.versions.load(video.versions)]);
     if (this.closed) return;
-    const first = versions.at(-1);
+    const first = this.versions.latest;
     this.edits = new Edits(video.id, answer, this.#stateOf(first), {
       onChange: (state) => this.#changed(state),
       onError: toastError,
@@ -78,7 +76,8 @@ export class Studio {
 
   close() {
     this.closed = true;
-    for (const component of [this.timeline, this.strip, this.alternatives, this.framing, this.player]) component?.close();
+    const { timeline, strip, alternatives, framing, player, transcript, versions } = this;
+    for (const component of [timeline, strip, alternatives, framing, player, transcript, versions]) component?.close();
   }
 
   /** Show a new state of the video. */
@@ -87,13 +86,11 @@ export class Studio {
     this.video = video;
     if (!this.picks) return;
     this.picks.suggesting(video.new_version);
+    this.transcript.asking(this.#computing);
     this.saving.update(video);
     const failed = video.new_version?.state === 'failed' && before.new_version?.state !== 'failed';
     if (failed) toast(video.new_version.error, 'error');
-    if (video.versions > this.versions.size && !this.loading) {
-      this.loading = true;
-      this.#loadVersions().finally(() => (this.loading = false));
-    }
+    this.versions.update(video.versions);
   }
 
   redraw() {
@@ -123,8 +120,15 @@ export class Studio {
     });
     this.shots = new ShotList(page, video.id, {
       seek,
-      keep: (shot) => this.#pick('keep', shot),
-      leaveOut: (shot) => this.#pick('drop', shot),
+      keep: (shot) => this.#pickShot('keep', shot),
+      leaveOut: (shot) => this.#pickShot('drop', shot),
+    });
+    this.here = new Here(page, (kind) => this.#pickShot(kind, this.place));
+    this.transcript = new Transcript(page, video, {
+      seek,
+      pick: (kind, spans, words) => this.#pick(kind, spans, words),
+      ask: (about) => this.suggest(about),
+      download: () => this.openFiles('words'),
     });
     this.length = new Length(page, first.duration, {
       drag: (budget) => this.edits.drag({ budget, parts: null }),
@@ -142,7 +146,7 @@ export class Studio {
       cancelSuggesting: () => this.#tell(api.cancel(this.video.new_version.id)),
       useVersion: (version) => this.edits.change({ version, parts: null }),
     });
-    this.alternatives = new Alternatives(page, video.id, (place) => this.#useAlternative(place));
+    this.alternatives = new Alternatives(page, video.id, (place) => this.useAlternative(place));
     this.framing = new Framing(page, video, {
       change: (changes) => this.edits.change(changes),
       drag: (changes) => this.edits.drag(changes),
@@ -156,27 +160,25 @@ export class Studio {
   // Versions ------------------------------------------------------------------------------------------------------------
 
   get version() {
-    return this.versions.get(this.edits.present.version) ?? this.versions.get(0);
+    return this.versions.get(this.edits.present.version);
   }
 
-  async #loadVersions() {
-    for (let number = this.versions.size; number < this.video.versions; number += 1) {
-      const version = await api.version(this.video.id, number).catch(() => null);
-      if (!version || this.closed) return;
-      this.versions.set(number, version);
-      if (this.asked) {
-        this.asked = false;
-        this.edits.change({ version: number, alternative: null, parts: null });
-        speak(`Version ${number + 1} is ready.`);
-      } else this.#changed(this.edits.present); // asked for in another tab
-    }
+  get #computing() {
+    return ['waiting', 'running'].includes(this.video.new_version?.state);
   }
 
-  suggest() {
-    if (['waiting', 'running'].includes(this.video.new_version?.state)) return;
+  #added({ version: number }, own) {
+    if (own) {
+      this.edits.change({ version: number, alternative: null, parts: null });
+      speak(`Version ${number + 1} is ready.`);
+    } else this.#changed(this.edits.present); // asked for in another tab
+  }
+
+  /** Let the model suggest again for the picks and what the summary is to be about. */
+  suggest(about = this.version.about) {
+    if (this.#computing) return;
     const { budget, keep, drop } = this.edits.present;
-    this.asked = true;
-    this.#tell(api.addVersion(this.video.id, { budget, keep, drop }));
+    this.versions.ask({ budget, keep, drop, about });
   }
 
   #stateOf({ version, budget, keep, drop }) {
@@ -191,6 +193,7 @@ export class Studio {
     if (this.timeline.version !== version) {
       this.timeline.setVersion(version);
       this.shots.setVersion(version);
+      this.transcript.setVersion(version);
       part(this.page, 'warnings').replaceChildren(...version.warnings.map((text) => make('li', { textContent: text })));
     }
     this.onHistory(this.edits.canUndo, this.edits.canRedo);
@@ -233,20 +236,17 @@ export class Studio {
       this.drawn = drawn;
       this.timeline.setChoice(parts, state.keep, state.drop, this.details);
       this.shots.setChoice(parts, state.keep, state.drop, this.details);
+      this.transcript.setChoice(parts, state.keep, state.drop);
       this.player.setParts(parts);
       this.cutting.setParts(parts);
     }
     this.length.update(state, choice);
     this.framing.update(state);
     if (!this.saving.job) this.#expect();
-    const versions = [...this.versions.values()].map(({ version, keep, drop }) => ({
-      number: version,
-      picks: keep.length + drop.length,
-    }));
-    this.picks.update(state, versions, this.#suggested(state));
+    this.picks.update(state, this.versions.all, this.#suggested(state));
     const first = chosenFor && chosenFor.alternative === null && same(chosenFor, state) ? parts : null;
     this.alternatives.update(state, this.version.duration, first, this.details);
-    this.#here();
+    this.#showHere();
   }
 
   #expect() {
@@ -258,26 +258,28 @@ export class Studio {
     return sameSpans(this.version.keep, keep) && sameSpans(this.version.drop, drop);
   }
 
-  /** Keep a shot or leave it out; again undoes that. Parts that were cut by hand follow. */
-  #pick(kind, place) {
-    const { start, end } = this.version.shots[place];
-    const state = this.edits.present;
-    const had = holdMost(state[kind], start, end);
-    const next = { keep: without(state.keep, start, end), drop: without(state.drop, start, end) };
-    if (!had) next[kind] = [...next[kind], [start, end]].sort(([a], [b]) => a - b);
-    if (state.parts && !had) {
-      const parts = kind === 'keep' ? joined(state.parts, start, end) : without(state.parts, start, end);
-      if (parts.length) next.parts = parts;
-    }
-    if (next.drop.length && total(next.drop) >= this.version.duration - 0.5) {
-      toast('Everything would be left out. Keep at least one shot.', 'error');
+  /** Keep spans of the video or leave them out; again undoes that. `words` name them. */
+  #pick(kind, spans, words) {
+    const { had, changes } = picked(this.edits.present, kind, spans);
+    if (changes.drop.length && total(changes.drop) >= this.version.duration - 0.5) {
+      toast('Everything would be left out. Keep something.', 'error');
       return;
     }
-    this.edits.change(next);
-    speak(`Shot ${place + 1} ${had ? 'is free again' : kind === 'keep' ? 'is kept' : 'is left out'}.`);
+    this.edits.change(changes);
+    speak(`${words}: ${had ? 'free again' : kind === 'keep' ? 'kept' : 'left out'}.`);
   }
 
-  #useAlternative(alternative) {
+  #pickShot(kind, place) {
+    const { start, end } = this.version.shots[place];
+    this.#pick(kind, [[start, end]], `Shot ${place + 1}`);
+  }
+
+  /** Keep or leave out the selected sentences, else the shot at the playhead. */
+  pickHere(kind) {
+    if (!this.transcript.focused || !this.transcript.pick(kind)) this.#pickShot(kind, this.place);
+  }
+
+  useAlternative(alternative) {
     if (alternative !== null && !this.alternatives.has(alternative)) return;
     this.edits.change({ alternative, parts: null });
     speak(`Choice ${String.fromCharCode(65 + (alternative === null ? 0 : alternative + 1))}.`);
@@ -295,29 +297,20 @@ export class Studio {
     this.shots.setCurrent(place);
     if (place !== this.place) {
       this.place = place;
-      this.#here();
+      this.#showHere();
     }
+    this.transcript.setTime(seconds, this.player.playing);
     this.playbar.time(seconds);
   }
 
-  #here() {
-    if (this.place === undefined || !this.version.shots[this.place]) return;
+  #showHere() {
     const shot = this.version.shots[this.place];
     const { keep, drop } = this.edits.present;
-    const words = shotWords(shot, this.place, { parts: this.choice.parts, keep, drop });
-    part(this.page, 'here').textContent = words[0].toUpperCase() + words.slice(1);
-    for (const [name, spans] of [
-      ['keep', keep],
-      ['leave-out', drop],
-    ]) {
-      part(this.page, name).setAttribute('aria-pressed', String(holdMost(spans, shot.start, shot.end)));
-    }
+    if (shot) this.here.show(shot, this.place, { parts: this.choice.parts, keep, drop });
   }
 
   #listen() {
     const click = (name, action) => part(this.page, name).addEventListener('click', action);
-    click('keep', () => this.#pick('keep', this.place));
-    click('leave-out', () => this.#pick('drop', this.place));
     click('zoom-in', () => this.timeline.zoom(1.6));
     click('zoom-out', () => this.timeline.zoom(1 / 1.6));
     click('zoom-fit', () => this.timeline.fit());
@@ -330,43 +323,5 @@ export class Studio {
       this.page.classList.toggle('details', this.details);
       this.#choose(this.choice, this.edits.present);
     });
-  }
-
-  /** Actions of the keyboard; null while the video is loading. */
-  get actions() {
-    if (!this.playbar) return null;
-    const { player, playbar, timeline, cutting } = this;
-    return {
-      playPause: () => playbar.playPause(),
-      playSummary: () => playbar.playSummary(),
-      pause: () => player.pause(),
-      faster: () => playbar.faster(),
-      backwards: () => player.playBackwards(),
-      seek: (seconds) => player.seek(seconds),
-      step: (seconds) => player.seek(player.time + seconds),
-      frame: (count) => player.step(count),
-      shot: (by) => {
-        const place = Math.min(Math.max(timeline.shotAt(player.time) + by, 0), this.version.shots.length - 1);
-        player.seek(this.version.shots[place].start);
-      },
-      keep: () => this.#pick('keep', this.place),
-      leaveOut: () => this.#pick('drop', this.place),
-      startHere: () => cutting.mark(0),
-      endHere: () => cutting.mark(1),
-      split: () => cutting.split(),
-      removePart: () => cutting.remove(),
-      suggest: () => this.suggest(),
-      alternative: (place) => this.#useAlternative(place === 0 ? null : place - 1),
-      fit: () => timeline.fit(),
-      zoom: (factor) => timeline.zoom(factor),
-      focusLength: () => this.length.focus(),
-      undo: () => this.edits.undo(),
-      redo: () => this.edits.redo(),
-      mute: () => playbar.mute(),
-      captions: () => playbar.captions(),
-      full: () => playbar.full(),
-      files: () => this.openFiles('more'),
-      help: () => this.openHelp(),
-    };
   }
 }

@@ -101,6 +101,7 @@ export function coding(video) {
 export const STAGES = {
   load: 'Getting ready',
   look: 'Watching the video',
+  listen: 'Listening to what is said',
   score: 'Picking highlights',
   write: 'Saving',
 };

@@ -4,7 +4,8 @@ import { api, pictureAddress } from './api.js';
 import { copyOf, make, part, speak, toastError } from './dom.js';
 import { STAGES, clock, coding, percent, plural, timeLeft } from './words.js';
 
-const ORDER = ['load', 'look', 'score'];
+const ORDER = ['load', 'look', 'listen', 'score'];
+const SOMETIMES = ['listen']; // shown once it begins
 const PICTURES = 6;
 
 export function workingPage(video, { remove }) {
@@ -13,7 +14,7 @@ export function workingPage(video, { remove }) {
   part(page, 'facts').textContent = `${clock(video.duration)} · ${video.width} × ${video.height} · ${coding(video)}`;
   const stages = ORDER.map((name) => {
     const bar = make('progress', { max: 1, value: 0, 'aria-label': STAGES[name] });
-    return make('li', {}, make('span', { textContent: STAGES[name] }), bar, make('output'));
+    return make('li', { hidden: SOMETIMES.includes(name) }, make('span', { textContent: STAGES[name] }), bar, make('output'));
   });
   part(page, 'stages').append(...stages);
   const each = video.duration / PICTURES;
@@ -37,6 +38,7 @@ export function workingPage(video, { remove }) {
     const at = job.state === 'waiting' ? -1 : ORDER.indexOf(job.stage);
     stages.forEach((item, place) => {
       const share = place < at ? 1 : place > at ? 0 : Math.min(job.done / Math.max(job.total, 1e-9), 1);
+      if (place === at) item.hidden = false;
       item.className = place < at ? 'done' : place === at ? 'current' : '';
       const [, bar, output] = item.children;
       if (place === at && ORDER[place] === 'load' && job.state === 'running') bar.removeAttribute('value');
