@@ -5,10 +5,11 @@
 The plain way encodes the video at every denoising step, and computes samples, and guidance's predictions with and
 without the video, one after the other. Both use torch, start from the same noise and must give the same curves. For
 each preset with random weights, and for the shipped model: one sample and eight, with guidance. Times are medians over
-rounds, the ratio the median of each round's ratio; the target is for 8 samples.
+rounds, the ratio the median of each round's ratio.
 
 The last column limits what sharing can gain: the multiplications and additions in matrix products and attention of the
-plain way, as a multiple of ours. A larger ratio comes from larger products and fewer calls.
+plain way, as a multiple of ours. It is the target for 8 samples, less 5% for noise; a larger ratio comes from larger
+products and fewer calls.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ from summdiff.scoring.inputs import Condition
 from summdiff.scoring.networks import DenoiserFacts
 from summdiff.scoring.sampling import SamplingConfig, SamplingModel, paired_noise
 
-INPUTS, RATE, GUIDANCE, TARGET = 1024, 1.0, 0.2, 8.0
+INPUTS, RATE, GUIDANCE, OF_THE_BOUND = 1024, 1.0, 0.2, 0.95
 # Of curves: a score on the edge between two levels may fall to either by rounding, and takes its later steps with it.
 EQUAL, FLIPPED = 1e-4, 0.1
 
@@ -171,7 +172,7 @@ def main() -> None:
                     f"sampling, {name}, {samples} samples" if samples > 1 else f"sampling, {name}, 1 sample",
                     "the plain way",
                     ratio,
-                    TARGET if samples == 8 else None,
+                    OF_THE_BOUND * work if samples == 8 else None,
                     bound=f"products of matrices and attention: the plain way has {work:.2f} times the multiplications",
                     numbers={"plain, ms": slow, "ours, ms": fast, "work": work, "threads": asked.threads},
                 )

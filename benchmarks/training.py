@@ -15,6 +15,10 @@ Times are medians over rounds, the ratio the median of each round's ratio. Memor
 train one epoch: the peak resident set, and its increase over the moment before the first update, when weights, data and
 libraries are loaded.
 
+The target for the time is how many times as many steps the plain loop computes, less 5% for noise: per step both ways
+take the same products of matrices, so more can be gained only where its memory does not fit the caches. The target for
+memory counts from the first update on: libraries, weights and data are the same either way.
+
 Scaling: videos per second of two processes (DDP, gloo) with one thread each, against one process with one thread, in
 turns.
 """
@@ -53,7 +57,7 @@ from summdiff.research.training.videos import Videos
 SETS = ("tvsum", "mr_hisum")
 WAYS = ("usual", "padded", "ours")
 OURS = {"tvsum": "micro_batch=2", "mr_hisum": "micro_batch=4"}
-FASTER, SMALLER = 3.0, 1 / 3
+OF_THE_BOUND, SMALLER = 0.95, 1 / 3  # 5% for noise
 AGAINST = {
     "usual": "a plain loop: random batches, padded, unfused attention",
     "padded": "the same, padded to the longest video of the set",
@@ -170,9 +174,9 @@ def compare(name: str, folder: Path, rounds: int, threads: int) -> list[Row]:
             f"training, {name}: seconds an epoch",
             against,
             statistics.median(a / b for a, b in zip(spent_by[way], spent_by["ours"], strict=True)),
-            FASTER if way == "usual" else None,
-            bound="products of matrices and attention, which both need: "
-            f"the plain loop computes {steps[way] / steps['ours']:.2f} times as many steps",
+            OF_THE_BOUND * steps[way] / steps["ours"] if way == "usual" else None,
+            bound=f"the plain loop computes {steps[way] / steps['ours']:.2f} times as many steps; what is left are "
+            "products of matrices and attention, which both need",
             numbers=common,
         )
         for way, against in AGAINST.items()
@@ -188,7 +192,7 @@ def compare(name: str, folder: Path, rounds: int, threads: int) -> list[Row]:
                 f"training, {name}: highest memory{what}",
                 AGAINST["usual"],
                 share,
-                SMALLER,
+                SMALLER if what else None,
                 at_most=True,
                 bound=f"libraries, weights and data, {before} MiB, are there before the first update, either way",
                 numbers=common,
