@@ -1,3 +1,4 @@
+import platform
 import subprocess
 import sys
 
@@ -15,3 +16,34 @@ def test_peak_memory_excludes_the_parent_process():
     child = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert 5 < float(child.stdout) < peak_memory() - 300
     assert ballast[-1] == 1
+
+
+@pytest.mark.skipif(sys.platform != "linux" or platform.libc_ver()[0] != "glibc", reason="of glibc")
+def test_freed_memory_is_returned_although_small_blocks_lie_between():
+    code = """
+import numpy as np, re, sys
+from pathlib import Path
+from summdiff._runtime import return_freed_memory
+
+def resident():
+    return int(re.search(r"VmRSS:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) / 1024
+
+if sys.argv[1] == "returned":
+    return_freed_memory()
+large = np.ones(30 << 20, dtype=np.uint8)
+del large  # from here on glibc keeps blocks of up to this size
+before, small = resident(), []
+for _ in range(60):
+    large = [np.ones(3 << 20, dtype=np.uint8) for _ in range(2)]
+    small.append(np.ones(90_000, dtype=np.uint8))
+    large.pop(0)
+    small.append(large)
+for each in small[1::2]:
+    each.clear()
+print(resident() - before)
+"""
+    kept, returned = (
+        float(subprocess.run([sys.executable, "-c", code, how], capture_output=True, text=True, check=True).stdout)
+        for how in ("kept", "returned")
+    )
+    assert returned < 20 < kept

@@ -24,6 +24,7 @@ THREADS_VARIABLE = "SUMMDIFF_THREADS"
 # Read by the libraries of NumPy and PyTorch when they are loaded.
 _LIBRARIES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 _MOST_THREADS = 4  # bounds memory
+_MMAP_THRESHOLD = -3  # number of the option of glibc's mallopt
 _CUDA, _CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
 
 
@@ -58,6 +59,20 @@ def one_blas_thread() -> Iterator[None]:
 
     with threadpool_limits(1):
         yield
+
+
+def return_freed_memory() -> None:
+    """Return blocks of a megabyte and more to the system as soon as they are freed, where the C library is glibc.
+
+    Otherwise it raises that limit with every such block, and keeps most of what one stage of a summary has freed beside
+    what the next one takes.
+    """
+    if sys.platform == "linux":
+        import ctypes
+
+        set_option = getattr(ctypes.CDLL(None), "mallopt", None)
+        if set_option is not None:
+            set_option(_MMAP_THRESHOLD, 1 << 20)
 
 
 def limit_threads(count: int) -> None:

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from summdiff._runtime import return_freed_memory
 from summdiff.archive.jobs import OnProgress, Record, VideoJob, alternative_name
 from summdiff.atomic import sweep
 from summdiff.errors import OutputError, UsageError
@@ -194,7 +195,7 @@ class SummarizeResults:
 
 
 def load_summarizer(arguments: dict[str, Any], features: Path | None) -> Summarizer:
-    """Return a `Summarizer` that looks for features in a store, if one is given.
+    """Return a `Summarizer` that looks for features in a store, if one is given; for processes of our own.
 
     Raises:
         UsageError: the store has features of another backbone or rate.
@@ -202,6 +203,7 @@ def load_summarizer(arguments: dict[str, Any], features: Path | None) -> Summari
     """
     from summdiff.pipeline import Summarizer
 
+    return_freed_memory()
     if features is None:
         return Summarizer(**arguments)
     from summdiff.features.store import open_store
