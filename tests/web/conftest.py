@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +18,7 @@ from studio_rig import RunningStudio, running_studio
 
 from summdiff.pipeline import Summarizer
 
+sys.path.append(str(Path(__file__).parents[1] / "audio"))  # the made voice
 SCENES = [(4.0, "forest"), (5.0, "street"), (4.0, "beach"), (3.0, "night"), (4.0, "dusk")]
 
 

@@ -1,5 +1,6 @@
 """The transcript in a real Chromium: what is said, edited by its text."""
 
+import threading
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,8 @@ from studio_rig import SENTENCES, add_two_hours, running_studio, write_two_hours
 
 from axe import axe_violations
 from caption_files import add_captions
+from summdiff.pipeline import Summarizer
+from summdiff.words import Phrase, finding
 from summdiff.words.embeddings import embeddings_installed
 
 pytestmark = pytest.mark.browser
@@ -251,6 +254,52 @@ def test_captions_are_drawn_into_the_saved_video_where_they_are_asked_for(heard,
         sizes.append(path.stat().st_size)
         page.wait_for_selector("[data-saved]:not([hidden])")
     assert sizes[1] > sizes[0]
+
+
+class Halting:
+    """An engine that hears one stretch of speech, and the others once `go` is set."""
+
+    id, language = "halting 1", "en"
+
+    def __init__(self):
+        self.go = threading.Event()
+        self.heard = 0
+
+    def __call__(self, samples):
+        if self.heard:
+            self.go.wait(30)
+        self.heard += 1
+        return Phrase(f"This is stretch {self.heard}.", 0.9)
+
+
+def test_listening_is_a_stage_of_its_own_and_what_is_heard_the_transcript(open_page, make_video, tmp_path, monkeypatch):
+    from voices import RATE, speech
+
+    sound = speech([(0.5, 4.5), (8.0, 11.5)], 13.0)
+    film = make_video(
+        tmp_path / "Spoken.mp4",
+        scenes=[(7.0, "forest"), (6.0, "night")],
+        fps=10,
+        sound=sound,
+        sound_rate=RATE,
+        sound_layout="mono",
+    )
+    engine = Halting()
+    monkeypatch.setattr(finding, "speech_engines", lambda: ("halting",))
+    monkeypatch.setattr(finding, "load_engine", lambda name: engine)
+    finding._engine.cache_clear()
+    with running_studio(tmp_path / "files", summarizer=Summarizer(cache=False)) as studio:
+        page = open_page(studio)
+        page.set_input_files("#picker", film.path)
+        page.wait_for_selector(".stages .current >> text=Listening to what is said", timeout=60_000)
+        assert page.locator(".stages li:visible").count() == 4
+        assert page.locator(".stages .done").count() == 2
+        engine.go.set()
+        with_words(page)
+        texts = page.locator(".sentence > span").all_text_contents()
+        assert texts == [f"This is stretch {k + 1}." for k in range(engine.heard)]
+        page.context.close()  # before the studio does
+    finding._engine.cache_clear()
 
 
 def test_without_words_there_is_no_transcript(ready):
