@@ -25,6 +25,7 @@ RESULTS, PAGE = HERE / "results.json", HERE.parent / "docs" / "speed.md"
 # In the order of the table; {video} is the film.
 SCRIPTS: dict[str, list[str]] = {
     "summarize": ["{video}", "--profile", str(PAGE)],
+    "looking": ["{video}"],
     "fast": ["{video}"],
     "listening": ["{video}"],
     "backbone": [],

@@ -1,6 +1,6 @@
 """A small summary with a value in every field, for tests that need no video."""
 
-from summdiff.summary import Alternative, Interval, Places, Scores, Shot, Summary, VideoInfo
+from summdiff.summary import Alternative, CoarseCut, Interval, Places, Scores, Shot, Summary, VideoInfo
 from summdiff.transcript import Sentence, Transcript, Word
 
 
@@ -39,4 +39,5 @@ def small_summary() -> Summary:
                 Sentence((Word(5.0, 7.5, "Goals!"),), score=1.25, match=0.75),
             ),
         ),
+        coarse_cuts=(CoarseCut(0.96, 0.88, 1.0),),
     )

@@ -28,7 +28,7 @@ LAYERS = [
         "options",
     },
     {"segmentation", "selection", "metrics"},
-    {"video", "audio", "features", "scoring", "words", "data", "reselection"},
+    {"video", "audio", "features", "scoring", "words", "data", "reselection", "exact_cuts"},
     {"evaluation", "_places", "_warnings"},
     {"pipeline", "export"},
     {"archive", "research"},
@@ -56,6 +56,7 @@ SAME_LEVEL = {
     ("options", "summary"),  # constraints are intervals
     ("atomic", "errors"),
     ("audio", "video"),  # the sound is decoded with the pictures
+    ("exact_cuts", "video"),  # cuts are found in the pictures
     ("features", "audio"),  # and what was heard is kept with the features
     ("features", "video"),  # features are computed while a video is decoded
     ("words", "audio"),  # speech is recognized in the samples of the sound

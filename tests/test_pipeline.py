@@ -147,6 +147,55 @@ def test_the_fast_mode_gives_nearly_the_same_scores(make_video, tmp_path):
     assert spearmanr(looked[False], looked[True]).statistic > 0.9
 
 
+@pytest.fixture(scope="module")
+def with_b_frames(make_video):
+    """A film whose cuts lie anywhere in its groups of pictures."""
+    options = {"preset": "veryfast", "bf": "3", "sc_threshold": "0"}
+    return make_video(scenes=[*SCENES, (6.2, "dusk"), (5.6, "street")], options=options, sound=True)
+
+
+@pytest.mark.parametrize("select", ["intervals", "shots"])
+@pytest.mark.parametrize("share", [0.15, 0.4])
+def test_the_normal_way_has_the_scores_and_the_cuts_of_the_exact_one(with_b_frames, cache, share, select):
+    options = {"budget": share, "select": select, "alternatives": 2}
+    normal = Summarizer(cache=cache).summarize(with_b_frames.path, **options)
+    exact = Summarizer(cache=cache, exact=True).summarize(with_b_frames.path, **options)
+    check(normal, share)
+    assert (normal.settings["exact"], exact.settings["exact"]) == (False, True)
+    assert normal.scores == exact.scores
+    assert not exact.coarse_cuts
+    parts = [*normal.selection, *(part for other in normal.alternatives for part in other.selection)]
+    used = {time for part in parts for time in (part.start, part.end)}
+    used |= {time for shot in normal.shots if shot.selected for time in (shot.start, shot.end)}
+    assert used.isdisjoint(cut.at for cut in normal.coarse_cuts)
+    near = [(time, cut) for time in used for cut in with_b_frames.cuts if abs(time - cut) < 0.13]
+    assert near
+    assert all(time == pytest.approx(cut, abs=1e-5) for time, cut in near)
+
+
+@pytest.mark.parametrize("name", ["sintel_trailer_52s.mp4", "bbb_480p_30s.mp4", "intel_person_139s.mp4"])
+def test_the_normal_way_chooses_what_the_exact_one_does_in_real_films(name, data_dir, cache):
+    path = data_dir / "videos" / name
+    normal, exact = (Summarizer(cache=cache, exact=exact).summarize(path) for exact in (False, True))
+    assert normal.scores == exact.scores
+    both = sum(
+        max(0.0, min(one.end, other.end) - max(one.start, other.start))
+        for one in normal.selection
+        for other in exact.selection
+    )
+    assert both >= 0.95 * exact.selected_duration
+
+
+def test_fast_and_exact_exclude_each_other():
+    with pytest.raises(UsageError, match="either fast or exact"):
+        Summarizer(fast=True, exact=True)
+
+
+def test_hardware_decoding_is_off_or_auto():
+    with pytest.raises(UsageError, match="off or auto, not 'cuda'"):
+        Summarizer(hwaccel="cuda")
+
+
 def test_no_seed_moves_the_summary(film, summarizer):
     one, other = (summarizer.summarize(film.path, seed=seed, samples=6) for seed in (1, 2))
     assert one.scores == other.scores

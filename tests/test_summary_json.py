@@ -24,10 +24,11 @@ def test_json_follows_its_schema_and_reads_back(tmp_path):
     assert from_json(text) == summary
 
 
-def test_a_summary_without_places_and_transcript_reads_back():
+def test_a_summary_without_places_transcript_and_coarse_cuts_reads_back():
     document = json.loads(to_json(small_summary()))
-    del document["places"], document["transcript"]
-    assert from_json(json.dumps(document)) == replace(small_summary(), places=None, transcript=None)
+    del document["places"], document["transcript"], document["coarse_cuts"]
+    without = replace(small_summary(), places=None, transcript=None, coarse_cuts=())
+    assert from_json(json.dumps(document)) == without
 
 
 def test_the_methods_of_a_summary_are_short_cuts():
@@ -65,6 +66,9 @@ def test_times_are_kept_to_the_microsecond():
         (lambda d: d["transcript"]["sentences"][0].update(score="high"), "score must be a number"),
         (lambda d: d["transcript"]["sentences"][1].update(text="Goals!\n\n2"), "not separated by single spaces"),
         (lambda d: d["transcript"].pop("language"), "'language' is missing"),
+        (lambda d: d["coarse_cuts"].update(at=[1.5]), "a coarse cut lies outside its span"),
+        (lambda d: d["coarse_cuts"].update(at=[]), "not a valid summary"),
+        (lambda d: d["coarse_cuts"].update(at=[0.9, 0.9], after=[0, 0], until=[1, 1]), "coarse cuts do not ascend"),
         (lambda d: d["settings"].update(transition=11), "transition is 11, not 0 to 10 s"),
         (lambda d: d["settings"].update(transition="slow"), "transition must be a number, got 'slow'"),
     ],

@@ -23,6 +23,8 @@ _FRAME_SECONDS = 0.05  # tolerance for constraints, since the frame rate is not 
 
 
 Select = Literal["intervals", "shots"]
+Decoding = Literal["normal", "exact", "fast"]
+Hwaccel = Literal["off", "auto"]
 Quality = Literal["small", "normal", "high"]
 _QUALITIES = ("small", "normal", "high")
 FrameShape = Literal["film", "16:9", "1:1", "9:16"]

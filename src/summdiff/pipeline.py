@@ -8,36 +8,37 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
-from summdiff._places import part_places, shot_edges
+from summdiff._places import coarse_cuts, edges_of, part_places, shot_edges
 from summdiff._runtime import one_blas_thread
 from summdiff._version import __version__
 from summdiff._warnings import summary_warnings
 from summdiff.audio import Sound, importance_of_sound, listen
 from summdiff.errors import UsageError, VideoError
+from summdiff.exact_cuts import choose_exactly
 from summdiff.features import Backbone, load_backbone
 from summdiff.features.cache import FeatureCache
 from summdiff.features.extraction import extract
 from summdiff.features.files import VideoFeatures
 from summdiff.features.store import FeatureStore
-from summdiff.options import DEFAULT_BACKBONE, DEFAULT_MODEL, Options, OptionValues
-from summdiff.reselection import choose_parts, constraint_settings, places_of, rounded
+from summdiff.options import DEFAULT_BACKBONE, DEFAULT_MODEL, Decoding, Hwaccel, Options, OptionValues
+from summdiff.reselection import choose_parts, constraint_settings, places_of, rounded, shot_borders
 from summdiff.scoring import load_model
 from summdiff.segmentation import Rows
 from summdiff.selection import descriptors
-from summdiff.summary import Scores, Summary
+from summdiff.summary import Scores, Shot, Summary
 from summdiff.video import file_version
 from summdiff.words import FoundWords, check_words, find_words, match_pictures, weigh_words
 
 if TYPE_CHECKING:
     from summdiff.scoring.model import Curves, Model
 
-_MAX_KEY_FRAME_GAP = 6.0  # seconds; the fast mode decodes all frames where key frames are farther apart
 _STILL = 0.12  # of a feature vector's length, by which those of one picture, coded again and again, may differ
 _LEAST_STEPS = 4  # in shorter videos there is nothing to choose by the sound
 _KEPT_SCORE, _DROPPED_SCORE = 0.95, 0.05  # near the highest and lowest scores of a video
@@ -62,6 +63,8 @@ def summarize(
     backbone: str = DEFAULT_BACKBONE,
     cache: bool = True,
     fast: bool = False,
+    exact: bool = False,
+    hwaccel: Hwaccel = "off",
     on_progress: OnProgress | None = None,
     **options: Unpack[OptionValues],
 ) -> Summary:
@@ -69,16 +72,15 @@ def summarize(
 
     Args:
         path: a video file.
-        model, backbone, cache, fast: as for `Summarizer`.
+        model, backbone, cache, fast, exact, hwaccel: as for `Summarizer`.
         on_progress: called from this thread while work goes on.
         **options: fields of `summdiff.options.Options`: `budget`, `duration`, `select`, `samples`, `steps`,
             `seed`, `value`, `min_shot`, `max_shot`, `keep`, `drop`, `alternatives`, `loss`, `sound`,
             `transition`, `speech`, `transcript`, `about`, `about_model`, `quality`, `max_size`, `keep_interlaced`,
             `keep_location`, `captions`.
     """
-    return Summarizer(model=model, backbone=backbone, cache=cache, fast=fast).summarize(
-        path, on_progress=on_progress, **options
-    )
+    summarizer = Summarizer(model=model, backbone=backbone, cache=cache, fast=fast, exact=exact, hwaccel=hwaccel)
+    return summarizer.summarize(path, on_progress=on_progress, **options)
 
 
 class Summarizer:
@@ -92,11 +94,14 @@ class Summarizer:
             False for nowhere, or a cache. A store that `summdiff extract` wrote is read, but nothing is added to it.
         fast: use key frames only, wherever they are at most 6 seconds apart: several times faster, with nearly the same
             scores (`benchmarks/fast.py`).
+        exact: decode every frame. Otherwise frames that neither a step nor another frame needs are left out where the
+            codec allows it, and the exact frames of the cuts are found afterwards (`benchmarks/looking.py`).
+        hwaccel: "auto" decodes by hardware, where there is any for the codec; a warning says where there is none.
         device: where backbone and model compute: "cpu", "cuda", "cuda:1", …, or "auto". Scores differ between devices
             by rounding.
 
     Raises:
-        UsageError: `rate` is out of range.
+        UsageError: `rate` or `hwaccel` is out of range, or both `fast` and `exact` are asked for.
     """
 
     def __init__(
@@ -107,11 +112,20 @@ class Summarizer:
         rate: float = 1.0,
         cache: bool | FeatureCache | FeatureStore = True,
         fast: bool = False,
+        exact: bool = False,
+        hwaccel: Hwaccel = "off",
         device: str = "cpu",
     ) -> None:
         if not 0.25 <= rate <= 8:
             raise UsageError(f"The rate must be between 0.25 and 8 steps per second, not {rate:g}.")
-        self.rate, self.fast, self.device = float(rate), fast, device
+        if fast and exact:
+            raise UsageError("Choose either fast or exact: fast decodes key frames only, exact every frame.")
+        if hwaccel not in ("off", "auto"):
+            raise UsageError(f"Hardware decoding is off or auto, not {hwaccel!r}.")
+        self.rate, self.device, self.hwaccel = float(rate), device, hwaccel
+        self.decoding: Decoding = "fast" if fast else "exact" if exact else "normal"
+        # Decoders of MPEG-2 and MPEG-4 may differ in the last bit.
+        self._way = self.decoding if hwaccel == "off" else f"{self.decoding}, {hwaccel}"
         self._model_id, self._backbone_id = model, backbone
         self._cache = FeatureCache() if cache is True else None if cache is False else cache
 
@@ -191,7 +205,8 @@ class Summarizer:
             curves_of_sound = _curves_of_sound(extracted)
             curves = curves_of_sound or self._curves_of_pictures(extracted, options, known, report)
         with _timed(timings, "select"), one_blas_thread():
-            cuts = part_places(extracted, words.transcript)
+            steps = edges_of(extracted)
+            cuts = part_places(extracted, steps, words.transcript)
             weighed = weigh_words(
                 words.transcript,
                 cuts.edges,
@@ -204,15 +219,11 @@ class Summarizer:
             samples = np.clip(mean + (1 - weighed.weight) * (curves.samples - curves.mean), 0.0, 1.0)
             # Rounded as in JSON, so that a stored summary chooses again what was chosen first.
             scores = Scores(*(rounded(values) for values in (extracted.times, mean, spread)))
+            edges = shot_edges(extracted, steps, options)
             places = None
             if options.select == "intervals":
                 places = places_of(cuts, weighed.looks(descriptors(extracted.features)))
-            chosen = choose_parts(
-                shot_edges(extracted, options), scores, video, options, places=places, samples=samples
-            )
-        if file_version(path) != version:
-            raise VideoError(f"'{path}' changed while it was being summarized: try again when nothing writes to it.")
-        summary = Summary(
+        undecided = Summary(
             video=video,
             model={
                 "id": model.id,
@@ -224,29 +235,42 @@ class Summarizer:
             budget=options.seconds(video.duration) / video.duration,
             seed=options.seed,
             scores=scores,
-            shots=chosen.shots,
-            selection=chosen.selection,
-            alternatives=chosen.alternatives,
-            warnings=summary_warnings(
-                path,
-                extracted,
-                options,
-                by_sound=curves_of_sound is not None,
-                conditioned=known is None or model.conditions_on_known,
-                alternatives=len(chosen.alternatives),
-                words=(*weighed.warnings, words.warning),
-            ),
+            shots=tuple(Shot(start, end, 0.0, False, 0.0) for start, end in pairwise(edges.tolist())),
+            selection=(),
             timings=timings,
             places=places,
             transcript=weighed.transcript,
+            coarse_cuts=coarse_cuts(extracted, np.append(edges, cuts.edges)),
         )
-        return summary, samples
+
+        def choose(undecided: Summary) -> Summary:
+            with one_blas_thread():
+                chosen = choose_parts(
+                    shot_borders(undecided), scores, video, options, places=undecided.places, samples=samples
+                )
+            return replace(undecided, shots=chosen.shots, selection=chosen.selection, alternatives=chosen.alternatives)
+
+        with _timed(timings, "cuts"):
+            summary, _ = choose_exactly(undecided, choose)
+        if file_version(path) != version:
+            raise VideoError(f"'{path}' changed while it was being summarized: try again when nothing writes to it.")
+        warnings = summary_warnings(
+            path,
+            extracted,
+            options,
+            by_sound=curves_of_sound is not None,
+            conditioned=known is None or model.conditions_on_known,
+            alternatives=len(summary.alternatives),
+            words=(*weighed.warnings, words.warning),
+        )
+        return replace(summary, warnings=warnings), samples
 
     def _settings(self, options: Options, duration: float, *, words_weight: float) -> dict[str, Any]:
         """Return `Summary.settings` for a video of `duration` seconds."""
         return {
             "rate": self.rate,
-            "fast": self.fast,
+            "fast": self.decoding == "fast",
+            "exact": self.decoding == "exact",
             "sound": options.sound,
             "samples": options.samples,
             "steps": options.steps,
@@ -269,25 +293,24 @@ class Summarizer:
         Raises:
             VideoError: the video cannot be read.
         """
-        sparse = _MAX_KEY_FRAME_GAP if self.fast else 0.0
         found = None
         if self._cache is not None:
-            found = self._cache.get(Path(path), self.backbone.id, self.rate, sparse=sparse)
+            found = self._cache.get(Path(path), self.backbone.id, self.rate, decoding=self._way)
         sound = found.sound if found is not None and found.sound is not None else listen(path, duration)
         return sound if len(sound.speech) else None
 
     def _extract(self, path: Path, report: OnProgress, *, sound: bool) -> VideoFeatures:
         """Return the features of the video, from the cache or from one pass over the file."""
-        sparse = _MAX_KEY_FRAME_GAP if self.fast else 0.0
         found = None
         if self._cache is not None:
-            found = self._cache.get(path, self.backbone.id, self.rate, sparse=sparse)
+            found = self._cache.get(path, self.backbone.id, self.rate, decoding=self._way)
         if found is None:
             extracted = extract(
                 path,
                 self.backbone,
                 rate=self.rate,
-                sparse=sparse,
+                decoding=self.decoding,
+                hardware=self.hwaccel != "off",
                 sound=sound,
                 on_progress=lambda done, total: report(StageProgress("look", done, total)),
             )
@@ -298,7 +321,7 @@ class Summarizer:
         if found is not None:
             report(StageProgress("look", found.video.duration, found.video.duration))
         if self._cache is not None and extracted is not found:
-            self._cache.put(path, self.backbone.id, self.rate, extracted, sparse=sparse)
+            self._cache.put(path, self.backbone.id, self.rate, extracted, decoding=self._way)
         return extracted if sound else replace(extracted, sound=None)
 
     def _curves_of_pictures(
@@ -325,9 +348,8 @@ class Summarizer:
             on_progress=lambda done: report(StageProgress("listen", done, extracted.video.duration)),
         )
         if self._cache is not None and words.heard is not None and words.heard is not extracted.transcript:
-            sparse = _MAX_KEY_FRAME_GAP if self.fast else 0.0
             with_words = replace(extracted, transcript=words.heard)
-            self._cache.put(path, self.backbone.id, self.rate, with_words, sparse=sparse)
+            self._cache.put(path, self.backbone.id, self.rate, with_words, decoding=self._way)
         return words
 
 

@@ -125,6 +125,11 @@ def _method(
     )
 
 
+def shot_borders(summary: Summary) -> NDArray[np.float64]:
+    """Return (S + 1,) seconds: the start of each shot of a summary and the end of the last one."""
+    return np.array([*(shot.start for shot in summary.shots), *(shot.end for shot in summary.shots[-1:])])
+
+
 def chosen_shots(edges: NDArray[np.float64], parts: Sequence[Interval]) -> NDArray[np.bool_]:
     """Return which shots, given by their edges (S + 1,), are chosen in whole or in part: (S,)."""
     chosen = np.zeros(len(edges) - 1, dtype=np.bool_)
@@ -174,7 +179,7 @@ def reselect(
         alternatives=alternatives,
     )
     options.check_constraints(video.duration)
-    edges = np.array([shot.start for shot in summary.shots] + [summary.shots[-1].end])
+    edges = shot_borders(summary)
     chosen = choose_parts(
         edges, summary.scores, video, options, places=summary.places, samples=samples if alternatives else None
     )
@@ -211,7 +216,7 @@ def with_parts(summary: Summary, parts: Sequence[Interval]) -> Summary:
     if not parts:
         raise UsageError("A summary needs at least one part.")
     selection, order = _in_film_order(parts)
-    edges = np.array([shot.start for shot in summary.shots] + [summary.shots[-1].end])
+    edges = shot_borders(summary)
     return replace(
         summary,
         settings={**summary.settings, "order": list(order)},

@@ -122,6 +122,20 @@ class Places:
 
 
 @dataclass(frozen=True, slots=True)
+class CoarseCut:
+    """A cut whose exact frame is not known yet; `summdiff.exact_cuts` finds it.
+
+    Attributes:
+        at: seconds where it is taken to be, an edge of a step or a shot.
+        after, until: seconds, times of frames; the exact frame appears in (after, until].
+    """
+
+    at: float
+    after: float
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
 class Alternative:
     """A further good selection for the same video.
 
@@ -157,6 +171,8 @@ class Summary:
         timings: seconds spent in each stage; the only field that differs between two runs on the same input.
         places: where parts may start and end; None for a selection of whole shots.
         transcript: what is said in the video; None where that is unknown.
+        coarse_cuts: cuts whose exact frame is not known, in order; none of them is used by the summary that a
+            `Summarizer` returns.
     """
 
     video: VideoInfo
@@ -172,6 +188,7 @@ class Summary:
     timings: dict[str, float] = field(default_factory=dict)
     places: Places | None = None
     transcript: Transcript | None = None
+    coarse_cuts: tuple[CoarseCut, ...] = ()
 
     @property
     def selected_duration(self) -> float:

@@ -14,7 +14,7 @@ from typing import Any
 
 from summdiff._untrusted import parse_json, read_text
 from summdiff.errors import DataError, reason
-from summdiff.summary import MAX_TRANSITION, Alternative, Interval, Places, Scores, Shot, Summary, VideoInfo
+from summdiff.summary import MAX_TRANSITION, Alternative, CoarseCut, Interval, Places, Scores, Shot, Summary, VideoInfo
 from summdiff.transcript import Sentence, Transcript, Word
 
 SCHEMA = "summdiff.summary/1"
@@ -42,6 +42,9 @@ def to_json(summary: Summary, *, indent: int | None = 1) -> str:
         "timings": summary.timings,
         "places": None if summary.places is None else _places_document(summary.places),
         "transcript": None if summary.transcript is None else transcript_document(summary.transcript),
+        "coarse_cuts": {
+            name: [getattr(cut, name) for cut in summary.coarse_cuts] for name in CoarseCut.__dataclass_fields__
+        },
     }
     document = _rounded(document) | {"budget": summary.budget}  # rounded, it could lose a millisecond of a long film
     text = json.dumps(document, indent=indent, ensure_ascii=False, allow_nan=False) + "\n"
@@ -135,6 +138,8 @@ def _from_document(document: dict[str, Any]) -> Summary:
         summary = replace(summary, places=_places(_object(document["places"], "places"), len(curves["times"])))
     if document.get("transcript") is not None:
         summary = replace(summary, transcript=transcript_of(document["transcript"]))
+    if document.get("coarse_cuts") is not None:
+        summary = replace(summary, coarse_cuts=_coarse_cuts(_object(document["coarse_cuts"], "coarse_cuts")))
     _check_finite({"model": summary.model, "settings": summary.settings})
     if not 0 <= _number(summary.settings.get("transition", 0.0), "transition") <= MAX_TRANSITION:
         raise ValueError(f"transition is {summary.transition:g}, not 0 to {MAX_TRANSITION:g} s")
@@ -161,6 +166,17 @@ def _places(document: dict[str, Any], n: int) -> Places:
     if min(rows["start_cost"] + rows["end_cost"]) < 0:
         raise ValueError("a cost of places is negative")
     return Places(**rows, looks=looks)
+
+
+def _coarse_cuts(document: dict[str, Any]) -> tuple[CoarseCut, ...]:
+    """Build coarse cuts from parsed JSON; raises as `_from_document`."""
+    columns = [[_number(x, name) for x in _list(document[name], name)] for name in CoarseCut.__dataclass_fields__]
+    cuts = tuple(CoarseCut(*row) for row in zip(*columns, strict=True))
+    if any(not 0 <= cut.after <= cut.at <= cut.until for cut in cuts):
+        raise ValueError("a coarse cut lies outside its span")
+    if any(later.at <= cut.at for cut, later in pairwise(cuts)):
+        raise ValueError("coarse cuts do not ascend")
+    return cuts
 
 
 def transcript_document(transcript: Transcript) -> dict[str, Any]:

@@ -116,11 +116,11 @@ def test_a_later_put_replaces_an_earlier_one(cache, video):
     assert len(entries(cache)) == 1
 
 
-def test_another_backbone_rate_or_sparseness_is_another_entry(cache, video):
+def test_another_backbone_rate_or_way_of_decoding_is_another_entry(cache, video):
     cache.put(video, "b", 1.0, extracted(video))
-    assert cache.get(video, "b", 1.0, sparse=6.0) is None
-    cache.put(video, "b", 1.0, extracted(video, seed=1), sparse=6.0)
-    assert_same(cache.get(video, "b", 1.0, sparse=6.0), extracted(video, seed=1))
+    assert cache.get(video, "b", 1.0, decoding="fast") is None
+    cache.put(video, "b", 1.0, extracted(video, seed=1), decoding="fast")
+    assert_same(cache.get(video, "b", 1.0, decoding="fast"), extracted(video, seed=1))
     assert_same(cache.get(video, "b", 1.0), extracted(video))
     assert cache.get(video, "c", 1.0) is None
     assert cache.get(video, "b", 2.0) is None

@@ -151,6 +151,26 @@ def test_the_selection_follows_the_budget(analyzed_video):
     assert client.post(path, {"version": 0, "budget": own["budget"]}).json == own["selection"]
 
 
+def test_parts_chosen_under_another_budget_start_and_end_on_the_cuts_of_the_film(owner, tmp_path, make_video):
+    """Cuts that the analysis knew only coarsely are found when they are used."""
+    options = {"preset": "veryfast", "bf": "3", "sc_threshold": "0"}
+    scenes = [(4.08, "forest"), (5.08, "street"), (4.08, "beach"), (3.08, "night"), (4.08, "dusk")]
+    film = make_video(tmp_path / "film.mp4", scenes=scenes, options=options)
+    video = owner.upload(film.path.read_bytes(), "film.mp4").json
+    owner.analysed(video["id"])
+    path = f"/api/videos/{video['id']}"
+    ends = [
+        end
+        for budget in (0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
+        for part in owner.post(f"{path}/selection", {"version": 0, "budget": budget}).json["parts"]
+        for end in part
+    ]
+    near = [(end, cut) for end in ends for cut in film.cuts if abs(end - cut) < 0.13]
+    assert near
+    assert all(end == pytest.approx(cut, abs=1e-5) for end, cut in near)
+    owner.ask("DELETE", path)
+
+
 def test_the_selection_follows_constraints(analyzed_video):
     client, video = analyzed_video
     shots = client.get(f"/api/videos/{video['id']}/versions/0").json["shots"]

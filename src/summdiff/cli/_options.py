@@ -16,6 +16,23 @@ DeviceOption = Annotated[
     str,
     typer.Option(metavar="NAME", help="Where to compute: cpu, cuda, cuda:1, or auto. Decoding stays on the processor."),
 ]
+FastOption = Annotated[
+    bool,
+    typer.Option(
+        "--fast",
+        help="Use key frames only, where they are dense enough: several times faster, nearly the same result.",
+    ),
+]
+ExactOption = Annotated[
+    bool,
+    typer.Option(
+        "--exact", help="Decode every frame, also those that do not count: slower, with all cuts on their exact frames."
+    ),
+]
+HwaccelOption = Annotated[
+    Literal["off", "auto"],
+    typer.Option("--hwaccel", help="Decode by hardware where there is any for the video; auto tries it."),
+]
 NoSound = Annotated[
     bool, typer.Option("--no-sound", help="Do not listen to the videos: cuts then follow the pictures alone.")
 ]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from summdiff.cli._options import DeviceOption
+from summdiff.cli._options import DeviceOption, ExactOption, FastOption, HwaccelOption
 from summdiff.errors import UsageError
 from summdiff.options import DEFAULT_BACKBONE, DEFAULT_MODEL
 
@@ -39,10 +39,9 @@ def serve(
     backbone: Annotated[
         str, typer.Option(metavar="ID", help="Network that describes the frames: efficientnet_lite0, timm:NAME, …")
     ] = DEFAULT_BACKBONE,
-    fast: Annotated[
-        bool,
-        typer.Option("--fast", help="Use key frames only, where they are dense enough: several times faster."),
-    ] = False,
+    fast: FastOption = False,
+    exact: ExactOption = False,
+    hwaccel: HwaccelOption = "off",
     device: DeviceOption = "cpu",
     open_browser: Annotated[bool, typer.Option("--open/--no-open", help="Open the page in the browser.")] = True,
 ) -> None:
@@ -80,6 +79,8 @@ def serve(
         model=model,
         backbone=backbone,
         fast=fast,
+        exact=exact,
+        hwaccel=hwaccel,
         device=device,
         ready=ready,
     )

@@ -12,7 +12,10 @@ from summdiff.cli._inputs import jobs, listed
 from summdiff.cli._options import (
     DeviceOption,
     EngineOption,
+    ExactOption,
+    FastOption,
     FromFile,
+    HwaccelOption,
     NoSound,
     ProgressOption,
     Quiet,
@@ -112,13 +115,9 @@ def summarize(
     min_shot: Annotated[float, typer.Option(metavar="SECONDS", help="Shortest shot.")] = Options.min_shot,
     max_shot: Annotated[float, typer.Option(metavar="SECONDS", help="Longest shot.")] = Options.max_shot,
     rate: Annotated[float, typer.Option(metavar="FPS", help="Frames to describe per second of video.")] = 1.0,
-    fast: Annotated[
-        bool,
-        typer.Option(
-            "--fast",
-            help="Use key frames only, where they are dense enough: several times faster, nearly the same result.",
-        ),
-    ] = False,
+    fast: FastOption = False,
+    exact: ExactOption = False,
+    hwaccel: HwaccelOption = "off",
     no_sound: NoSound = False,
     transition: Annotated[
         float,
@@ -297,8 +296,16 @@ def summarize(
         for folder in index_folders:
             check_index(folder, overwrite=overwrite)
 
-    arguments = {"model": model, "backbone": backbone, "rate": rate, "cache": not no_cache, "fast": fast}
-    arguments["device"] = device
+    arguments = {
+        "model": model,
+        "backbone": backbone,
+        "rate": rate,
+        "cache": not no_cache,
+        "fast": fast,
+        "exact": exact,
+        "hwaccel": hwaccel,
+        "device": device,
+    }
     if transcript is not None or about or speech not in ("auto", "off"):
         from summdiff.words import check_words
 

@@ -131,11 +131,16 @@ def save(
     Raises:
         UsageError: a format is unknown, or a library is missing that it needs.
         OutputError: the folder or a file cannot be written, or a file exists and `overwrite` is off.
+        VideoError: the video cannot be read.
     """
     formats = check_formats(formats)
     video = Path(summary.video.path)
     paths = targets(Path(directory), name or video.stem, formats)
     check_targets(paths, video, overwrite=overwrite)
+    if summary.coarse_cuts:
+        from summdiff.exact_cuts import with_exact_cuts
+
+        summary = with_exact_cuts(summary)
     writers = [write for fmt in formats for write in find_format(fmt).files.values()]
     for write, path in zip(writers, paths, strict=True):
         write(summary, path, on_progress or (lambda seconds: None))

@@ -75,6 +75,7 @@ _SETTINGS: dict[str, tuple[str, Callable[[Any], str]]] = {
     "max_shot": ("Longest shot", _number(" s")),
     "rate": ("Pictures looked at", _number(" per second")),
     "fast": ("Key frames only", _yes_or_no),
+    "exact": ("Every frame decoded", _yes_or_no),
     "samples": ("Sampled curves", _number("")),
     "steps": ("Denoising steps", _number("")),
     "loss": ("An alternative may lose", lambda value: f"{percent(value)} of the expected score"),

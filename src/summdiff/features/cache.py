@@ -21,7 +21,7 @@ from summdiff.features.files import FileIdentity, VideoFeatures, file_identity, 
 _log = logging.getLogger(__name__)
 
 # Part of every key: increase it when the features of the same video, or the form of an entry, change.
-_FORMAT = 5
+_FORMAT = 6
 
 _SUFFIX = ".features"
 
@@ -30,7 +30,7 @@ class FeatureCache:
     """A folder with one file of features per video, keyed by the content of the video instead of its name.
 
     The key of an entry covers the file's size, modification time and first and last 64 KiB, the id of the backbone, the
-    sampling rate, the sparseness, and the versions of the decoder and of ONNX Runtime. A renamed or moved video is
+    sampling rate, the way of decoding, and the versions of the decoder and of ONNX Runtime. A renamed or moved video is
     found, an edited one is not. Several processes may share the folder.
 
     Args:
@@ -41,13 +41,15 @@ class FeatureCache:
     def __init__(self, directory: str | os.PathLike[str] | None = None, *, max_bytes: int = 2 * 1024**3) -> None:
         self.directory = default_directory() if directory is None else Path(directory)
         self.max_bytes = max_bytes
-        # Keys by path, backbone, rate and sparseness at the time of `get`: `put` notices a video that changed since.
-        self._keys: dict[tuple[str, str, float, float], str] = {}
+        # Keys by path, backbone, rate and decoding at the time of `get`: `put` notices a video that changed since.
+        self._keys: dict[tuple[str, str, float, str], str] = {}
 
     def get(
-        self, path: str | os.PathLike[str], backbone_id: str, rate: float, *, sparse: float = 0.0
+        self, path: str | os.PathLike[str], backbone_id: str, rate: float, *, decoding: str = "normal"
     ) -> VideoFeatures | None:
-        """Return the features stored for a video, backbone, rate (steps per second) and sparseness (seconds), or None.
+        """Return the features stored for a video, backbone, rate (steps per second) and way of decoding, or None.
+
+        `decoding` may be any text that tells the ways apart in which the same video gives other features.
 
         Never raises OSError.
         """
@@ -55,8 +57,8 @@ class FeatureCache:
         identity = file_identity(path)
         if identity is None:
             return None
-        key = _key(identity, backbone_id, rate, sparse)
-        self._keys[str(path), backbone_id, float(rate), sparse] = key
+        key = _key(identity, backbone_id, rate, decoding)
+        self._keys[str(path), backbone_id, float(rate), decoding] = key
         file = self._file(key)
         try:
             features = _read(file, key)
@@ -80,15 +82,15 @@ class FeatureCache:
         rate: float,
         features: VideoFeatures,
         *,
-        sparse: float = 0.0,
+        decoding: str = "normal",
     ) -> None:
         """Store features. Does nothing if they cannot be written, or if the video changed since `get`."""
         path = Path(path).absolute()
         identity = file_identity(path)
         if identity is None:
             return
-        key = _key(identity, backbone_id, rate, sparse)
-        if self._keys.get((str(path), backbone_id, float(rate), sparse), key) != key:
+        key = _key(identity, backbone_id, rate, decoding)
+        if self._keys.get((str(path), backbone_id, float(rate), decoding), key) != key:
             _log.debug("Not caching the features of %s: the file changed", path)
             return
         size = features.features.nbytes + features.times.nbytes + features.boundaries.nbytes
@@ -134,8 +136,8 @@ def default_directory() -> Path:
     return Path(user_cache_dir("summdiff", appauthor=False)) / "features"
 
 
-def _key(identity: FileIdentity, backbone_id: str, rate: float, sparse: float) -> str:
-    facts = [_FORMAT, *identity, backbone_id, float(rate), float(sparse), *_versions()]
+def _key(identity: FileIdentity, backbone_id: str, rate: float, decoding: str) -> str:
+    facts = [_FORMAT, *identity, backbone_id, float(rate), decoding, *_versions()]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
 

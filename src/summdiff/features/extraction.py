@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from queue import Full, Queue
 from threading import Event, Thread
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,13 +19,17 @@ from summdiff.audio import SoundListener
 from summdiff.errors import VideoError
 from summdiff.features.backbone import Backbone
 from summdiff.features.files import VideoFeatures
+from summdiff.options import Decoding
 from summdiff.video import FrameDecoder, Scaler, Step, VideoReader, pixel_aspect, probe
 
 _T = TypeVar("_T")
 
 _BATCH = 16  # frames per call of the backbone
 _AHEAD = 64  # decoded frames that may wait for the backbone
+_MAX_KEY_FRAME_GAP = 6.0  # seconds; the fast way decodes reference frames where key frames are farther apart
 _MAX_STEPS = 100_000  # 27 hours at 1 step per second; scoring them takes 3 GB
+
+_FRAMES: dict[Decoding, Any] = {"exact": {}, "normal": {"skip": True}, "fast": {"sparse": _MAX_KEY_FRAME_GAP}}
 
 
 def extract(
@@ -33,31 +37,34 @@ def extract(
     backbone: Backbone,
     *,
     rate: float,
-    sparse: float = 0.0,
+    decoding: Decoding = "exact",
     sound: bool = True,
+    hardware: bool = False,
     on_progress: Callable[[float, float], None] = lambda done, total: None,
 ) -> VideoFeatures:
     """Compute the features of a video at a fixed rate in seconds, and listen to its sound in the same pass.
 
     Only the (N, D) features and the `Sound` grow with the length of the video. A damaged video is decoded again with a
-    single thread, so that the same file always gives the same features.
+    single thread and without leaving out frames, so that the same file always gives the same features.
 
     Args:
         path: a video file.
         backbone: the feature extractor.
         rate: steps per second.
-        sparse: where key frames are at most this many seconds apart, use only these; see `VideoReader.steps`.
+        decoding: "exact", every frame; "normal", without frames that neither a step nor another frame needs, so that
+            some boundaries get `spans`; "fast", only key frames where they are at most 6 s apart.
         sound: whether to listen.
+        hardware: decode by hardware, where there is any for the codec; a video with damage is decoded without.
         on_progress: called from this thread with the seconds done and the duration in seconds.
 
     Raises:
         VideoError: see `VideoReader`; or the video has too many steps for memory.
         ModelError: the voice activity detector is missing or damaged.
     """
-    decode = partial(_extract, path, backbone, rate=rate, sparse=sparse, sound=sound, on_progress=on_progress)
-    features = decode(threads=None)
-    if features.corrupt_frames and threads_asked() != 1:
-        features = decode(threads=1)
+    decode = partial(_extract, path, backbone, rate=rate, sound=sound, on_progress=on_progress)
+    features = decode(decoding=decoding, threads=None, hardware=hardware)
+    if features.corrupt_frames and (threads_asked() != 1 or hardware or decoding == "normal"):
+        features = decode(decoding="exact" if decoding == "normal" else decoding, threads=1, hardware=False)
     return features
 
 
@@ -115,18 +122,20 @@ def _extract(
     backbone: Backbone,
     *,
     rate: float,
-    sparse: float,
+    decoding: Decoding,
     sound: bool,
     on_progress: Callable[[float, float], None],
     threads: int | None,
+    hardware: bool,
 ) -> VideoFeatures:
     features: list[NDArray[np.float16]] = []
     times: list[float] = []
     boundaries: list[float] = []
+    spans: list[tuple[float, float]] = []
 
     with (
         SoundListener() if sound else nullcontext() as listener,
-        VideoReader(path, threads=threads, listener=listener) as reader,
+        VideoReader(path, threads=threads, listener=listener, hardware=hardware) as reader,
     ):
         stated_duration = reader.info.duration  # of the container; for the progress only
         waiting: list[Step] = []
@@ -145,11 +154,12 @@ def _extract(
             features.append(rows[np.searchsorted(fresh, np.arange(len(waiting)), side="right")])
             times.extend(step.time for step in waiting)
             boundaries.extend(step.boundary for step in waiting)
+            spans.extend(step.span or (step.boundary, step.boundary) for step in waiting)
             on_progress(times[-1], max(stated_duration, times[-1]))
             last_image = waiting[-1].image
             waiting.clear()
 
-        steps = reader.steps(rate=rate, short_side=backbone.short_side, sparse=sparse)
+        steps = reader.steps(rate=rate, short_side=backbone.short_side, **_FRAMES[decoding])
         with closing(_decoded_ahead(steps)) as ahead:
             for count, step in enumerate(ahead):
                 if count == _MAX_STEPS:
@@ -173,6 +183,7 @@ def _extract(
         corrupt_frames=corrupt,
         sound=heard,
         transitions=transitions,
+        spans=np.array(spans if any(after < until for after, until in spans) else []).reshape(-1, 2),
         notes=notes,
     )
 

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 SCHEMA = "summdiff.store/1"
 
 _ARRAYS = ("features", "times", "boundaries")
-_ADDED_ARRAYS = ("transitions",)
+_ADDED_ARRAYS = ("transitions", "spans")
 _SOUND_ARRAYS = ("speech", "loudness")
 _SAMPLED_BYTES = 64 * 1024
 _COPIES, _LARGEST_NUMBER = 2, 8  # counted before arrays are read
@@ -73,6 +73,8 @@ class VideoFeatures:
         times: (N,) float64, time of each step's frame in seconds.
         boundaries: (N,) float64, seconds at which a shot that begins with the step would start.
         transitions: (K, 2) float64, start and end in seconds of the dissolves and fades, in order.
+        spans: (N, 2) float64, see `Step.span`: (after, until] in seconds, between which the boundary of a step lies;
+            equal where it is exact. (0, 2) where all are.
         video: the video, with its exact duration and frame rate.
         corrupt_frames: number of damaged packets or frames that were skipped.
         sound: what was heard; None if nobody listened.
@@ -90,6 +92,7 @@ class VideoFeatures:
     corrupt_frames: int
     sound: Sound | None = None
     transitions: NDArray[np.float64] = field(default_factory=lambda: np.empty((0, 2)))
+    spans: NDArray[np.float64] = field(default_factory=lambda: np.empty((0, 2)))
     notes: tuple[str, ...] = ()
     transcript: Transcript | None = None
 
@@ -102,9 +105,12 @@ class VideoFeatures:
                 raise ValueError(f"{name} must be ({len(self.features)},) float64, not {array.shape} {array.dtype}.")
             if not np.isfinite(array).all():
                 raise ValueError(f"{name} must be finite.")
-        spans = self.transitions
-        if spans.dtype != np.float64 or spans.shape != (len(spans), 2) or not np.isfinite(spans).all():
-            raise ValueError(f"transitions must be (K, 2) float64 and finite, not {spans.shape} {spans.dtype}.")
+        for name in ("transitions", "spans"):
+            pairs = getattr(self, name)
+            if pairs.dtype != np.float64 or pairs.shape != (len(pairs), 2) or not np.isfinite(pairs).all():
+                raise ValueError(f"{name} must be (K, 2) float64 and finite, not {pairs.shape} {pairs.dtype}.")
+        if len(self.spans) not in (0, len(self.times)):
+            raise ValueError(f"spans must have a row for each of {len(self.times)} steps, or none.")
 
 
 @dataclass(frozen=True, slots=True)

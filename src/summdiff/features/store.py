@@ -132,11 +132,11 @@ class FeatureStore:
             raise DataError(f"'{path}' cannot be read, '{file}' is gone: run `summdiff extract` again.") from error
 
     def get(
-        self, path: str | os.PathLike[str], backbone_id: str, rate: float, *, sparse: float = 0.0
+        self, path: str | os.PathLike[str], backbone_id: str, rate: float, *, decoding: str = "normal"
     ) -> VideoFeatures | None:
         """Return the features of a video, found by its content even if it was renamed; None if the store lacks it.
 
-        Same interface as `FeatureCache.get`. Features of every step also serve a `sparse` request (key frames only).
+        Same interface as `FeatureCache.get`. The store has exact features, which serve every `decoding`.
 
         Raises:
             DataError: the file is damaged.
@@ -155,7 +155,7 @@ class FeatureStore:
         rate: float,
         features: VideoFeatures,
         *,
-        sparse: float = 0.0,
+        decoding: str = "normal",
     ) -> None:
         """Do nothing: only `summdiff extract` adds to a store."""
 

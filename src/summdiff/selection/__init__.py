@@ -16,7 +16,14 @@ from summdiff.selection.constraints import apply_constraints
 from summdiff.selection.intervals import IntervalSelection, IntervalSettings, descriptors
 from summdiff.selection.knapsack import knapsack
 from summdiff.selection.method import SelectionMethod
-from summdiff.selection.places import INSIDE_SENTENCE, CutPlaces, avoid_transitions, cut_places, move_to_transitions
+from summdiff.selection.places import (
+    INSIDE_SENTENCE,
+    CutPlaces,
+    avoid_transitions,
+    cut_places,
+    move_to_transitions,
+    step_edges,
+)
 from summdiff.selection.shot_knapsack import ShotKnapsack, ShotValue, best_window, mean_scores
 
 __all__ = [
@@ -38,4 +45,5 @@ __all__ = [
     "mean_scores",
     "move_to_transitions",
     "overlap",
+    "step_edges",
 ]

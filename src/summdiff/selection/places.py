@@ -25,6 +25,8 @@ _FLASH_SECONDS = 1.0
 INSIDE_SENTENCE = 200.0  # the cost of a cut in a pause inside a sentence: only where no sentence fits the budget
 _NEVER = 1e3  # a cost that no part is worth
 _REACH_SECONDS = 1.5  # an edge is moved less far than this
+_SAME_SHOT = 0.3  # change of the features at fewer than 2% of the cuts of a film (scripts/measure_boundaries.py)
+_FRAME_SHARE = 1e-3  # of a frame, by which times are rounded
 _FRAME_SECONDS = 0.05  # an edge this close to a transition is at its end
 
 
@@ -69,6 +71,30 @@ class CutPlaces:
         end = self.end_cost + plain + _FLASH_COST * (self.edges - last_cut < _FLASH_SECONDS)
         start[0] = end[-1] = 0.0  # the video itself starts and ends there
         return start, end
+
+
+def step_edges(
+    features: ArrayLike, times: ArrayLike, boundaries: ArrayLike, *, duration: float, fps: float
+) -> NDArray[np.float64]:
+    """Return (N + 1,) seconds: the start of each step, and the end of the last one.
+
+    A step starts at its boundary if its features differ from those of the step before, so that there may be a cut; else
+    at the frame on display at its time, because where the picture changes most says nothing then.
+
+    Args:
+        features: (N, D).
+        times: (N,) seconds, at which the steps were sampled.
+        boundaries: (N,) seconds, at which the picture changes most since the step before.
+        duration: seconds.
+        fps: frame rate.
+    """
+    on_frames = np.floor(np.asarray(times) * fps + _FRAME_SHARE) / fps
+    starts = np.asarray(boundaries, dtype=np.float64).copy()
+    same = np.append(False, feature_changes(features) < _SAME_SHOT)
+    # Frames that stand for longer than a step have their own times.
+    fits = same & (on_frames >= starts)
+    starts[fits] = on_frames[fits]
+    return np.append(starts, duration)
 
 
 def cut_places(features: ArrayLike, edges: ArrayLike) -> CutPlaces:

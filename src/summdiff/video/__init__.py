@@ -5,7 +5,7 @@
 - decoding: `FrameDecoder` in one pass, with a `PacketListener` for the sound; `SeekingDecoder` by ranges with the
   `FrameIndex` of `index_frames`
 - sampling: `VideoReader` at a steady rate, `stills` at given times; `Scaler` makes images of frames
-- cutting: `cut_list` gives the frames of a summary as a `CutList` of `CutPart`s
+- cutting: `find_cuts` finds the exact frames of cuts; `cut_list` gives those of a summary as a `CutList` of `CutPart`s
 - writing: `write_cut`; `largest_size` says how large the file can be, `source_rates` what the source takes
 - sound: `AudioTrack` part by part; `SamplePlaces` for the frames of a decoder
 - text: `has_subtitles`, `read_subtitles`, `read_subtitle_file`, `read_chapters`, `retime` and `retimed_subtitles` with
@@ -20,6 +20,7 @@ from summdiff.video._clock import Clock
 from summdiff.video._container import demux, file_version, open_input, pixel_aspect
 from summdiff.video._cut import CutList, CutPart, cut_list
 from summdiff.video._decode import FrameDecoder, PacketListener, TimedFrame
+from summdiff.video._find_cuts import find_cuts
 from summdiff.video._index import FrameIndex, SeekingDecoder, index_frames
 from summdiff.video._metadata import names_a_place
 from summdiff.video._overlay import Overlay
@@ -62,6 +63,7 @@ __all__ = [
     "cut_list",
     "demux",
     "file_version",
+    "find_cuts",
     "has_subtitles",
     "index_frames",
     "largest_size",

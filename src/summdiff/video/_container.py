@@ -13,6 +13,7 @@ from typing import Any, Self
 
 import av
 import av.container
+from av.codec.hwaccel import HWAccel
 from av.container.input import InputContainer
 from av.packet import Packet
 from av.stream import Stream
@@ -55,12 +56,15 @@ class OpenFile:
         self.close()
 
 
-def open_input(path: str | os.PathLike[str], *, formats: Iterable[str] | None = None) -> InputContainer:
+def open_input(
+    path: str | os.PathLike[str], *, formats: Iterable[str] | None = None, hardware: HWAccel | None = None
+) -> InputContainer:
     """Open a local file for reading.
 
     Args:
         path: the file.
         formats: FFmpeg's names of the containers to accept; None accepts every container that holds its own media.
+        hardware: the device that decodes its streams, where it can.
 
     Raises:
         VideoError: the path does not exist, is not a regular file, is empty, or FFmpeg cannot read it as a video.
@@ -77,7 +81,9 @@ def open_input(path: str | os.PathLike[str], *, formats: Iterable[str] | None = 
         if absolute.stat().st_size == 0:
             raise VideoError(f"'{path}' is empty (0 bytes); it may be an unfinished download or recording.")
         # Titles in unknown encodings are no reason to refuse a video.
-        container = av.open(str(absolute), mode="r", options=_open_options(formats), metadata_errors="replace")
+        container = av.open(
+            str(absolute), mode="r", options=_open_options(formats), metadata_errors="replace", hwaccel=hardware
+        )
     except (av.InvalidDataError, av.ArgumentError) as error:
         raise VideoError(f"'{path}' cannot be read as a video: {why_unreadable(absolute)}.") from error
     except (av.FFmpegError, OSError, ValueError) as error:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import os
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple, Protocol, cast
 
 import av
@@ -32,6 +32,7 @@ from summdiff.video._container import (
     pixel_aspect,
 )
 from summdiff.video._filters import deinterlaced, has_alpha
+from summdiff.video._hardware import open_for_hardware
 from summdiff.video._key_frames import ChosenPacket, KeyFrameFilter
 from summdiff.video._shape import DisplayShape
 from summdiff.video._streams import audio_stream, silent_track, video_stream
@@ -43,10 +44,15 @@ _CLOCK_BREAK_SECONDS = 1.0
 _NO_FRAME_THREADS = frozenset({"ffv1", "hevc"})
 # FFmpeg's own decoders of these leave out the transparency that WebM stores beside the pictures.
 _DECODERS_WITH_ALPHA = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
+# Decoders that skip frames to which no other one refers, packet by packet; libdav1d decides once, when it is opened,
+# and those of VP8 and VP9 have no such frames. Fields of a frame may differ in what refers to them, but in MPEG-2.
+_SKIPPING = frozenset({"h264", "hevc", "mpeg1video", "mpeg2video", "mpeg4"})
+_SKIPPING_FIELDS = frozenset({"mpeg1video", "mpeg2video"})
 
 _SHAPE_CHANGES = (
     "The shape of the picture changes midway: later pictures are fitted into the first one's, with black bars."
 )
+_NO_HARDWARE = "No hardware decoder here can decode this video: it was decoded on the processor."
 _SILENT_TRACK = "Sound track {} is silent from start to end: track {} is used."
 
 
@@ -92,6 +98,7 @@ class FrameDecoder(OpenFile):
             no frame at all, one thread is tried.
         listener: takes the packets of the sound.
         deinterlace: deinterlace the frames that are marked as interlaced.
+        hardware: decode by hardware, where there is any for the codec; otherwise a note says so.
 
     Attributes:
         container, stream: the open file and its video stream.
@@ -101,6 +108,8 @@ class FrameDecoder(OpenFile):
         regular: whether all timestamps so far were present and increasing, so that `clock` holds for the whole file.
         corrupt: number of damaged packets and frames skipped so far.
         interlaced: whether the first frame is marked as interlaced.
+        needed: decides by the tick of a frame whether it is decoded even if no other one refers to it; None decodes
+            all. To be set between two frames, if `can_skip`, and in effect while `regular`.
 
     Raises:
         VideoError: the file cannot be opened, has no usable video stream or too large frames; when iterating: no frame
@@ -115,12 +124,16 @@ class FrameDecoder(OpenFile):
         threads: int | None = None,
         listener: PacketListener | None = None,
         deinterlace: bool = False,
+        hardware: bool = False,
     ) -> None:
         self._path, self._sparse_seconds, self._listener, self._deinterlace = path, sparse, listener, deinterlace
+        self._hardware = hardware
         self._open(threads or threads_asked() or 0)
 
     def _open(self, threads: int) -> None:
-        self.container = open_input(self._path)
+        container = open_for_hardware(self._path) if self._hardware else None
+        self._without_hardware = self._hardware and container is None
+        self.container = container or open_input(self._path)
         try:
             self.stream = video_stream(self.container)
             limit_pixels(self.stream, self._path)
@@ -128,6 +141,8 @@ class FrameDecoder(OpenFile):
             self.container.close()
             raise
         self._codec = self._decoder_of_stream()
+        if container is not None:
+            threads = 1  # the device decodes
         self._codec.thread_type = "SLICE" if self._codec.name in _NO_FRAME_THREADS else "AUTO"
         self._codec.thread_count = self._threads = threads  # 0: FFmpeg's choice
         self._unstarted = read_clock(self._path)
@@ -137,6 +152,7 @@ class FrameDecoder(OpenFile):
         self.regular = True
         self.corrupt = 0
         self.interlaced = False
+        self.needed: Callable[[int], bool] | None = None
         self._origin: int | None = None
         self._shift = 0  # ticks to add to the timestamps of packets
         self._last: int | None = None  # ticks of the previous frame; None at the start and after a seek
@@ -165,6 +181,12 @@ class FrameDecoder(OpenFile):
         if self._origin is None:
             raise RuntimeError("the clock is unknown before the first frame is decoded")
         return self._unstarted.starting_at(self._origin)
+
+    @property
+    def can_skip(self) -> bool:
+        """Whether frames can be left out by `needed`; known once the first frame is decoded."""
+        name = self._codec.name
+        return name in (_SKIPPING_FIELDS if self.interlaced else _SKIPPING) and not self._deinterlace
 
     def seconds(self, ticks: int) -> float:
         """Convert ticks to seconds, rounded to the nearest float."""
@@ -201,6 +223,7 @@ class FrameDecoder(OpenFile):
         """Sentences for the user about the frames so far, and about the sound."""
         silent = silent_track(self.container)
         sentences = [] if self._shape is None or self._shape.kept else [_SHAPE_CHANGES]
+        sentences += [_NO_HARDWARE] if self._without_hardware else []
         return (*sentences, *([] if silent is None else [_SILENT_TRACK.format(*silent)]))
 
     def __iter__(self) -> Iterator[TimedFrame]:
@@ -287,8 +310,7 @@ class FrameDecoder(OpenFile):
                 packet = None
             if self._first_dts is None and packet is not None:
                 self._first_dts = packet.dts
-            if self._filter is not None and self._filter.first_group_done:  # the first displayed frame sets the clock
-                self._codec.skip_frame = "NONREF"
+            self._codec.skip_frame = "NONREF" if self._is_dispensable(packet) else "DEFAULT"
             for frame in self._decode_isolated(packet) if isolated else self._decode(packet):
                 if frame.is_corrupt:
                     self.corrupt += 1
@@ -296,6 +318,14 @@ class FrameDecoder(OpenFile):
                     yield frame
             if packet is None:
                 return
+
+    def _is_dispensable(self, packet: Packet[VideoStream] | None) -> bool:
+        """Whether the frame of a packet may be left out if no other one refers to it."""
+        if self._filter is not None:
+            return self._filter.first_group_done  # the first displayed frame sets the clock
+        if self.needed is None or not self.regular or packet is None or packet.pts is None:
+            return False
+        return not self.needed(packet.pts + self._shift)
 
     def _packets(self) -> Iterator[Packet[VideoStream]]:
         """Yield the packets of the pictures, and hand those of the sound to the listener."""

@@ -71,9 +71,17 @@ def _index_frames(path: str, _version: FileVersion) -> FrameIndex:
     with FrameDecoder(path) as decoder:
         next(iter(decoder))
         clock, regular = decoder.clock, decoder.regular
+    return (regular and index_packets(path, clock)) or _from_frames(path)
+
+
+def index_packets(path: str | os.PathLike[str], clock: Clock) -> FrameIndex | None:
+    """Index a video from its packets, on the clock of its first frame; None if their timestamps are unreliable.
+
+    Raises:
+        VideoError: the file cannot be read.
+    """
     # Only decoding shows which frames are left of a truncated file, or where recordings were joined.
-    trusted = regular and clock.seekable
-    return (trusted and _from_packets(read_packets(path), clock)) or _from_frames(path)
+    return _from_packets(read_packets(path), clock) if clock.seekable else None
 
 
 def _from_packets(packets: FilePackets, clock: Clock) -> FrameIndex | None:
@@ -149,6 +157,7 @@ class SeekingDecoder(OpenFile):
         threads: int | None = None,
     ) -> None:
         self._path, self._index, self._deinterlace, self._threads = path, index, deinterlace, threads
+        self._wanted = 0  # tick from which on every frame is decoded
         self.first = self._restart()
 
     def close(self) -> None:
@@ -186,6 +195,7 @@ class SeekingDecoder(OpenFile):
     def _go_to(self, wanted: int) -> None:
         """Make `_next` a frame at or before `wanted`, decoding as little as possible."""
         keys = self._index.key_ticks
+        self._wanted = wanted
         at = int(np.searchsorted(keys, wanted, side="right")) - 1
         if self._next is not None and self._next.ticks <= wanted and (at < 0 or keys[at] <= self._next.ticks):
             return  # no key frame in between: decode on
@@ -208,6 +218,8 @@ class SeekingDecoder(OpenFile):
         self._decoder = FrameDecoder(self._path, threads=self._threads, deinterlace=self._deinterlace)
         self._frames = iter(self._decoder)
         first = next(self._frames)  # FrameDecoder raises if there is none
+        if self._decoder.can_skip and len(self._index.key_ticks):
+            self._decoder.needed = lambda tick: tick >= self._wanted
         self._next: TimedFrame | None = first
         return first.frame
 

@@ -6,6 +6,7 @@ import math
 import os
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from av.video.frame import VideoFrame
@@ -13,16 +14,18 @@ from numpy.typing import NDArray
 
 from summdiff.errors import UsageError
 from summdiff.summary import VideoInfo
+from summdiff.video._changes import Boundary, Change, find_boundary
 from summdiff.video._clock import Clock
 from summdiff.video._container import OpenFile, pixel_aspect
 from summdiff.video._decode import FrameDecoder, PacketListener, TimedFrame
-from summdiff.video._index import SeekingDecoder, index_frames
+from summdiff.video._index import SeekingDecoder, index_frames, index_packets
 from summdiff.video._picture import LumaChange, Scaler
 from summdiff.video._probe import probe
 from summdiff.video._transitions import TransitionDetector
 
 # A time that stands for a frame may have been rounded by this much.
 _ROUNDING_SECONDS = 5e-4
+_MIXED_SECONDS = 0.5  # frames that were left out in longer gaps are not taken as mixtures of their neighbors
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,11 +39,14 @@ class Step:
             film's own cuts instead of at sampling times. Equal to `time` if there is no new frame; 0 for step 0.
         image: (H, W, 3) uint8 RGB, the frame on display at `time`, upright, with square pixels. Steps that show the
             same frame share one object.
+        span: (after, until] seconds, times of frames between which the boundary lies, where frames that could be it
+            were left out; None if `boundary` is exact.
     """
 
     time: float
     boundary: float
     image: NDArray[np.uint8]
+    span: tuple[float, float] | None = None
 
 
 class VideoReader(OpenFile):
@@ -52,7 +58,7 @@ class VideoReader(OpenFile):
 
     Args:
         path: a local video file.
-        threads: decoding threads, see `FrameDecoder`.
+        threads, hardware: see `FrameDecoder`.
         listener: takes the packets of the sound during a pass.
 
     Attributes:
@@ -68,10 +74,15 @@ class VideoReader(OpenFile):
     """
 
     def __init__(
-        self, path: str | os.PathLike[str], *, threads: int | None = None, listener: PacketListener | None = None
+        self,
+        path: str | os.PathLike[str],
+        *,
+        threads: int | None = None,
+        listener: PacketListener | None = None,
+        hardware: bool = False,
     ) -> None:
         self.info: VideoInfo = probe(path)
-        self._threads, self._listener = threads, listener
+        self._threads, self._listener, self._hardware = threads, listener, hardware
         self.position = 0.0
         self.transitions: NDArray[np.float64] = np.empty((0, 2))
         self.notes: tuple[str, ...] = ()
@@ -93,7 +104,9 @@ class VideoReader(OpenFile):
             raise RuntimeError("the clock is unknown before the first step is read")
         return self._decoder.clock
 
-    def steps(self, *, rate: float = 1.0, short_side: int = 256, sparse: float = 0.0) -> Iterator[Step]:
+    def steps(
+        self, *, rate: float = 1.0, short_side: int = 256, sparse: float = 0.0, skip: bool = False
+    ) -> Iterator[Step]:
         """Decode the video once and yield the frames on display at 0, 1/rate, 2/rate, ... seconds.
 
         There are max(1, ceil(duration · rate)) steps for the true duration, also if the frame rate varies, is below
@@ -104,6 +117,9 @@ class VideoReader(OpenFile):
             short_side: pixels of the shorter side of the images, > 0; smaller videos are scaled up.
             sparse: seconds, >= 0. Where key frames are at most this far apart only they are decoded, and a step shows
                 the key frame before it; elsewhere only reference frames are decoded. 0 decodes every frame.
+            skip: leave out frames that no step shows and that no other frame refers to, where the decoder can and the
+                file states the times of all frames. Times and images are the same; some boundaries get a `span`, and
+                transitions are found from fewer pictures.
 
         Raises:
             UsageError: `rate` or `short_side` is not positive, or `sparse` is negative.
@@ -115,17 +131,25 @@ class VideoReader(OpenFile):
             raise UsageError(f"`short_side` must be a positive number of pixels, got {short_side}.")
         if not 0 <= sparse < math.inf:
             raise UsageError(f"`sparse` must be 0 seconds or more, got {sparse}.")
-        return self._pass(rate, short_side, sparse)
+        return self._pass(rate, short_side, sparse, skip=skip)
 
-    def _pass(self, rate: float, short_side: int, sparse: float) -> Generator[Step, None, None]:
+    def _pass(self, rate: float, short_side: int, sparse: float, *, skip: bool) -> Generator[Step, None, None]:
         self.close()
         self.position = 0.0
-        with FrameDecoder(self.info.path, sparse=sparse, threads=self._threads, listener=self._listener) as decoder:
+        with FrameDecoder(
+            self.info.path,
+            sparse=sparse,
+            threads=self._threads,
+            listener=self._listener,
+            hardware=self._hardware,
+        ) as decoder:
             self._decoder = decoder
             sampler = _Sampler(rate, Scaler(short_side=short_side, pixel_aspect=pixel_aspect(decoder.stream)))
             end_tick = 0
             for timed in decoder:
                 time = decoder.seconds(timed.ticks)
+                if skip and timed.ticks == 0 and not sparse:
+                    sampler.frames = _skipping(decoder, self.info.path, rate)
                 yield from sampler.until(time)
                 sampler.show(timed, time)
                 end_tick = timed.ticks + timed.duration
@@ -137,27 +161,51 @@ class VideoReader(OpenFile):
             self.info = replace(self.info, duration=end, fps=float(decoder.clock.rate))
 
 
+def _skipping(decoder: FrameDecoder, path: str, rate: float) -> NDArray[np.float64] | None:
+    """Let a decoder leave out what no step needs, from the second frame on; return the times (F,) of all frames.
+
+    None if it has to decode them all.
+    """
+    index = index_packets(path, decoder.clock) if decoder.can_skip and decoder.regular else None
+    if index is None:
+        return None
+    base = decoder.time_base
+    times = index.ticks * base.numerator / base.denominator  # as `FrameDecoder.seconds`
+    steps = np.arange(math.ceil(times[-1] * rate) + 1) / rate
+    shown = np.searchsorted(times, steps, side="right") - 1
+    # The last frame gives the end of the film.
+    needed = set(index.ticks[np.append(shown, len(times) - 1)].tolist())
+    decoder.needed = needed.__contains__
+    return np.asarray(times)
+
+
 class _Sampler:
-    """Turn a sequence of frames into steps at k / rate seconds."""
+    """Turn a sequence of frames into steps at k / rate seconds.
+
+    Attributes:
+        frames: (F,) seconds at which each frame of the film appears, where some are left out; None if none is.
+    """
 
     def __init__(self, rate: float, scaler: Scaler) -> None:
+        self.frames: NDArray[np.float64] | None = None
         self._rate, self._scaler = rate, scaler
         self._luma_change = LumaChange()
         self._detector = TransitionDetector()
         self._current: VideoFrame | None = None  # the frame on display
         self._image: NDArray[np.uint8] | None = None  # its image, once a step needs it
         self._k = 0
-        self._boundary = 0.0
-        self._largest_change: float | None = None  # at `_boundary`; None if no new frame came since the last step
+        self._shown_at = 0.0  # when the frame on display appeared
+        self._changes: list[Change] = []  # since the last step
 
     def show(self, timed: TimedFrame, time: float) -> None:
         """Put the next frame on display."""
-        self._watch(time)
+        before, white = self._luma_change.samples, self._luma_change.white
         change = self._luma_change(timed.frame)
-        # The latest of equal changes counts, so that stills keep to the sampling times.
-        if self._largest_change is None or change >= self._largest_change:
-            self._largest_change, self._boundary = change, time
-        self._current, self._image = timed.frame, None
+        left_out = self._left_out(self._shown_at, time)
+        if before is not None:
+            self._watch(time, before, white, left_out)
+        self._changes.append(Change(change / self._luma_change.white, self._shown_at, time, len(left_out) + 1))
+        self._current, self._image, self._shown_at = timed.frame, None, time
 
     def until(self, time: float) -> Iterator[Step]:
         """Yield the steps before `time`, at which another frame appears."""
@@ -169,24 +217,39 @@ class _Sampler:
         """Dissolves and fades so far: (K, 2) seconds."""
         return self._detector.transitions()
 
-    def _watch(self, until: float) -> None:
-        self._detector.until(until, self._luma_change.samples, white=self._luma_change.white)
-
     def finish(self, end: float) -> Iterator[Step]:
         """Yield the remaining steps of a video that ends at `end` seconds."""
-        self._watch(end)
+        self._detector.until(end, self._luma_change.samples, white=self._luma_change.white)
         # A millionth of a step is rounding of the container's timestamps.
         count = max(1, math.ceil(round(end * self._rate, 6)))
         while self._current is not None and self._k < count:
             yield self._step(self._current)
 
+    def _watch(self, time: float, before: NDArray[Any], white: int, left_out: NDArray[np.float64]) -> None:
+        """Tell the detector what was on display until `time`; frames that were left out are mixtures of both sides."""
+        after, start = self._luma_change.samples, self._shown_at
+        samples: NDArray[Any] = before
+        if after is not None and after.shape == before.shape and time - start <= _MIXED_SECONDS:
+            for at in left_out:
+                self._detector.until(at, samples, white=white)
+                samples = before + (after - before) * ((at - start) / (time - start))
+        self._detector.until(time, samples, white=white)
+
+    def _left_out(self, after: float, before: float) -> NDArray[np.float64]:
+        """Return when the frames appear that were left out between two frames."""
+        if self.frames is None:
+            return np.empty(0)
+        first, last = np.searchsorted(self.frames, (after, before))
+        return self.frames[first + 1 : last]
+
     def _step(self, frame: VideoFrame) -> Step:
         if self._image is None:
             self._image = self._scaler(frame)
         time = self._k / self._rate
-        boundary = time if self._largest_change is None else self._boundary
-        self._k, self._largest_change = self._k + 1, None
-        return Step(time, boundary, self._image)
+        boundary = find_boundary(self._changes) if self._changes else Boundary(time)
+        self._k += 1
+        self._changes.clear()
+        return Step(time, boundary.at, self._image, boundary.span)
 
 
 def stills(path: str | os.PathLike[str], times: Sequence[float], *, short_side: int) -> Iterator[NDArray[np.uint8]]:

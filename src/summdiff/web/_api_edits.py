@@ -61,19 +61,21 @@ def add_version(video: VideoDep, body: VersionRequest, studio: StudioDep, sessio
 def select(
     video: VideoDep,
     body: Decisions,
-    rough: Annotated[bool, Query(description="in a hurry: the same thing may be chosen twice")] = False,
+    rough: Annotated[
+        bool, Query(description="in a hurry: the same thing may be chosen twice, and cuts may be some frames off")
+    ] = False,
 ) -> SelectionView:
     """Select parts under these decisions. Fast: the scores of the version are reused."""
     version = version_of(video, body.version)
-    if rough:
-        version = version.rough()
-    return view_selection(version.under(body), version.summary.shots, video.sizes)
+    chosen = version.rough().under(body) if rough else video.under(body.version, body)
+    return view_selection(chosen, video.versions[body.version].summary.shots, video.sizes)
 
 
 @router.post("/videos/{video}/alternatives")
 def find_alternatives(video: VideoDep, body: Decisions) -> AlternativesView:
     """Find other good selections under the same budget and constraints; `alternative` and `parts` are ignored."""
-    return view_alternatives(version_of(video, body.version).alternatives(body))
+    version_of(video, body.version)
+    return view_alternatives(video.alternatives(body.version, body))
 
 
 @router.get("/videos/{video}/edits")
@@ -107,7 +109,8 @@ def redo(video: VideoDep) -> EditsView:
 @router.post("/videos/{video}/exports", status_code=202)
 def export(video: VideoDep, body: ExportRequest, studio: StudioDep, session: SessionDep) -> JobView:
     """Write the summary under these decisions as files."""
-    summary = version_of(video, body.version).under(body)
+    version_of(video, body.version)
+    summary = video.under(body.version, body)
     summary = replace(summary, settings={**summary.settings, "transition": body.transition})
     return view_job(studio.export(session, video, summary, body.formats), studio.ahead)
 

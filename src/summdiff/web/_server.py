@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
 from types import FrameType
@@ -19,7 +20,7 @@ import uvicorn
 from summdiff.atomic import sweep, temporary_path
 from summdiff.errors import UsageError, reason
 from summdiff.features.cache import FeatureCache
-from summdiff.options import DEFAULT_BACKBONE, DEFAULT_MODEL
+from summdiff.options import DEFAULT_BACKBONE, DEFAULT_MODEL, Hwaccel
 from summdiff.pipeline import Summarizer
 from summdiff.web._app import create_app
 from summdiff.web._projects import film_at
@@ -48,6 +49,8 @@ def serve(
     model: str = DEFAULT_MODEL,
     backbone: str = DEFAULT_BACKBONE,
     fast: bool = False,
+    exact: bool = False,
+    hwaccel: Hwaccel = "off",
     device: str = "cpu",
     ready: Callable[[Address], None] = lambda address: None,
 ) -> None:
@@ -59,7 +62,7 @@ def serve(
         port: port to listen on; 0 takes any free port.
         max_upload: largest upload in bytes.
         idle_seconds: an unused session is deleted after this time.
-        model, backbone, fast, device: as for `Summarizer`.
+        model, backbone, fast, exact, hwaccel, device: as for `Summarizer`.
         ready: called with the address once it can be opened.
 
     Raises:
@@ -69,7 +72,10 @@ def serve(
     """
     for video in videos:
         describe(film_at(video), str(video))
-    local = Summarizer(model=model, backbone=backbone, fast=fast, device=device)
+    summarizer = partial(
+        Summarizer, model=model, backbone=backbone, fast=fast, exact=exact, hwaccel=hwaccel, device=device
+    )
+    local = summarizer()
     local.load()  # report missing parts now instead of after an upload
     with listen(host, port) as listener:
         port = listener.getsockname()[1]
@@ -83,9 +89,7 @@ def serve(
                 idle_seconds=idle_seconds,
             ),
             # Features of uploads are deleted with them; those of this computer's files stay in the user's cache.
-            uploads=Summarizer(
-                model=model, backbone=backbone, cache=FeatureCache(folder / "features"), fast=fast, device=device
-            ),
+            uploads=summarizer(cache=FeatureCache(folder / "features")),
             local=local,
         )
         access = _make_access(host, port)

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from summdiff.audio import Sound
+from summdiff.exact_cuts import choose_exactly
 from summdiff.options import Options
 from summdiff.summary import Summary
 from summdiff.web._edits import ALTERNATIVES, Decisions, EditHistory
@@ -92,6 +93,27 @@ class StudioVideo:
 
     def __post_init__(self) -> None:
         self.pictures = Pictures(self.file.path, self.folder / "pictures")
+
+    def under(self, number: int, decisions: Decisions) -> Summary:
+        """Return the summary of a version under decisions, its cuts on their exact frames.
+
+        Raises:
+            UsageError: see `Decisions.apply`.
+            VideoError: the video cannot be read.
+        """
+        return self._exactly(number, lambda version: version.under(decisions))
+
+    def alternatives(self, number: int, decisions: Decisions) -> Summary:
+        """Return the best selection under the same budget and constraints, with alternatives; raises as `under`."""
+        return self._exactly(number, lambda version: version.alternatives(decisions))
+
+    def _exactly(self, number: int, choose: Callable[[Version], Summary]) -> Summary:
+        """Choose in a version, and keep in it the exact frames that are found on the way."""
+        version = self.versions[number]
+        chosen, known = choose_exactly(version.summary, lambda summary: choose(replace(version, summary=summary)))
+        if known is not version.summary:
+            self.versions[number] = replace(version, summary=known)
+        return chosen
 
     @property
     def jobs(self) -> list[StudioJob]:

@@ -7,6 +7,7 @@ compares on a CPU.
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,7 +33,8 @@ class EfficientNetLite0:
     Values are in [0, 6]. Uses the 224-pixel square in the middle of an image with a shorter side of 256 pixels.
 
     Args:
-        threads: threads to compute with; None means $SUMMDIFF_THREADS, or one per usable core.
+        threads: batches computed side by side; None means $SUMMDIFF_THREADS, or one per usable core. The features do
+            not depend on it.
         device: where to compute, see `summdiff._runtime.inference_session`.
 
     Raises:
@@ -44,23 +46,25 @@ class EfficientNetLite0:
     dimension = DIMENSION
     short_side = 256
 
-    # Larger batches cost more time per image, and more memory (benchmarks/backbone.py).
+    # Larger batches do not fit the caches of a core: they cost more time per image (benchmarks/backbone.py).
     _batch = 2
 
     def __init__(self, *, threads: int | None = None, device: str = "cpu") -> None:
-        self._session = inference_session(
-            verified_graph(), threads=threads or threads_asked() or usable_cores(), device=device
-        )
+        # Batches side by side: threads within a batch would wait for each other, and for those of the decoder.
+        self._session = inference_session(verified_graph(), threads=1, device=device)
+        workers = (threads or threads_asked() or usable_cores()) if device == "cpu" else 1
+        self._workers = ThreadPoolExecutor(workers, "summdiff-backbone")
 
     def __call__(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """(B, H, W, 3) uint8 RGB with a shorter side of 256 -> (B, 1280) float32."""
         check_images(images, short_side=self.short_side)
         crops = center_crop(images, size=SIZE)
-        features = np.empty((len(crops), DIMENSION), dtype=np.float32)
-        for start in range(0, len(crops), self._batch):
-            batch = np.ascontiguousarray(crops[start : start + self._batch])
-            (features[start : start + self._batch],) = self._session.run(None, {"images": batch})
-        return features
+        batches = [crops[start : start + self._batch] for start in range(0, len(crops), self._batch)]
+        return np.concatenate([np.empty((0, DIMENSION), np.float32), *self._workers.map(self._compute, batches)])
+
+    def _compute(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        (features,) = self._session.run(None, {"images": np.ascontiguousarray(images)})
+        return np.asarray(features, dtype=np.float32)
 
 
 def verified_graph() -> Path:
