@@ -24,7 +24,7 @@ def small_summary() -> Summary:
         },
         budget=0.4,
         seed=3,
-        scores=Scores((0.0, 1.0), (0.25, 0.5), (0.0, 0.125)),
+        scores=Scores((0.0, 1.0), (0.25, 0.5), (0.0, 0.125), blank=(0,)),
         shots=(Shot(0.0, 4.0, 0.25, False, 0.3), Shot(4.0, 8.0, 0.5, True, 0.6), Shot(8.0, 12.5, 0.1, False, 0.1)),
         selection=(Interval(4.0, 8.0),),
         alternatives=(Alternative((Interval(0.0, 4.0),), (0,), 0.93, 0.0),),

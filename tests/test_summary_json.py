@@ -51,6 +51,8 @@ def test_times_are_kept_to_the_microsecond():
         (lambda d: d["video"].update(rotation=45), "rotation is 45, not 0, 90, 180 or 270"),
         (lambda d: d["scores"].update(mean=["high", "low"]), "mean must be a number, got 'high'"),
         (lambda d: d["scores"].update(mean=[0.5]), "times, mean and std differ in length"),
+        (lambda d: d["scores"].update(blank=[0, 2]), "blank must be ascending numbers of steps"),
+        (lambda d: d["scores"].update(blank=[1, 1]), "blank must be ascending numbers of steps"),
         (lambda d: d["selection"][0].update(start=9.0), "a part of selection goes from 9 s to 8 s"),
         (lambda d: d.update(selection=7), "selection must be a list, got 7"),
         (lambda d: d.update(selection=[]), "selection is empty"),

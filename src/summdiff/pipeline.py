@@ -218,7 +218,8 @@ class Summarizer:
             spread = (1 - weighed.weight) * curves.spread
             samples = np.clip(mean + (1 - weighed.weight) * (curves.samples - curves.mean), 0.0, 1.0)
             # Rounded as in JSON, so that a stored summary chooses again what was chosen first.
-            scores = Scores(*(rounded(values) for values in (extracted.times, mean, spread)))
+            blank = () if curves_of_sound else _blank_steps(extracted)
+            scores = Scores(rounded(extracted.times), rounded(mean), rounded(spread), blank)
             edges = shot_edges(extracted, steps, options)
             places = None
             if options.select == "intervals":
@@ -366,6 +367,15 @@ def known_scores(times: NDArray[np.float64], options: Options) -> NDArray[np.flo
                 inside[np.abs(times - part.start).argmin()] = True
             known[inside] = score
     return None if np.isnan(known).all() else known
+
+
+def _blank_steps(extracted: VideoFeatures) -> tuple[int, ...]:
+    """Return the steps that show nothing; none where these are most of the video.
+
+    The model sees how steps differ from each other, and a black picture in a film of one scene differs most of all.
+    """
+    steps = np.flatnonzero(extracted.blank)
+    return tuple(steps.tolist()) if 2 * len(steps) <= len(extracted.times) else ()
 
 
 def _curves_of_sound(extracted: VideoFeatures) -> Curves | None:

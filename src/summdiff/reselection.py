@@ -109,6 +109,7 @@ def _method(
             keep=options.keep,
             drop=options.drop,
             shortest=options.min_shot,
+            blank=scores.blank,
         )
     if places is None or len(places.edges) != len(scores.mean) + 1:
         raise DataError("The summary lacks the places where its parts may start and end: summarize the video again.")
@@ -122,6 +123,7 @@ def _method(
         looks=looks if looks.size else None,
         keep=options.keep,
         drop=options.drop,
+        blank=scores.blank,
     )
 
 

@@ -94,11 +94,14 @@ class Scores:
         times: seconds at which each step was sampled from the video.
         mean: mean importance, in [0, 1].
         std: standard deviation of the importance curves: the model's own where it gives one, else that of the samples.
+        blank: indices of the steps, ascending, that show nothing: one color, or color bars. They are chosen only where
+            nothing else is left.
     """
 
     times: tuple[float, ...]
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    blank: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,7 +111,7 @@ def _from_document(document: dict[str, Any]) -> Summary:
         settings=_object(document["settings"], "settings"),
         budget=_number(document["budget"], "budget", above=0.0),
         seed=_integer(document["seed"], "seed"),
-        scores=Scores(**curves),
+        scores=Scores(**curves, blank=_steps(_list(scores.get("blank", []), "blank"), len(curves["times"]))),
         shots=tuple(
             Shot(
                 *_ends(shot, "a shot"),
@@ -150,6 +150,14 @@ def _from_document(document: dict[str, Any]) -> Summary:
 
 def _places_document(places: Places) -> dict[str, Any]:
     return {**asdict(places), "looks": base64.b64encode(places.looks).decode("ascii")}
+
+
+def _steps(numbers: list[Any], count: int) -> tuple[int, ...]:
+    """Return indices of some of `count` steps, which must ascend."""
+    steps = tuple(_integer(number, "blank") for number in numbers)
+    if any(not before < step < count for before, step in pairwise((-1, *steps))):
+        raise ValueError("blank must be ascending numbers of steps")
+    return steps
 
 
 def _places(document: dict[str, Any], n: int) -> Places:

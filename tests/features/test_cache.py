@@ -43,12 +43,13 @@ def extracted(path: Path, *, seed: int = 0, steps: int = 20) -> VideoFeatures:
         video=VideoInfo(str(path.absolute()), float(steps), 29.97, 1280, 720, 90, has_audio=True),
         corrupt_frames=3,
         transitions=np.sort(generator.uniform(0, steps, size=6)).reshape(3, 2),
+        blank=generator.random(steps) < 0.5,
     )
 
 
 def assert_same(found: VideoFeatures | None, stored: VideoFeatures) -> None:
     assert found is not None
-    for name in ("features", "times", "boundaries", "transitions"):
+    for name in ("features", "times", "boundaries", "transitions", "blank"):
         np.testing.assert_array_equal(getattr(found, name), getattr(stored, name), strict=True)
     assert found.video == stored.video
     assert found.corrupt_frames == stored.corrupt_frames
@@ -287,6 +288,8 @@ def test_where_the_cache_lies(monkeypatch, tmp_path):
         {"times": np.zeros(19)},
         {"boundaries": np.zeros(20, np.float32)},
         {"transitions": np.zeros((2, 3))},
+        {"blank": np.zeros(20)},
+        {"blank": np.zeros(3, dtype=np.bool_)},
         {"transitions": np.full((1, 2), np.nan)},
         {"times": np.full(20, np.nan)},
     ],

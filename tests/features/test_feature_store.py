@@ -35,11 +35,12 @@ def make(folder, name="a.mp4", *, seed=0, steps=20):
         video=VideoInfo(str(path), float(steps), 29.97, 1280, 720, 90, has_audio=True),
         corrupt_frames=3,
         transitions=np.sort(rng.uniform(0, steps, size=6)).reshape(3, 2),
+        blank=rng.random(steps) < 0.5,
     )
 
 
 def same(found, stored):
-    for name in ("features", "times", "boundaries", "transitions"):
+    for name in ("features", "times", "boundaries", "transitions", "blank"):
         np.testing.assert_array_equal(getattr(found, name), getattr(stored, name), strict=True)
     return found.video == stored.video and found.corrupt_frames == stored.corrupt_frames
 
@@ -262,7 +263,7 @@ def test_a_changed_byte_in_the_features_is_noticed(store, films, packed):
 
 
 @pytest.mark.parametrize("packed", [False, True])
-def test_stores_without_transitions_can_be_read(store, films, packed, monkeypatch):
+def test_stores_without_what_was_added_later_can_be_read(store, films, packed, monkeypatch):
     """As earlier versions wrote them."""
     into = writer(store)
     with monkeypatch.context() as patched:
@@ -270,7 +271,8 @@ def test_stores_without_transitions_can_be_read(store, films, packed, monkeypatc
         put(store, films, into)
         if packed:
             into.pack()
-    check(store, {path: replace(features, transitions=np.empty((0, 2))) for path, features in films.items()})
+    lacking = {"transitions": np.empty((0, 2)), "blank": np.empty(0, dtype=np.bool_)}
+    check(store, {path: replace(features, **lacking) for path, features in films.items()})
 
 
 @pytest.mark.parametrize("packed", [False, True])

@@ -148,6 +148,19 @@ def test_scale_and_offset_of_the_scores_change_nothing():
     assert np.allclose(chooser.choose(0.2 + 0.5 * scores), chooser.choose(scores))
 
 
+@pytest.mark.parametrize("share", [0.05, 0.3, 0.9, 1.0])
+def test_blank_steps_are_chosen_only_where_nothing_else_is_left(share):
+    features, edges, scores = film(120, seed=4)
+    blank = [*range(20, 30), *range(70, 90)]
+    scores[blank] = 1.0
+    found = method(features, edges, budget=share * edges[-1], blank=blank).choose(scores)
+    shown = sum(covered(found, edges[step], edges[step + 1]) for step in blank)
+    if share <= 0.3:
+        assert shown == 0
+    else:
+        assert covered(found, 0, edges[-1]) - shown >= 0.95 * (edges[-1] - 30)
+
+
 def test_flat_scores_and_single_steps_have_a_summary():
     features, edges, _ = film(60)
     assert np.diff(method(features, edges, budget=9.0).choose(np.full(60, 0.5)), axis=1).sum() == pytest.approx(

@@ -67,6 +67,13 @@ def test_the_best_part_of_a_long_shot_wins_over_a_dull_shot_that_fits():
     assert choose([0.0, 36.0, 40.0], times, scores, budget=4.0, fps=25.0).tolist() == [[10.0, 14.0]]
 
 
+def test_blank_steps_make_a_shot_worth_nothing():
+    times = np.arange(12.0)
+    scores = np.where(times < 4, 1.0, 0.3)
+    found = choose([0.0, 4.0, 8.0, 12.0], times, scores, budget=8.0, fps=25.0, blank=[0, 1, 2, 3])
+    assert found.tolist() == [[4.0, 8.0], [8.0, 12.0]]
+
+
 def test_a_budget_below_one_frame_gives_one_frame():
     assert choose([0.0, 0.04], [0.0], [0.5], budget=0.006, fps=25.0).tolist() == [[0.0, 0.04]]
 

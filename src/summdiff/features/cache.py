@@ -21,7 +21,7 @@ from summdiff.features.files import FileIdentity, VideoFeatures, file_identity, 
 _log = logging.getLogger(__name__)
 
 # Part of every key: increase it when the features of the same video, or the form of an entry, change.
-_FORMAT = 6
+_FORMAT = 7
 
 _SUFFIX = ".features"
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from summdiff._runtime import threads_asked
 from summdiff.audio import SoundListener
 from summdiff.errors import VideoError
+from summdiff.features._blank import is_blank
 from summdiff.features.backbone import Backbone
 from summdiff.features.files import VideoFeatures
 from summdiff.options import Decoding
@@ -132,6 +133,7 @@ def _extract(
     times: list[float] = []
     boundaries: list[float] = []
     spans: list[tuple[float, float]] = []
+    blank: list[bool] = []
 
     with (
         SoundListener() if sound else nullcontext() as listener,
@@ -152,6 +154,8 @@ def _extract(
                 computed = backbone(np.stack([waiting[i].image for i in fresh])).astype(np.float16)
                 rows = np.concatenate((rows, computed))  # row 0 is that of the step before
             features.append(rows[np.searchsorted(fresh, np.arange(len(waiting)), side="right")])
+            for i, step in enumerate(waiting):
+                blank.append(is_blank(step.image) if i in fresh else blank[-1])
             times.extend(step.time for step in waiting)
             boundaries.extend(step.boundary for step in waiting)
             spans.extend(step.span or (step.boundary, step.boundary) for step in waiting)
@@ -183,6 +187,7 @@ def _extract(
         corrupt_frames=corrupt,
         sound=heard,
         transitions=transitions,
+        blank=np.array(blank),
         spans=np.array(spans if any(after < until for after, until in spans) else []).reshape(-1, 2),
         notes=notes,
     )

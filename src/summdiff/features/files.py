@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 SCHEMA = "summdiff.store/1"
 
 _ARRAYS = ("features", "times", "boundaries")
-_ADDED_ARRAYS = ("transitions", "spans")
+_ADDED_ARRAYS = ("transitions", "spans", "blank")
 _SOUND_ARRAYS = ("speech", "loudness")
 _SAMPLED_BYTES = 64 * 1024
 _COPIES, _LARGEST_NUMBER = 2, 8  # counted before arrays are read
@@ -75,6 +75,7 @@ class VideoFeatures:
         transitions: (K, 2) float64, start and end in seconds of the dissolves and fades, in order.
         spans: (N, 2) float64, see `Step.span`: (after, until] in seconds, between which the boundary of a step lies;
             equal where it is exact. (0, 2) where all are.
+        blank: (N,) bool, steps that show nothing: one color, or color bars. (0,) where that is unknown.
         video: the video, with its exact duration and frame rate.
         corrupt_frames: number of damaged packets or frames that were skipped.
         sound: what was heard; None if nobody listened.
@@ -93,6 +94,7 @@ class VideoFeatures:
     sound: Sound | None = None
     transitions: NDArray[np.float64] = field(default_factory=lambda: np.empty((0, 2)))
     spans: NDArray[np.float64] = field(default_factory=lambda: np.empty((0, 2)))
+    blank: NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, dtype=np.bool_))
     notes: tuple[str, ...] = ()
     transcript: Transcript | None = None
 
@@ -109,6 +111,10 @@ class VideoFeatures:
             pairs = getattr(self, name)
             if pairs.dtype != np.float64 or pairs.shape != (len(pairs), 2) or not np.isfinite(pairs).all():
                 raise ValueError(f"{name} must be (K, 2) float64 and finite, not {pairs.shape} {pairs.dtype}.")
+        if self.blank.dtype != np.bool_ or self.blank.shape not in ((0,), self.times.shape):
+            raise ValueError(
+                f"blank must be ({len(self.times)},) or (0,) bool, not {self.blank.shape} {self.blank.dtype}."
+            )
         if len(self.spans) not in (0, len(self.times)):
             raise ValueError(f"spans must have a row for each of {len(self.times)} steps, or none.")
 

@@ -29,6 +29,7 @@ _GAP = 2.0  # seconds
 _USUAL_SHARE = 0.15
 _UNLIMITED_SHARE = 0.75  # from this share on, intervals may have any length
 _KEPT, _DROPPED = 1e4, -1e6  # value per second of what is kept and dropped, beyond any other
+_BLANK = -10.0  # standardized score of what shows nothing, below any other
 _LOWEST = 0.05  # quantile of the standardized scores
 _ALIKE, _SAME = 0.6, 0.9  # cosines at which steps begin to count as alike, and as the same
 _ELSEWHERE = 10.0  # seconds; what is nearer belongs to the same scene
@@ -71,6 +72,7 @@ class IntervalSelection:
         looks: (N, K) int8 descriptors of what the steps show (`descriptors`), for the discount of repeats; None for no
             discount.
         keep, drop: parts that must be in the summary, and parts that must not be.
+        blank: indices of steps that show nothing; they are chosen only where nothing else is left.
         settings: lengths, smoothing and discount.
 
     Raises:
@@ -88,6 +90,7 @@ class IntervalSelection:
         looks: NDArray[np.int8] | None = None,
         keep: Sequence[Interval] = (),
         drop: Sequence[Interval] = (),
+        blank: Sequence[int] = (),
         settings: IntervalSettings = IntervalSettings(),
     ) -> None:
         self._edges = np.asarray(edges, dtype=np.float64)
@@ -98,7 +101,7 @@ class IntervalSelection:
         first = np.flatnonzero(~inside_kept)[:-1]
         self._kept, self._dropped = kept[first], status[first] == ShotStatus.DROPPED
         self._step = np.searchsorted(self._edges, middles, side="right")[first] - 1  # a kept run has its first step's
-        self._settings = settings
+        self._settings, self._blank = settings, list(blank)
         self._budget, self._frame, self._looks = max(budget, 1 / fps), 1 / fps, looks
         if self._dropped.all():
             raise UsageError("Everything is dropped, so nothing is left to choose from.")
@@ -129,7 +132,9 @@ class IntervalSelection:
         if self._seconds[~self._dropped].sum() <= self._budget + self._frame / 2:
             parts = _runs(~self._dropped)
         else:
-            z = self._standardized(score)[self._step]
+            z = self._standardized(score)
+            z[self._blank] = _BLANK
+            z = z[self._step]
             parts = self._solved(z, self._allowed)
             if not len(parts):
                 parts = self._solved(z, self._allowed.with_pauses_inside_sentences())
@@ -158,7 +163,8 @@ class IntervalSelection:
         if width and len(score) > 1:
             kernel = np.exp(-0.5 * (np.arange(-width, width + 1) / reach) ** 2)
             weight = np.convolve(np.ones(len(score)), kernel)[width:-width]
-            score = np.convolve(score, kernel)[width:-width] / weight
+            smooth = np.convolve(score, kernel)[width:-width] / weight
+            score = np.where(score > 0, smooth, 0.0)  # what shows nothing gains nothing from its neighbors
         mean = float(np.average(score, weights=seconds))
         deviation = float(np.sqrt(np.average((score - mean) ** 2, weights=seconds)))
         return (score - mean) / deviation if deviation > 1e-6 else np.zeros(len(score))

@@ -41,6 +41,7 @@ class ShotKnapsack:
         keep, drop: parts that must be in the summary, and parts that must not be.
         shortest: seconds; shortest piece offered of a shot that a constraint or the kept parts' share of the budget
             has shortened, unless it is next to a kept part.
+        blank: indices of steps that show nothing and count as 0, whatever their score.
         max_ticks: largest number of units in which the budget is counted.
 
     Attributes:
@@ -61,6 +62,7 @@ class ShotKnapsack:
         keep: Sequence[Interval] = (),
         drop: Sequence[Interval] = (),
         shortest: float = 0.0,
+        blank: Sequence[int] = (),
         max_ticks: int = _MAX_TICKS,
     ) -> None:
         self._with_max_ticks = partial(
@@ -73,7 +75,9 @@ class ShotKnapsack:
             keep=tuple(keep),
             drop=tuple(drop),
             shortest=shortest,
+            blank=tuple(blank),
         )
+        self._blank = list(blank)
         self._times = np.asarray(times, dtype=np.float64)
         self._value = value
         self.edges, status = apply_constraints(
@@ -96,7 +100,8 @@ class ShotKnapsack:
 
     def choose(self, scores: ArrayLike) -> NDArray[np.float64]:
         """Return the chosen parts (P, 2) in seconds, in order, one per chosen shot, for scores (N,) of the steps."""
-        score = np.asarray(scores, dtype=np.float64)
+        score = np.array(scores, dtype=np.float64)
+        score[self._blank] = 0.0
         shot_scores = mean_scores(self.edges, self._times, score)
 
         offers = np.stack([self.edges[:-1], self.edges[1:]], axis=1)  # (S', 2)
