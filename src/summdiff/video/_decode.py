@@ -186,7 +186,7 @@ class FrameDecoder(OpenFile):
     def can_skip(self) -> bool:
         """Whether frames can be left out by `needed`; known once the first frame is decoded."""
         name = self._codec.name
-        return name in (_SKIPPING_FIELDS if self.interlaced else _SKIPPING) and not self._deinterlace
+        return name in (_SKIPPING_FIELDS if self.interlaced else _SKIPPING)
 
     def seconds(self, ticks: int) -> float:
         """Convert ticks to seconds, rounded to the nearest float."""

@@ -23,6 +23,7 @@ from summdiff.video._packets import MISSING, FilePackets, read_packets
 from summdiff.video._rate import is_rounded, measure_rate
 
 _SMOOTH_RATE = 20  # frames per second
+_NEIGHBORS = 4  # frames before the first one that is wanted, more than the deinterlacer looks at
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +220,9 @@ class SeekingDecoder(OpenFile):
         self._frames = iter(self._decoder)
         first = next(self._frames)  # FrameDecoder raises if there is none
         if self._decoder.can_skip and len(self._index.key_ticks):
-            self._decoder.needed = lambda tick: tick >= self._wanted
+            # Deinterlacing mixes a frame with its neighbors
+            before = _NEIGHBORS * self._index.frame_ticks if self._deinterlace else 0
+            self._decoder.needed = lambda tick: tick >= self._wanted - before
         self._next: TimedFrame | None = first
         return first.frame
 

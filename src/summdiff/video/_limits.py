@@ -13,7 +13,7 @@ from summdiff.video._encode import RateLimit, buffer_seconds
 from summdiff.video._index import FrameIndex
 from summdiff.video._size import Encoding, SourceRates
 
-_SPARE = 0.95  # there is no second attempt beside copies
+_SPARE = 0.95  # for what a trial does not see; beside copies there is no second attempt
 _MOSTLY = 0.75
 _LIMITED_SECONDS = 4  # a shorter run that is limited begins with a poor picture
 _RUN_SECONDS = 8.0
@@ -85,7 +85,7 @@ def budget_alone(
     keys = float(sum(np.isin(index.ticks[first:last], index.key_ticks).sum() for first, last in spans))
     share = min((encoding.pictures or 0.0) / max(rates.pictures, 1.0), 1.0)
     key_frames = len(parts) + seconds / encoding.key_interval
-    return PictureBudget(share * bits, key_frames, max(bits - keys * rates.key_frame, 0.0))
+    return PictureBudget(_SPARE * share * bits, key_frames, max(bits - keys * rates.key_frame, 0.0))
 
 
 def limits_rate(encoding: Encoding, seconds: float, runs: int) -> bool:

@@ -21,9 +21,10 @@ from summdiff.video._writers import RunEncoder
 _PLACES, _ROUNDS = 2, 3
 _SECONDS = 0.6  # of each place
 _WORTHWHILE = 2  # times the length of the trial; what is shorter gets the encoder's usual factor instead
-_USUAL_FACTOR, _FIRST_FACTOR = 23.0, 26.0
+_USUAL_FACTOR = 23.0
+_FIRST_FACTOR = 27.0  # at which pictures take about the bits that they have, and no second trial is needed
 _PER_DOUBLING = 6  # steps of the constant rate factor that halve the bits, about
-_SURE_STEP = 2.5  # a larger step of the factor is tried too
+_SURE_STEP = 2.5  # a longer step of the factor is tried too
 
 
 def trial_factor(
@@ -62,7 +63,7 @@ def trial_factor(
     spans = [np.searchsorted(index.ticks, (key, key + length)) for key in keys]
     others = float(sum(rates.frames[first + 1 : last].sum() for first, last in spans))
     runs = [(Frames(key, key + length, offset=-key, with_current=False, part=0),) for key in keys]
-    factor = max(lowest, _FIRST_FACTOR)
+    factor = max(lowest, _FIRST_FACTOR + _PER_DOUBLING * log2(max(1.0, budget.like_source(rates) / budget.bits)))
     for _ in range(_ROUNDS):
         encode = RunEncoder(decoders, replace(settings, factor=factor), dissolve_ticks=0)
         with closing(in_order(encode, runs, threads=threads)) as tried:
@@ -70,7 +71,7 @@ def trial_factor(
         key_bits, other_bits = sum(sizes[0] for sizes in taken), sum(sum(sizes[1:]) for sizes in taken)
         expected = budget.key_frames * key_bits / len(keys) + budget.others * other_bits / max(others, 1.0)
         step = _PER_DOUBLING * log2(max(expected, 1.0) / budget.bits)
-        factor = max(lowest, factor + step)
-        if step <= _SURE_STEP:
+        before, factor = factor, max(lowest, factor + step)
+        if abs(factor - before) <= _SURE_STEP:
             break
     return factor

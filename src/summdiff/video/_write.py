@@ -207,6 +207,7 @@ def _write(
         budget = None
         if encoding.pictures is not None and not encoding.strict and len(rates.frames) == len(index.ticks):
             budget = budget_alone(parts, index, rates, encoding, duration)
+            budget = replace(budget, bits=budget.bits / excess)
             if plan is not None:
                 beside_copies = budget_beside_copies(parts, plan, index, rates, encoding.pictures * duration)
                 enough = beside_copies.bits >= _LEAST_SHARE * beside_copies.like_source(rates)
