@@ -3,6 +3,7 @@
 import threading
 from pathlib import Path
 
+import numpy as np
 import pytest
 from studio_page import add_film, api, stored, until
 from studio_rig import SENTENCES, add_two_hours, running_studio, write_two_hours
@@ -10,6 +11,7 @@ from studio_rig import SENTENCES, add_two_hours, running_studio, write_two_hours
 from axe import axe_violations
 from caption_files import add_captions
 from summdiff.pipeline import Summarizer
+from summdiff.video import stills
 from summdiff.words import Phrase, finding
 from summdiff.words.embeddings import embeddings_installed
 
@@ -244,16 +246,18 @@ def test_the_words_are_downloaded_in_the_form_that_was_asked_for(heard, choice, 
 
 def test_captions_are_drawn_into_the_saved_video_where_they_are_asked_for(heard, tmp_path):
     page = heard
-    sizes = []
+    pictures = []
     for burn in (False, True):
         page.set_checked("[data-burn]", burn)
         with page.expect_download() as download:
             page.click("[data-save]")
         path = tmp_path / f"{burn}.mp4"
         download.value.save_as(path)
-        sizes.append(path.stat().st_size)
+        pictures.append(next(stills(path, [1.2], short_side=108)).astype(float))
         page.wait_for_selector("[data-saved]:not([hidden])")
-    assert sizes[1] > sizes[0]
+    upper, lower = np.split(np.abs(pictures[1] - pictures[0]).mean(axis=(1, 2)), 2)
+    assert lower.max() > 20
+    assert upper.mean() < 8
 
 
 class Halting:
