@@ -57,7 +57,7 @@ def table(rows: list[dict[str, Any]]) -> str:
     lines = ["| | against | ratio | target | |", "|---|---|---|---|---|"]
     for row in rows:
         ratio = "" if row["ratio"] is None else f"{row['ratio']:.2f}"
-        target = "" if row["target"] is None else f"{'≤' if row['at_most'] else '≥'} {row['target']:g}"
+        target = "" if row["target"] is None else f"{'≤' if row['at_most'] else '≥'} {row['target']:.3g}"
         if row["ratio"] is None:
             said = f"unmeasured: {row['bound']}"
         else:
