@@ -21,9 +21,9 @@ RATE = 24  # frames per second of a joined film
 # Usual settings of each encoder: suffix of the file, encoder, options.
 CODECS: dict[str, tuple[str, str, dict[str, str]]] = {
     "H.264 with B-frames": (".mp4", "libx264", {"preset": "medium", "crf": "23"}),
-    "H.264 without B-frames": (".mp4", "libx264", {"preset": "medium", "crf": "23", "bf": "0"}),
-    "HEVC": (".mp4", "libx265", {"preset": "veryfast", "crf": "26", "x265-params": "log-level=1"}),
-    "VP9": (".webm", "libvpx-vp9", {"crf": "34", "b": "0", "deadline": "realtime", "cpu-used": "6", "row-mt": "1"}),
+    "H.264 without B-frames": (".mp4", "libx264", {"preset": "veryfast", "crf": "23", "bf": "0"}),
+    "HEVC": (".mp4", "libx265", {"preset": "superfast", "crf": "26", "x265-params": "log-level=1"}),
+    "VP9": (".webm", "libvpx-vp9", {"crf": "34", "b": "0", "deadline": "realtime", "cpu-used": "8", "row-mt": "1"}),
     "MPEG-2": (".ts", "mpeg2video", {"b": "6000000", "bf": "2", "g": "15"}),
 }
 

@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from summdiff.selection import cut_places
+from summdiff.selection import cut_places, step_edges
 from summdiff.selection.places import _medians
 
 
@@ -20,6 +20,25 @@ def test_hard_cuts_are_where_scenes_change_at_once():
     assert places.hard_cuts.tolist() == [4.0, 6.5]
     assert (places.naturalness[[0, 8, 13, 22]] == 1).all()
     assert (np.delete(places.naturalness, [0, 8, 13, 22]) < 0.5).all()
+
+
+def test_a_step_starts_at_its_boundary_only_where_there_may_be_a_cut():
+    boundaries = np.arange(22.0) - 0.4
+    boundaries[0] = 0.0
+    edges = step_edges(scenes([8, 5, 9]), np.arange(22.0), boundaries, duration=22.0, fps=24.0)
+    assert edges[[8, 13]].tolist() == [7.6, 12.6]
+    others = np.delete(np.arange(23.0), [8, 13])
+    assert np.delete(edges, [8, 13]).tolist() == others.tolist()
+
+
+def test_steps_start_on_frames():
+    fps = 30000 / 1001
+    edges = step_edges(
+        np.ones((40, 4)), np.arange(40.0), np.arange(40.0) - 0.5 * (np.arange(40) > 0), duration=40.0, fps=fps
+    )
+    frames = edges[:-1] * fps
+    assert np.abs(frames - frames.round()).max() < 1e-6
+    assert (edges[:-1] <= np.arange(40.0) + 1e-9).all()
 
 
 def test_a_picture_that_always_changes_has_no_hard_cuts():
