@@ -31,14 +31,13 @@ def test_a_step_starts_at_its_boundary_only_where_there_may_be_a_cut():
     assert np.delete(edges, [8, 13]).tolist() == others.tolist()
 
 
-def test_steps_start_on_frames():
-    fps = 30000 / 1001
-    edges = step_edges(
-        np.ones((40, 4)), np.arange(40.0), np.arange(40.0) - 0.5 * (np.arange(40) > 0), duration=40.0, fps=fps
-    )
-    frames = edges[:-1] * fps
-    assert np.abs(frames - frames.round()).max() < 1e-6
-    assert (edges[:-1] <= np.arange(40.0) + 1e-9).all()
+def test_steps_without_a_cut_start_on_frames():
+    fps, times = 30000 / 1001, np.arange(40.0)
+    edges = step_edges(scenes([20, 20]), times, np.maximum(times - 0.5, 0), duration=40.0, fps=fps)
+    starts = np.delete(edges[:-1], 20)
+    assert np.abs(starts * fps - np.round(starts * fps)).max() < 1e-6
+    assert (starts <= np.delete(times, 20) + 1e-9).all()
+    assert (starts > np.delete(times, 20) - 1 / fps).all()
 
 
 def test_a_picture_that_always_changes_has_no_hard_cuts():
