@@ -47,6 +47,7 @@ def covered(parts, start, end):
     seed=st.integers(0, 1000),
     constraints=st.lists(st.tuples(st.floats(0, 0.95), st.floats(0.01, 0.1), st.booleans()), max_size=3),
 )
+@example(seconds=55, share=0.0948622018856016, seed=183, constraints=[(0.4, 0.0948622018856016, True)])  # all is kept
 @example(seconds=9, share=0.125, seed=0, constraints=[(0.0, 0.01, False), (0.0625, 0.0625, False)])  # rounding
 def test_every_limit_holds(seconds, share, seed, constraints):
     features, edges, scores = film(seconds, seed)

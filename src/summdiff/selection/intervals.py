@@ -112,6 +112,7 @@ class IntervalSelection:
                 f"The parts to keep last {kept_seconds:g} s, but the summary may last only {budget:g} s: raise the "
                 "budget or keep less."
             )
+        self._budget = max(self._budget, kept_seconds)  # longer by less than a frame, which was allowed
         share = self._budget / float(places[-1] - places[0])
         longest = settings.longest * max(1.0, share / _USUAL_SHARE) if share < _UNLIMITED_SHARE else np.inf
         self._longest = longest

@@ -199,8 +199,9 @@ class AllowedIntervals:
         """Search the hull of value against length for its edge over the budget.
 
         Returns:
-            The slope of this edge, its end within the budget, and its end beyond; None where everything fits. Or the
-            first price at which the length is within the tolerance, a share of the budget, and the intervals there.
+            The slope of this edge, its end within the budget, and its end beyond; None where everything fits, or where
+            what is kept leaves no room. Or the first price at which the length is within the tolerance, a share of the
+            budget, and the intervals there.
         """
         within = beyond = None
         price, step = guess, _FIRST_STEP if tolerance else _NEXT_STEP
@@ -214,6 +215,8 @@ class AllowedIntervals:
                 if price < least:
                     return price, within, None
                 price, step = (price - step if price - step > least else least - _SECOND), 2 * step
+            elif price >= greatest + _SECOND:  # what is kept takes the budget, and goes on to a place of lower cost
+                return price, self.valued(self._trimmed(found.intervals, values, budget), values), None
             else:
                 beyond, prices[1] = found, price
                 price, step = min(price + step, greatest + _SECOND), 2 * step
