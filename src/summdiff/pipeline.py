@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from summdiff.scoring.model import Curves, Model
 
 _STILL = 0.12  # of a feature vector's length, by which those of one picture, coded again and again, may differ
+_BLANK = 3.0  # seconds
 _LEAST_STEPS = 4  # in shorter videos there is nothing to choose by the sound
 _KEPT_SCORE, _DROPPED_SCORE = 0.95, 0.05  # near the highest and lowest scores of a video
 
@@ -370,12 +371,18 @@ def known_scores(times: NDArray[np.float64], options: Options) -> NDArray[np.flo
 
 
 def _blank_steps(extracted: VideoFeatures) -> tuple[int, ...]:
-    """Return the steps that show nothing; none where these are most of the video.
+    """Return the steps of stretches of 3 s or more that show nothing; none where these are most of the video.
 
     The model sees how steps differ from each other, and a black picture in a film of one scene differs most of all.
+    A fade is shorter, and which of its pictures are plain depends on the encoder.
     """
-    steps = np.flatnonzero(extracted.blank)
-    return tuple(steps.tolist()) if 2 * len(steps) <= len(extracted.times) else ()
+    blank = np.concatenate(([False], extracted.blank, [False]))
+    runs = np.flatnonzero(blank[1:] != blank[:-1]).reshape(-1, 2)
+    edges = edges_of(extracted)
+    steps = [
+        step for first, last in runs.tolist() if edges[last] - edges[first] >= _BLANK for step in range(first, last)
+    ]
+    return tuple(steps) if 2 * len(steps) <= len(extracted.times) else ()
 
 
 def _curves_of_sound(extracted: VideoFeatures) -> Curves | None:
