@@ -1,4 +1,4 @@
-"""Where the steps, parts and shots of a video may start and end, by pictures, sound and words together."""
+"""Edges of steps and shots, places of cuts and blank stretches, by pictures, sound and words together."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from summdiff.segmentation import kts
 from summdiff.selection import CutPlaces, avoid_transitions, cut_places, move_to_transitions, step_edges
 from summdiff.summary import CoarseCut
 from summdiff.transcript import Transcript
+
+_BLANK = 3.0  # seconds
 
 
 def edges_of(extracted: VideoFeatures) -> NDArray[np.float64]:
@@ -52,3 +54,21 @@ def shot_edges(extracted: VideoFeatures, edges: NDArray[np.float64], options: Op
         extracted.features, min_length=options.min_shot, max_length=options.max_shot, edges=edges, center=True
     )
     return edges[np.concatenate(([0], change_points, [len(extracted.times)]))]
+
+
+def blank_steps(extracted: VideoFeatures, edges: NDArray[np.float64]) -> tuple[int, ...]:
+    """Return the steps of stretches of 3 s or more that show nothing; none where these are most of the video.
+
+    The model sees how steps differ from each other, and a black picture in a film of one scene differs most of all.
+    A fade is shorter, and which of its pictures are plain depends on the encoder.
+
+    Args:
+        extracted: what was found in the video.
+        edges: (N + 1,) seconds, the edges of its steps.
+    """
+    blank = np.concatenate(([False], extracted.blank, [False]))
+    runs = np.flatnonzero(blank[1:] != blank[:-1]).reshape(-1, 2)
+    steps = [
+        step for first, last in runs.tolist() if edges[last] - edges[first] >= _BLANK for step in range(first, last)
+    ]
+    return tuple(steps) if 2 * len(steps) <= len(extracted.times) else ()

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, Unpack
 import numpy as np
 from numpy.typing import NDArray
 
-from summdiff._places import coarse_cuts, edges_of, part_places, shot_edges
+from summdiff._places import blank_steps, coarse_cuts, edges_of, part_places, shot_edges
 from summdiff._runtime import one_blas_thread
 from summdiff._version import __version__
 from summdiff._warnings import summary_warnings
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
     from summdiff.scoring.model import Curves, Model
 
 _STILL = 0.12  # of a feature vector's length, by which those of one picture, coded again and again, may differ
-_BLANK = 3.0  # seconds
 _LEAST_STEPS = 4  # in shorter videos there is nothing to choose by the sound
 _KEPT_SCORE, _DROPPED_SCORE = 0.95, 0.05  # near the highest and lowest scores of a video
 
@@ -219,7 +218,7 @@ class Summarizer:
             spread = (1 - weighed.weight) * curves.spread
             samples = np.clip(mean + (1 - weighed.weight) * (curves.samples - curves.mean), 0.0, 1.0)
             # Rounded as in JSON, so that a stored summary chooses again what was chosen first.
-            blank = () if curves_of_sound else _blank_steps(extracted)
+            blank = () if curves_of_sound else blank_steps(extracted, steps)
             scores = Scores(rounded(extracted.times), rounded(mean), rounded(spread), blank)
             edges = shot_edges(extracted, steps, options)
             places = None
@@ -368,21 +367,6 @@ def known_scores(times: NDArray[np.float64], options: Options) -> NDArray[np.flo
                 inside[np.abs(times - part.start).argmin()] = True
             known[inside] = score
     return None if np.isnan(known).all() else known
-
-
-def _blank_steps(extracted: VideoFeatures) -> tuple[int, ...]:
-    """Return the steps of stretches of 3 s or more that show nothing; none where these are most of the video.
-
-    The model sees how steps differ from each other, and a black picture in a film of one scene differs most of all.
-    A fade is shorter, and which of its pictures are plain depends on the encoder.
-    """
-    blank = np.concatenate(([False], extracted.blank, [False]))
-    runs = np.flatnonzero(blank[1:] != blank[:-1]).reshape(-1, 2)
-    edges = edges_of(extracted)
-    steps = [
-        step for first, last in runs.tolist() if edges[last] - edges[first] >= _BLANK for step in range(first, last)
-    ]
-    return tuple(steps) if 2 * len(steps) <= len(extracted.times) else ()
 
 
 def _curves_of_sound(extracted: VideoFeatures) -> Curves | None:

@@ -42,7 +42,7 @@ def test_neighbouring_windows_fade_into_each_other():
 @pytest.mark.parametrize("steps", [1, 40, 41, 63, 97, 200, 1000])
 @pytest.mark.parametrize("count", [1, 2, 7])
 def test_rounds_wait_for_all_windows_that_share_steps(steps, count):
-    """What is due at the same time shares no step, and comes after the round before of all that do."""
+    """Windows of one wave share no step, and follow the round before of all windows that do."""
     windows = Windows.over(steps, size=40, overlap=10)
     done = set()
     for due in windows.rounds(count):

@@ -1,4 +1,4 @@
-"""What is encoded side by side is what is encoded one after the other."""
+"""Encoding side by side gives the same files as encoding one after the other."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ WAYS = {
 
 @pytest.fixture(scope="module")
 def film(make_video):
-    """Of a width at which x264 does not read beyond the pictures that it is given, so that its files are all alike."""
+    """Make a film of a width at which x264 never reads beyond its pictures, so that its files are all alike."""
     options = {"preset": "veryfast", "bf": "2"}
     return make_video(scenes=[(6, "red"), (6, 3), (6, "blue")], size=(256, 128), gop=25, options=options, sound=True)
 

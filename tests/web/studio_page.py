@@ -59,7 +59,7 @@ def api(page: Any, path: str, body: Any = None) -> Any:
 
 
 def stored(page: Any, name: str) -> Any:
-    """What the server keeps of the decisions about the open video, once the entry `name` is not empty."""
+    """Return what the server keeps of the decisions about the open video, once the entry `name` is not empty."""
     end = time.monotonic() + 30
     while not (present := api(page, "/edits")["present"] or {}).get(name):
         assert time.monotonic() < end, name

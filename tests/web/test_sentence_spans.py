@@ -1,4 +1,4 @@
-"""Where the studio cuts around sentences."""
+"""Spans that the studio cuts around sentences."""
 
 from itertools import pairwise
 

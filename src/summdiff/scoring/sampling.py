@@ -89,7 +89,7 @@ class _Encoded:
 
 @dataclass(frozen=True, slots=True)
 class _Prepared:
-    """What conditions one window, from `DenoisingNetwork.prepare`: its video and, with guidance, no video."""
+    """Condition of one window, from `DenoisingNetwork.prepare`: its video and, with guidance, no video."""
 
     conditional: Any
     unconditional: Any | None

@@ -28,7 +28,7 @@ Array = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class WindowNetwork:
-    """What a network does with one window.
+    """Denoising of one window by a network.
 
     Attributes:
         prepare: returns what conditions a window, by its number.

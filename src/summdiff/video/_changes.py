@@ -1,4 +1,4 @@
-"""Where the picture changes most within a step, from all of its frames or from some of them."""
+"""Largest change of the picture within a step, from all of its frames or from some of them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Boundary:
-    """Where a step begins.
+    """Beginning of a step.
 
     Attributes:
         at: seconds, the time of a frame.

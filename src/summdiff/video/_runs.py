@@ -1,4 +1,4 @@
-"""What a written video consists of: groups of pictures that are copied, and runs of frames that are encoded.
+"""Division of a written video: groups of pictures that are copied, and runs of frames that are encoded.
 
 Every run has an encoder and a decoder of its own, so that runs can be encoded side by side. How parts are divided does
 not depend on the machine.

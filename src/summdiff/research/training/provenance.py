@@ -1,4 +1,4 @@
-"""What a run is: the identity that a resumed one must share, and the record in its model's folder."""
+"""Identity of a run, which a resumed one must share, and the record in its model's folder."""
 
 from __future__ import annotations
 
