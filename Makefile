@@ -8,6 +8,9 @@ VIDEO  ?= $(DEMO)/big_buck_bunny.mp4
 # A file's tests run in one process, so that what they share is made once.
 WORKERS := -n 2 --dist loadfile --no-loadscope-reorder
 
+# Bytecode is kept: tests start the command hundreds of times.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-slow test-backbones test-browser test-ray bench-studio lint format coverage mutants audit docs \
         check-release bench growth train-default table reproduce-quick fuzz faults clean

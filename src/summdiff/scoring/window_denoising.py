@@ -9,6 +9,7 @@ Shapes: N steps of the video, L steps of a window, M samples.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -21,7 +22,8 @@ from summdiff._runtime import side_by_side
 from summdiff.scoring.ddim import DDIM
 from summdiff.scoring.windows import Windows
 
-_CURVES = 4  # denoised at a time; a number that does not depend on the machine, so that the result does not
+# Curves denoised at a time: numbers that do not depend on the machine, so that the result does not.
+_FEWEST_CURVES, _MOST_SHARES, _MOST_VALUES = 4, 4, 1 << 14
 
 Array = NDArray[np.float32]
 
@@ -67,7 +69,7 @@ def denoise(
     """
     times, count = ddim.timesteps, len(windows.starts)
     state, clean = noise.copy(), np.zeros_like(noise)
-    curves = [slice(first, first + _CURVES) for first in range(0, noise.shape[1], _CURVES)]
+    curves = _shares(noise.shape[1], windows.size)
     # Drawn step by step, as if all windows were denoised together
     drawn = [generator.standard_normal(noise.shape).astype(np.float32) if eta > 0 else None for _ in times]
     conditions = {0: network.prepare(0)}
@@ -105,6 +107,12 @@ def denoise(
         done += len(due)
         on_progress(done / (count * len(times)))
     return state
+
+
+def _shares(count: int, steps: int) -> list[slice]:
+    """Return shares of `count` curves: few, but none of so many values that memory grows with the number of curves."""
+    share = max(_FEWEST_CURVES, min(math.ceil(count / _MOST_SHARES), _MOST_VALUES // steps))
+    return [slice(first, first + share) for first in range(0, count, share)]
 
 
 def _call(task: Callable[[], Any]) -> Any:
