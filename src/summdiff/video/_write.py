@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack, closing, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -23,13 +23,20 @@ from summdiff.video._crop import CroppedDecoder
 from summdiff.video._cut import TickPart, tick_parts
 from summdiff.video._encode import EncoderSettings, H264Stream
 from summdiff.video._index import FrameIndex, SeekingDecoder, index_frames
-from summdiff.video._limits import budget_alone, budget_beside_copies, limits_rate, rate_limit, run_seconds
+from summdiff.video._limits import (
+    PictureBudget,
+    budget_alone,
+    budget_beside_copies,
+    limits_rate,
+    rate_limit,
+    run_seconds,
+)
 from summdiff.video._metadata import read_tags
 from summdiff.video._mp4 import turn_off_subtitles
 from summdiff.video._overlay import Overlay
 from summdiff.video._runs import divide, runs_of, seconds_of, split
 from summdiff.video._side_by_side import DecoderPool, threads_for
-from summdiff.video._size import SourceRates, choose_encoding, source_rates
+from summdiff.video._size import Encoding, SourceRates, choose_encoding, source_rates
 from summdiff.video._subtitles import add_chapters, read_chapters, retime, retimed_subtitles, write_subtitles
 from summdiff.video._trial import trial_factor
 from summdiff.video._writers import AudioWriter, RunEncoder, VideoWriter
@@ -189,8 +196,6 @@ def _write(
         opened.callback(decoders.close)
         if isinstance(decoder, CroppedDecoder):
             rates, method = rates.cropped(decoder.share), "encode"
-        dissolves = [2 * (part.alone_from - part.start) * time_base for part in parts[1:]]
-        spans = [(part.start * time_base, part.end * time_base) for part in parts]
         track = AudioTrack.open(path, clock=index.clock, seekable=bool(len(index.key_ticks)))
         if track is not None:
             opened.enter_context(track)
@@ -203,15 +208,10 @@ def _write(
             parts=len(parts),
             excess=excess,
         )
-        plan = CopyPlan.of(index, decoder.first) if method == "auto" and not decoder.interlaced else None
-        budget = None
-        if encoding.pictures is not None and not encoding.strict and len(rates.frames) == len(index.ticks):
-            budget = budget_alone(parts, index, rates, encoding, duration)
-            budget = replace(budget, bits=budget.bits / excess)
-            if plan is not None:
-                beside_copies = budget_beside_copies(parts, plan, index, rates, encoding.pictures * duration)
-                enough = beside_copies.bits >= _LEAST_SHARE * beside_copies.like_source(rates)
-                plan, budget = (plan, beside_copies) if enough else (None, budget)
+        plan, budget = _copies_and_budget(
+            CopyPlan.of(index, decoder.first) if method == "auto" and not decoder.interlaced else None,
+            *(parts, index, rates, encoding, duration, excess),
+        )
         groups = opened.enter_context(GroupReader(path, plan, index.clock)) if plan is not None else None
         threads = threads_for(index, decoder.first.width * decoder.first.height)
         divided = divide(parts, index, plan)
@@ -236,13 +236,14 @@ def _write(
             copied_sets=plan.groups.sets if plan is not None else None,
             decode_delay=plan.decode_delay() if plan is not None else 0,
         )
-        output = av.open(str(temporary), "w", format="mp4", container_options={"movflags": "+faststart"})
-        try:
+        spans = [(part.start * time_base, part.end * time_base) for part in parts]
+        subtitles = retimed_subtitles(path, spans, keep_location=options.keep_location)
+        with _new_file(temporary) as output:
             output.metadata.update(read_tags(path, keep_location=options.keep_location))
             encode = RunEncoder(decoders, settings, dissolve_ticks=float(1 / (index.dissolve_rate * time_base)))
             video = VideoWriter(output, H264Stream(output, settings), groups, encode, threads=threads)
+            dissolves = [2 * (part.alone_from - part.start) * time_base for part in parts[1:]]
             audio = AudioWriter(output, track, spans, dissolves, bit_rate=encoding.sound)
-            subtitles = retimed_subtitles(path, spans, keep_location=options.keep_location)
             add_chapters(output, retime(read_chapters(path), spans))
             write_subtitles(output, subtitles)
             with closing(video.write(divided)) as ticks:
@@ -250,16 +251,44 @@ def _write(
                     audio.write_until(tick * time_base)
                     on_progress(float(tick * time_base))
             audio.write_until(None)
-            output.close()  # moves the index to the front, which may fill the disk
-            turn_off_subtitles(temporary, [track.default for track in subtitles])
-            on_progress(duration)
-        except BaseException:
-            with suppress(OSError):  # first, so that closing does not complete an unwanted file
-                temporary.unlink()
-            with suppress(av.FFmpegError):
-                output.close()
-            raise
+        turn_off_subtitles(temporary, [track.default for track in subtitles])
+        on_progress(duration)
         return math.inf if encoding.most is None or (plan is not None and not encoding.strict) else encoding.most
+
+
+def _copies_and_budget(
+    plan: CopyPlan | None,
+    parts: Sequence[TickPart],
+    index: FrameIndex,
+    rates: SourceRates,
+    encoding: Encoding,
+    duration: float,
+    excess: float,
+) -> tuple[CopyPlan | None, PictureBudget | None]:
+    """Return what is copied, and the bits for the rest; None for no limit. Copies that leave too few are given up."""
+    if encoding.pictures is None or encoding.strict or len(rates.frames) != len(index.ticks):
+        return plan, None
+    if plan is not None:
+        beside_copies = budget_beside_copies(parts, plan, index, rates, encoding.pictures * duration)
+        if beside_copies.bits >= _LEAST_SHARE * beside_copies.like_source(rates):
+            return plan, beside_copies
+    alone = budget_alone(parts, index, rates, encoding, duration)
+    return None, replace(alone, bits=alone.bits / excess)
+
+
+@contextmanager
+def _new_file(path: Path) -> Iterator[av.container.OutputContainer]:
+    """Open an mp4 to write, and complete it; after an error, remove it."""
+    output = av.open(str(path), "w", format="mp4", container_options={"movflags": "+faststart"})
+    try:
+        yield output
+        output.close()  # moves the index to the front, which may fill the disk
+    except BaseException:
+        with suppress(OSError):  # first, so that closing does not complete an unwanted file
+            path.unlink()
+        with suppress(av.FFmpegError):
+            output.close()
+        raise
 
 
 def _open_decoder(path: str | os.PathLike[str], index: FrameIndex, options: MovieOptions) -> SeekingDecoder:
