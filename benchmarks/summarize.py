@@ -3,10 +3,10 @@
     python benchmarks/summarize.py VIDEO [--rounds 3] [--profile PAGE] [--json FILE]
 
 Each round runs one plain pass (PyAV, threads on, every frame decoded, one frame per second scaled to 256 px and
-converted to an array, nothing else), the same without the frames that no other one refers to, which is the least that a
-summary decodes, and one summary without the feature cache, in turns. The ratio is the median over rounds. `--profile`
-writes a table of each thread's activity, sampled a hundred times per second during one more summary, between the page's
-marks for it.
+converted to an array, nothing else), the same without the frames that no other one refers to, the backbone alone on as
+many pictures as the summary has steps, and one summary without the feature cache, in turns. Ratios are medians over
+rounds. `--profile` writes a table of each thread's activity, sampled a hundred times per second during one more
+summary, between the page's marks for it.
 """
 
 from __future__ import annotations
@@ -17,21 +17,28 @@ import statistics
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from operator import methodcaller
 from pathlib import Path
 from threading import Event, Thread, current_thread
 from threading import enumerate as threads
 from types import FrameType
 
 import av
+import numpy as np
 from rows import Row, write
 
 import summdiff
+from summdiff.features import Backbone
 from summdiff.summary import Summary
 from summdiff.video import write_cut
 from summdiff.video._index import _index_frames
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "scripts"))
 from page_tables import put_table
+
+BATCH = 16  # pictures, as in a summary
 
 
 def plain_pass(path: Path, *, skip: str = "DEFAULT") -> float:
@@ -50,9 +57,32 @@ def plain_pass(path: Path, *, skip: str = "DEFAULT") -> float:
     return time.perf_counter() - began
 
 
-def one_round(path: Path, target: Path) -> tuple[float, float, float, Summary, float]:
-    """Return the seconds of the plain pass, of a fresh summarizer's summary, of writing it, and of the least pass."""
-    plain, least = plain_pass(path), plain_pass(path, skip="NONREF")
+def backbone_pass(backbone: Backbone, pictures: int) -> float:
+    """Return the seconds that the backbone takes for so many pictures."""
+    batch = np.random.default_rng(0).integers(256, size=(BATCH, 256, 256, 3), dtype=np.uint8)
+    began = time.perf_counter()
+    for done in range(0, pictures, BATCH):
+        backbone(batch[: pictures - done])
+    return time.perf_counter() - began
+
+
+@dataclass(frozen=True)
+class Round:
+    """Seconds of each part of a round, and the summary that was made."""
+
+    plain: float
+    referenced: float
+    backbone: float
+    whole: float
+    writing: float
+    summary: Summary
+
+    def stage(self, name: str) -> float:
+        return self.summary.timings[name]
+
+
+def one_round(path: Path, target: Path) -> Round:
+    plain, referenced = plain_pass(path), plain_pass(path, skip="NONREF")
     summarizer = summdiff.Summarizer(cache=False)
     summarizer.load()
     _index_frames.cache_clear()
@@ -61,9 +91,10 @@ def one_round(path: Path, target: Path) -> tuple[float, float, float, Summary, f
     whole = time.perf_counter() - began
     began = time.perf_counter()
     write_cut(path, summary.selection, target)
-    cut = time.perf_counter() - began
+    writing = time.perf_counter() - began
     target.unlink()
-    return plain, whole, cut, summary, least
+    backbone = backbone_pass(summarizer.backbone, len(summary.scores.mean))
+    return Round(plain, referenced, backbone, whole, writing, summary)
 
 
 def main() -> None:
@@ -77,45 +108,41 @@ def main() -> None:
     target = arguments.video.with_name(f".{arguments.video.stem}.benchmark.mp4")
     rounds = [one_round(arguments.video, target) for _ in range(arguments.rounds)]
 
-    plain = statistics.median(r[0] for r in rounds)
-    rows = [("plain decoding pass", plain, 1.0)]
-    rows.append(
-        (
-            "  without unreferenced",
-            statistics.median(r[4] for r in rounds),
-            statistics.median(r[4] / r[0] for r in rounds),
+    parts: dict[str, Callable[[Round], float]] = {
+        "plain decoding pass": lambda one: one.plain,
+        "  without unreferenced": lambda one: one.referenced,
+        "backbone alone": lambda one: one.backbone,
+        "summarize": lambda one: one.whole,
+        **{f"  {stage}": methodcaller("stage", stage) for stage in ("look", "score", "select", "cuts")},
+        "write the mp4": lambda one: one.writing,
+    }
+    rows = {
+        name: (
+            statistics.median(seconds(one) for one in rounds),
+            statistics.median(seconds(one) / one.plain for one in rounds),
         )
-    )
-    rows.append(("summarize", statistics.median(r[1] for r in rounds), statistics.median(r[1] / r[0] for r in rounds)))
-    for stage in ("look", "score", "select", "cuts"):
-        seconds = [r[3].timings[stage] for r in rounds]
-        shares = [r[3].timings[stage] / r[0] for r in rounds]
-        rows.append((f"  {stage}", statistics.median(seconds), statistics.median(shares)))
-    rows.append(
-        ("write the mp4", statistics.median(r[2] for r in rounds), statistics.median(r[2] / r[0] for r in rounds))
-    )
+        for name, seconds in parts.items()
+    }
 
-    info = rounds[0][3].video
+    info = rounds[0].summary.video
     print(f"{arguments.video.name}: {info.duration:.1f} s, {info.width}x{info.height}, {os.cpu_count()} cores")
     print(f"{'':22}{'seconds':>9}{'share of the plain pass':>26}")
-    for name, seconds, share in rows:
+    for name, (seconds, share) in rows.items():
         print(f"{name:22}{seconds:9.2f}{share:26.2f}")
     if arguments.profile:
         table = profiled(arguments.video, target)
         put_table(arguments.profile, "profile", table)
         print(table)
-    numbers = {f"{name.strip()}, s": round(seconds, 3) for name, seconds, _ in rows}
-    bound = (
-        f"decoding alone takes {rows[1][2]:.2f} of the plain pass without the frames that no other one refers to; "
-        "the rest is the backbone, listening and finding the exact cuts"
-    )
+    numbers = {f"{name.strip()}, s": round(seconds, 3) for name, (seconds, _) in rows.items()}
+    least, network = rows["  without unreferenced"][1], rows["backbone alone"][1]
+    bound = f"decoding what other frames refer to takes {least:.2f}, the backbone alone {network:.2f}"
     write(
         arguments.json,
         [
             Row(
                 "summarize, without writing",
                 "one plain decoding pass",
-                rows[2][2],
+                rows["summarize"][1],
                 0.75,
                 at_most=True,
                 bound=bound,
