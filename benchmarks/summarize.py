@@ -31,14 +31,13 @@ from rows import Row, write
 
 import summdiff
 from summdiff.features import Backbone
+from summdiff.features.extraction import _BATCH
 from summdiff.summary import Summary
 from summdiff.video import write_cut
 from summdiff.video._index import _index_frames
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "scripts"))
 from page_tables import put_table
-
-BATCH = 16  # pictures, as in a summary
 
 
 def plain_pass(path: Path, *, skip: str = "DEFAULT") -> float:
@@ -59,9 +58,9 @@ def plain_pass(path: Path, *, skip: str = "DEFAULT") -> float:
 
 def backbone_pass(backbone: Backbone, pictures: int) -> float:
     """Return the seconds that the backbone takes for so many pictures."""
-    batch = np.random.default_rng(0).integers(256, size=(BATCH, 256, 256, 3), dtype=np.uint8)
+    batch = np.random.default_rng(0).integers(256, size=(_BATCH, 256, 256, 3), dtype=np.uint8)
     began = time.perf_counter()
-    for done in range(0, pictures, BATCH):
+    for done in range(0, pictures, _BATCH):
         backbone(batch[: pictures - done])
     return time.perf_counter() - began
 
@@ -82,6 +81,7 @@ class Round:
 
 
 def one_round(path: Path, target: Path) -> Round:
+    """Measure each part once; the summary is that of a fresh summarizer."""
     plain, referenced = plain_pass(path), plain_pass(path, skip="NONREF")
     summarizer = summdiff.Summarizer(cache=False)
     summarizer.load()

@@ -208,10 +208,8 @@ def _write(
             parts=len(parts),
             excess=excess,
         )
-        plan, budget = _copies_and_budget(
-            CopyPlan.of(index, decoder.first) if method == "auto" and not decoder.interlaced else None,
-            *(parts, index, rates, encoding, duration, excess),
-        )
+        plan = CopyPlan.of(index, decoder.first) if method == "auto" and not decoder.interlaced else None
+        plan, budget = _copies_and_budget(plan, parts, index, rates, encoding, duration, excess)
         groups = opened.enter_context(GroupReader(path, plan, index.clock)) if plan is not None else None
         threads = threads_for(index, decoder.first.width * decoder.first.height)
         divided = divide(parts, index, plan)

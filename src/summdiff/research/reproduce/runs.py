@@ -167,7 +167,9 @@ class RunFolder:
                 f"Sampling fold {number + 1}/{len(folds)} ({measurement.file.removesuffix('.json')})."
             )
             drawn = predict(
-                *(model, fold.data, fold.split.test),
+                model,
+                fold.data,
+                fold.split.test,
                 samples=how.samples,
                 steps=measurement.steps or how.steps,
                 seed=seed,

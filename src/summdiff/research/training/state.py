@@ -88,7 +88,7 @@ class TrainingState:
             # Processes exchange gradients once, after the last part.
             with fabric.no_backward_sync(self._learner, enabled=number < len(step)):
                 losses = self._learner(
-                    *(batch.inputs, batch.targets, batch.seconds, batch.mask, batch.seeds, batch.means, batch.places)
+                    batch.inputs, batch.targets, batch.seconds, batch.mask, batch.seeds, batch.means, batch.places
                 )
                 loss: Tensor = batch_part.share * losses.mean()
                 fabric.backward(loss)
