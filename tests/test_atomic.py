@@ -70,6 +70,21 @@ def test_the_file_of_a_killed_process_is_swept(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_the_file_of_a_killed_process_that_nobody_waited_for_is_swept(tmp_path):
+    """The system keeps such a process, until its parent or the first process asks for its exit status."""
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        name = temporary_path(tmp_path).name.replace(f"-{os.getpid()}-", f"-{process.pid}-")
+        (tmp_path / name).write_text("half")
+        sweep(tmp_path)
+        assert len(list(tmp_path.iterdir())) == 1
+        process.kill()
+        deadline = time.monotonic() + 20
+        while list(tmp_path.iterdir()) and time.monotonic() < deadline:
+            time.sleep(0.01)
+            sweep(tmp_path)
+        assert list(tmp_path.iterdir()) == []
+
+
 def test_a_missing_folder_is_named(tmp_path):
     sweep(tmp_path / "none")
     with (

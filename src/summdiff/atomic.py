@@ -132,7 +132,11 @@ def _is_running(process: int) -> bool:
         return False
     except (OSError, OverflowError):  # a process of another user
         return True
-    return True
+    try:
+        status = Path(f"/proc/{process}/stat").read_bytes()
+    except OSError:  # no Linux
+        return True
+    return status.rpartition(b")")[2].split()[0] != b"Z"  # "zombie": ended, exit status not yet asked for
 
 
 def _mode_of(path: Path) -> int:
