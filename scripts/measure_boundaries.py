@@ -20,7 +20,7 @@ from summdiff.features import Backbone, load_backbone
 from summdiff.features.extraction import extract
 from summdiff.selection.places import feature_changes
 from summdiff.video import FrameDecoder
-from summdiff.video._picture import LumaChange
+from summdiff.video._picture import LumaSampler
 
 TIMES_MEDIAN, LEAST_LEVELS = 5.0, 12 / 255
 FEW_FRAMES = 3
@@ -29,11 +29,13 @@ AMOUNTS = (0.1, 0.2, 0.3, 0.4, 0.5)
 
 def are_cuts(path: Path, times: np.ndarray) -> np.ndarray:
     """Return (N,) whether the film cuts between each step, at these times, and the step before it."""
-    luma, seconds, sizes = LumaChange(), [], []
+    sampler, before, seconds, sizes = LumaSampler(), None, [], []
     with FrameDecoder(path) as decoder:
         for timed in decoder:
-            sizes.append(luma(timed.frame) / luma.white)
+            luma = sampler(timed.frame)
+            sizes.append(luma.change_from(before or luma))
             seconds.append(decoder.seconds(timed.ticks))
+            before = luma
     shown = np.searchsorted(seconds, times, side="right")
     found = np.zeros(len(times), dtype=bool)
     for step, (first, last) in enumerate(pairwise(shown), start=1):

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from summdiff.video import FrameDecoder
-from summdiff.video._picture import LumaChange
+from summdiff.video._picture import LumaSampler
 from summdiff.video._transitions import TransitionDetector
 
 RATE, SECONDS, BLACK, WHITE = 25, 4, 16, 255
@@ -28,13 +28,12 @@ Samples = NDArray[Any]
 
 def samples_of(path: Path) -> Samples:
     """Return the luma samples of a video at 25 frames per second: (F, 18, 32)."""
-    luma, times, samples = LumaChange(), [], []
+    sampler, times, samples = LumaSampler(), [], []
     with FrameDecoder(path) as decoder:
         for timed in decoder:
-            luma(timed.frame)
-            if luma.samples is not None:
-                times.append(decoder.seconds(timed.ticks))
-                samples.append((luma.samples[:18, :32] * (WHITE / luma.white)).astype(np.uint8))
+            luma = sampler(timed.frame)
+            times.append(decoder.seconds(timed.ticks))
+            samples.append((luma.samples[:18, :32] * (WHITE / luma.white)).astype(np.uint8))
     at = np.searchsorted(times, np.arange(0, times[-1], 1 / RATE), side="right") - 1
     return np.stack(samples)[at]
 

@@ -29,6 +29,10 @@ KINDS = {
     "h264 without B-frames": ({"path": "a.mp4", "options": {"preset": "ultrafast", "bf": "0"}}, False),
     "h264, interlaced": ({"path": "a.mp4", "options": FAST | {"flags": "+ildct+ilme"}}, False),
     "h264, times missing": ({"path": "a.avi", "options": FAST}, False),
+    "h264 in ts, intra refresh": (
+        {"path": "a.ts", "options": FAST | {"x264-params": "intra-refresh=1"}, "gop": 20},
+        True,
+    ),
     "hevc": ({"path": "a.mp4", "codec": "libx265", "options": X265}, True),
     "hevc 10 bit": ({"path": "a.mp4", "codec": "libx265", "options": X265, "pix_fmt": "yuv420p10le"}, True),
     "mpeg2": ({"path": "a.ts", "codec": "mpeg2video", "options": {"b": "3000000", "bf": "2"}, "gop": 12}, True),

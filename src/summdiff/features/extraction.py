@@ -1,4 +1,4 @@
-"""Features of a video in one pass: a thread decodes ahead while the caller's thread runs the backbone."""
+"""Features of a video in one pass: threads decode and listen ahead while the caller's thread runs the backbone."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from summdiff._runtime import threads_asked
-from summdiff.audio import SoundListener
+from summdiff.audio import listening
 from summdiff.errors import VideoError
 from summdiff.features._blank import is_blank
 from summdiff.features.backbone import Backbone
@@ -136,8 +136,8 @@ def _extract(
     blank: list[bool] = []
 
     with (
-        SoundListener() if sound else nullcontext() as listener,
-        VideoReader(path, threads=threads, listener=listener, hardware=hardware) as reader,
+        listening(path) if sound else nullcontext() as heard,
+        VideoReader(path, threads=threads, hardware=hardware) as reader,
     ):
         stated_duration = reader.info.duration  # of the container; for the progress only
         waiting: list[Step] = []
@@ -177,7 +177,7 @@ def _extract(
         if waiting:
             run()
         info, corrupt, transitions, notes = reader.info, reader.corrupt_frames, reader.transitions, reader.notes
-        heard = None if listener is None else listener.sound(reader.clock, info.duration)
+        heard_sound = None if heard is None else heard(info.duration)
     on_progress(info.duration, info.duration)
     return VideoFeatures(
         features=np.concatenate(features),
@@ -185,7 +185,7 @@ def _extract(
         boundaries=np.array(boundaries),
         video=info,
         corrupt_frames=corrupt,
-        sound=heard,
+        sound=heard_sound,
         transitions=transitions,
         blank=np.array(blank),
         spans=np.array(spans if any(after < until for after, until in spans) else []).reshape(-1, 2),

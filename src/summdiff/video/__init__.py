@@ -2,8 +2,7 @@
 
 - probing: `probe`, `stated_duration`, `player_times`, `open_input`, `video_stream`, `audio_stream`, `demux`,
   `pixel_aspect`, `file_version`
-- decoding: `FrameDecoder` in one pass, with a `PacketListener` for the sound; `SeekingDecoder` by ranges with the
-  `FrameIndex` of `index_frames`
+- decoding: `FrameDecoder` in one pass; `SeekingDecoder` by ranges with the `FrameIndex` of `index_frames`
 - sampling: `VideoReader` at a steady rate, `stills` at given times; `Scaler` makes images of frames
 - cutting: `find_cuts` finds the exact frames of cuts; `cut_list` gives those of a summary as a `CutList` of `CutPart`s
 - writing: `write_cut`; `largest_size` says how large the file can be, `source_rates` what the source takes
@@ -19,16 +18,17 @@ from summdiff.video._audio_track import AudioTrack
 from summdiff.video._clock import Clock
 from summdiff.video._container import demux, file_version, open_input, pixel_aspect
 from summdiff.video._cut import CutList, CutPart, cut_list
-from summdiff.video._decode import FrameDecoder, PacketListener, TimedFrame
+from summdiff.video._decode import FrameDecoder, TimedFrame
 from summdiff.video._find_cuts import find_cuts
 from summdiff.video._index import FrameIndex, SeekingDecoder, index_frames
 from summdiff.video._metadata import names_a_place
 from summdiff.video._overlay import Overlay
 from summdiff.video._picture import Scaler
 from summdiff.video._probe import player_times, probe, stated_duration
-from summdiff.video._sample import Step, VideoReader, stills
+from summdiff.video._sample import VideoReader, stills
 from summdiff.video._sample_places import SamplePlaces
 from summdiff.video._size import largest_size, source_rates
+from summdiff.video._steps import Step
 from summdiff.video._streams import audio_stream, video_stream
 from summdiff.video._subtitles import (
     Cue,
@@ -51,7 +51,6 @@ __all__ = [
     "FrameDecoder",
     "FrameIndex",
     "Overlay",
-    "PacketListener",
     "SamplePlaces",
     "Scaler",
     "SeekingDecoder",

@@ -91,10 +91,6 @@ class Clock:
         start = origin * self.time_base if grid is None else grid.phase + Fraction(origin, grid.ticks) / grid.rate
         return replace(self, origin=origin, start=start)
 
-    def of_container(self) -> Clock:
-        """Return the clock whose 0 is that of the container."""
-        return replace(self, origin=0, start=Fraction(0))
-
     def seconds(self, timestamp: int, time_base: Fraction) -> Fraction:
         """Seconds from the first displayed frame to the timestamp of a repaired packet of sound or text."""
         return timestamp * time_base - self.start

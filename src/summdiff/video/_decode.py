@@ -10,10 +10,9 @@ import math
 import os
 from collections import deque
 from collections.abc import Callable, Iterator
-from typing import NamedTuple, Protocol, cast
+from typing import NamedTuple, cast
 
 import av
-from av.audio.stream import AudioStream
 from av.packet import Packet
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
@@ -35,7 +34,7 @@ from summdiff.video._filters import deinterlaced, has_alpha
 from summdiff.video._hardware import open_for_hardware
 from summdiff.video._key_frames import ChosenPacket, KeyFrameFilter
 from summdiff.video._shape import DisplayShape
-from summdiff.video._streams import audio_stream, silent_track, video_stream
+from summdiff.video._streams import silent_track, video_stream
 
 # A larger step back is a break in the clock (joined recordings), a smaller one is a wrong timestamp.
 _CLOCK_BREAK_SECONDS = 1.0
@@ -64,19 +63,6 @@ class TimedFrame(NamedTuple):
     duration: int
 
 
-class PacketListener(Protocol):
-    """Takes the packets of the sound that a player plays, while the pictures are decoded."""
-
-    def begin(self, clock: Clock) -> None:
-        """Start anew: the file is read from its start, on a clock whose first displayed frame is not yet known."""
-
-    def hear(self, packet: Packet[AudioStream]) -> None:
-        """Take the next packet; an empty one ends the sound."""
-
-    def rest(self) -> None:
-        """Return when the file may be closed."""
-
-
 class FrameDecoder(OpenFile):
     """Decode a video file in one sequential pass.
 
@@ -96,7 +82,6 @@ class FrameDecoder(OpenFile):
         threads: decoding threads. None takes $SUMMDIFF_THREADS, or FFmpeg's choice. With several threads, FFmpeg
             conceals damaged pictures differently from run to run; with one it does not. If several threads decode
             no frame at all, one thread is tried.
-        listener: takes the packets of the sound.
         deinterlace: deinterlace the frames that are marked as interlaced.
         hardware: decode by hardware, where there is any for the codec; otherwise a note says so.
 
@@ -106,7 +91,7 @@ class FrameDecoder(OpenFile):
         frame_ticks: duration of a frame at the nominal rate, in ticks.
         longest_ticks: longest plausible duration of a frame, in ticks.
         regular: whether all timestamps so far were present and increasing, so that `clock` holds for the whole file.
-        corrupt: number of damaged packets and frames skipped so far.
+        corrupt: number of damaged packets and frames skipped so far; after a seek, of those from its target on.
         interlaced: whether the first frame is marked as interlaced.
         needed: decides by the tick of a frame whether it is decoded even if no other one refers to it; None decodes
             all. To be set between two frames, if `can_skip`, and in effect while `regular`.
@@ -122,12 +107,11 @@ class FrameDecoder(OpenFile):
         *,
         sparse: float = 0.0,
         threads: int | None = None,
-        listener: PacketListener | None = None,
         deinterlace: bool = False,
         hardware: bool = False,
     ) -> None:
-        self._path, self._sparse_seconds, self._listener, self._deinterlace = path, sparse, listener, deinterlace
-        self._hardware = hardware
+        self._path, self._sparse_seconds = path, sparse
+        self._deinterlace, self._hardware = deinterlace, hardware
         self._open(threads or threads_asked() or 0)
 
     def _open(self, threads: int) -> None:
@@ -156,6 +140,7 @@ class FrameDecoder(OpenFile):
         self._origin: int | None = None
         self._shift = 0  # ticks to add to the timestamps of packets
         self._last: int | None = None  # ticks of the previous frame; None at the start and after a seek
+        self._sought = -math.inf  # ticks; frames before may lack those that they refer to
         self._use_dts = False
         self._first_dts: int | None = None
         self._sparse_ticks = round(self._sparse_seconds / self.time_base)
@@ -171,8 +156,6 @@ class FrameDecoder(OpenFile):
         return other
 
     def close(self) -> None:
-        if self._listener is not None:
-            self._listener.rest()
         self.container.close()
 
     @property
@@ -216,7 +199,7 @@ class FrameDecoder(OpenFile):
         self.container.seek(at, stream=self.stream)
         if self._codec.is_open:
             self._codec.flush_buffers()
-        self._last = None
+        self._last, self._sought = None, ticks
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -296,7 +279,7 @@ class FrameDecoder(OpenFile):
 
     def _decoded(self) -> Iterator[VideoFrame]:
         """Yield every undamaged frame in display order, and count the damaged ones."""
-        packets = self._packets()
+        packets = self._unstarted.repaired(demux(self.container, self.stream))
         chosen: Iterator[ChosenPacket] = (ChosenPacket(packet, isolated=False) for packet in packets)
         if self._sparse_ticks:
             self._filter = KeyFrameFilter(packets, longest_gap=self._sparse_ticks)
@@ -313,7 +296,7 @@ class FrameDecoder(OpenFile):
             self._codec.skip_frame = "NONREF" if self._is_dispensable(packet) else "DEFAULT"
             for frame in self._decode_isolated(packet) if isolated else self._decode(packet):
                 if frame.is_corrupt:
-                    self.corrupt += 1
+                    self._count_damage(frame.pts)
                 else:
                     yield frame
             if packet is None:
@@ -326,19 +309,6 @@ class FrameDecoder(OpenFile):
         if self.needed is None or not self.regular or packet is None or packet.pts is None:
             return False
         return not self.needed(packet.pts + self._shift)
-
-    def _packets(self) -> Iterator[Packet[VideoStream]]:
-        """Yield the packets of the pictures, and hand those of the sound to the listener."""
-        sound = None if self._listener is None else audio_stream(self.container)
-        if self._listener is None or sound is None:
-            yield from self._unstarted.repaired(demux(self.container, self.stream))
-            return
-        self._listener.begin(self._unstarted)
-        for packet in self._unstarted.repaired(demux(self.container, self.stream, sound)):
-            if packet.stream.index == sound.index:  # `stream_index` of the empty ones is 0
-                self._listener.hear(packet)
-            else:
-                yield packet
 
     def _decode_isolated(self, packet: Packet[VideoStream] | None) -> list[VideoFrame]:
         """Decode a key frame between two flushes, so that its skipped neighbors do not disturb the display order."""
@@ -354,5 +324,8 @@ class FrameDecoder(OpenFile):
         except av.EOFError:  # already flushed by the empty packet that ends demuxing
             return []
         except av.FFmpegError:
-            self.corrupt += 1
+            self._count_damage(None if packet is None else packet.pts)
             return []
+
+    def _count_damage(self, pts: int | None) -> None:
+        self.corrupt += pts is None or pts + self._shift >= self._sought

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from summdiff._runtime import threads_asked, usable_cores
 from summdiff.video._changes import Change, find_boundary
 from summdiff.video._index import FrameIndex, SeekingDecoder, index_frames
-from summdiff.video._picture import LumaChange
+from summdiff.video._picture import Luma, LumaSampler
 
 _SPANS_PER_THREAD = 2  # fewer are not worth another open file
 
@@ -43,10 +43,11 @@ def _find(path: str | os.PathLike[str], index: FrameIndex, spans: Sequence[tuple
 
 def _cut(decoder: SeekingDecoder, after: int, until: int) -> int:
     """Return the tick of the boundary in (after, until], see `find_boundary`."""
-    luma, changes, last = LumaChange(), [], after
+    luma, changes = LumaSampler(), list[Change]()
+    before: tuple[int, Luma] | None = None
     for timed in decoder.frames(after, until + 1, with_current=True):
-        size = luma(timed.frame) / luma.white
-        if timed.ticks > after:
-            changes.append(Change(size, last, timed.ticks))
-        last = timed.ticks
+        now = luma(timed.frame)
+        if before is not None and timed.ticks > after:
+            changes.append(Change(now.change_from(before[1]), before[0], timed.ticks))
+        before = timed.ticks, now
     return int(find_boundary(changes).at) if changes else until

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import lru_cache
@@ -144,6 +144,7 @@ class SeekingDecoder(OpenFile):
         path: a local video file.
         index: its frames.
         deinterlace, threads: see `FrameDecoder`.
+        needed: decides by the tick of a frame whether it comes even if no other one refers to it; None for all.
 
     Attributes:
         first: the first displayed frame.
@@ -156,13 +157,26 @@ class SeekingDecoder(OpenFile):
         *,
         deinterlace: bool = False,
         threads: int | None = None,
+        needed: Callable[[int], bool] | None = None,
     ) -> None:
         self._path, self._index, self._deinterlace, self._threads = path, index, deinterlace, threads
-        self._wanted = 0  # tick from which on every frame is decoded
+        self._needed = needed
+        self._wanted = 0  # tick before which no frame is asked for
+        self._corrupt_before = 0  # by decoders that were replaced
         self.first = self._restart()
 
     def close(self) -> None:
         self._decoder.close()
+
+    @property
+    def corrupt(self) -> int:
+        """Number of damaged packets and frames skipped so far."""
+        return self._corrupt_before + self._decoder.corrupt
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """See `FrameDecoder`."""
+        return self._decoder.notes
 
     @property
     def stream(self) -> VideoStream:
@@ -203,6 +217,7 @@ class SeekingDecoder(OpenFile):
         for target in seek_targets(keys, at, self._index.clock.time_base):
             if self._seek(target) and self._next is not None and self._next.ticks <= wanted:
                 return
+        self._corrupt_before += self._decoder.corrupt
         self._decoder.close()
         self._restart()
 
@@ -222,7 +237,8 @@ class SeekingDecoder(OpenFile):
         if self._decoder.can_skip and len(self._index.key_ticks):
             # Deinterlacing mixes a frame with its neighbors
             before = _NEIGHBORS * self._index.frame_ticks if self._deinterlace else 0
-            self._decoder.needed = lambda tick: tick >= self._wanted - before
+            needed = self._needed
+            self._decoder.needed = lambda tick: tick >= self._wanted - before and (needed is None or needed(tick))
         self._next: TimedFrame | None = first
         return first.frame
 

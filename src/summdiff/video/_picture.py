@@ -1,11 +1,12 @@
-"""Pictures from decoded frames: orientation, scaling to square pixels, and change from frame to frame."""
+"""Pictures from decoded frames: orientation, scaling to square pixels, and samples of their luma."""
 
 from __future__ import annotations
 
+import math
 import struct
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from av.sidedata.sidedata import Type as SideDataType
@@ -121,44 +122,48 @@ class Scaler:
         return Orientation.of(frame)
 
 
-class LumaChange:
-    """Measure the change from frame to frame on about 600 luma samples, read directly from the decoder's buffer."""
+class Luma(NamedTuple):
+    """About 600 luma samples of a frame.
+
+    Attributes:
+        samples: (rows, columns) int32 in [0, `white`].
+        white: sample value of white.
+        layout: pixel format, width and height of the frame.
+    """
+
+    samples: NDArray[np.int32]
+    white: int
+    layout: tuple[str, int, int]
+
+    def change_from(self, before: Luma) -> float:
+        """Return the mean absolute difference from another frame, in units of white.
+
+        Comparable within one video only. Infinite if the size or pixel format is another.
+        """
+        if before.layout != self.layout:
+            return math.inf
+        difference = np.abs(self.samples - before.samples)
+        return float(difference.sum() / difference.size) / self.white  # twice as fast as mean() on so few numbers
+
+
+class LumaSampler:
+    """Take luma samples of frames, read directly from the decoder's buffer."""
 
     def __init__(self) -> None:
-        self._previous: NDArray[Any] | None = None
         self._white = 255
         self._layout: tuple[str, int, int] | None = None
         self._dtype: np.dtype[Any] | None = None
         self._reformatter = VideoReformatter()
 
-    @property
-    def samples(self) -> NDArray[Any] | None:
-        """Luma samples (rows, columns) int32 of the last frame, in [0, `white`]; None before the first frame."""
-        return self._previous
-
-    @property
-    def white(self) -> int:
-        """Largest value of a sample."""
-        return self._white
-
-    def __call__(self, frame: VideoFrame) -> float:
-        """Return the mean absolute difference from the previous frame, in units of the stored samples.
-
-        Comparable within one video only. Infinite if the size or pixel format changed, 0 for the first frame.
-        """
+    def __call__(self, frame: VideoFrame) -> Luma:
+        """Return the samples of a frame."""
         layout = (frame.format.name, frame.width, frame.height)
         if layout != self._layout:
-            changed, self._layout = self._layout is not None, layout
-            self._dtype = _sample_type(frame)
+            self._layout, self._dtype = layout, _sample_type(frame)
             self._white = 255 if self._dtype is None else (1 << frame.format.components[0].bits) - 1
-            self._previous = self._samples(frame)
-            return float("inf") if changed else 0.0
-        samples = self._samples(frame)
-        difference = np.abs(samples - self._previous)
-        self._previous = samples
-        return float(difference.sum() / difference.size)  # twice as fast as mean() on so few numbers
+        return Luma(self._samples(frame), self._white, layout)
 
-    def _samples(self, frame: VideoFrame) -> NDArray[Any]:
+    def _samples(self, frame: VideoFrame) -> NDArray[np.int32]:
         if self._dtype is None:
             small = self._reformatter.reformat(frame, width=_SAMPLE_COLUMNS, height=_SAMPLE_ROWS, format="gray8")
             return np.asarray(small.to_ndarray(), dtype=np.int32)

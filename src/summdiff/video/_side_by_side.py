@@ -60,6 +60,9 @@ class DecoderPool:
             with self._lock:
                 self._free += lent
 
+    def __iter__(self) -> Iterator[SeekingDecoder]:
+        return iter(tuple(self._all))
+
     def close(self) -> None:
         """Close all decoders; no thread may use one any more."""
         with ExitStack() as stack:
@@ -99,7 +102,7 @@ def in_order(
             error = raised
         results.put(_End(error))
 
-    with ThreadPoolExecutor(threads, thread_name_prefix="summdiff-encode") as pool:
+    with ThreadPoolExecutor(threads, thread_name_prefix="summdiff-stretch") as pool:
 
         def start(count: int) -> None:
             for task in islice(remaining, count):
