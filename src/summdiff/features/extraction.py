@@ -136,8 +136,8 @@ def _extract(
     blank: list[bool] = []
 
     with (
+        VideoReader(path, threads=threads, hardware=hardware) as reader,  # which reads the packets for both
         listening(path) if sound else nullcontext() as heard,
-        VideoReader(path, threads=threads, hardware=hardware) as reader,
     ):
         stated_duration = reader.info.duration  # of the container; for the progress only
         waiting: list[Step] = []
