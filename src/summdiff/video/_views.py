@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Generator, Iterable, Iterator
 from fractions import Fraction
-from itertools import chain, pairwise
+from itertools import chain, islice, pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -19,6 +19,7 @@ from summdiff.video._side_by_side import DecoderPool, in_order, threads_for
 
 _STRETCH_SECONDS = 16.0  # each begins with a seek, and the images of several wait in memory
 _LEAST_STRETCH_SECONDS = 2.0
+_VIEWS_AT_A_TIME = 64
 _MOST_DECODERS = 8  # more would wait for the backbone
 
 
@@ -99,7 +100,7 @@ class StretchReader(OpenFile):
         pixels = first.first.width * first.first.height
         self._threads = threads or min(threads_for(index, pixels), _MOST_DECODERS)
         self._decoders = DecoderPool(self._open, first)
-        self._views: Generator[Iterator[View]] | None = None
+        self._views: Generator[Iterator[list[View]]] | None = None
         self._missing = 0  # key frames at which a stretch should begin
 
     def close(self) -> None:
@@ -126,7 +127,7 @@ class StretchReader(OpenFile):
     def __iter__(self) -> Iterator[View]:
         self._views = in_order(self._stretch, pairwise(self._borders()), threads=self._threads)
         for stretch in self._views:
-            yield from stretch
+            yield from chain.from_iterable(stretch)
 
     def _open(self) -> SeekingDecoder:
         return SeekingDecoder(self._path, self._index, threads=1, needed=self._needed.__contains__)
@@ -141,7 +142,8 @@ class StretchReader(OpenFile):
                 borders.append(tick)
         return [*borders, self._index.end]
 
-    def _stretch(self, stretch: tuple[int, int]) -> Generator[View]:
+    def _stretch(self, stretch: tuple[int, int]) -> Generator[list[View]]:
+        """Yield the views of a stretch, many at a time: waking another thread takes longer than viewing a frame."""
         with self._decoders.lend(1) as [decoder]:
             scaler = Scaler(short_side=self._short_side, pixel_aspect=pixel_aspect(decoder.stream), first=decoder.first)
             frames = decoder.frames(*stretch, with_current=False)
@@ -149,4 +151,6 @@ class StretchReader(OpenFile):
             if first is None or first.ticks != stretch[0]:  # a decoder may need more than that to start from
                 self._missing += 1
             frames = chain(() if first is None else (first,), frames)
-            yield from Viewer(self._index.clock.time_base, self._rate, scaler).views(frames)
+            views = Viewer(self._index.clock.time_base, self._rate, scaler).views(frames)
+            while some := list(islice(views, _VIEWS_AT_A_TIME)):
+                yield some
