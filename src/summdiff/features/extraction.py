@@ -26,7 +26,7 @@ from summdiff.video import FrameDecoder, Scaler, Step, VideoReader, pixel_aspect
 _T = TypeVar("_T")
 
 _BATCH = 16  # frames per call of the backbone
-_AHEAD = 64  # decoded frames that may wait for the backbone
+_AHEAD = 16  # decoded frames that may wait for the backbone
 _MAX_KEY_FRAME_GAP = 6.0  # seconds; the fast way decodes reference frames where key frames are farther apart
 _MAX_STEPS = 100_000  # 27 hours at 1 step per second; scoring them takes 3 GB
 

@@ -111,7 +111,7 @@ def in_order(
                 pool.submit(run, task, results)
 
         try:
-            start(2 * threads)
+            start(threads + 1)
             while running:
                 yield _until_end(running.popleft())
                 start(1)

@@ -17,7 +17,7 @@ from summdiff.video._index import FrameIndex, SeekingDecoder
 from summdiff.video._picture import Luma, LumaSampler, Scaler
 from summdiff.video._side_by_side import DecoderPool, in_order, threads_for
 
-_STRETCH_SECONDS = 16.0  # each begins with a seek, and the images of several wait in memory
+_STRETCH_SECONDS = 16.0
 _LEAST_STRETCH_SECONDS = 2.0
 _VIEWS_AT_A_TIME = 64
 _MOST_DECODERS = 8  # more would wait for the backbone

@@ -51,7 +51,7 @@ class EfficientNetLite0:
 
     def __init__(self, *, threads: int | None = None, device: str = "cpu") -> None:
         # Batches side by side: threads within a batch would wait for each other, and for those of the decoder.
-        self._session = inference_session(verified_graph(), threads=1, device=device)
+        self._session = inference_session(verified_graph(), threads=1, device=device, arena=True)
         workers = (threads or threads_asked() or usable_cores()) if device == "cpu" else 1
         self._workers = ThreadPoolExecutor(workers, "summdiff-backbone")
 
