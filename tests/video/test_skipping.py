@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from itertools import islice
+from threading import enumerate as enumerate_threads
 
 import numpy as np
 import pytest
 
 from summdiff.features import load_backbone
 from summdiff.features.extraction import extract
-from summdiff.video import FrameDecoder, SeekingDecoder, VideoReader, find_cuts, index_frames
+from summdiff.video import FrameDecoder, SeekingDecoder, VideoReader, _views, find_cuts, index_frames
 from summdiff.video._decode import _NO_HARDWARE
+from summdiff.video._views import StretchReader
 
 SCENES = ((3.4, "red"), (3.24, "blue"), (3.0, 7), (2.36, "green"))
 FAST = {"preset": "veryfast", "bf": "3"}
@@ -59,15 +62,22 @@ def passed(path, *, skip, rate=1.0):
         return steps, reader
 
 
-@pytest.mark.parametrize("rate", [1.0, 3.0])
+def film(kind, make_video, tmp_path, **more):
+    options = KINDS[kind][0] | more
+    return make_video(tmp_path / options.pop("path"), scenes=SCENES, **options)
+
+
+# Frames per second are 25: the second film has a key frame in each second and is decoded in about eight stretches.
+@pytest.mark.parametrize(("rate", "more"), [(1.0, {}), (3.0, {"gop": 20})])
 @pytest.mark.parametrize("kind", KINDS)
-def test_only_boundaries_depend_on_the_frames_left_out(kind, rate, make_video, tmp_path):
-    options, skips = KINDS[kind]
-    made = make_video(tmp_path / options["path"], scenes=SCENES, **{k: v for k, v in options.items() if k != "path"})
+def test_only_boundaries_depend_on_the_frames_left_out(kind, rate, more, make_video, tmp_path, monkeypatch):
+    monkeypatch.setattr(_views, "_LEAST_STRETCH_SECONDS", 1.0)
+    monkeypatch.setattr(_views, "_STRETCH_SECONDS", 1.0)
+    made, skips = film(kind, make_video, tmp_path, **more), KINDS[kind][1]
     every, exact = passed(made.path, skip=False, rate=rate)
     some, coarse = passed(made.path, skip=True, rate=rate)
     assert coarse.info == exact.info
-    assert coarse.corrupt_frames == exact.corrupt_frames
+    assert coarse.corrupt_frames == exact.corrupt_frames == 0
     assert [step.time for step in some] == [step.time for step in every]
     assert all(np.array_equal(one.image, other.image) for one, other in zip(some, every, strict=True))
     assert coarse.transitions == pytest.approx(exact.transitions, abs=0.13)
@@ -88,14 +98,37 @@ def test_only_boundaries_depend_on_the_frames_left_out(kind, rate, make_video, t
 
 @pytest.mark.parametrize("kind", [kind for kind, (_, skips) in KINDS.items() if skips])
 def test_frames_are_left_out(kind, make_video, tmp_path):
-    options, _ = KINDS[kind]
-    made = make_video(tmp_path / options["path"], scenes=SCENES, **{k: v for k, v in options.items() if k != "path"})
+    made = film(kind, make_video, tmp_path)
     with FrameDecoder(made.path) as decoder:
         frames = iter(decoder)
         next(frames)
         assert decoder.can_skip
         decoder.needed = lambda tick: False
         assert sum(1 for _ in frames) < 0.75 * len(made.frame_times)
+
+
+def test_a_stretch_that_begins_with_another_frame_counts_as_damage(make_video, tmp_path, monkeypatch):
+    """So that the film is decoded in full: a decoder may need more than a key frame to start from."""
+    made = film("h264 in ts", make_video, tmp_path)
+    with StretchReader(str(made.path), index_frames(made.path), rate=1.0, short_side=108, threads=2) as reader:
+        assert len(list(reader)) < len(made.frame_times)
+        assert reader.corrupt == 0
+    frames = SeekingDecoder.frames
+    monkeypatch.setattr(SeekingDecoder, "frames", lambda *given, **more: islice(frames(*given, **more), 1, None))
+    with StretchReader(str(made.path), index_frames(made.path), rate=1.0, short_side=108, threads=2) as reader:
+        assert [view.image is None for view in reader].count(False) >= 12
+        assert reader.corrupt > 1
+
+
+def test_a_pass_can_be_left_anywhere(make_video, tmp_path):
+    made = film("h264 in ts", make_video, tmp_path)
+    with VideoReader(made.path) as reader:
+        steps = reader.steps(rate=3.0, skip=True)
+        assert [next(steps).time for _ in range(5)] == [0, 1 / 3, 2 / 3, 1, 4 / 3]
+        assert [step.time for step in reader.steps(rate=1.0, skip=True)] == list(range(12))
+        steps = reader.steps(rate=1.0, skip=True)
+        next(steps)
+    assert not [thread for thread in enumerate_threads() if thread.name.startswith("summdiff-stretch")]
 
 
 def test_a_still_between_frames_is_no_mixture(make_video, tmp_path):
