@@ -161,7 +161,6 @@ class SeekingDecoder(OpenFile):
     ) -> None:
         self._path, self._index, self._deinterlace, self._threads = path, index, deinterlace, threads
         self._needed = needed
-        self._wanted = 0  # tick before which no frame is asked for
         self._corrupt_before = 0  # by decoders that were replaced
         self.first = self._restart()
 
@@ -210,7 +209,7 @@ class SeekingDecoder(OpenFile):
     def _go_to(self, wanted: int) -> None:
         """Make `_next` a frame at or before `wanted`, decoding as little as possible."""
         keys = self._index.key_ticks
-        self._wanted = wanted
+        self._leave_out_before(wanted)
         at = int(np.searchsorted(keys, wanted, side="right")) - 1
         if self._next is not None and self._next.ticks <= wanted and (at < 0 or keys[at] <= self._next.ticks):
             return  # no key frame in between: decode on
@@ -220,6 +219,15 @@ class SeekingDecoder(OpenFile):
         self._corrupt_before += self._decoder.corrupt
         self._decoder.close()
         self._restart()
+        self._leave_out_before(wanted)
+
+    def _leave_out_before(self, wanted: int) -> None:
+        """Let the decoder leave out frames before a tick, and those that are not needed."""
+        if self._decoder.can_skip and len(self._index.key_ticks):
+            # Deinterlacing mixes a frame with its neighbors
+            first = wanted - (_NEIGHBORS * self._index.frame_ticks if self._deinterlace else 0)
+            needed = self._needed
+            self._decoder.needed = lambda tick: tick >= first and (needed is None or needed(tick))
 
     def _seek(self, ticks: int) -> bool:
         try:
@@ -234,11 +242,6 @@ class SeekingDecoder(OpenFile):
         self._decoder = FrameDecoder(self._path, threads=self._threads, deinterlace=self._deinterlace)
         self._frames = iter(self._decoder)
         first = next(self._frames)  # FrameDecoder raises if there is none
-        if self._decoder.can_skip and len(self._index.key_ticks):
-            # Deinterlacing mixes a frame with its neighbors
-            before = _NEIGHBORS * self._index.frame_ticks if self._deinterlace else 0
-            needed = self._needed
-            self._decoder.needed = lambda tick: tick >= self._wanted - before and (needed is None or needed(tick))
         self._next: TimedFrame | None = first
         return first.frame
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Generator, Iterable, Iterator
 from fractions import Fraction
+from functools import partial
 from itertools import chain, islice, pairwise
 from typing import NamedTuple
 
@@ -91,15 +92,16 @@ class StretchReader(OpenFile):
     def __init__(
         self, path: str, index: FrameIndex, *, rate: float, short_side: int, threads: int | None = None
     ) -> None:
-        self._path, self._index, self._rate, self._short_side = path, index, rate, short_side
+        self._index, self._rate, self._short_side = index, rate, short_side
         steps = np.arange(math.ceil(self.times[-1] * rate) + 1) / rate
         shown = np.searchsorted(self.times, steps, side="right") - 1
         # The last frame gives the end of the film.
-        self._needed = set(index.ticks[np.append(shown, len(index.ticks) - 1)].tolist())
-        first = self._open()
+        needed = set(index.ticks[np.append(shown, len(index.ticks) - 1)].tolist())
+        open_decoder = partial(SeekingDecoder, path, index, threads=1, needed=needed.__contains__)
+        first = open_decoder()
         pixels = first.first.width * first.first.height
         self._threads = threads or min(threads_for(index, pixels), _MOST_DECODERS)
-        self._decoders = DecoderPool(self._open, first)
+        self._decoders = DecoderPool(open_decoder, first)
         self._views: Generator[Iterator[list[View]]] | None = None
         self._missing = 0  # key frames at which a stretch should begin
 
@@ -128,9 +130,6 @@ class StretchReader(OpenFile):
         self._views = in_order(self._stretch, pairwise(self._borders()), threads=self._threads)
         for stretch in self._views:
             yield from chain.from_iterable(stretch)
-
-    def _open(self) -> SeekingDecoder:
-        return SeekingDecoder(self._path, self._index, threads=1, needed=self._needed.__contains__)
 
     def _borders(self) -> list[int]:
         """Return the ticks at which stretches begin, at key frames, and the end of the last one."""
