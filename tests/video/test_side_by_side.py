@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 
 import numpy as np
 import pytest
@@ -109,6 +110,22 @@ class TestInOrder:
 
         assert [list(results) for results in in_order(meet, range(4), threads=2)] == [[0], [1], [2], [3]]
 
+    def test_few_results_wait_where_that_is_asked_for(self):
+        made: list[tuple[int, int]] = []
+
+        def count(task: int) -> Iterator[tuple[int, int]]:
+            for n in range(20):
+                made.append((task, n))
+                yield task, n
+
+        taken = []
+        with closing(in_order(count, range(4), threads=2, most=3)) as tasks:
+            for results in tasks:
+                for result in results:
+                    taken.append(result)
+                    assert len(made) <= len(taken) + 2 * (3 + 1) + 1  # and one that is being taken
+        assert taken == [(task, n) for task in range(4) for n in range(20)]
+
     def test_an_error_is_raised_where_its_results_are_taken(self):
         def fail(task: int) -> Iterator[int]:
             yield task
@@ -121,7 +138,8 @@ class TestInOrder:
             list(next(results))
         results.close()
 
-    def test_closing_stops_all_work_and_ends_each_task(self):
+    @pytest.mark.parametrize("most", [0, 2])
+    def test_closing_stops_all_work_and_ends_each_task(self, most):
         ended = []
 
         def forever(task: int) -> Iterator[int]:
@@ -130,7 +148,7 @@ class TestInOrder:
             finally:
                 ended.append(task)
 
-        results = in_order(forever, range(2), threads=2)
+        results = in_order(forever, range(2), threads=2, most=most)
         next(next(results))
         results.close()
         assert sorted(ended) == [0, 1]

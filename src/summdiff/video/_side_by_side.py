@@ -7,7 +7,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from itertools import islice
-from queue import SimpleQueue
+from queue import Full, Queue
 from threading import Event, Lock
 from typing import TypeVar
 
@@ -80,33 +80,47 @@ class DecoderPool:
 
 
 def in_order(
-    work: Callable[[_Task], Generator[_Result]], tasks: Iterable[_Task], *, threads: int
+    work: Callable[[_Task], Generator[_Result]], tasks: Iterable[_Task], *, threads: int, most: int = 0
 ) -> Generator[Iterator[_Result]]:
     """Yield, for each task in order, an iterator over its results, which waits for them; take all of one's results.
 
     Several tasks are worked on at the same time, the first ones first. When this iterator is closed, all work stops.
+
+    Args:
+        work: yields the results of a task; it is closed when it ends or all work stops.
+        tasks: in the order in which their results are wanted.
+        threads: how many tasks are worked on at the same time.
+        most: results of a task that may wait; 0 for any number.
     """
     stopped = Event()
     remaining = iter(tasks)
-    running: deque[SimpleQueue[_Result | _End]] = deque()
+    running: deque[Queue[_Result | _End]] = deque()
 
-    def run(task: _Task, results: SimpleQueue[_Result | _End]) -> None:
+    def put(result: _Result | _End, results: Queue[_Result | _End]) -> None:
+        while not stopped.is_set():
+            try:
+                results.put(result, timeout=0.1)
+            except Full:
+                continue
+            return
+
+    def run(task: _Task, results: Queue[_Result | _End]) -> None:
         error: BaseException | None = None
         try:
             with closing(work(task)) as found:
                 for result in found:
+                    put(result, results)
                     if stopped.is_set():
                         break
-                    results.put(result)
         except BaseException as raised:
             error = raised
-        results.put(_End(error))
+        put(_End(error), results)
 
     with ThreadPoolExecutor(threads, thread_name_prefix="summdiff-stretch") as pool:
 
         def start(count: int) -> None:
             for task in islice(remaining, count):
-                results: SimpleQueue[_Result | _End] = SimpleQueue()
+                results: Queue[_Result | _End] = Queue(most)
                 running.append(results)
                 pool.submit(run, task, results)
 
@@ -127,7 +141,7 @@ class _End:
         self.error = error
 
 
-def _until_end(results: SimpleQueue[_Result | _End]) -> Iterator[_Result]:
+def _until_end(results: Queue[_Result | _End]) -> Iterator[_Result]:
     while not isinstance(result := results.get(), _End):
         yield result
     if result.error is not None:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Generator, Iterable, Iterator
 from fractions import Fraction
 from functools import partial
-from itertools import chain, islice, pairwise
+from itertools import chain, groupby, pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -20,7 +20,7 @@ from summdiff.video._side_by_side import DecoderPool, in_order, threads_for
 
 _STRETCH_SECONDS = 16.0
 _LEAST_STRETCH_SECONDS = 2.0
-_VIEWS_AT_A_TIME = 64
+_WAITING_SECONDS = 32  # of a stretch; where key frames are rare, they are longer
 _MOST_DECODERS = 8  # more would wait for the backbone
 
 
@@ -127,7 +127,7 @@ class StretchReader(OpenFile):
         return tuple(dict.fromkeys(note for decoder in self._decoders for note in decoder.notes))
 
     def __iter__(self) -> Iterator[View]:
-        self._views = in_order(self._stretch, pairwise(self._borders()), threads=self._threads)
+        self._views = in_order(self._stretch, pairwise(self._borders()), threads=self._threads, most=_WAITING_SECONDS)
         for stretch in self._views:
             yield from chain.from_iterable(stretch)
 
@@ -142,7 +142,7 @@ class StretchReader(OpenFile):
         return [*borders, self._index.end]
 
     def _stretch(self, stretch: tuple[int, int]) -> Generator[list[View]]:
-        """Yield the views of a stretch, many at a time: waking another thread takes longer than viewing a frame."""
+        """Yield the views of a stretch, a second at a time: waking another thread takes longer than viewing a frame."""
         with self._decoders.lend(1) as [decoder]:
             scaler = Scaler(short_side=self._short_side, pixel_aspect=pixel_aspect(decoder.stream), first=decoder.first)
             frames = decoder.frames(*stretch, with_current=False)
@@ -151,5 +151,5 @@ class StretchReader(OpenFile):
                 self._missing += 1
             frames = chain(() if first is None else (first,), frames)
             views = Viewer(self._index.clock.time_base, self._rate, scaler).views(frames)
-            while some := list(islice(views, _VIEWS_AT_A_TIME)):
-                yield some
+            for _, second in groupby(views, key=lambda view: math.floor(view.time)):
+                yield list(second)
