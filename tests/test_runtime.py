@@ -47,3 +47,27 @@ print(resident() - before)
         for how in ("kept", "returned")
     )
     assert returned < 20 < kept
+
+
+@pytest.mark.skipif(sys.platform != "linux" or platform.libc_ver()[0] != "glibc", reason="of glibc")
+def test_what_only_a_cycle_holds_is_returned():
+    code = """
+import gc, re
+from pathlib import Path
+from summdiff._runtime import return_unused_memory
+
+def resident():
+    return int(re.search(r"VmRSS:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) / 1024
+
+gc.disable()
+before = resident()
+blocks = [bytearray(5000) for _ in range(20_000)]
+blocks.append(blocks)
+del blocks
+kept = resident() - before
+return_unused_memory()
+print(kept, resident() - before)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    kept, left = map(float, done.stdout.split())
+    assert left < 30 < kept

@@ -78,9 +78,9 @@ def return_freed_memory() -> None:
 
 
 def return_unused_memory() -> None:
-    """Return to the system what a stage has left: objects in cycles, as frames with side data, and free blocks.
+    """Return to the system what a summary has left: objects in cycles, as frames with side data, and free blocks.
 
-    The blocks only where the C library is glibc.
+    The blocks only where the C library is glibc. For processes of our own: it takes longer the more objects there are.
     """
     gc.collect()
     if sys.platform == "linux":

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from summdiff._places import blank_steps, coarse_cuts, edges_of, part_places, shot_edges
-from summdiff._runtime import one_blas_thread, return_unused_memory
+from summdiff._runtime import one_blas_thread
 from summdiff._version import __version__
 from summdiff._warnings import summary_warnings
 from summdiff.audio import Sound, importance_of_sound, listen
@@ -264,7 +264,6 @@ class Summarizer:
             alternatives=len(summary.alternatives),
             words=(*weighed.warnings, words.warning),
         )
-        return_unused_memory()
         return replace(summary, warnings=warnings), samples
 
     def _settings(self, options: Options, duration: float, *, words_weight: float) -> dict[str, Any]:

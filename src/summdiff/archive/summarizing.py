@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from summdiff._runtime import return_freed_memory
+from summdiff._runtime import return_freed_memory, return_unused_memory
 from summdiff.archive.jobs import OnProgress, Record, VideoJob, alternative_name
 from summdiff.atomic import sweep
 from summdiff.errors import OutputError, UsageError
@@ -40,6 +40,7 @@ def summarize_job(
         SummdiffError: the video cannot be summarized.
     """
     summary = summarizer.summarize(job.video, options, on_progress=lambda at: on_progress(at.stage, at.done, at.total))
+    return_unused_memory()
     versions = [(job.name, summary, formats)]
     for number in range(len(summary.alternatives)):
         other_formats = [fmt for fmt in formats if fmt != "json"]  # the JSON of the summary has all alternatives
