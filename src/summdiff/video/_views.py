@@ -1,4 +1,4 @@
-"""What sampling takes from the frames of a film: from one decoder, or from several on stretches of the film."""
+"""Views of the frames of a film, for sampling: from one decoder, or from several on stretches of the film."""
 
 from __future__ import annotations
 
@@ -87,12 +87,17 @@ class StretchReader(OpenFile):
         rate: steps per second.
         short_side: pixels of the shorter side of the images.
         threads: number of decoders; None for those of the machine, as far as memory allows.
+
+    Attributes:
+        times: (F,) seconds at which all frames of the film appear.
     """
 
     def __init__(
         self, path: str, index: FrameIndex, *, rate: float, short_side: int, threads: int | None = None
     ) -> None:
         self._index, self._rate, self._short_side = index, rate, short_side
+        base = index.clock.time_base
+        self.times: NDArray[np.float64] = index.ticks * base.numerator / base.denominator  # as `FrameDecoder.seconds`
         steps = np.arange(math.ceil(self.times[-1] * rate) + 1) / rate
         shown = np.searchsorted(self.times, steps, side="right") - 1
         # The last frame gives the end of the film.
@@ -109,12 +114,6 @@ class StretchReader(OpenFile):
         if self._views is not None:
             self._views.close()
         self._decoders.close()
-
-    @property
-    def times(self) -> NDArray[np.float64]:
-        """(F,) seconds at which all frames of the film appear."""
-        base = self._index.clock.time_base
-        return np.asarray(self._index.ticks * base.numerator / base.denominator)  # as `FrameDecoder.seconds`
 
     @property
     def corrupt(self) -> int:
