@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
-from contextlib import closing, nullcontext
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from queue import Full, Queue
-from threading import Event, Thread
 from typing import Any, TypeVar
 
 import numpy as np
@@ -21,7 +19,7 @@ from summdiff.features._blank import is_blank
 from summdiff.features.backbone import Backbone
 from summdiff.features.files import VideoFeatures
 from summdiff.options import Decoding
-from summdiff.video import FrameDecoder, Scaler, Step, VideoReader, pixel_aspect, probe
+from summdiff.video import FrameDecoder, Scaler, Step, VideoReader, in_order, pixel_aspect, probe
 
 _T = TypeVar("_T")
 
@@ -85,7 +83,7 @@ def extract_frames(path: Path, backbone: Backbone, *, every: int) -> VideoFeatur
     with FrameDecoder(path) as decoder:
         scaler = Scaler(short_side=backbone.short_side, pixel_aspect=pixel_aspect(decoder.stream))
 
-        def images() -> Iterator[NDArray[np.uint8]]:
+        def images() -> Generator[NDArray[np.uint8]]:
             nonlocal n_frames, end
             for timed in decoder:
                 if n_frames % every == 0:
@@ -95,7 +93,7 @@ def extract_frames(path: Path, backbone: Backbone, *, every: int) -> VideoFeatur
                 end = decoder.seconds(timed.ticks + timed.duration)
 
         waiting: list[NDArray[np.uint8]] = []
-        with closing(_decoded_ahead(images())) as ahead:
+        with _decoded_ahead(images()) as ahead:
             for image in ahead:
                 waiting.append(image)
                 if len(waiting) == _BATCH:
@@ -164,7 +162,7 @@ def _extract(
             waiting.clear()
 
         steps = reader.steps(rate=rate, short_side=backbone.short_side, **_FRAMES[decoding])
-        with closing(_decoded_ahead(steps)) as ahead:
+        with _decoded_ahead(steps) as ahead:
             for count, step in enumerate(ahead):
                 if count == _MAX_STEPS:
                     raise VideoError(
@@ -193,36 +191,8 @@ def _extract(
     )
 
 
-def _decoded_ahead(items: Iterator[_T]) -> Generator[_T, None, None]:
-    """Yield the same items, produced ahead by another thread."""
-    queue: Queue[tuple[_T] | BaseException | None] = Queue(maxsize=_AHEAD)
-    stopped = Event()
-
-    def put(entry: tuple[_T] | BaseException | None) -> None:
-        while not stopped.is_set():
-            try:
-                queue.put(entry, timeout=0.1)
-            except Full:
-                continue
-            return
-
-    def decode() -> None:
-        try:
-            for item in items:
-                put((item,))
-                if stopped.is_set():
-                    return
-            put(None)
-        except BaseException as error:  # raised again in the thread that consumes the items
-            put(error)
-
-    decoder = Thread(target=decode, name="summdiff-decode", daemon=True)
-    decoder.start()
-    try:
-        while (entry := queue.get()) is not None:
-            if isinstance(entry, BaseException):
-                raise entry
-            yield entry[0]
-    finally:
-        stopped.set()
-        decoder.join()
+@contextmanager
+def _decoded_ahead(items: Generator[_T]) -> Iterator[Iterator[_T]]:
+    """Give the same items, produced ahead by another thread, which ends with the block."""
+    with closing(in_order(lambda all_items: all_items, [items], threads=1, most=_AHEAD, name="decode")) as tasks:
+        yield next(tasks)

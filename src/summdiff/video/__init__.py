@@ -6,6 +6,7 @@
 - sampling: `VideoReader` at a steady rate, `stills` at given times; `Scaler` makes images of frames
 - cutting: `find_cuts` finds the exact frames of cuts; `cut_list` gives those of a summary as a `CutList` of `CutPart`s
 - writing: `write_cut`; `largest_size` says how large the file can be, `source_rates` what the source takes
+- side by side: `in_order` works on several tasks at once
 - sound: `AudioTrack` part by part; `SamplePlaces` for the frames of a decoder
 - text: `has_subtitles`, `read_subtitles`, `read_subtitle_file`, `read_chapters`, `retime` and `retimed_subtitles` with
   their `Cue`s; `names_a_place` finds coordinates
@@ -27,6 +28,7 @@ from summdiff.video._picture import Scaler
 from summdiff.video._probe import player_times, probe, stated_duration
 from summdiff.video._sample import VideoReader, stills
 from summdiff.video._sample_places import SamplePlaces
+from summdiff.video._side_by_side import in_order
 from summdiff.video._size import largest_size, source_rates
 from summdiff.video._steps import Step
 from summdiff.video._streams import audio_stream, video_stream
@@ -64,6 +66,7 @@ __all__ = [
     "file_version",
     "find_cuts",
     "has_subtitles",
+    "in_order",
     "index_frames",
     "largest_size",
     "names_a_place",

@@ -68,7 +68,7 @@ class VideoReader(OpenFile):
 
     def steps(
         self, *, rate: float = 1.0, short_side: int = 256, sparse: float = 0.0, skip: bool = False
-    ) -> Iterator[Step]:
+    ) -> Generator[Step]:
         """Decode the video once and yield the frames on display at 0, 1/rate, 2/rate, ... seconds.
 
         There are max(1, ceil(duration · rate)) steps for the true duration, also if the frame rate varies, is below

@@ -80,7 +80,12 @@ class DecoderPool:
 
 
 def in_order(
-    work: Callable[[_Task], Generator[_Result]], tasks: Iterable[_Task], *, threads: int, most: int = 0
+    work: Callable[[_Task], Generator[_Result]],
+    tasks: Iterable[_Task],
+    *,
+    threads: int,
+    most: int = 0,
+    name: str = "stretch",
 ) -> Generator[Iterator[_Result]]:
     """Yield, for each task in order, an iterator over its results, which waits for them; take all of one's results.
 
@@ -91,6 +96,7 @@ def in_order(
         tasks: in the order in which their results are wanted.
         threads: how many tasks are worked on at the same time.
         most: results of a task that may wait; 0 for any number.
+        name: of the threads, after "summdiff-".
     """
     stopped = Event()
     remaining = iter(tasks)
@@ -116,7 +122,7 @@ def in_order(
             error = raised
         put(_End(error), results)
 
-    with ThreadPoolExecutor(threads, thread_name_prefix="summdiff-stretch") as pool:
+    with ThreadPoolExecutor(threads, thread_name_prefix=f"summdiff-{name}") as pool:
 
         def start(count: int) -> None:
             for task in islice(remaining, count):
