@@ -15,11 +15,13 @@ products and fewer calls.
 from __future__ import annotations
 
 import argparse
+import os
 import statistics
 import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import torch
@@ -28,6 +30,7 @@ from rows import Row, write
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
+from summdiff._runtime import THREADS_VARIABLE
 from summdiff.research.networks.base import EncodedVideo, Prepared
 from summdiff.research.networks.inference import in_torch, module_of
 from summdiff.research.networks.registry import architectures
@@ -120,7 +123,9 @@ def models(steps: int) -> dict[str, tuple[SamplingModel, NDArray[np.float32]]]:
 
 def flops(run: Any) -> int:
     """Count the multiplications and additions of a call."""
-    with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:  # fused attention is not counted
+    # The counter sees neither fused attention nor other threads
+    one_thread = mock.patch.dict(os.environ, {THREADS_VARIABLE: "1"})
+    with one_thread, sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
         run()
     return int(counter.get_total_flops())
 
