@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import lru_cache
 from math import floor, inf
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 from av.packet import Packet
@@ -199,6 +199,15 @@ class Clock:
             ticks = round(piece.shift / base)
             packet.pts = None if pts is None else pts + ticks
             packet.dts = None if dts is None else dts + ticks
+
+
+@overload
+def in_seconds(ticks: int, time_base: Fraction) -> float: ...
+@overload
+def in_seconds(ticks: NDArray[np.int64], time_base: Fraction) -> NDArray[np.float64]: ...
+def in_seconds(ticks: Any, time_base: Fraction) -> Any:
+    """Convert ticks to seconds, rounded to the nearest float."""
+    return ticks * time_base.numerator / time_base.denominator
 
 
 def read_clock(path: str | os.PathLike[str]) -> Clock:

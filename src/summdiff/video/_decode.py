@@ -20,7 +20,7 @@ from av.video.stream import VideoStream
 
 from summdiff._runtime import threads_asked
 from summdiff.errors import VideoError
-from summdiff.video._clock import Clock, read_clock
+from summdiff.video._clock import Clock, in_seconds, read_clock
 from summdiff.video._container import (
     PIXELS_VARIABLE,
     OpenFile,
@@ -173,7 +173,7 @@ class FrameDecoder(OpenFile):
 
     def seconds(self, ticks: int) -> float:
         """Convert ticks to seconds, rounded to the nearest float."""
-        return ticks * self.time_base.numerator / self.time_base.denominator
+        return in_seconds(ticks, self.time_base)
 
     @property
     def packets_end(self) -> int | None:

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from summdiff._runtime import threads_asked, usable_cores
 from summdiff.video._changes import Change, find_boundary
+from summdiff.video._clock import in_seconds
 from summdiff.video._index import FrameIndex, SeekingDecoder, index_frames
 from summdiff.video._picture import Luma, LumaSampler
 
@@ -38,7 +39,7 @@ def _find(path: str | os.PathLike[str], index: FrameIndex, spans: Sequence[tuple
     base = index.clock.time_base
     with SeekingDecoder(path, index, threads=1) as decoder:
         ticks = [_cut(decoder, *(round(time / base) for time in span)) for span in spans]
-    return [tick * base.numerator / base.denominator for tick in ticks]  # as `FrameDecoder.seconds`
+    return [in_seconds(tick, base) for tick in ticks]
 
 
 def _cut(decoder: SeekingDecoder, after: int, until: int) -> int:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from summdiff.video._clock import in_seconds
 from summdiff.video._container import OpenFile, pixel_aspect
 from summdiff.video._decode import TimedFrame
 from summdiff.video._index import FrameIndex, SeekingDecoder
@@ -58,21 +59,18 @@ class Viewer:
         waiting: TimedFrame | None = None
         for timed in frames:
             if waiting is not None:
-                yield self._view(waiting, until=self._seconds(timed.ticks))
+                yield self._view(waiting, until=in_seconds(timed.ticks, self._time_base))
             waiting = timed
         if waiting is not None:
             yield self._view(waiting, until=math.inf)
 
     def _view(self, timed: TimedFrame, *, until: float) -> View:
-        time = self._seconds(timed.ticks)
+        time = in_seconds(timed.ticks, self._time_base)
         step = math.floor(time * self._rate)
         while step / self._rate < time:
             step += 1
         image = self._scaler(timed.frame) if step / self._rate < until else None
         return View(time, timed.ticks + timed.duration, self._luma(timed.frame), image)
-
-    def _seconds(self, ticks: int) -> float:
-        return ticks * self._time_base.numerator / self._time_base.denominator
 
 
 class StretchReader(OpenFile):
@@ -96,8 +94,7 @@ class StretchReader(OpenFile):
         self, path: str, index: FrameIndex, *, rate: float, short_side: int, threads: int | None = None
     ) -> None:
         self._index, self._rate, self._short_side = index, rate, short_side
-        base = index.clock.time_base
-        self.times: NDArray[np.float64] = index.ticks * base.numerator / base.denominator  # as `FrameDecoder.seconds`
+        self.times = in_seconds(index.ticks, index.clock.time_base)
         steps = np.arange(math.ceil(self.times[-1] * rate) + 1) / rate
         shown = np.searchsorted(self.times, steps, side="right") - 1
         # The last frame gives the end of the film.

@@ -107,9 +107,8 @@ class RunEncoder:
         """Yield the packets of a run."""
         encoder = H264Encoder(self._settings)
         dissolves = any(isinstance(piece, Dissolve) for piece in run)
-        with self._decoders.lend(
-            1 + dissolves
-        ) as decoders:  # parts that dissolve into each other fall to them in turns
+        # Parts that dissolve into each other fall to the decoders in turns
+        with self._decoders.lend(1 + dissolves) as decoders:
             for piece in run:
                 decoder = decoders[piece.part % len(decoders)]
                 if isinstance(piece, Dissolve):
