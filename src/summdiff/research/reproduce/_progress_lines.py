@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from copy import copy
 from typing import Self
 
 from summdiff.research.training.logs import Callbacks
@@ -27,8 +28,8 @@ class ProgressLines(Callbacks):
 
     def with_label(self, label: str) -> Self:
         """Return a display for a fold."""
-        fold = type(self)()
-        fold.__dict__ |= self.__dict__ | {"_label": f"{label}: "}
+        fold = copy(self)
+        fold._label = f"{label}: "
         return fold
 
     def message(self, sentence: str) -> None:
