@@ -26,7 +26,7 @@ from studio_rig import add_two_hours, running_studio, two_hour_summary, write_tw
 from chromium import browser, chromium
 from summdiff.options import Options
 from summdiff.reselection import reselect
-from summdiff.web._sessions import Version
+from summdiff.web._studio_video import Version
 
 FRAMES = """() => { window.frames_seen = []; let last = performance.now();
 const tick = now => { window.frames_seen.push(now - last); last = now; window.ticking = requestAnimationFrame(tick); };

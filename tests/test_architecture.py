@@ -169,15 +169,9 @@ def test_no_two_modules_and_no_two_public_classes_share_a_name():
 
 
 def modules_needed(path, modules):
-    """Modules of ours that a file imports, at its top or when called, but not for type checkers alone."""
-    checked_only = {
-        id(node)
-        for block in ast.walk(tree(path))
-        if isinstance(block, ast.If) and isinstance(block.test, ast.Name) and block.test.id == "TYPE_CHECKING"
-        for node in ast.walk(block)
-    }
+    """Modules of ours that a file imports, at its top, when called, or for type checkers alone."""
     for node in ast.walk(tree(path)):
-        if isinstance(node, ast.ImportFrom) and id(node) not in checked_only:
+        if isinstance(node, ast.ImportFrom):
             for name in (f"{node.module}.{alias.name}" for alias in node.names):
                 yield name if name in modules else str(node.module)
 

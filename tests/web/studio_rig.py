@@ -155,7 +155,7 @@ def two_hour_summary(path: Path, *, talk: bool = False) -> Summary:
 def add_two_hours(studio: Any, session: Any, path: Path, *, talk: bool = False) -> Any:
     """Add that film to a session as if it had been analyzed; with `talk`, as one in which somebody speaks."""
     from summdiff.web._jobs import StudioJob
-    from summdiff.web._sessions import StudioVideo, Version
+    from summdiff.web._studio_video import StudioVideo, Version
     from summdiff.web._uploads import describe
 
     with session.new_folder() as (id_, folder):

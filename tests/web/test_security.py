@@ -14,7 +14,7 @@ from studio_rig import running_studio
 
 from summdiff.options import Options
 from summdiff.web._projects import project_text
-from summdiff.web._sessions import StudioVideo, Version
+from summdiff.web._studio_video import StudioVideo, Version
 from summdiff.web._uploads import describe
 
 

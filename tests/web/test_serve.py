@@ -18,7 +18,7 @@ from studio_client import Client
 from command import run_in_one_process
 from summdiff.options import Options
 from summdiff.web._projects import project_text
-from summdiff.web._sessions import StudioVideo, Version
+from summdiff.web._studio_video import StudioVideo, Version
 from summdiff.web._uploads import describe
 
 ROOT = Path(__file__).parents[2]

@@ -17,8 +17,8 @@ from summdiff.web._captions import captions
 from summdiff.web._projects import MAX_BYTES, SUFFIX, project_text, read_project
 from summdiff.web._requests import RESPONSES, SessionDep, StudioDep, VideoDep
 from summdiff.web._schemas import JobView, LocalVideoRequest, ProjectView, SessionView, VideoView, view_job, view_video
-from summdiff.web._sessions import StudioVideo
 from summdiff.web._sound import SoundView, view_sound
+from summdiff.web._studio_video import StudioVideo
 from summdiff.web._uploads import clean_title, file_name, local_file, save_upload
 
 _POLL_SECONDS = 0.1  # between checks for changes of a session

@@ -7,7 +7,7 @@ from fractions import Fraction
 
 from summdiff.export import captions_of
 from summdiff.video import Cue, read_subtitles
-from summdiff.web._sessions import StudioVideo
+from summdiff.web._studio_video import StudioVideo
 from summdiff.web._uploads import VideoFile
 
 

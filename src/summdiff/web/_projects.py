@@ -21,7 +21,7 @@ from summdiff.errors import DataError, reason
 from summdiff.options import Options
 from summdiff.summary import Summary
 from summdiff.web._edits import Constraints, Decisions, EditHistory
-from summdiff.web._sessions import StudioVideo, Version
+from summdiff.web._studio_video import StudioVideo, Version
 
 SUFFIX = ".summdiff.json"
 MAX_BYTES = 64_000_000

@@ -8,8 +8,9 @@ from typing import Annotated, Any
 from fastapi import Depends, HTTPException, Request
 
 from summdiff.web._schemas import Refusal
-from summdiff.web._sessions import Session, StudioVideo, Version
+from summdiff.web._sessions import Session
 from summdiff.web._studio import Studio
+from summdiff.web._studio_video import StudioVideo, Version
 
 RESPONSES: dict[int | str, dict[str, Any]] = {
     "4XX": {"model": Refusal, "description": "The request is refused."},

@@ -13,8 +13,8 @@ from summdiff.reselection import chosen_shots
 from summdiff.summary import MAX_TRANSITION, Interval, Shot, Summary
 from summdiff.web._edits import Constraints, Decisions, EditHistory, Request, Span
 from summdiff.web._jobs import JobKind, JobState, StudioJob
-from summdiff.web._sessions import StudioVideo, Version
 from summdiff.web._sizes import Sizes
+from summdiff.web._studio_video import StudioVideo, Version
 
 
 class LocalVideoRequest(Request):

@@ -20,8 +20,9 @@ from summdiff.options import Options
 from summdiff.summary import Summary
 from summdiff.web._jobs import JobKind, JobQueue, StudioJob
 from summdiff.web._projects import Project, film_of, is_film_of, read_project_file
-from summdiff.web._sessions import Session, Sessions, StudioVideo, Version
+from summdiff.web._sessions import Session, Sessions
 from summdiff.web._sizes import Sizes
+from summdiff.web._studio_video import StudioVideo, Version
 from summdiff.web._uploads import VideoFile, clean_title, describe, file_name
 
 if TYPE_CHECKING:
