@@ -11,7 +11,7 @@ import pytest
 
 from summdiff.features import load_backbone
 from summdiff.features.extraction import extract
-from summdiff.video import FrameDecoder, SeekingDecoder, VideoReader, _views, find_cuts, index_frames
+from summdiff.video import FrameDecoder, SeekingDecoder, VideoReader, _side_by_side, _views, find_cuts, index_frames
 from summdiff.video._decode import _NO_HARDWARE
 from summdiff.video._views import StretchReader
 
@@ -62,6 +62,10 @@ def passed(path, *, skip, rate=1.0):
         return steps, reader
 
 
+def stretches_of(path, *, threads=None):
+    return StretchReader(str(path), index_frames(path), rate=1.0, short_side=108, pixels=192 * 108, threads=threads)
+
+
 def film(kind, make_video, tmp_path, **more):
     options = KINDS[kind][0] | more
     return make_video(tmp_path / options.pop("path"), scenes=SCENES, **options)
@@ -110,14 +114,34 @@ def test_frames_are_left_out(kind, make_video, tmp_path):
 def test_a_stretch_that_begins_with_another_frame_counts_as_damage(make_video, tmp_path, monkeypatch):
     """So that the film is decoded in full: a decoder may need more than a key frame to start from."""
     made = film("h264 in ts", make_video, tmp_path)
-    with StretchReader(str(made.path), index_frames(made.path), rate=1.0, short_side=108, threads=2) as reader:
+    with stretches_of(made.path, threads=2) as reader:
         assert len(list(reader)) < len(made.frame_times)
         assert reader.corrupt == 0
     frames = SeekingDecoder.frames
     monkeypatch.setattr(SeekingDecoder, "frames", lambda *given, **more: islice(frames(*given, **more), 1, None))
-    with StretchReader(str(made.path), index_frames(made.path), rate=1.0, short_side=108, threads=2) as reader:
+    with stretches_of(made.path, threads=2) as reader:
         assert [view.image is None for view in reader].count(False) >= 12
         assert reader.corrupt > 1
+
+
+def test_where_key_frames_are_rare_one_decoder_has_all_threads(make_video, tmp_path, monkeypatch):
+    made = film("h264 with B-frames", make_video, tmp_path, gop=1000)
+    monkeypatch.setattr(_side_by_side, "_LONG_GROUP_SECONDS", 1)
+    monkeypatch.setattr(_side_by_side, "usable_cores", lambda: 4)
+    opened = []
+
+    def open_decoder(*given, threads, **named):
+        opened.append(threads)
+        return SeekingDecoder(*given, threads=threads, **named)
+
+    monkeypatch.setattr(_views, "SeekingDecoder", open_decoder)
+    with stretches_of(made.path) as reader:
+        assert len(list(reader)) > 0
+    assert opened == [None]
+    opened.clear()
+    with stretches_of(film("h264 with B-frames", make_video, tmp_path, gop=20, path="b.mp4").path) as reader:
+        list(reader)
+    assert set(opened) == {1}
 
 
 def test_a_pass_can_be_left_anywhere(make_video, tmp_path):

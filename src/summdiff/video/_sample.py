@@ -79,9 +79,9 @@ class VideoReader(OpenFile):
             short_side: pixels of the shorter side of the images, > 0; smaller videos are scaled up.
             sparse: seconds, >= 0. Where key frames are at most this far apart only they are decoded, and a step shows
                 the key frame before it; elsewhere only reference frames are decoded. 0 decodes every frame.
-            skip: leave out frames that no step shows and that no other frame refers to, where the decoder can and the
-                file states the times of all frames. Times and images are the same; some boundaries get a `span`, and
-                transitions are found from fewer pictures.
+            skip: where the file states the times of all frames, decode stretches side by side, and leave out frames
+                that no step shows and that no other frame refers to, if the decoder can. Times and images are the same;
+                some boundaries get a `span`, and transitions are found from fewer pictures.
 
         Raises:
             UsageError: `rate` or `short_side` is not positive, or `sparse` is negative.
@@ -110,8 +110,9 @@ class VideoReader(OpenFile):
                 seen = Viewer(decoder.time_base, rate, scaler).views(chain([first], frames))
             else:
                 decoder.close()
+                pixels = self.info.width * self.info.height
                 stretches = StretchReader(
-                    self.info.path, index, rate=rate, short_side=short_side, threads=self._threads
+                    self.info.path, index, rate=rate, short_side=short_side, pixels=pixels, threads=self._threads
                 )
                 self._reader = stack.enter_context(stretches)
                 sampler.frames, seen = stretches.times, iter(stretches)
@@ -127,8 +128,8 @@ class VideoReader(OpenFile):
             self.info = replace(self.info, duration=end, fps=float(decoder.clock.rate))
 
     def _index(self, decoder: FrameDecoder) -> FrameIndex | None:
-        """Return the index of a file of which frames can be left out; else None."""
-        if self._hardware or not (decoder.can_skip and decoder.regular):
+        """Return the index of a file that can be decoded in stretches; else None."""
+        if self._hardware or not decoder.regular:
             return None
         index = index_packets(self.info.path, decoder.clock)
         return index if index is not None and len(index.key_ticks) else None

@@ -76,14 +76,16 @@ class Viewer:
 class StretchReader(OpenFile):
     """Read the views of a film with several decoders of one thread, each on its own stretch.
 
-    Frames are left out that no step shows and no other frame refers to. On stretches, decoders of one thread do less
-    work than one of several threads, and leave no core idle.
+    Frames are left out that no step shows and no other frame refers to, where the decoder can. On stretches, decoders
+    of one thread do less work than one of several threads, and leave no core idle. Where key frames are too rare for
+    stretches, one decoder has all threads.
 
     Args:
         path: a local video file.
         index: its frames.
         rate: steps per second.
         short_side: pixels of the shorter side of the images.
+        pixels: of a picture of the film.
         threads: number of decoders; None for those of the machine, as far as memory allows.
 
     Attributes:
@@ -91,7 +93,7 @@ class StretchReader(OpenFile):
     """
 
     def __init__(
-        self, path: str, index: FrameIndex, *, rate: float, short_side: int, threads: int | None = None
+        self, path: str, index: FrameIndex, *, rate: float, short_side: int, pixels: int, threads: int | None = None
     ) -> None:
         self._index, self._rate, self._short_side = index, rate, short_side
         self.times = in_seconds(index.ticks, index.clock.time_base)
@@ -99,11 +101,10 @@ class StretchReader(OpenFile):
         shown = np.searchsorted(self.times, steps, side="right") - 1
         # The last frame gives the end of the film.
         needed = set(index.ticks[np.append(shown, len(index.ticks) - 1)].tolist())
-        open_decoder = partial(SeekingDecoder, path, index, threads=1, needed=needed.__contains__)
-        first = open_decoder()
-        pixels = first.first.width * first.first.height
         self._threads = threads or min(threads_for(index, pixels), _MOST_DECODERS)
-        self._decoders = DecoderPool(open_decoder, first)
+        threads_each = 1 if self._threads > 1 else threads
+        open_decoder = partial(SeekingDecoder, path, index, threads=threads_each, needed=needed.__contains__)
+        self._decoders = DecoderPool(open_decoder, open_decoder())
         self._views: Generator[Iterator[list[View]]] | None = None
         self._missing = 0  # key frames at which a stretch should begin
 
