@@ -50,6 +50,7 @@ KINDS = {
         {"path": "a.mkv", "codec": "libsvtav1", "options": {"preset": "8", "crf": "12"}, "size": (256, 144)},
         False,
     ),
+    "vp9, 24 fps": ({"path": "a.webm", "codec": "libvpx-vp9", "fps": 24}, False),  # 41.7 ms, in whole ones
     "motion jpeg": ({"path": "a.avi", "codec": "mjpeg", "pix_fmt": "yuvj420p", "options": {"q:v": "3"}}, False),
     "30000/1001 fps": ({"path": "a.mp4", "fps": Fraction(30000, 1001), "options": FAST}, True),
     "turned by 90": ({"path": "a.mp4", "rotation": 90, "size": (108, 192), "options": FAST}, True),

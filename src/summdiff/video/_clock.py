@@ -193,7 +193,7 @@ class Clock:
                 packet.pts = int(grid.frames(pts * float(base) + float(piece.shift))) * grid.ticks
             if dts is not None:
                 packet.dts = round(dts * to_ticks + moved)
-            packet.duration = round((packet.duration or 0) * to_ticks)
+            packet.duration = round((packet.duration or 0) * base * grid.rate) * grid.ticks
             packet.time_base = self.time_base
         elif piece.shift:
             ticks = round(piece.shift / base)
