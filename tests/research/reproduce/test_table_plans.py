@@ -10,6 +10,8 @@ STUDIES = (
     "f1_offset",
     "ddim_steps",
     "learning_rates",
+    "joint_parts",
+    "attempts",
     "default_model",
     "default_samples",
     "default_parts",
